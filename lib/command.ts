@@ -1,0 +1,228 @@
+/**
+ * Commands as data: built from a template into argv, shown as a line that can
+ * be pasted into a POSIX shell, and run without one. The only importer of zx.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { $ } from "zx/core";
+
+/** A command: what to execute and, where it reads one, its standard input. */
+export interface Command {
+  readonly argv: readonly [string, ...string[]];
+  readonly stdin?: string;
+}
+
+/** What came of a command that was started, or could not be. */
+export interface Outcome {
+  /** The exit code; undefined when the command was killed or never started. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why there is no exit code. */
+  readonly ended?:
+    | "no such command"
+    | "not executable"
+    | "timed out"
+    | "interrupted"
+    | "killed";
+}
+
+/** How to run a command. */
+export interface RunOptions {
+  /** Kill it, and all that it started, after this many milliseconds (default 30,000). */
+  readonly timeout_ms?: number;
+  /** Kill it when this fires. */
+  readonly signal?: AbortSignal;
+  /** Its whole environment; by default this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** A command that did not do what it was run for. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+
+  /**
+   * @param where the node's name
+   * @param command what was run there
+   * @param outcome what came of it
+   * @param why what it was run for
+   */
+  constructor(
+    readonly where: string,
+    readonly command: Command,
+    readonly outcome: Outcome,
+    readonly why: string,
+  ) {
+    super(
+      `${where}: ${show(command)}: ${ending(outcome)}` +
+        (outcome.stderr.trim() ? `: ${outcome.stderr.trim()}` : ""),
+    );
+  }
+}
+
+type Value = string | number | readonly (string | number)[];
+
+/**
+ * Builds a command from a template. White space in the template separates
+ * arguments; an interpolated value never does, whatever it holds. A list that
+ * stands alone becomes as many arguments as it has elements.
+ *
+ * @example cmd`ip addr add ${"10.244.1.1/24"} dev ${"cni0"}`
+ * @throws {TypeError} when the template is empty or glues a list to text
+ */
+export function cmd(
+  pieces: TemplateStringsArray,
+  ...values: readonly Value[]
+): Command {
+  const argv: string[] = [];
+  let current: string | undefined;
+  const close = () => {
+    if (current !== undefined) argv.push(current);
+    current = undefined;
+  };
+  pieces.forEach((piece, at) => {
+    for (const part of piece.split(/(\s+)/)) {
+      if (part === "") continue;
+      if (/^\s/.test(part)) close();
+      else current = (current ?? "") + part;
+    }
+    if (at >= values.length) return;
+    const value = values[at] as Value;
+    if (typeof value === "string" || typeof value === "number") {
+      current = (current ?? "") + value;
+      return;
+    }
+    const next = pieces[at + 1] ?? "";
+    if (current !== undefined || (next !== "" && !/^\s/.test(next))) {
+      throw new TypeError(
+        `Cannot glue a list to text in the command "${pieces.join("…")}": ` +
+          "put white space around it",
+      );
+    }
+    argv.push(...value.map(String));
+  });
+  close();
+  const [program, ...rest] = argv;
+  if (program === undefined) throw new TypeError("A command needs a program");
+  return { argv: [program, ...rest] };
+}
+
+/** The same command, reading the text as its standard input. */
+export function withInput(command: Command, stdin: string): Command {
+  return { ...command, stdin };
+}
+
+/**
+ * Writes a file in one step that a reader never sees half done: into a
+ * neighbour first, which is then renamed (rename(2)). Makes missing folders.
+ *
+ * @param mode octal digits, as chmod(1) takes them
+ */
+export function write(path: string, content: string, mode = "644"): Command {
+  const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
+    'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
+  return withInput(cmd`sh -c ${script} write ${path} ${mode}`, content);
+}
+
+/** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */
+export function quote(argument: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(argument)) return argument;
+  return `'${argument.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The command as one line for a POSIX shell, without its input. */
+export function show(command: Command): string {
+  return command.argv.map(quote).join(" ");
+}
+
+/** The command as it can be pasted into a POSIX shell, its input as a here-document. */
+export function paste(command: Command): string {
+  if (command.stdin === undefined) return show(command);
+  let mark = "END";
+  while (command.stdin.split("\n").includes(mark)) mark += "_";
+  const text = command.stdin.endsWith("\n")
+    ? command.stdin
+    : command.stdin + "\n";
+  return `${show(command)} <<'${mark}'\n${text}${mark}`;
+}
+
+/** How a command ended, in words: "exit code 2", "no such command", … */
+export function ending(outcome: Outcome): string {
+  return outcome.ended ?? `exit code ${outcome.code}`;
+}
+
+/** Whether the command ran to its end and said all is well. */
+export function succeeded(outcome: Outcome): boolean {
+  return outcome.code === 0;
+}
+
+/**
+ * Runs a command on this machine, without a shell, in a process group of its
+ * own: Ctrl-C at the terminal reaches this program, not the command, and a
+ * time limit ends the command with all that it started.
+ *
+ * @returns what came of it; never throws because of how the command ended
+ */
+export async function run(
+  command: Command,
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const { timeout_ms = 30_000, signal } = options;
+  if (signal?.aborted) {
+    return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
+  }
+  const [program, ...args] = command.argv;
+  const input = command.stdin;
+  let child: ChildProcess | undefined;
+  let ended: Outcome["ended"];
+  // zx hands its own command line to spawn; ours is argv already.
+  const process = $({
+    quiet: true,
+    nothrow: true,
+    detached: true,
+    ...(input === undefined ? {} : { input }),
+    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
+      child = spawn(program, args, {
+        ...spawnOptions,
+        ...(options.env === undefined ? {} : { env: { ...options.env } }),
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        shell: false,
+      });
+      child.stdin?.on("error", () => {}); // A command may end without reading.
+      child.on("error", (error: Error & { code?: string }) => {
+        if (error.code === "ENOENT") ended = "no such command";
+        if (error.code === "EACCES") ended = "not executable";
+      });
+      return child;
+    }) as typeof spawn,
+  })`${program}`;
+  const end = (reason: Outcome["ended"]) => () => {
+    ended ??= reason;
+    if (child?.pid !== undefined) killGroup(child.pid);
+  };
+  const interrupt = end("interrupted");
+  const timer = setTimeout(end("timed out"), timeout_ms);
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    const output = await process;
+    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
+    const how = ended ?? (code === undefined ? "killed" as const : undefined);
+    return {
+      code,
+      stdout: output.stdout,
+      stderr: output.stderr,
+      ...(how === undefined ? {} : { ended: how }),
+    };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", interrupt);
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

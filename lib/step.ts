@@ -1,0 +1,82 @@
+/** A stage as data: its steps, and the probes that ask whether a step is still to be done. */
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import type { Command, Outcome } from "./command.ts";
+
+/** What a probe found. */
+export type Answer =
+  /** As the step would leave it. */
+  | { readonly is: "present" }
+  /** Still to be done; `previous` is the value that undo has to put back. */
+  | { readonly is: "absent"; readonly previous?: string }
+  /**
+   * There, but somebody else's: refused, never touched. `unmarked` says that it
+   * differs by our mark alone, so a step of ours that was cut off explains it.
+   */
+  | {
+    readonly is: "different";
+    readonly found: string;
+    readonly remedy: string;
+    readonly unmarked?: true;
+  }
+  /** Nobody can say: an error, never "absent". */
+  | { readonly is: "unknown"; readonly reason: string };
+
+/** A read-only question to a node, and a pure reading of what came back. */
+export interface Probe {
+  readonly ask: Command;
+  readonly read: (outcome: Outcome) => Answer;
+}
+
+/** A file of the operator's machine that is to be on the node. */
+export interface Copy {
+  readonly copy: string;
+  readonly to: string;
+  readonly mode: string;
+}
+
+/** One command and its reason. */
+export interface Step {
+  readonly why: string;
+  /** Skip the step where this finds its effect present. A step without one runs at every apply. */
+  readonly unless?: Probe;
+  readonly run: Command | Copy;
+  /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
+  readonly undo?: Command | ((previous: string) => Command);
+  /** Milliseconds that the command may take (default: the `--timeout` flag's). */
+  readonly timeout_ms?: number;
+}
+
+/** What a stage's steps are planned from. */
+export interface Plan {
+  readonly cluster: Cluster;
+  readonly node: ClusterNode;
+}
+
+/** The stages' names, in their order. */
+export const stageNames = [
+  "01-provision",
+  "02-kubeadm",
+  "03-cni-config",
+  "04-bridge",
+  "05-plugin",
+  "06-forwarding",
+  "07-masquerade",
+  "08-routes",
+  "09-verify",
+] as const;
+
+/** A stage's name. */
+export type StageName = typeof stageNames[number];
+
+/** A numbered script. Pure: the same cluster gives the same steps. */
+export interface Stage {
+  readonly name: StageName;
+  /** One sentence: what it is for. */
+  readonly summary: string;
+  /** What one can look at afterwards. */
+  readonly afterwards: string;
+  /** Steps on the operator's own machine, before the nodes'. */
+  readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
+  /** Steps on each node. */
+  readonly steps?: (plan: Plan) => readonly Step[];
+}
