@@ -94,9 +94,9 @@ export function parseSubnet(text: string): Subnet {
   }
   if (family === 6 && prefixLength >= 96 && network >> 32n === 0xffffn) {
     throw new AddressError(
-      `${
-        quote(text)
-      } is a subnet of IPv4 addresses written as IPv6: write it as IPv4`,
+      `${quote(text)} is a subnet of IPv4 addresses written as IPv6: expected ${
+        formatIpv4(Number(network & 0xffff_ffffn))
+      }/${prefixLength - 96}`,
     );
   }
   return subnet;
