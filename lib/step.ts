@@ -4,8 +4,8 @@ import type { Command, Outcome } from "./command.ts";
 
 /** What a probe found. */
 export type Answer =
-  /** As the step would leave it. */
-  | { readonly is: "present" }
+  /** As the step would leave it; `ours` says that it bears our mark. */
+  | { readonly is: "present"; readonly ours?: true }
   /** Still to be done; `previous` is the value that undo has to put back. */
   | { readonly is: "absent"; readonly previous?: string }
   /**
@@ -42,14 +42,28 @@ export interface Step {
   readonly run: Command | Copy;
   /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
   readonly undo?: Command | ((previous: string) => Command);
+  /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
+  readonly about?: string;
   /** Milliseconds that the command may take (default: the `--timeout` flag's). */
   readonly timeout_ms?: number;
+}
+
+/** A plugin that was built: what goes where on a node. */
+export interface Artifact {
+  readonly form: "compiled" | "portable";
+  readonly files: readonly (Copy & {
+    readonly size_bytes: number;
+    /** Hexadecimal. */
+    readonly sha256: string;
+  })[];
 }
 
 /** What a stage's steps are planned from. */
 export interface Plan {
   readonly cluster: Cluster;
   readonly node: ClusterNode;
+  /** The built plugin; undefined while a dry run has none to look at. */
+  readonly artifact?: Artifact | undefined;
 }
 
 /** The stages' names, in their order. */
