@@ -1,0 +1,96 @@
+/**
+ * Where a pod's addresses come from: our own leases, or the IPAM plugin that
+ * the configuration names.
+ */
+
+import { type Address, firstHost, type Subnet } from "./address.ts";
+import type { Config, PodRoute } from "./config.ts";
+import { type Pool, type Store, withStore } from "./leases.ts";
+import type { Result } from "./protocol.ts";
+import type { Attachment } from "./veth.ts";
+
+/** An address for the pod, with the subnet it is in and the way out of that. */
+export interface Assigned {
+  address: Address;
+  subnet: Subnet;
+  gateway: Address | undefined;
+}
+
+/** What the pod is given. */
+export interface Addressing {
+  ips: Assigned[];
+  routes: PodRoute[];
+  dns: Result["dns"];
+}
+
+/**
+ * Reserves addresses for an attachment.
+ * @throws {CniError}
+ */
+export function takeAddresses(
+  config: Config,
+  attachment: Attachment,
+): Addressing {
+  const taken = inStore(
+    config,
+    (store) => store.reserve(attachment, poolsOf(config.subnets), config.ips),
+  );
+  const ips = config.subnets.map((subnet, at): Assigned => ({
+    address: taken[at]!,
+    subnet,
+    gateway: firstHost(subnet),
+  }));
+  return { ips, routes: routesOf(config.routes, ips), dns: config.dns };
+}
+
+/**
+ * Releases what the attachment holds, if anything.
+ * @throws {CniError}
+ */
+export function giveBack(config: Config, attachment: Attachment): void {
+  inStore(config, (store) => store.release(attachment));
+}
+
+/** Opens the leases of the configuration's network. */
+export function inStore<T>(
+  { dataDir, name }: Config,
+  body: (store: Store) => T,
+): T {
+  return withStore({ dataDir, network: name }, body);
+}
+
+/** What addresses are taken from: all of a subnet but its gateway. */
+export function poolsOf(subnets: readonly Subnet[]): Pool[] {
+  return subnets.map((subnet) => ({
+    subnet,
+    rangeIndex: subnet.family === 4 ? 0 : 1,
+    excluded: [firstHost(subnet)],
+  }));
+}
+
+const LINK_SCOPE = 253;
+
+/**
+ * The pod's routes: those of the configuration, by the gateway of their family
+ * where they name none, and for each family a default route unless there is one.
+ */
+function routesOf(
+  given: readonly PodRoute[],
+  ips: readonly Assigned[],
+): PodRoute[] {
+  const gatewayOf = (family: number) =>
+    ips.find(({ address }) => address.family === family)?.gateway;
+  const routes = given.map((route) =>
+    route.gateway !== undefined || route.scope === LINK_SCOPE
+      ? route
+      : { ...route, gateway: gatewayOf(route.dst.family) }
+  );
+  for (const { address: { family }, gateway } of ips) {
+    const has = routes.some(({ dst, table }) =>
+      dst.family === family && dst.prefixLength === 0 && table === undefined
+    );
+    if (has || gateway === undefined) continue;
+    routes.push({ dst: { family, network: 0n, prefixLength: 0 }, gateway });
+  }
+  return routes;
+}

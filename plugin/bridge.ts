@@ -1,0 +1,187 @@
+/**
+ * The node's bridge: found as stage 04 left it, or made again.
+ */
+
+import {
+  type Address,
+  contains,
+  formatAddress,
+  type Subnet,
+} from "./address.ts";
+import { errno } from "./errno.ts";
+import { point } from "./fault.ts";
+import {
+  addresses,
+  change,
+  type Kernel,
+  KernelError,
+  link,
+  routeTo,
+} from "./kernel.ts";
+import { type Link, newBridge, setAlias, setUp } from "./links.ts";
+import { CniError, code } from "./protocol.ts";
+import { newAddress } from "./routes.ts";
+
+/** What marks a bridge as ours, for the stages too. */
+export const bridgeAlias = "deno-cni";
+
+/** An address of the node in a subnet: the gateway of the pods there. */
+export interface Gateway {
+  readonly address: Address;
+  readonly subnet: Subnet;
+}
+
+/**
+ * The bridge, with every gateway's address on it and up; made when it is
+ * missing, as after a reboot. It is not taken back when the ADD fails later:
+ * by then other pods may be on it.
+ * @throws {CniError} 102 when its name is that of another kind of link, or it
+ * carries another address of a gateway's family
+ */
+export function useBridge(
+  kernel: Kernel,
+  name: string,
+  gateways: readonly Gateway[],
+): Link {
+  const bridge = link(kernel, name) ?? makeBridge(kernel, name);
+  checkKind(bridge);
+  const missing = gateways.filter((gateway) =>
+    !hasGateway(kernel, bridge, gateway)
+  );
+  for (const { address, subnet } of missing) {
+    giveAddress(kernel, bridge, address, subnet.prefixLength);
+  }
+  if (!bridge.up) {
+    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
+  }
+  return bridge;
+}
+
+/**
+ * What is wrong with the bridge, for STATUS and CHECK; a missing one is not.
+ * @throws {CniError} 102 as {@linkcode useBridge} does
+ */
+export function inspectBridge(
+  kernel: Kernel,
+  name: string,
+  gateways: readonly Gateway[],
+): Link | undefined {
+  const bridge = link(kernel, name);
+  if (bridge === undefined) return undefined;
+  checkKind(bridge);
+  for (const gateway of gateways) hasGateway(kernel, bridge, gateway);
+  return bridge;
+}
+
+function checkKind({ name, kind }: Link): void {
+  if (kind === "bridge") return;
+  throw new CniError(
+    code.bridgeTaken,
+    `link ${name} is ${kind === "" ? "no bridge" : `a ${kind}, not a bridge`}`,
+    `rename it, or name another bridge in the network configuration ("bridge")`,
+  );
+}
+
+function hasGateway(
+  kernel: Kernel,
+  bridge: Link,
+  { address, subnet }: Gateway,
+): boolean {
+  const found = addresses(kernel, address.family, bridge.index)
+    .filter((one) => !isLinkLocal(one.address));
+  if (found.some((one) => one.address.value === address.value)) return true;
+  const other = found[0];
+  if (other === undefined) return false;
+  const shown = `${formatAddress(other.address)}/${other.prefixLength}`;
+  throw new CniError(
+    code.bridgeTaken,
+    `bridge ${bridge.name} has the address ${shown}, not the gateway's, ${
+      formatAddress(address)
+    }/${subnet.prefixLength}`,
+    `if nobody needs it: ip addr del ${shown} dev ${bridge.name}; else name another bridge in the network configuration ("bridge")`,
+  );
+}
+
+/** fe80::/10, which every link that speaks IPv6 has. */
+function isLinkLocal(address: Address): boolean {
+  return contains(linkLocal, address);
+}
+
+const linkLocal: Subnet = {
+  family: 6,
+  network: 0xfe80n << 112n,
+  prefixLength: 10,
+};
+
+function makeBridge(kernel: Kernel, name: string): Link {
+  // Locally administered, for one station: the second bit set, the first not.
+  const mac = crypto.getRandomValues(new Uint8Array(6));
+  mac[0] = (mac[0]! & 0xfe) | 0x02;
+  try {
+    // In one datagram: killed in between, a bridge without our mark would be taken for somebody else's.
+    change(
+      kernel,
+      `make bridge ${name}`,
+      newBridge(name, mac),
+      setAlias(name, bridgeAlias),
+    );
+  } catch (error) {
+    // Another ADD was quicker.
+    if (!(error instanceof KernelError) || error.errno !== errno.EEXIST) {
+      throw error;
+    }
+  }
+  point("bridge: made");
+  const made = link(kernel, name);
+  if (made !== undefined) return made;
+  throw new KernelError(
+    `make bridge ${name}`,
+    errno.ENODEV,
+    "it is gone again",
+  );
+}
+
+function giveAddress(
+  kernel: Kernel,
+  bridge: Link,
+  address: Address,
+  prefixLength: number,
+): void {
+  const step = `give ${
+    formatAddress(address)
+  }/${prefixLength} to bridge ${bridge.name}`;
+  try {
+    change(kernel, step, newAddress(bridge.index, address, prefixLength));
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    // Another ADD was quicker.
+    if (error.errno === errno.EEXIST) return;
+    if (address.family === 4 || error.errno !== errno.EACCES) throw error;
+    throw new CniError(
+      code.kernel,
+      error.message,
+      `IPv6 is switched off on it: sysctl -w net.ipv6.conf.${bridge.name}.disable_ipv6=0`,
+      { cause: error },
+    );
+  }
+}
+
+/** What a packet to the rest of the world would be sent to: RFC 5737 and 3849 keep these free. */
+const outside: readonly Address[] = [
+  { family: 4, value: 0xc6336401n },
+  { family: 6, value: (0x20010db8n << 96n) | 1n },
+];
+
+/** The MTU of the device of the node's default route; 1500 on a node that has none. */
+export function defaultMtu(kernel: Kernel): number {
+  for (const address of outside) {
+    const route = routeTo(kernel, address);
+    if (route === undefined || route.link === 0) continue;
+    const device = link(kernel, route.link);
+    // The bounds are those of the configuration's key.
+    if (device !== undefined && device.mtu >= 68) {
+      return Math.min(device.mtu, 65535);
+    }
+  }
+  return 1500;
+}

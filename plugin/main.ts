@@ -1,0 +1,155 @@
+/**
+ * The plugin: environment and stdin in, a result or an error on stdout. A
+ * container runtime executes it for each command; SPEC.md, "Execution protocol".
+ *
+ * Everything is synchronous: entering a pod's namespace demands it (sandbox.ts),
+ * and starting the event loop costs time.
+ */
+
+import { add, del } from "./attach.ts";
+import { check } from "./check.ts";
+import { parseConfig, parseInput, parseVersion } from "./config.ts";
+import {
+  type Call,
+  type Environment,
+  parseEnvironment,
+} from "./environment.ts";
+import { remedy } from "./errno.ts";
+import type { JsonObject } from "./json.ts";
+import { KernelError } from "./kernel.ts";
+import { SystemError } from "./libc.ts";
+import {
+  CniError,
+  code,
+  errorFor,
+  since,
+  type Version,
+  versionAnswer,
+  versions,
+} from "./protocol.ts";
+import { resultFor } from "./result.ts";
+
+/** What is written to stdout (nothing for undefined), and whether it is a success. */
+interface Answer {
+  output: object | undefined;
+  failed: boolean;
+}
+
+function answer(env: Environment, readInput: () => string): Answer {
+  let version: Version = versions[versions.length - 1]!;
+  try {
+    const call = parseEnvironment(env);
+    if (call.command === "VERSION") {
+      return { output: versionAnswer(askedVersion(readInput)), failed: false };
+    }
+    const input = parseInput(readInput());
+    version = parseVersion(input);
+    return { output: execute(call, input, version, env), failed: false };
+  } catch (error) {
+    return { output: errorFor(version, asCniError(error)), failed: true };
+  }
+}
+
+/** VERSION answers whatever comes on stdin, also nothing. */
+function askedVersion(readInput: () => string): string | undefined {
+  try {
+    const { cniVersion } = parseInput(readInput());
+    return typeof cniVersion === "string" ? cniVersion : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The version from which on a command exists: SPEC.md, "CNI operations". */
+const firstVersion = {
+  ADD: "0.1.0",
+  DEL: "0.1.0",
+  CHECK: "0.4.0",
+  GC: "1.1.0",
+  STATUS: "1.1.0",
+} as const;
+
+function execute(
+  call: Exclude<Call, { command: "VERSION" }>,
+  input: JsonObject,
+  version: Version,
+  env: Environment,
+): JsonObject | undefined {
+  const first = firstVersion[call.command];
+  if (!since(version, first)) {
+    throw new CniError(
+      code.version,
+      `${call.command} does not exist in version ${version}`,
+      `it does from ${first} on; cniVersion in the network configuration says which is spoken`,
+    );
+  }
+  const config = parseConfig(
+    input,
+    version,
+    "args" in call ? call.args : undefined,
+  );
+  const override = env("CNI_NETNS_OVERRIDE");
+  const allowOwn = override === "1" || override === "true";
+  switch (call.command) {
+    case "ADD":
+      return resultFor(version, add(call, config, allowOwn));
+    case "DEL":
+      del(call, config);
+      return undefined;
+    case "CHECK":
+      check(call, config, allowOwn);
+      return undefined;
+  }
+}
+
+/** Anything thrown, as the caller is told it. */
+function asCniError(error: unknown): CniError {
+  if (error instanceof CniError) return error;
+  if (error instanceof KernelError || error instanceof SystemError) {
+    return new CniError(code.kernel, error.message, remedy(error.errno), {
+      cause: error,
+    });
+  }
+  const { stack, message } = error instanceof Error
+    ? error
+    : new Error(String(error));
+  console.error(`deno-cni: ${stack}`);
+  return new CniError(
+    code.internal,
+    message,
+    "this is a mistake in the plugin: please report it",
+  );
+}
+
+/** All of stdin. */
+function readInput(): string {
+  // A person at a terminal has asked for VERSION, say; there is no end to wait for.
+  if (Deno.stdin.isTerminal()) return "";
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = new Uint8Array(16384);
+    const length = Deno.stdin.readSync(chunk);
+    if (length === null) break;
+    chunks.push(chunk.subarray(0, length));
+    total += length;
+  }
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+function print(output: object): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(output) + "\n");
+  for (let at = 0; at < bytes.length;) {
+    at += Deno.stdout.writeSync(bytes.subarray(at));
+  }
+}
+
+const { output, failed } = answer((name) => Deno.env.get(name), readInput);
+if (output !== undefined) print(output);
+Deno.exit(failed ? 1 : 0);

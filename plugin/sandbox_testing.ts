@@ -1,0 +1,235 @@
+/**
+ * A node made of namespaces for tests, with pods, on which the plugin is
+ * executed as a container runtime does it. Everything of it ends with the
+ * process that made it, however that ends: each namespace is held by a `cat`
+ * that reads from it.
+ */
+import { buildPlugin } from "../lib/build.ts";
+import {
+  cmd,
+  type Command,
+  type Outcome,
+  run,
+  withInput,
+} from "../lib/command.ts";
+import type { Result } from "./protocol.ts";
+
+export const needsRoot = Deno.uid() !== 0;
+
+export const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** The plugin as `make plugin` leaves it. */
+export async function builtPlugin(): Promise<string> {
+  await buildPlugin({ root });
+  return `${root}/dist/deno-cni`;
+}
+
+/** The network configuration that stage 03 writes, as the runtime hands it to the plugin. */
+export const config = {
+  cniVersion: "1.0.0",
+  name: "deno-cni",
+  type: "deno-cni",
+  network: "10.244.0.0/16",
+  subnet: "10.244.1.0/24",
+};
+
+/** What is asked of the plugin: everything but the command has a default. */
+export interface Call {
+  command: string;
+  /** Its name is the container's ID, its namespace CNI_NETNS. */
+  pod?: Pod;
+  /** An object becomes JSON. */
+  input?: object | string;
+  ifname?: string;
+  /** Further variables, or other values for those that follow from the rest; undefined takes one away. */
+  env?: Record<string, string | undefined>;
+}
+
+/** What the plugin answered. */
+export interface Said {
+  exit: number | undefined;
+  /** What it printed, parsed; {} for nothing. */
+  json: Answer;
+  stderr: string;
+}
+
+/** A result, an error or an answer to VERSION. */
+export interface Answer extends Partial<Result> {
+  cniVersion?: string;
+  supportedVersions?: string[];
+  code?: number;
+  msg?: string;
+  details?: string;
+}
+
+export interface Pod {
+  readonly name: string;
+  /** Its network namespace, as a path. */
+  readonly netns: string;
+  /** Runs something in its network namespace. */
+  run(command: Command): Promise<Outcome>;
+  /** Ends it and its namespace. */
+  end(): Promise<void>;
+}
+
+export interface TestNode extends AsyncDisposable {
+  readonly pid: number;
+  /** Runs something on the node. */
+  run(command: Command, env?: Record<string, string>): Promise<Outcome>;
+  /** Runs something on the node and gives its output. @throws {Error} when it fails */
+  must(command: Command): Promise<string>;
+  pod(name: string): Promise<Pod>;
+  /** Executes the plugin. */
+  cni(call: Call): Promise<Said>;
+  /** Names of the links on the node, but for lo. */
+  links(): Promise<string[]>;
+  /** The addresses that a network's leases hold, sorted. */
+  leases(network?: string): Promise<string[]>;
+}
+
+/**
+ * Makes a node: a network and a mount namespace with a /run of its own.
+ * @param executable the plugin's; by default as `make plugin` leaves it
+ */
+export async function testNode(executable?: string): Promise<TestNode> {
+  const plugin = executable ?? await builtPlugin();
+  const setUp =
+    "mount -t tmpfs none /run && ip link set lo up && echo ready && exec cat";
+  const holder = await hold(["unshare", "--net", "--mount", "sh", "-c", setUp]);
+  const pods: Pod[] = [];
+  const enter = [
+    "/usr/bin/nsenter",
+    "-t",
+    String(holder.pid),
+    "--net",
+    "--mount",
+    "--",
+  ];
+
+  function onNode(
+    command: Command,
+    env?: Record<string, string>,
+  ): Promise<Outcome> {
+    const argv = [...enter, ...command.argv] as [string, ...string[]];
+    return run({ ...command, argv }, {
+      timeout_ms: 60_000,
+      ...(env === undefined ? {} : { env }),
+    });
+  }
+
+  async function must(command: Command): Promise<string> {
+    const outcome = await onNode(command);
+    if (outcome.code === 0) return outcome.stdout;
+    throw new Error(`${command.argv.join(" ")}: ${outcome.stderr}`);
+  }
+
+  return {
+    pid: holder.pid,
+    run: onNode,
+    must,
+    async pod(name) {
+      const unshared = [
+        "unshare",
+        "--net",
+        "sh",
+        "-c",
+        "echo ready && exec cat",
+      ];
+      const held = await hold([...enter, ...unshared]);
+      const pod: Pod = {
+        name,
+        netns: `/proc/${held.pid}/ns/net`,
+        run: (command) =>
+          run({
+            ...command,
+            argv: ["nsenter", "-t", String(held.pid), "--net", ...command.argv],
+          }),
+        end: held.end,
+      };
+      pods.push(pod);
+      return pod;
+    },
+    async cni(call) {
+      const input = call.input ?? config;
+      const command = withInput(
+        cmd`${plugin}`,
+        typeof input === "string" ? input : JSON.stringify(input),
+      );
+      const outcome = await onNode(command, environmentOf(call));
+      const { code: exit, stdout, stderr } = outcome;
+      return {
+        exit,
+        json: stdout === "" ? {} : JSON.parse(stdout),
+        stderr,
+      };
+    },
+    async links() {
+      const found: { ifname: string }[] = JSON.parse(
+        await must(cmd`ip -j link show`),
+      );
+      return found.map(({ ifname }) => ifname).filter((name) => name !== "lo");
+    },
+    async leases(network = config.name) {
+      const outcome = await onNode(cmd`ls /run/deno-cni/networks/${network}`);
+      return outcome.stdout.split("\n").filter((name) =>
+        /^[0-9a-f]+[.:]/.test(name)
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(pods.map((pod) => pod.end()));
+      await holder.end();
+    },
+  };
+}
+
+function environmentOf(
+  { command, pod, ifname, env }: Call,
+): Record<string, string> {
+  const all: Record<string, string | undefined> = {
+    CNI_COMMAND: command,
+    CNI_PATH: "/usr/lib/cni",
+    ...(pod === undefined ? {} : {
+      CNI_CONTAINERID: pod.name,
+      CNI_NETNS: pod.netns,
+      CNI_IFNAME: ifname ?? "eth0",
+      CNI_ARGS:
+        `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod.name}`,
+    }),
+    ...env,
+  };
+  const set: Record<string, string> = {};
+  for (const [name, value] of Object.entries(all)) {
+    if (value !== undefined) set[name] = value;
+  }
+  return set;
+}
+
+interface Holder {
+  readonly pid: number;
+  end(): Promise<void>;
+}
+
+/** Starts a process that says "ready" and then lives until its stdin ends. */
+async function hold([program, ...args]: string[]): Promise<Holder> {
+  const child = new Deno.Command(program!, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  if (new TextDecoder().decode(value) !== "ready\n") {
+    await reader.cancel();
+    await child.stdin.close();
+    await child.status;
+    throw new Error(`${program} ${args.join(" ")} did not get ready`);
+  }
+  return {
+    pid: child.pid,
+    async end() {
+      await child.stdin.close().catch(() => {}); // It may have ended.
+      await reader.cancel();
+      await child.status;
+    },
+  };
+}
