@@ -51,6 +51,8 @@ export const code = {
   gcIncomplete: 106,
   /** The plugin named by `ipam.type` cannot be run, or answered nonsense. */
   delegation: 107,
+  /** ADD: the attachment holds an address already. */
+  leaseHeld: 108,
   /** A mistake in this plugin. */
   internal: 199,
 } as const;

@@ -1,0 +1,61 @@
+/**
+ * One process at a time in a lease store: flock(2) on the file that the reference locks too.
+ */
+import { attempt, inspect, openLock } from "./files.ts";
+import { CniError, code } from "./protocol.ts";
+
+/**
+ * Runs `body` under the exclusive lock `<folder>/lock`; makes the folder when it is missing.
+ *
+ * @param timeout_ms how long to wait while another process holds it
+ * @throws {CniError} code 11 after that time
+ * @throws {FileError}
+ */
+export function withLock<T>(
+  folder: string,
+  timeout_ms: number,
+  body: () => T,
+): T {
+  const lock = acquire(folder, timeout_ms);
+  try {
+    return body();
+  } finally {
+    // Closing releases: no child process inherits Deno's descriptors.
+    lock.close();
+  }
+}
+
+function acquire(folder: string, timeout_ms: number): Deno.FsFile {
+  const path = `${folder}/lock`;
+  // Not Date.now(): the clock of a node may jump.
+  const deadline_ms = performance.now() + timeout_ms;
+  for (;;) {
+    const file = openLock(path);
+    let kept = false;
+    try {
+      while (!attempt("lock", path, () => file.tryLockSync(true))) {
+        if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
+        pause();
+      }
+      // Whoever removed the folder while we waited has left us a lock that no one else will see.
+      kept = inspect(path)?.inode === file.statSync().ino;
+      if (kept) return file;
+    } finally {
+      if (!kept) file.close();
+    }
+  }
+}
+
+/** Sleeps a little; not always as long, lest those who wait go in step. */
+function pause(): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(cell, 0, 0, 0.5 + Math.random() * 3);
+}
+
+function busy(path: string, timeout_ms: number): CniError {
+  return new CniError(
+    code.tryAgain,
+    `Cannot lock ${path} within ${timeout_ms} ms: another process holds it`,
+    `Try again; if that goes on, see who holds it: fuser -v ${path}`,
+  );
+}
