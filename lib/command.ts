@@ -179,11 +179,11 @@ export async function run(
   const process = $({
     quiet: true,
     nothrow: true,
-    detached: true,
     ...(input === undefined ? {} : { input }),
     spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
       child = spawn(program, args, {
         ...spawnOptions,
+        detached: true,
         ...(options.env === undefined ? {} : { env: { ...options.env } }),
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         shell: false,

@@ -4,7 +4,7 @@
  * probe can tell it from somebody else's.
  */
 import { cmd, type Command, ending, type Outcome } from "./command.ts";
-import type { Answer, Probe } from "./step.ts";
+import type { Answer, PluginFile, Probe } from "./step.ts";
 
 /** Our mark: the alias of a link, the comment of a rule. */
 export const mark = "deno-cni";
@@ -258,4 +258,22 @@ function readList<Element>(text: string): Element[] | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Is the file on the node, whole and with these rights? Compared by digest, where it has one, and by size. */
+export function copied(file: PluginFile): Probe {
+  const script = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
+    'stat -Lc "%s %a" "$1"; if [ -n "$2" ]; then sha256sum "$1"; fi';
+  const { size_bytes, mode, sha256 = "" } = file;
+  return {
+    ask: cmd`sh -c ${script} stat ${file.to} ${sha256}`,
+    read(outcome) {
+      if (outcome.code === 44) return { is: "absent" };
+      if (outcome.code !== 0) return unknown(outcome, `what ${file.to} is`);
+      const [facts, digest = ""] = outcome.stdout.split("\n");
+      const same = facts === `${size_bytes} ${mode}` &&
+        (sha256 === "" || digest.startsWith(`${sha256} `));
+      return same ? { is: "present", ours: true } : { is: "absent" };
+    },
+  };
 }

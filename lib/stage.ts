@@ -5,6 +5,7 @@
 import {
   type Command,
   CommandError,
+  ending,
   type Outcome,
   type RunOptions,
   show,
@@ -275,7 +276,7 @@ class Book {
 
 /** What came of a command, whole, for somebody who has to find out why. */
 export function describe(outcome: Outcome): string {
-  const lines = [outcome.ended ?? `exit code ${outcome.code}`];
+  const lines: string[] = [ending(outcome)];
   if (outcome.stdout.trim() !== "") {
     lines.push(`stdout: ${outcome.stdout.trim()}`);
   }

@@ -48,22 +48,19 @@ export interface Step {
   readonly timeout_ms?: number;
 }
 
-/** A plugin that was built: what goes where on a node. */
-export interface Artifact {
-  readonly form: "compiled" | "portable";
-  readonly files: readonly (Copy & {
-    readonly size_bytes: number;
-    /** Hexadecimal. */
-    readonly sha256: string;
-  })[];
+/** A file of the built plugin, and what it must be like on a node. */
+export interface PluginFile extends Copy {
+  readonly size_bytes: number;
+  /** Hexadecimal; absent for a file so large that its size has to do. */
+  readonly sha256?: string;
 }
 
 /** What a stage's steps are planned from. */
 export interface Plan {
   readonly cluster: Cluster;
   readonly node: ClusterNode;
-  /** The built plugin; undefined while a dry run has none to look at. */
-  readonly artifact?: Artifact | undefined;
+  /** The built plugin's files, where the stage builds it. */
+  readonly pluginFiles?: readonly PluginFile[];
 }
 
 /** The stages' names, in their order. */
@@ -82,6 +79,28 @@ export const stageNames = [
 /** A stage's name. */
 export type StageName = typeof stageNames[number];
 
+/** How to build what a stage installs. */
+export interface Build {
+  readonly why: string;
+  /** What does the same by hand. */
+  readonly byHand: Command;
+  /** Builds it, or finds it built. */
+  readonly make: (form: PluginForm | undefined) => Promise<BuildResult>;
+  /** What make() would most likely give, without building; for a dry run. */
+  readonly peek: () => Promise<readonly PluginFile[]>;
+}
+
+/** The forms that the plugin can be built in. */
+export type PluginForm = "compiled" | "portable";
+
+/** What came of a build. */
+export interface BuildResult {
+  readonly files: readonly PluginFile[];
+  readonly changed: boolean;
+  /** One line for the person who waits. */
+  readonly line: string;
+}
+
 /** A numbered script. Pure: the same cluster gives the same steps. */
 export interface Stage {
   readonly name: StageName;
@@ -89,8 +108,12 @@ export interface Stage {
   readonly summary: string;
   /** What one can look at afterwards. */
   readonly afterwards: string;
+  /** Its steps cannot be planned before every node's podCIDRs are known. */
+  readonly needsPodCIDRs?: true;
   /** Steps on the operator's own machine, before the nodes'. */
   readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
+  /** Work on the operator's machine whose result the nodes' steps need. */
+  readonly build?: Build;
   /** Steps on each node. */
   readonly steps?: (plan: Plan) => readonly Step[];
 }

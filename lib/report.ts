@@ -1,0 +1,114 @@
+/** Results as text and as data. Pure. */
+import { type Command, paste, withInput } from "./command.ts";
+import { cmd } from "./command.ts";
+import type { Planned, Status, StepResult } from "./stage.ts";
+import { type StageName, stageNames } from "./step.ts";
+
+/** A node's counts, as the recap shows them. */
+export type Counts = Readonly<Record<Status, number>>;
+
+/** The data form of a run (`-o json`). */
+export interface RunReport {
+  readonly version: 1;
+  readonly cluster: string;
+  readonly results: readonly StepResult[];
+  /** By node; "operator" is the machine that the scripts run on. */
+  readonly recap: Readonly<Record<string, Counts>>;
+}
+
+/** Counts results by node, nodes in order of appearance. */
+export function count(results: readonly StepResult[]): Map<string, Counts> {
+  const byNode = new Map<string, Record<Status, number>>();
+  for (const { node, status } of results) {
+    const counts = byNode.get(node) ??
+      { ok: 0, changed: 0, failed: 0, unreachable: 0 };
+    counts[status] += 1;
+    byNode.set(node, counts);
+  }
+  return byNode;
+}
+
+/** A line for one step: where, what became of it, the command. */
+export function stepLine(result: StepResult, nodeWidth: number): string {
+  const node = result.node.padEnd(nodeWidth);
+  const what = result.command === "" ? result.why : result.command;
+  return `  ${node}  ${result.status.padEnd(7)}  ${what}`;
+}
+
+/** All that is known about a failure, for whoever has to mend it. */
+export function failure(result: StepResult): string {
+  const lines = [
+    `${result.stage}: ${result.status} on ${result.node}`,
+    ...(result.command === "" ? [] : [`command: ${result.command}`]),
+    `run for: ${result.why}`,
+    ...(result.problem ?? "").split("\n"),
+  ];
+  return lines.map((line, at) => at === 0 ? line : `  ${line}`).join("\n");
+}
+
+/** A line for a stage that ran with others. */
+export function stageLine(
+  name: StageName,
+  summary: string,
+  results: readonly StepResult[],
+): string {
+  const worst = (["unreachable", "failed", "changed"] as const)
+    .find((status) => results.some((result) => result.status === status));
+  const changed = results.filter(({ status }) => status === "changed").length;
+  const word = worst === "changed" ? `changed ${changed}` : worst ?? "ok";
+  const width = Math.max(...stageNames.map((name) => name.length));
+  return `${name.padEnd(width)}  ${word.padEnd(11)}  ${summary}`;
+}
+
+/** What every node came out with. */
+export function recap(results: readonly StepResult[]): string {
+  const byNode = count(results);
+  const width = Math.max(0, ...[...byNode.keys()].map((name) => name.length));
+  return [...byNode].map(([name, counts]) =>
+    `${name.padEnd(width)}  ok=${counts.ok} changed=${counts.changed} ` +
+    `failed=${counts.failed} unreachable=${counts.unreachable}`
+  ).join("\n");
+}
+
+/** The data form of a run. */
+export function runReport(
+  cluster: string,
+  results: readonly StepResult[],
+): RunReport {
+  return {
+    version: 1,
+    cluster,
+    results,
+    recap: Object.fromEntries(count(results)),
+  };
+}
+
+/**
+ * What a dry run found, as a script for a POSIX shell on the operator's
+ * machine: a here-document for what runs on a node, a line for each copy.
+ */
+export function script(stage: string, planned: Planned): string {
+  const { node, steps } = planned;
+  const parts = [`# ${stage} on ${node.name}`];
+  if (steps.length === 0) return `${parts[0]}: nothing to change\n`;
+  let body: string[] = [];
+  const flush = () => {
+    if (body.length === 0) return;
+    const shell: Command = withInput(
+      node.enter(cmd`sh -eu`),
+      body.join("\n") + "\n",
+    );
+    parts.push(paste(shell));
+    body = [];
+  };
+  for (const { why, run } of steps) {
+    if ("copy" in run) {
+      flush();
+      parts.push(`# ${why}`, node.showCopy(run.copy, run.to, run.mode));
+    } else {
+      body.push(`# ${why}`, paste(run));
+    }
+  }
+  flush();
+  return parts.join("\n") + "\n";
+}

@@ -1,0 +1,146 @@
+/**
+ * One run of a script on a cluster: the cluster as it is known, a lock against
+ * a second run, Ctrl-C, and where results go.
+ */
+import type { Flags } from "./cli.ts";
+import { type Cluster, loadCluster } from "./cluster.ts";
+import { UsageError } from "./cli.ts";
+import { paste } from "./command.ts";
+import type { Manner, StepResult } from "./stage.ts";
+import type { Step } from "./step.ts";
+
+/** A run under way. */
+export interface Session extends AsyncDisposable {
+  readonly flags: Flags;
+  readonly manner: Manner;
+  /** All results so far. */
+  readonly results: readonly StepResult[];
+  /** The cluster as it is known now; stages find things out, so ask again after each. */
+  cluster(): Promise<Cluster>;
+  /** The names of the nodes to work on. */
+  selected(cluster: Cluster): readonly string[];
+  /** Whether the user asked to end. */
+  interrupted(): boolean;
+}
+
+/** Another run is at work on the same cluster. */
+export class BusyError extends Error {
+  override readonly name = "BusyError";
+}
+
+/**
+ * Begins a run.
+ *
+ * @param flags what the user asked for
+ * @param tell told of each result at once
+ * @throws {ClusterFileError | UsageError | BusyError}
+ */
+export async function openSession(
+  flags: Flags,
+  tell: (result: StepResult) => void,
+): Promise<Session> {
+  const first = await loadCluster(flags.cluster);
+  checkNames(first, flags.nodes);
+  const unlock = flags.dryRun ? undefined : await lock(first);
+  const results: StepResult[] = [];
+  const abort = new AbortController();
+  let stopping = false;
+  const interrupt = () => {
+    if (stopping) abort.abort();
+    else {
+      console.error(
+        "\nending after the command under way; Ctrl-C again ends that too",
+      );
+    }
+    stopping = true;
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  return {
+    flags,
+    results,
+    manner: {
+      timeout_ms: flags.timeout_ms,
+      signal: abort.signal,
+      stopping: () => stopping,
+      tell(result) {
+        results.push(result);
+        tell(result);
+      },
+      ...(flags.step
+        ? {
+          ask: async (node: string, step: Step) => {
+            const goOn = await askTerminal(node, step, flags.yes);
+            stopping ||= !goOn;
+            return goOn;
+          },
+        }
+        : {}),
+    },
+    cluster: () => loadCluster(flags.cluster),
+    selected: (cluster) =>
+      cluster.nodes.map(({ name }) => name).filter((name) =>
+        flags.nodes.length === 0 || flags.nodes.includes(name)
+      ),
+    interrupted: () => stopping,
+    [Symbol.asyncDispose]() {
+      for (const signal of signals) {
+        Deno.removeSignalListener(signal, interrupt);
+      }
+      unlock?.();
+      return Promise.resolve();
+    },
+  };
+}
+
+function checkNames(cluster: Cluster, wanted: readonly string[]): void {
+  const names = cluster.nodes.map(({ name }) => name);
+  for (const name of wanted) {
+    if (names.includes(name)) continue;
+    throw new UsageError(
+      `--node ${name}: no such node in ${cluster.file}; it has ${
+        names.join(", ")
+      }`,
+    );
+  }
+}
+
+/**
+ * Takes the cluster's lock: two runs at once would write each other's journals
+ * over. The kernel gives it back when this process ends, however it ends.
+ */
+async function lock(cluster: Cluster): Promise<() => void> {
+  await Deno.mkdir(cluster.stateDir, { recursive: true });
+  const file = await Deno.open(`${cluster.stateDir}/lock`, {
+    create: true,
+    read: true,
+    write: true,
+  });
+  if (!await file.tryLock(true)) {
+    file.close();
+    throw new BusyError(
+      `another run is at work on the cluster "${cluster.name}" (it holds ${cluster.stateDir}/lock); wait for it, or end it`,
+    );
+  }
+  return () => file.close();
+}
+
+async function askTerminal(
+  node: string,
+  step: Step,
+  yes: boolean,
+): Promise<boolean> {
+  const command = "copy" in step.run
+    ? `copy ${step.run.copy} to ${step.run.to}`
+    : paste(step.run);
+  console.error(`\n${node}: ${step.why}\n  $ ${command}`);
+  if (yes) return true;
+  await Deno.stderr.write(
+    new TextEncoder().encode("Enter runs it, q ends here: "),
+  );
+  const buffer = new Uint8Array(256);
+  const length = await Deno.stdin.read(buffer);
+  if (length === null) return false;
+  const answer = new TextDecoder().decode(buffer.subarray(0, length)).trim();
+  return answer === "" || answer === "y";
+}

@@ -1,0 +1,14 @@
+/** Which transport reaches a node. */
+import type { Cluster } from "./cluster.ts";
+import { labNode } from "./lab.ts";
+import { localNode, type Node } from "./node.ts";
+
+/** The operator's own machine: what runs there is written down in the cluster's state folder. */
+export function operatorNode(cluster: Cluster): Node {
+  return localNode("operator", `${cluster.stateDir}/journal`);
+}
+
+/** The node of this name, by the cluster's transport. Nothing is sent yet. */
+export function nodeOf(cluster: Cluster, name: string): Node {
+  return cluster.provider === "lab" ? labNode(cluster, name) : localNode(name);
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 02: makes the cluster, and finds out which podCIDR each node got. The
+ * lab has no control plane, so here this stage splits the clusterCIDR itself,
+ * as kube-controller-manager does.
+ */
+import { splitClusterCIDR } from "../lib/cidr.ts";
+import { main } from "../lib/main.ts";
+import type { Cluster } from "../lib/cluster.ts";
+import { podCIDRsPath } from "../lib/cluster.ts";
+import { cmd, write } from "../lib/command.ts";
+import { fileIs } from "../lib/probe.ts";
+import type { Stage } from "../lib/step.ts";
+
+function podCIDRs(cluster: Cluster): string {
+  return JSON.stringify(splitClusterCIDR(cluster), null, 2) + "\n";
+}
+
+export const kubeadm: Stage = {
+  name: "02-kubeadm",
+  summary: "split the clusterCIDR among the nodes",
+  afterwards: "cat .state/lab/pod-cidrs.json",
+  operatorSteps: (cluster) => [{
+    why: "The lab has no control plane: no kubelet, no API server. " +
+      "What kube-controller-manager would do, give each node its podCIDR, is done here",
+    unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
+    run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
+    undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
+  }],
+};
+
+if (import.meta.main) await main(kubeadm);

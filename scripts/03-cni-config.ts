@@ -1,0 +1,53 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 03: tells each node's container runtime which plugin to call, and the
+ * plugin which addresses are its own.
+ */
+import { main } from "../lib/main.ts";
+import { cmd, write } from "../lib/command.ts";
+import { fileIs, mark } from "../lib/probe.ts";
+import type { Plan, Stage } from "../lib/step.ts";
+
+const path = "/etc/cni/net.d/10-deno-cni.conflist";
+
+/** The network configuration list of a node (CNI SPEC.md, section 1). */
+function conflist({ cluster, node }: Plan): string {
+  const { clusterCIDRs, cniVersion, bridge, mtu } = cluster;
+  const [network, subnet] = clusterCIDRs.length === 1
+    ? [clusterCIDRs[0], node.podCIDRs[0]]
+    : [clusterCIDRs, node.podCIDRs];
+  const plugin = {
+    type: mark,
+    network,
+    ...(clusterCIDRs.length === 1 ? { subnet } : { subnets: subnet }),
+    bridge,
+    ...(mtu === undefined ? {} : { mtu }),
+  };
+  return JSON.stringify(
+    { cniVersion, name: mark, plugins: [plugin] },
+    null,
+    2,
+  ) +
+    "\n";
+}
+
+/** A list by the name that this stage gives it is of this stage's writing. */
+function isOurs(text: string): boolean {
+  return text.includes(`"name": "${mark}"`);
+}
+
+export const cniConfig: Stage = {
+  name: "03-cni-config",
+  summary: "tell each node's runtime which plugin to call",
+  afterwards: `cat ${path}`,
+  needsPodCIDRs: true,
+  steps: (plan) => [{
+    why:
+      "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
+    unless: fileIs(path, conflist(plan), isOurs),
+    run: write(path, conflist(plan)),
+    undo: cmd`rm -f ${path}`,
+  }],
+};
+
+if (import.meta.main) await main(cniConfig);

@@ -1,0 +1,52 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 04: a switch on every node for its pods to plug into.
+ * Afterwards `ip addr show cni0` shows the first host address of the node's
+ * podCIDR.
+ */
+import { gateway, gatewayMac } from "../lib/cidr.ts";
+import { main } from "../lib/main.ts";
+import { cmd } from "../lib/command.ts";
+import { addressOn, linkIs, linkMarked, linkUp, mark } from "../lib/probe.ts";
+import type { Stage } from "../lib/step.ts";
+
+export const bridge: Stage = {
+  name: "04-bridge",
+  summary: "put a bridge on every node",
+  afterwards: "ip addr show cni0",
+  needsPodCIDRs: true,
+  steps: ({ node, cluster: { bridge } }) => [
+    {
+      why:
+        "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
+        "Without an address of its own it would take a port's, and change it with them",
+      unless: linkIs(bridge, "bridge"),
+      run: cmd`ip link add ${bridge} address ${
+        gatewayMac(node.podCIDRs)
+      } type bridge`,
+      undo: cmd`ip link del ${bridge}`,
+    },
+    {
+      why:
+        "The alias marks the bridge as ours; one without it is never touched",
+      unless: linkMarked(bridge),
+      run: cmd`ip link set ${bridge} alias ${mark}`,
+    },
+    ...node.podCIDRs.map((podCIDR) => ({
+      why: "Pods use this address as their default gateway",
+      unless: addressOn(bridge, gateway(podCIDR)),
+      run: cmd`ip addr add ${gateway(podCIDR)} dev ${bridge} ${
+        podCIDR.includes(":") ? ["nodad"] : []
+      }`,
+      undo: cmd`ip addr del ${gateway(podCIDR)} dev ${bridge}`,
+    })),
+    {
+      why: "A link carries nothing until it is up",
+      unless: linkUp(bridge),
+      run: cmd`ip link set ${bridge} up`,
+      undo: cmd`ip link set ${bridge} down`,
+    },
+  ],
+};
+
+if (import.meta.main) await main(bridge);

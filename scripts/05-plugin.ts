@@ -1,0 +1,69 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 05: builds the CNI plugin and puts it on every node, where the
+ * container runtime looks for it.
+ * Afterwards `/opt/cni/bin/deno-cni` answers `CNI_COMMAND=VERSION`.
+ */
+import { buildPlugin, type Built, expectedPlugin } from "../lib/build.ts";
+import { cmd } from "../lib/command.ts";
+import { main } from "../lib/main.ts";
+import { projectRoot } from "../lib/cluster.ts";
+import { copied } from "../lib/probe.ts";
+import type { PluginFile, Stage } from "../lib/step.ts";
+
+/** Above this size a file's digest would take longer than all else that the stage does. */
+const digestLimit_bytes = 1 << 20;
+
+async function pluginFiles({ files }: Built): Promise<PluginFile[]> {
+  return await Promise.all(files.map(async ({ source, target, mode }) => {
+    const { size } = await Deno.stat(source);
+    const sha256 = size > digestLimit_bytes
+      ? {}
+      : { sha256: await digest(source) };
+    return { copy: source, to: target, mode, size_bytes: size, ...sha256 };
+  }));
+}
+
+async function digest(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  return new Uint8Array(hash).toHex();
+}
+
+export const plugin: Stage = {
+  name: "05-plugin",
+  summary: "build the plugin and install it on every node",
+  afterwards: "CNI_COMMAND=VERSION /opt/cni/bin/deno-cni",
+  build: {
+    why: "One build serves all nodes; it is made anew when its sources change",
+    byHand: cmd`make plugin`,
+    async make(form) {
+      const built = await buildPlugin({
+        root: projectRoot,
+        ...(form === undefined ? {} : { form }),
+      });
+      const { changed, line } = built;
+      return { files: await pluginFiles(built), changed, line };
+    },
+    async peek() {
+      const { files } = await expectedPlugin({ root: projectRoot });
+      return files.map(({ source, target, mode }) => ({
+        copy: source,
+        to: target,
+        mode,
+        size_bytes: 0,
+      }));
+    },
+  },
+  steps: ({ pluginFiles }) =>
+    (pluginFiles ?? []).map((file) => ({
+      why: file.to.startsWith("/opt/cni/bin/")
+        ? "The runtime executes what the configuration's `type` names, in this folder"
+        : "What the plugin's launcher starts",
+      unless: copied(file),
+      run: file,
+      undo: cmd`rm -f ${file.to}`,
+    })),
+};
+
+if (import.meta.main) await main(plugin);

@@ -1,0 +1,64 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 06: lets each node forward for its pods. Docker and many firewalls
+ * leave the chain FORWARD at DROP, and frames that only cross the bridge meet
+ * the same chain.
+ * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
+ */
+import { main } from "../lib/main.ts";
+import { cmd } from "../lib/command.ts";
+import { mark, ruleIs, sysctlIs } from "../lib/probe.ts";
+import type { Stage, Step } from "../lib/step.ts";
+
+const ipv4Sysctls = [
+  ["net.ipv4.ip_forward", "A node is a router for its pods"],
+  [
+    "net.bridge.bridge-nf-call-iptables",
+    "Service addresses need frames on the bridge to meet iptables too",
+  ],
+] as const;
+
+const ipv6Sysctls = [
+  ["net.ipv6.conf.all.forwarding", "A node is a router for its pods"],
+  [
+    "net.bridge.bridge-nf-call-ip6tables",
+    "Service addresses need frames on the bridge to meet ip6tables too",
+  ],
+] as const;
+
+function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
+  const iptables = clusterCIDR.includes(":") ? "ip6tables" : "iptables";
+  const rule = [
+    ...[direction, clusterCIDR],
+    ...["-m", "comment", "--comment", mark, "-j", "ACCEPT"],
+  ];
+  const table = ["-w", "-t", "filter"];
+  return {
+    why: direction === "-s"
+      ? "What pods send may pass, ahead of any rule that drops it"
+      : "What is sent to pods may pass, answers among it",
+    unless: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
+    run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
+    undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
+  };
+}
+
+export const forwarding: Stage = {
+  name: "06-forwarding",
+  summary: "let every node forward for its pods",
+  afterwards: "iptables -S FORWARD",
+  steps: ({ cluster: { clusterCIDRs } }) =>
+    clusterCIDRs.flatMap((clusterCIDR) => [
+      ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
+        .map(([name, why]) => ({
+          why,
+          unless: sysctlIs(name, "1"),
+          run: cmd`sysctl -w ${name}=1`,
+          undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
+        })),
+      accept(clusterCIDR, "-s"),
+      accept(clusterCIDR, "-d"),
+    ]),
+};
+
+if (import.meta.main) await main(forwarding);

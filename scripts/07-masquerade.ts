@@ -1,0 +1,36 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 07: gives pods a way out of the cluster, and only there: between pods
+ * Kubernetes wants no NAT, so the clusterCIDR is exempt.
+ * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
+ */
+import { main } from "../lib/main.ts";
+import { cmd } from "../lib/command.ts";
+import { mark, ruleIs } from "../lib/probe.ts";
+import type { Stage } from "../lib/step.ts";
+
+export const masquerade: Stage = {
+  name: "07-masquerade",
+  summary: "give pods a way out of the cluster",
+  afterwards: "iptables -t nat -S POSTROUTING",
+  needsPodCIDRs: true,
+  steps: ({ node, cluster: { clusterCIDRs, bridge } }) =>
+    node.podCIDRs.map((podCIDR, family) => {
+      const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
+      const table = ["-w", "-t", "nat"];
+      const rule = [
+        ...["-s", podCIDR, "!", "-d", clusterCIDRs[family] ?? podCIDR],
+        ...["!", "-o", bridge],
+        ...["-m", "comment", "--comment", mark, "-j", "MASQUERADE"],
+      ];
+      return {
+        why: "Nobody outside knows the way back to a pod, so what leaves the " +
+          "cluster leaves as the node; what stays inside keeps its address",
+        unless: ruleIs(cmd`${iptables} ${table} -C POSTROUTING ${rule}`),
+        run: cmd`${iptables} ${table} -A POSTROUTING ${rule}`,
+        undo: cmd`${iptables} ${table} -D POSTROUTING ${rule}`,
+      };
+    }),
+};
+
+if (import.meta.main) await main(masquerade);
