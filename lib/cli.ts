@@ -109,7 +109,7 @@ export function parseFlags(
   const parsed = parseArgs(args, {
     boolean: booleans,
     string: strings,
-    collect: ["node"],
+    collect: strings,
     alias: { y: "yes", o: "output", v: "verbose", q: "quiet", h: "help" },
     unknown: (arg) => {
       wrong.push(arg);
@@ -123,21 +123,19 @@ export function parseFlags(
     );
   }
   const text = (name: string): string | undefined => {
-    const value = parsed[name];
-    if (Array.isArray(value)) {
+    const [value, ...more] = parsed[name] as string[];
+    if (more.length > 0) {
       throw new UsageError(`--${name} was given twice; give it once`);
     }
     if (value === undefined) {
       return environment[`DENO_CNI_${name.toUpperCase()}`] || undefined;
     }
-    if (value === "" || typeof value !== "string") {
+    if (value === "") {
       throw new UsageError(`--${name} wants a value; --help says which`);
     }
     return value;
   };
-  const nodes = (parsed.node as string[] | undefined ?? []).filter((name) =>
-    name !== undefined
-  );
+  const nodes = parsed.node as string[];
   if (nodes.includes("")) {
     throw new UsageError("--node wants the name of a node of the cluster file");
   }
