@@ -14,7 +14,8 @@
  * of our own changes we set that time to one that no clock shows any more, drawn anew each time, and note it in `state`.
  * While the folder has it, nobody else has been there, however coarse the file system's time is and wherever the clock
  * jumped to. A process killed between the two leaves them different as well. So the index is changed only while they
- * differ: after the first change to the leases, before the time is set.
+ * differ: after the first change to the leases, before the time is set. (A lease rewritten in place goes unnoticed; nobody
+ * does that, and the lease's own file still has the last word.)
  */
 import { type Address, addressOrUndefined, formatAddress } from "./address.ts";
 import { point } from "./fault.ts";

@@ -584,3 +584,59 @@ Deno.test("a dataDir that is no folder is an error of code 5 that names path, er
     Deno.removeSync(file);
   }
 });
+
+Deno.test("a lock that another keeps is an error of code 11 after the time given, and serves again afterwards", () => {
+  inStore((use, dataDir) => {
+    use((store) => store.reserve(pod(1), small));
+    const path = `${dataDir}/${network}/lock`;
+    const other = Deno.openSync(path, { write: true });
+    other.lockSync(true);
+    const error = assertThrows(
+      () => withStore({ dataDir, network, lockTimeout_ms: 20 }, () => {}),
+      CniError,
+      `Cannot lock ${path} within 20 ms`,
+    );
+    assertEquals(error.code, code.tryAgain);
+    other.close();
+    assertEquals(use((store) => store.held(pod(1))).length, 1);
+  });
+});
+
+Deno.test("a large store that someone else wrote: ADD reads no lease, DEL finds its own all the same", () => {
+  inStore((use, dataDir) => {
+    const large = [pool("10.244.0.0/20", "10.244.0.1")];
+    for (let n = 2; n < 1502; n++) {
+      put(dataDir, `10.244.${n >> 8}.${n & 255}`, `theirs-${n}\r\neth0`);
+    }
+    const theirs = (n: number) => ({
+      containerID: `theirs-${n}`,
+      ifname: "eth0",
+    });
+    assertEquals(
+      texts(use((store) => store.reserve(pod(1), large))),
+      ["10.244.5.222"],
+    );
+    const index = `${dataDir}/.deno-cni/${network}/attachments`;
+    assertEquals([...Deno.readDirSync(index)].length, 2);
+    assertEquals(texts(use((store) => store.release(pod(1)))), [
+      "10.244.5.222",
+    ]);
+    assertEquals(texts(use((store) => store.release(theirs(700)))), [
+      "10.244.2.188",
+    ]);
+    assertEquals([...Deno.readDirSync(index)].length, 1500);
+    assertEquals(use((store) => store.release(theirs(700))), []);
+    // Changed again: what was read once may be wrong now, and is not relied on.
+    Deno.removeSync(`${dataDir}/${network}/10.244.0.3`);
+    put(dataDir, "10.244.0.3", "others\r\neth0");
+    assertEquals(
+      texts(use((store) => store.reserve(pod(2), large))),
+      ["10.244.5.223"],
+    );
+    assertEquals(use((store) => store.release(theirs(3))), []);
+    const others = { containerID: "others", ifname: "eth0" };
+    assertEquals(texts(use((store) => store.release(others))), ["10.244.0.3"]);
+    const last = texts(use((store) => store.held(theirs(1501))));
+    assertEquals(last, ["10.244.5.221"]);
+  });
+});
