@@ -189,6 +189,7 @@ export async function run(
         shell: false,
       });
       child.stdin?.on("error", () => {}); // A command may end without reading.
+      if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
       child.on("error", (error: Error & { code?: string }) => {
         if (error.code === "ENOENT") ended = "no such command";
         if (error.code === "EACCES") ended = "not executable";
