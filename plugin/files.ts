@@ -57,10 +57,18 @@ export function overwrite(path: string, data: string | Uint8Array): void {
 
 /** Writes a new file; one of that name goes first, whatever other names it has. */
 export function createAnew(path: string, text: string): void {
-  remove(path);
-  attempt("write", path, () => {
+  const create = () =>
     Deno.writeTextFileSync(path, text, { createNew: true, ...readable });
-  });
+  try {
+    // Not remove() first: there is hardly ever one, and an exception costs more than all the rest.
+    create();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      throw fileError("write", path, error);
+    }
+    remove(path);
+    attempt("write", path, create);
+  }
 }
 
 /** Gives a file a second name, atomically; false when that name is taken. */

@@ -42,12 +42,18 @@ export function parseLease(text: string): LeaseText {
 /**
  * Reads a lease's file; undefined when there is none.
  *
+ * @param expected whose it probably is, which spares taking it apart
  * @throws {FileError}
  */
-export function readLease(path: string): LeaseText | undefined {
+export function readLease(
+  path: string,
+  expected?: Owner,
+): LeaseText | undefined {
   try {
     const text = readText(path);
-    return text === undefined ? undefined : parseLease(text);
+    if (text === undefined) return undefined;
+    if (expected !== undefined && text === leaseText(expected)) return expected;
+    return parseLease(text);
   } catch (error) {
     if (error instanceof FileError && error.errno === "EISDIR") {
       return "garbled";
@@ -61,6 +67,15 @@ export function belongsTo(lease: LeaseText | undefined, owner: Owner): boolean {
   return typeof lease === "object" &&
     lease.containerID === owner.containerID &&
     (lease.ifname === owner.ifname || lease.ifname === "");
+}
+
+/**
+ * Whether the file is a lease of the attachment.
+ *
+ * @throws {FileError}
+ */
+export function isLeaseOf(path: string, owner: Owner): boolean {
+  return belongsTo(readLease(path, owner), owner);
 }
 
 /** The path of the last address handed out from range N. */

@@ -18,12 +18,12 @@
  * does that, and the lease's own file still has the last word.)
  */
 import { type Address, addressOrUndefined, formatAddress } from "./address.ts";
+import { type BlockFiles, openBlocks } from "./block_files.ts";
 import { point } from "./fault.ts";
 import {
   inspect,
   makeFolders,
   overwrite,
-  readBytes,
   readSymlink,
   readText,
   remove,
@@ -32,14 +32,8 @@ import {
   symlink,
 } from "./files.ts";
 import { leasePath, type Owner, readLease } from "./lease_file.ts";
-import { blockBytes, type ReadBlock } from "./round_robin.ts";
-import {
-  addressesIn,
-  bitOf,
-  blockName,
-  type Blocks,
-  takenIn,
-} from "./taken.ts";
+import type { ReadBlock } from "./round_robin.ts";
+import { addressesIn, type Blocks, takenIn } from "./taken.ts";
 
 /**
  * A store with more leases than these that someone else changed is not read file by file until someone asks for an
@@ -97,11 +91,8 @@ export interface IndexState {
 
 /** The state; undefined when the index is not to be believed. Needs no lock. */
 export function readState(places: Places): IndexState | undefined {
-  const state = readNotes(places);
-  return state !== undefined &&
-      inspect(places.leases)?.changed_ms === state.time_s * 1000
-    ? state
-    : undefined;
+  const notes = readNotes(places);
+  return isTrue(notes, places) ? notes : undefined;
 }
 
 /** What the state's file says, whether it is true or not. */
@@ -118,9 +109,14 @@ function readNotes({ index }: Places): IndexState | undefined {
   };
 }
 
-/** Reads blocks from the index. Needs no lock. */
-export function blocksOf(places: Places): ReadBlock {
-  return (family, block) => readBlock(places, blockName(family, block));
+function isTrue(notes: IndexState | undefined, { leases }: Places): boolean {
+  return notes !== undefined &&
+    inspect(leases)?.changed_ms === notes.time_s * 1000;
+}
+
+/** The taken addresses as the index has them. Reading them needs no lock. */
+export function blocksOf({ index }: Places): BlockFiles {
+  return openBlocks(`${index}/taken`);
 }
 
 /** The index of a store that this process has locked. */
@@ -157,6 +153,7 @@ export function openIndex(places: Places): LeaseIndex {
   let complete = notes?.complete ?? false;
   let resting = notes?.resting ?? [];
   let fresh = false;
+  const blocks = blocksOf(places);
 
   const self: LeaseIndex = {
     get complete() {
@@ -168,7 +165,7 @@ export function openIndex(places: Places): LeaseIndex {
     get fresh() {
       return fresh;
     },
-    blocks: blocksOf(places),
+    blocks: blocks.read,
 
     addressesOf(owner) {
       if (owner.containerID.length > longestIndexed) return undefined;
@@ -187,11 +184,11 @@ export function openIndex(places: Places): LeaseIndex {
     },
 
     markTaken(addresses) {
-      for (const address of addresses) changeBit(places, address, true);
+      for (const address of addresses) blocks.mark(address, true);
     },
 
     markFree(addresses) {
-      for (const address of addresses) changeBit(places, address, false);
+      for (const address of addresses) blocks.mark(address, false);
       resting = [
         ...addresses,
         ...resting.filter(({ family }) =>
@@ -203,15 +200,15 @@ export function openIndex(places: Places): LeaseIndex {
     refresh(everyFile) {
       // Nothing here is to be believed until settle().
       remove(statePath(index));
-      const { blocks, count } = takenIn(leases);
-      writeBlocks(places, blocks);
+      const { blocks: found, count } = takenIn(leases);
+      blocks.replace(found);
       fresh = true;
       complete = everyFile || count <= quicklyRead;
       if (complete) {
         removeFolder(attachments);
         point("index: attachments removed");
         makeFolders(attachments);
-        for (const [owner, addresses] of readAll(leases, blocks)) {
+        for (const [owner, addresses] of readAll(leases, found)) {
           self.enter(owner, addresses);
         }
       } else {
@@ -233,7 +230,7 @@ export function openIndex(places: Places): LeaseIndex {
       point("index: settled");
     },
   };
-  if (readState(places) === undefined) {
+  if (!isTrue(notes, places)) {
     remove(newLeasePath(places));
     self.refresh(false);
   }
@@ -265,32 +262,4 @@ function statePath(index: string): string {
 function parseAddresses(text: string): Address[] {
   return text.split(",").map(addressOrUndefined)
     .filter((address) => address !== undefined);
-}
-
-/** A block of another length was cut short by whatever: link(2) will tell which of its addresses are taken. */
-function readBlock({ index }: Places, name: string): Uint8Array | undefined {
-  const bits = readBytes(`${index}/taken/${name}`);
-  return bits?.length === blockBytes ? bits : undefined;
-}
-
-function writeBlocks({ index }: Places, blocks: Blocks): void {
-  removeFolder(`${index}/taken`);
-  makeFolders(`${index}/taken`);
-  for (const [name, bits] of blocks) overwrite(`${index}/taken/${name}`, bits);
-  point("index: blocks written");
-}
-
-function changeBit(places: Places, address: Address, taken: boolean): void {
-  const folder = `${places.index}/taken`;
-  const { name, byte, mask } = bitOf(address);
-  const known = readBlock(places, name);
-  const bits = known ?? new Uint8Array(blockBytes);
-  if (taken) bits[byte]! |= mask;
-  else bits[byte]! &= ~mask;
-  if (bits.every((byte) => byte === 0)) remove(`${folder}/${name}`);
-  else {
-    if (known === undefined) makeFolders(folder);
-    overwrite(`${folder}/${name}`, bits);
-  }
-  point("index: block written");
 }

@@ -11,6 +11,7 @@ import { createAnew, FileError, overwrite, remove } from "./files.ts";
 import {
   belongsTo,
   cursorPath,
+  isLeaseOf,
   leasePath,
   leaseText,
   type Owner,
@@ -213,7 +214,7 @@ function findIndexed(
     if (noted.length === 0) continue;
     entries.push(entry);
     const addresses = noted.filter((address) =>
-      belongsTo(readLease(leasePath(folder, address)), owner)
+      isLeaseOf(leasePath(folder, address), owner)
     );
     if (addresses.length > 0) return { addresses, entries };
   }

@@ -31,19 +31,31 @@ function acquire(folder: string, timeout_ms: number): Deno.FsFile {
   const deadline_ms = performance.now() + timeout_ms;
   for (;;) {
     const file = openLock(path);
-    let kept = false;
+    let keep = false;
     try {
-      while (!attempt("lock", path, () => file.tryLockSync(true))) {
-        if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
-        pause();
-      }
-      // Whoever removed the folder while we waited has left us a lock that no one else will see.
-      kept = inspect(path)?.inode === file.statSync().ino;
-      if (kept) return file;
+      keep = wait(file, path, deadline_ms, timeout_ms);
+      if (keep) return file;
     } finally {
-      if (!kept) file.close();
+      if (!keep) file.close();
     }
   }
+}
+
+/** Waits until the lock is ours; false when it is one that no one else will see. */
+function wait(
+  file: Deno.FsFile,
+  path: string,
+  deadline_ms: number,
+  timeout_ms: number,
+): boolean {
+  const tryLock = () => attempt("lock", path, () => file.tryLockSync(true));
+  if (tryLock()) return true;
+  do {
+    if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
+    pause();
+  } while (!tryLock());
+  // Somebody may have removed the store meanwhile.
+  return inspect(path)?.inode === file.statSync().ino;
 }
 
 /** Sleeps a little; not always as long, lest those who wait go in step. */

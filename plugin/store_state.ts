@@ -37,7 +37,7 @@ export function storeState(
 
   const indexed = readState(places) === undefined
     ? undefined
-    : blocksOf(places);
+    : blocksOf(places).read;
   return {
     hasFree: pools.map((pool) => {
       const has = (read: typeof indexed) =>
