@@ -20,6 +20,8 @@ export interface Assigned {
 export interface Addressing {
   ips: Assigned[];
   routes: PodRoute[];
+  /** Default routes by the gateways, for a pod that has none yet. */
+  defaults: PodRoute[];
   dns: Result["dns"];
 }
 
@@ -40,7 +42,7 @@ export function takeAddresses(
     subnet,
     gateway: firstHost(subnet),
   }));
-  return { ips, routes: routesOf(config.routes, ips), dns: config.dns };
+  return addressed(ips, config.routes, config.dns);
 }
 
 /**
@@ -71,13 +73,14 @@ export function poolsOf(subnets: readonly Subnet[]): Pool[] {
 const LINK_SCOPE = 253;
 
 /**
- * The pod's routes: those of the configuration, by the gateway of their family
- * where they name none, and for each family a default route unless there is one.
+ * Completes what a pod is given: routes that name no gateway go by that of
+ * their family, and each family whose default route nobody asked for gets one.
  */
-function routesOf(
+function addressed(
+  ips: Assigned[],
   given: readonly PodRoute[],
-  ips: readonly Assigned[],
-): PodRoute[] {
+  dns: Result["dns"],
+): Addressing {
   const gatewayOf = (family: number) =>
     ips.find(({ address }) => address.family === family)?.gateway;
   const routes = given.map((route) =>
@@ -85,12 +88,14 @@ function routesOf(
       ? route
       : { ...route, gateway: gatewayOf(route.dst.family) }
   );
-  for (const { address: { family }, gateway } of ips) {
-    const has = routes.some(({ dst, table }) =>
-      dst.family === family && dst.prefixLength === 0 && table === undefined
-    );
-    if (has || gateway === undefined) continue;
-    routes.push({ dst: { family, network: 0n, prefixLength: 0 }, gateway });
-  }
-  return routes;
+  const defaults = ips.flatMap(
+    ({ address: { family }, gateway }): PodRoute[] => {
+      const has = routes.some(({ dst, table }) =>
+        dst.family === family && dst.prefixLength === 0 && table === undefined
+      );
+      if (has || gateway === undefined) return [];
+      return [{ dst: { family, network: 0n, prefixLength: 0 }, gateway }];
+    },
+  );
+  return { ips, routes, defaults, dns };
 }

@@ -4,14 +4,9 @@
  */
 
 import { formatAddress, formatSubnet } from "./address.ts";
-import {
-  type Addressing,
-  type Assigned,
-  giveBack,
-  takeAddresses,
-} from "./addressing.ts";
+import { type Addressing, giveBack, takeAddresses } from "./addressing.ts";
 import { defaultMtu, type Gateway, useBridge } from "./bridge.ts";
-import type { Config } from "./config.ts";
+import type { Config, PodRoute } from "./config.ts";
 import type { ContainerCall } from "./environment.ts";
 import { errno } from "./errno.ts";
 import { point } from "./fault.ts";
@@ -22,7 +17,6 @@ import {
   link,
   openKernel,
 } from "./kernel.ts";
-import { overwrite } from "./libc.ts";
 import {
   deleteLink,
   type Link,
@@ -30,12 +24,11 @@ import {
   parseMac,
   setAlias,
   setHairpin,
-  setUp,
 } from "./links.ts";
 import { CniError, code, type Result } from "./protocol.ts";
 import { emptyResult } from "./result.ts";
-import { newAddress, newRoute } from "./routes.ts";
-import { openSandbox, type Sandbox, within } from "./sandbox.ts";
+import { configurePod } from "./pod.ts";
+import { openSandbox, type Sandbox } from "./sandbox.ts";
 import {
   type Attachment,
   isVethOfAttachment,
@@ -81,19 +74,14 @@ export function add(
     undo.push(() => removeVeth(kernel, attachment));
     point("add: veth made");
 
-    const podLink = configurePod(sandbox, call.ifname, addressing);
+    const pod = configurePod(sandbox, call.ifname, addressing);
     point("add: pod configured");
     const hostLink = awaitForwarding(kernel, hostName);
 
-    return mergedResult(config, addressing, [
+    return mergedResult(config, addressing, pod.routes, [
       { name: bridge.name, mac: bridge.mac, mtu: bridge.mtu },
       { name: hostLink.name, mac: hostLink.mac, mtu: hostLink.mtu },
-      {
-        name: podLink.name,
-        mac: podLink.mac,
-        mtu: podLink.mtu,
-        sandbox: call.netns,
-      },
+      { ...pod.end, sandbox: call.netns },
     ]);
   } catch (error) {
     for (const step of undo.reverse()) tryTo(step);
@@ -211,53 +199,6 @@ export function removeLink(kernel: Kernel, { name, index }: Link): void {
   }
 }
 
-function configurePod(
-  sandbox: Sandbox,
-  ifname: string,
-  addressing: Addressing,
-): Link {
-  const { kernel, path } = sandbox;
-  const pod = link(kernel, ifname);
-  if (pod === undefined) {
-    throw new KernelError(
-      `look for ${ifname} in ${path}`,
-      errno.ENODEV,
-      "it is gone again",
-    );
-  }
-  change(kernel, `bring ${ifname} in ${path} up`, setUp(pod.index));
-  for (const ip of addressing.ips) giveAddress(sandbox, pod, ip);
-  for (const { dst, gateway, ...options } of addressing.routes) {
-    const by = gateway === undefined ? "" : ` by ${formatAddress(gateway)}`;
-    const step = `make route ${formatSubnet(dst)}${by} in ${path}`;
-    change(kernel, step, newRoute(pod.index, dst, gateway, options));
-  }
-  return pod;
-}
-
-function giveAddress(
-  sandbox: Sandbox,
-  { index, name }: Link,
-  { address, subnet }: Assigned,
-): void {
-  const { prefixLength } = subnet;
-  const step = `give ${
-    formatAddress(address)
-  }/${prefixLength} to ${name} in ${sandbox.path}`;
-  const request = newAddress(index, address, prefixLength);
-  try {
-    change(sandbox.kernel, step, request);
-  } catch (error) {
-    const switchedOff = error instanceof KernelError && address.family === 6 &&
-      error.errno === errno.EACCES;
-    if (!switchedOff) throw error;
-    // Some runtimes make pods with IPv6 switched off; a pod that gets an address wants it on.
-    const sysctl = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-    within(sandbox, () => overwrite(sysctl, "0"));
-    change(sandbox.kernel, step, request);
-  }
-}
-
 /** At most this long for the bridge to notice that the pod's end is up; it takes about none. */
 const forwarding_ms = 1000;
 
@@ -288,7 +229,8 @@ function pause(time_ms: number): void {
 /** What ADD answers: ours behind what an earlier plugin of the chain did. */
 function mergedResult(
   config: Config,
-  { ips, routes, dns }: Addressing,
+  { ips, dns }: Addressing,
+  routes: readonly PodRoute[],
   interfaces: Result["interfaces"],
 ): Result {
   const before = config.prevResult ?? emptyResult();
