@@ -1,0 +1,217 @@
+#!/bin/sh
+# A machine of a lab: its birth, and the way into it. At a birth this file makes
+# new namespaces and runs itself again inside them; that inner run sets the
+# machine up, says "ready" and becomes the process that holds the namespaces.
+#
+#   machine.sh outside LAB NAME CIDR MAC ADDRESS
+#       the host outside the cluster, and the segment: a bridge of its
+#   machine.sh node LAB NAME CIDR GATEWAY MAC PORT PORT_MAC OUTSIDE
+#       a node, plugged into the port PORT of the segment
+#   machine.sh ask LAB NAME LINK
+#       "alive" or "absent": does it run, and has it its link?
+#   machine.sh enter LAB NAME COMMAND…
+#       runs a command on it
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+role=$1 lab=$2 name=$3
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# The process that holds a machine of this lab; nothing when there is none.
+holder() {
+  for found in $(grep -lszxF -e "DENO_CNI_HOLDER=$lab/$1" /proc/[0-9]*/environ); do
+    process=${found%/environ}
+    if [ -O "$process" ] && [ "$(cat "$process/comm")" = sleep ]; then
+      echo "${process#/proc/}"
+      return
+    fi
+  done
+}
+
+has_link() { # PID LINK
+  grep -qs "^ *$2:" "/proc/$1/net/dev"
+}
+
+# What a birth or a death that was cut off left behind.
+clear_ruins() {
+  {
+    grep -lszxF -e "DENO_CNI_HOLDER=$lab/$name" -e "DENO_CNI_NODE=$lab/$name" /proc/[0-9]*/environ
+    grep -lsF " - tmpfs deno-cni:$lab/$name " /proc/[0-9]*/mountinfo
+  } | while IFS=/ read -r _ _ pid _; do
+    kill -KILL "$pid" 2>/dev/null || :
+  done
+}
+
+# Only root makes namespaces without a user namespace around them.
+check_user_namespaces() {
+  why=$(unshare --user --map-root-user --net --mount --uts true 2>&1) && return
+  for setting in \
+    kernel.apparmor_restrict_unprivileged_userns=1 \
+    kernel.unprivileged_userns_clone=0 \
+    user.max_user_namespaces=0; do
+    key=${setting%=*} value=${setting#*=}
+    file=/proc/sys/$(echo "$key" | tr . /)
+    [ "$(cat "$file" 2>/dev/null)" = "$value" ] || continue
+    fail "a lab without root needs user namespaces, which $setting forbids: use sudo (or: sudo sysctl -w $key=$((1 - value)))"
+  done
+  fail "a lab without root needs user namespaces, which are refused here ($why): use sudo"
+}
+
+# Runs this file again in what the given command makes; back when it is ready.
+start() {
+  said=$(env -i PATH="$PATH" HOME=/run/home LANG=C \
+    DENO_CNI_LAB="$lab" DENO_CNI_HOLDER="$lab/$name" \
+    "$@" 9<&- &)
+  [ "$said" = ready ] || fail "$name: not made; the lines above say why"
+}
+
+# Nothing that is written below these folders reaches the machine's disk: the
+# upper layers lie in a tmpfs whose name marks every mount namespace of the lab.
+disk() {
+  mount -t tmpfs -o mode=755 "deno-cni:$lab/$name" /run
+  options=
+  # Without root in the first user namespace, trusted.* attributes are refused.
+  [ "$(cat /proc/self/uid_map | tr -s ' ')" = " 0 0 4294967295" ] || options=,userxattr
+  layers="etc:/etc opt:/opt var:/var lib:/var/lib sysctl:/etc/sysctl.d modules:/etc/modules-load.d"
+  # All are mounted before the first one moves into place, so that none is the
+  # lower layer of another: the kernel stacks two at most.
+  for layer in $layers; do
+    at=/run/${layer%%:*} path=${layer#*:}
+    [ -d "$path" ] || continue
+    mkdir "$at" "$at/upper" "$at/work" "$at/merged"
+    mount -t overlay -o "lowerdir=$path,upperdir=$at/upper,workdir=$at/work$options" overlay "$at/merged"
+  done
+  for layer in $layers; do
+    at=/run/${layer%%:*} path=${layer#*:}
+    [ ! -d "$at" ] || mount --move "$at/merged" "$path"
+  done
+  # What the machine has here must not be seen, and without root not even an
+  # overlay can be written below a folder of root's.
+  for path in /etc/cni /opt/cni /var/lib/cni /var/lib/deno-cni; do
+    [ -d "$path" ] || continue
+    mkdir -p "/run/fresh$path"
+    mount --bind "/run/fresh$path" "$path"
+  done
+  # The network namespace's own links under /sys/class/net, and the cgroups
+  # that a new sysfs hides. Where that is refused the machine's /sys remains.
+  mkdir /run/sys
+  if mount -t sysfs sysfs /run/sys 2>/dev/null; then
+    [ ! -d /sys/fs/cgroup ] || mount --rbind /sys/fs/cgroup /run/sys/fs/cgroup
+    mount --move /run/sys /sys
+  fi
+  mkdir /run/run /run/run/home /run/run/lock /run/run/netns
+  mount --bind /run/run /run
+}
+
+setting() { # NAME VALUE; one that the kernel does not have is left out
+  [ ! -e "/proc/sys/net/$1" ] || echo "$2" >"/proc/sys/net/$1"
+}
+
+# A new network namespace inherits some settings from the machine's.
+network_settings() { # FORWARD BRIDGE_NF RP_FILTER
+  setting ipv4/ip_forward "$1"
+  setting bridge/bridge-nf-call-iptables "$2"
+  for which in all default; do
+    setting "ipv4/conf/$which/rp_filter" "$3"
+    setting "ipv4/conf/$which/arp_ignore" 0
+    setting "ipv4/conf/$which/arp_announce" 0
+    setting "ipv4/conf/$which/proxy_arp" 0
+  done
+}
+
+hold() {
+  cd /
+  echo ready
+  exec setsid sleep infinity </dev/null >/dev/null 2>&1
+}
+
+case $role in
+ask)
+  pid=$(holder "$name")
+  if [ -n "$pid" ] && has_link "$pid" "$4"; then echo alive; else echo absent; fi
+  ;;
+
+enter)
+  pid=$(holder "$name")
+  [ -n "$pid" ] || fail "$name: not running: make 01-provision"
+  shift 3
+  user='--user --preserve-credentials'
+  [ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ] || user=
+  exec nsenter --target="$pid" $user --net --mount --uts \
+    env -i PATH="$PATH" HOME=/run/home LANG=C \
+    DENO_CNI_LAB="$lab" DENO_CNI_NODE="$lab/$name" "$@"
+  ;;
+
+outside)
+  exec 9<"$0"
+  flock 9 # One birth at a time; a removal waits for it.
+  clear_ruins
+  if [ "$(id -u)" = 0 ]; then
+    start unshare --net --mount --uts --propagation private sh "$0" inside-"$@"
+  else
+    check_user_namespaces
+    start unshare --user --map-root-user --net --mount --uts --propagation private sh "$0" inside-"$@"
+  fi
+  ;;
+
+inside-outside)
+  cidr=$4 mac=$5 address=$6
+  hostname "$name"
+  disk
+  network_settings 1 0 0
+  ip -batch - <<END
+link set lo up
+addr add $address/32 dev lo
+link add segment address $mac type bridge
+addr add $cidr dev segment
+link set segment up
+END
+  hold
+  ;;
+
+node)
+  exec 9<"$0"
+  flock 9
+  clear_ruins
+  outside=$(holder "$9")
+  [ -n "$outside" ] || fail "$name: the segment that it plugs into is not running: run 01-provision"
+  if [ "$(readlink "/proc/$outside/ns/user")" = "$(readlink /proc/self/ns/user)" ]; then
+    start unshare --net --mount --uts --propagation private sh "$0" inside-"$@" "$outside"
+  else
+    start nsenter --target="$outside" --user --preserve-credentials \
+      unshare --net --mount --uts --propagation private sh "$0" inside-"$@" "$outside"
+  fi
+  ;;
+
+inside-node)
+  cidr=$4 gateway=$5 mac=$6 port=$7 port_mac=$8 outside=${10}
+  hostname "$name"
+  disk
+  # As a machine with Docker on it: it does not forward, and asks iptables about bridged frames too.
+  network_settings 0 1 2
+  iptables -w -t filter -P FORWARD DROP
+  # The kernel takes its time to clear away the links of a node that died.
+  if has_link "$outside" "$port"; then
+    nsenter --net="/proc/$outside/ns/net" ip link del dev "$port" || :
+  fi
+  nsenter --net="/proc/$outside/ns/net" \
+    ip link add name "$port" address "$port_mac" master segment up \
+    type veth peer name eth0 address "$mac" netns "/proc/$$/ns/net"
+  ip -batch - <<END
+link set lo up
+addr add $cidr dev eth0
+link set eth0 up
+route add default via $gateway
+END
+  hold
+  ;;
+
+*)
+  fail "machine.sh $role: expected outside, node, ask or enter"
+  ;;
+esac
