@@ -22,6 +22,8 @@ export interface Flags {
   readonly timeout_ms: number;
   /** The plugin's form, where somebody insists. */
   readonly form: PluginForm | undefined;
+  /** The pod to go to (scripts/shell.ts). */
+  readonly pod?: string;
 }
 
 /** Flags that cannot be understood; exit code 2. */
@@ -50,7 +52,7 @@ const booleans = [
   "compiled",
   "help",
 ];
-const strings = ["cluster", "node", "output", "timeout"];
+const strings = ["cluster", "node", "output", "timeout", "pod"];
 
 /** What every script's `--help` ends with. */
 export const flagsHelp = `Flags:
@@ -149,6 +151,7 @@ export function parseFlags(
       `--timeout ${timeout}: expected a number of seconds above 0, e.g. 60`,
     );
   }
+  const pod = text("pod");
   const flag = (name: string) => parsed[name] === true;
   const exclusive = (a: string, b: string) => {
     if (flag(a) && flag(b)) {
@@ -178,5 +181,6 @@ export function parseFlags(
       : flag("compiled")
       ? "compiled"
       : undefined,
+    ...(pod === undefined ? {} : { pod }),
   };
 }

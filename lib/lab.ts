@@ -21,6 +21,7 @@ import {
   namespaceOf,
   type Process,
 } from "./lab/processes.ts";
+import { endMachines, LabError } from "./lab/remove.ts";
 import { journalPath, type Node, UnreachableError } from "./node.ts";
 import { unknown } from "./probe.ts";
 import type { Probe, Step } from "./step.ts";
@@ -167,6 +168,38 @@ export function labNode(cluster: Cluster, name: string): Node {
       `sh ${quote(copyScript)} ${show(cmd`${file} ${path} ${mode}`)} ` +
       `sh ${quote(machine)} enter ${lab} ${name}`,
   };
+}
+
+/**
+ * Ends a lab and forgets all that is known of it. Works on ruins, and where
+ * there is nothing: it asks no file what there was.
+ *
+ * @returns how many processes were ended
+ * @throws {LabError} as endMachines() does
+ */
+export async function removeLab(cluster: Cluster): Promise<number> {
+  const ended = await endMachines(labId(cluster));
+  const { name, stateDir } = cluster;
+  // Never a folder that is not plainly a cluster's.
+  if (stateDir.endsWith(`/${name}`)) await forget(stateDir);
+  return ended;
+}
+
+async function forget(stateDir: string): Promise<void> {
+  try {
+    await Deno.remove(stateDir, { recursive: true });
+    const parent = stateDir.slice(0, stateDir.lastIndexOf("/"));
+    if (!parent.endsWith("/.state")) return;
+    if ((await Array.fromAsync(Deno.readDir(parent))).length > 0) return;
+    await Deno.remove(parent);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new LabError(
+      `the lab's processes are ended, but ${stateDir} belongs to another ` +
+        "user: remove it as that user, or with sudo",
+    );
+  }
 }
 
 /** The host outside the cluster, which also has the segment. */
