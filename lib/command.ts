@@ -9,6 +9,8 @@ import { $ } from "zx/core";
 export interface Command {
   readonly argv: readonly [string, ...string[]];
   readonly stdin?: string;
+  /** What it does, in a few words, where its argv does not say that well. */
+  readonly gist?: string;
 }
 
 /** What came of a command that was started, or could not be. */
@@ -121,12 +123,13 @@ export function withInput(command: Command, stdin: string): Command {
 export function write(path: string, content: string, mode = "644"): Command {
   const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
     'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
-  return withInput(cmd`sh -c ${script} write ${path} ${mode}`, content);
+  const command = cmd`sh -c ${script} write ${path} ${mode}`;
+  return { ...withInput(command, content), gist: `write ${path}` };
 }
 
 /** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */
 export function quote(argument: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(argument)) return argument;
+  if (/^([A-Za-z0-9_@%+=:,./-]+|!)$/.test(argument)) return argument;
   return `'${argument.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -181,7 +184,7 @@ export async function run(
     nothrow: true,
     ...(input === undefined ? {} : { input }),
     spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
-      child = spawn(program, args, {
+      child = spawn(program, args.map(bare), {
         ...spawnOptions,
         detached: true,
         ...(options.env === undefined ? {} : { env: { ...options.env } }),
@@ -218,6 +221,17 @@ export async function run(
     clearTimeout(timer);
     signal?.removeEventListener("abort", interrupt);
   }
+}
+
+/**
+ * Deno's node:child_process takes an argument that is Deno's own path for a
+ * request to run a script, and puts flags behind it; spelled otherwise it does
+ * not.
+ */
+function bare(argument: string): string {
+  return argument === Deno.execPath()
+    ? argument.replace(/\/(?=[^/]*$)/, "/./")
+    : argument;
 }
 
 function killGroup(pid: number): void {

@@ -16,6 +16,8 @@ export interface JournalRecord {
   readonly state: "running" | "done";
   /** Whether the step changed the node, in this run or an earlier one. */
   readonly changed: boolean;
+  /** The one node that a step on the operator's machine is about. */
+  readonly about?: string;
   /** What was there before, where undo needs it. */
   readonly previous?: string;
   /** What takes the step back; absent where there is nothing to take back. */
@@ -160,6 +162,7 @@ function isRecord(value: unknown): value is JournalRecord {
     typeof value.step === "string" &&
     (value.state === "running" || value.state === "done") &&
     typeof value.changed === "boolean" &&
+    (value.about === undefined || typeof value.about === "string") &&
     (value.previous === undefined || typeof value.previous === "string") &&
     (value.undo === undefined || isCommand(value.undo));
 }

@@ -24,6 +24,7 @@ import { BusyError, openSession, type Session } from "./session.ts";
 import {
   apply,
   describe,
+  type Manner,
   operatorSteps,
   plan,
   type Planned,
@@ -108,13 +109,16 @@ async function runOne(stage: Stage, flags: Flags): Promise<number> {
     if (result.output) console.log(`    ${result.output}`);
   });
   const cluster = await session.cluster();
-  width.value = Math.max(8, ...cluster.nodes.map(({ name }) => name.length));
+  const order = cluster.nodes.map(({ name }) => name);
+  width.value = Math.max(8, ...order.map((name) => name.length));
   await runStage(session, stage);
   const { results } = session;
   if (json) {
-    console.log(JSON.stringify(runReport(cluster.name, results), null, 2));
+    console.log(
+      JSON.stringify(runReport(cluster.name, order, results), null, 2),
+    );
   } else if (!flags.quiet && results.length > 0) {
-    console.log(`\n${stage.name}\n${recap(results)}`);
+    console.log(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worstCode(results) === 0) {
       console.log(`Look at it: ${stage.afterwards}`);
     }
@@ -142,7 +146,12 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
   const before = await session.cluster();
   const own = operatorSteps(stage, before, session.selected(before));
   if (own.length > 0) {
-    const done = await apply(stage.name, operatorNode(before), own, manner);
+    const done = await apply(
+      stage.name,
+      operatorNode(before),
+      own,
+      onOperator(session),
+    );
     if (worstCode(done) !== 0) return;
   }
   if (manner.stopping() || stage.steps === undefined) return;
@@ -184,7 +193,12 @@ async function undoStage(session: Session, stage: Stage): Promise<void> {
   }
   if (stage.operatorSteps === undefined) return;
   const own = operatorSteps(stage, cluster, session.selected(cluster));
-  await undo(stage.name, operatorNode(cluster), own, manner);
+  await undo(stage.name, operatorNode(cluster), own, onOperator(session));
+}
+
+/** With `--node`, what the operator's machine did about other nodes stays. */
+function onOperator({ manner, flags: { nodes } }: Session): Manner {
+  return nodes.length === 0 ? manner : { ...manner, about: nodes };
 }
 
 /** Nodes side by side, or in turn where the user is asked at each step. */
@@ -288,9 +302,13 @@ export async function dryRun(
   const known = await session.cluster();
   const cluster = withExpectedPodCIDRs(known);
   const printed: { stage: string; planned: Planned }[] = [];
-  const options = { timeout_ms: flags.timeout_ms };
+  const about = flags.nodes.length === 0 ? {} : { about: flags.nodes };
   const fresh = new Set<string>();
   const planOne = async (stage: Stage, node: Node, steps: readonly Step[]) => {
+    const options = {
+      timeout_ms: flags.timeout_ms,
+      ...(node.name === "operator" ? about : {}),
+    };
     if (flags.undo) return await planUndo(stage.name, node, steps, options);
     const assume = flags.noProbes || fresh.has(node.name)
       ? { assume: "absent" as const }

@@ -16,9 +16,21 @@ export interface RunReport {
   readonly recap: Readonly<Record<string, Counts>>;
 }
 
-/** Counts results by node, nodes in order of appearance. */
-export function count(results: readonly StepResult[]): Map<string, Counts> {
+/**
+ * Counts results by node.
+ *
+ * @param order the nodes' names as the cluster file has them; the operator's machine comes first
+ */
+export function count(
+  results: readonly StepResult[],
+  order: readonly string[],
+): Map<string, Counts> {
   const byNode = new Map<string, Record<Status, number>>();
+  const seen = new Set(results.map(({ node }) => node));
+  for (const node of ["operator", ...order]) {
+    if (!seen.has(node)) continue;
+    byNode.set(node, { ok: 0, changed: 0, failed: 0, unreachable: 0 });
+  }
   for (const { node, status } of results) {
     const counts = byNode.get(node) ??
       { ok: 0, changed: 0, failed: 0, unreachable: 0 };
@@ -61,8 +73,11 @@ export function stageLine(
 }
 
 /** What every node came out with. */
-export function recap(results: readonly StepResult[]): string {
-  const byNode = count(results);
+export function recap(
+  results: readonly StepResult[],
+  order: readonly string[],
+): string {
+  const byNode = count(results, order);
   const width = Math.max(0, ...[...byNode.keys()].map((name) => name.length));
   return [...byNode].map(([name, counts]) =>
     `${name.padEnd(width)}  ok=${counts.ok} changed=${counts.changed} ` +
@@ -73,13 +88,14 @@ export function recap(results: readonly StepResult[]): string {
 /** The data form of a run. */
 export function runReport(
   cluster: string,
+  order: readonly string[],
   results: readonly StepResult[],
 ): RunReport {
   return {
     version: 1,
     cluster,
     results,
-    recap: Object.fromEntries(count(results)),
+    recap: Object.fromEntries(count(results, order)),
   };
 }
 

@@ -56,6 +56,8 @@ export interface Manner {
   readonly stopping: () => boolean;
   /** Told of each result at once. */
   readonly tell: (result: StepResult) => void;
+  /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
+  readonly about?: readonly string[];
   /** Asked before each command where the user wants to go step by step; false ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<boolean>;
 }
@@ -79,9 +81,10 @@ export function stepKey(run: Command | Copy): string {
   return "copy" in run ? `copy to ${run.to}` : show(run);
 }
 
-/** What a step's command is, in a line. */
-export function showRun(node: Node, run: Command | Copy): string {
-  return "copy" in run ? node.showCopy(run.copy, run.to, run.mode) : show(run);
+/** What a step does, in a line. */
+export function gist(run: Command | Copy): string {
+  if ("copy" in run) return `copy ${run.copy} to ${run.to}`;
+  return run.gist ?? show(run);
 }
 
 /**
@@ -141,15 +144,18 @@ export async function plan(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  options: RunOptions & { readonly assume?: "absent" },
+  options: RunOptions & {
+    readonly assume?: "absent";
+    readonly about?: readonly string[];
+  },
 ): Promise<Planned> {
-  const { assume, ...runOptions } = options;
+  const { assume, about, ...runOptions } = options;
   if (assume === "absent") return { node, steps };
   const journal = await readJournal(node, runOptions);
   const kept = new Set(steps.map((step) => stepKey(step.run)));
   const planned: { why: string; run: Command | Copy }[] = [];
-  for (const record of journal.records.toReversed()) {
-    if (record.stage !== stage || kept.has(record.step)) continue;
+  for (const record of recordsOf(journal, stage, about).toReversed()) {
+    if (kept.has(record.step)) continue;
     if (record.undo !== undefined && record.changed) {
       planned.push({ why: noLongerWanted, run: record.undo });
     }
@@ -171,15 +177,16 @@ export async function planUndo(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  options: RunOptions,
+  options: RunOptions & { readonly about?: readonly string[] },
 ): Promise<Planned> {
-  const journal = await readJournal(node, options);
+  const { about, ...runOptions } = options;
+  const journal = await readJournal(node, runOptions);
   const planned: { why: string; run: Command }[] = [];
-  for (const record of journal.records.toReversed()) {
-    if (record.stage !== stage || record.undo === undefined) continue;
+  for (const record of recordsOf(journal, stage, about).toReversed()) {
+    if (record.undo === undefined) continue;
     if (!record.changed && record.state === "done") continue;
     const step = steps.find((step) => stepKey(step.run) === record.step);
-    if (step !== undefined && await isGone(node, step, options)) continue;
+    if (step !== undefined && await isGone(node, step, runOptions)) continue;
     planned.push({ why: `Take back: ${record.step}`, run: record.undo });
   }
   return { node, steps: planned };
@@ -231,8 +238,10 @@ class Book {
     this.journal = await readJournal(this.node, this.options);
   }
 
+  /** The stage's records that this run may touch. */
   records(): readonly JournalRecord[] {
-    return this.journal.records.filter((record) => record.stage === this.stage);
+    const { about } = this.manner;
+    return recordsOf(this.journal, this.stage, about);
   }
 
   async write(journal: Journal): Promise<void> {
@@ -298,7 +307,7 @@ async function prune(book: Book, steps: readonly Step[]): Promise<void> {
 
 async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
   const { node, stage, manner } = book;
-  const command = showRun(node, step.run);
+  const command = gist(step.run);
   const old = find(book.journal, stage, step);
   let answer: Answer;
   let todo: "run" | "skip";
@@ -319,6 +328,7 @@ async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
     step: stepKey(step.run),
     state: "done",
     changed: true,
+    ...(step.about === undefined ? {} : { about: step.about }),
     ...(previous === undefined ? {} : { previous }),
     ...(takeBack === undefined ? {} : { undo: takeBack }),
   };
@@ -387,7 +397,7 @@ async function undoRecord(
     (step !== undefined && await isGone(node, step, book.options))
   ) {
     await forget();
-    book.tell("ok", why, record.undo ? show(record.undo) : record.step);
+    book.tell("ok", why, record.undo ? gist(record.undo) : record.step);
     return "go on";
   }
   const outcome = await node.run(record.undo, book.options);
@@ -398,7 +408,7 @@ async function undoRecord(
     return "stop";
   }
   await forget();
-  book.tell("changed", why, show(record.undo));
+  book.tell("changed", why, gist(record.undo));
   return "go on";
 }
 
@@ -463,6 +473,19 @@ function find(
   const key = stepKey(step.run);
   return journal.records.find((record) =>
     record.stage === stage && record.step === key
+  );
+}
+
+/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+function recordsOf(
+  journal: Journal,
+  stage: StageName,
+  about: readonly string[] | undefined,
+): readonly JournalRecord[] {
+  return journal.records.filter((record) =>
+    record.stage === stage &&
+    (about === undefined ||
+      (record.about !== undefined && about.includes(record.about)))
   );
 }
 

@@ -4,11 +4,18 @@
  * Afterwards `ip addr show cni0` shows the first host address of the node's
  * podCIDR.
  */
-import { gateway, gatewayMac } from "../lib/cidr.ts";
+import { gateway } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp, mark } from "../lib/probe.ts";
 import type { Stage } from "../lib/step.ts";
+import { mac } from "../lib/lab.ts";
+import type { ClusterNode } from "../lib/cluster.ts";
+
+/** A locally administered MAC address (IEEE 802, the second bit), always the same for a node. */
+function bridgeMac({ name }: ClusterNode): string {
+  return mac(`bridge ${name}`);
+}
 
 export const bridge: Stage = {
   name: "04-bridge",
@@ -21,9 +28,7 @@ export const bridge: Stage = {
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
         "Without an address of its own it would take a port's, and change it with them",
       unless: linkIs(bridge, "bridge"),
-      run: cmd`ip link add ${bridge} address ${
-        gatewayMac(node.podCIDRs)
-      } type bridge`,
+      run: cmd`ip link add ${bridge} address ${bridgeMac(node)} type bridge`,
       undo: cmd`ip link del ${bridge}`,
     },
     {

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
-import { exitCode, flagsHelp } from "../lib/cli.ts";
+import { exitCode, type Flags, flagsHelp } from "../lib/cli.ts";
 import { dryRun, runScript, runStage, worstCode } from "../lib/main.ts";
 import { failure, recap, runReport, stageLine } from "../lib/report.ts";
 import { openSession } from "../lib/session.ts";
@@ -12,7 +12,7 @@ import { plugin } from "./05-plugin.ts";
 import { forwarding } from "./06-forwarding.ts";
 import { masquerade } from "./07-masquerade.ts";
 import { routes } from "./08-routes.ts";
-import { verify } from "./09-verify.ts";
+import { verification } from "./09-verify.ts";
 
 const stages = [
   provision,
@@ -24,3 +24,53 @@ const stages = [
   masquerade,
   routes,
 ];
+
+const help =
+  `scripts/up.ts: run all nine stages in their order, and stop at the first that fails
+
+Usage: scripts/up.ts [flags]
+       make up [ARGS="flags"]
+
+With --undo: take all of them back, in reverse.
+
+${flagsHelp}`;
+
+async function up(flags: Flags): Promise<number> {
+  if (flags.dryRun) {
+    return await dryRun(flags.undo ? stages.toReversed() : stages, flags);
+  }
+  const json = flags.output === "json";
+  await using session = await openSession(flags, (result) => {
+    if (result.problem !== undefined) console.error(failure(result));
+  });
+  const cluster = await session.cluster();
+  const order = cluster.nodes.map(({ name }) => name);
+  const finish = (code: number, matrix?: unknown): number => {
+    const { results } = session;
+    if (json) {
+      const report = runReport(cluster.name, order, results);
+      console.log(JSON.stringify({ ...report, matrix }, null, 2));
+    } else if (!flags.quiet && results.length > 0) {
+      console.log(`\n${recap(results, order)}`);
+    }
+    return session.interrupted() ? exitCode.interrupted : code;
+  };
+  if (flags.undo) {
+    const code = await verification.undo(session);
+    if (code !== exitCode.done) return finish(code);
+  }
+  for (const stage of flags.undo ? stages.toReversed() : stages) {
+    const results = await runStage(session, stage);
+    if (!json && !flags.quiet) {
+      console.log(stageLine(stage.name, stage.summary, results));
+    }
+    const code = worstCode(results);
+    if (code !== exitCode.done || session.interrupted()) return finish(code);
+  }
+  if (flags.undo) return finish(exitCode.done);
+  const { code, matrix, text } = await verification.run(session);
+  if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
+  return finish(code, matrix);
+}
+
+await runScript(help, up);
