@@ -331,6 +331,26 @@ for (
 
 Deno.test({
   name:
+    "a full disk on which not even an index can be made: DEL gives back all the same, ADD says ENOSPC (needs root)",
+  ignore: notRoot,
+  fn: async () => {
+    const answers = await onTmpfs("size=96k", [
+      ...reserves.slice(0, 5),
+      { do: "fill the disk and lose the index" },
+      { do: "reserve", pod: "late" },
+      { do: "held", pod: "pod-3" },
+      { do: "release", pod: "pod-3" },
+    ]);
+    assertEquals(answers[5], ["ENOSPC"]);
+    const late = answers[6]!;
+    assert(!Array.isArray(late));
+    assertMatch(late.message, /ENOSPC/);
+    assertEquals(answers.slice(7), [answers[3]!, answers[3]!]);
+  },
+});
+
+Deno.test({
+  name:
     "a read-only disk is an error of code 5 that names EROFS and what to do (needs root)",
   ignore: notRoot,
   fn: async () => {

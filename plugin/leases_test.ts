@@ -310,6 +310,19 @@ Deno.test("an address taken behind the index's back is not handed out again", ()
   });
 });
 
+Deno.test("a pool is not called full for what the index says alone", () => {
+  inStore((use, dataDir) => {
+    use((store) => store.reserve(pod(1), small));
+    const block = `${dataDir}/.deno-cni/${network}/taken/4-af40`;
+    Deno.writeFileSync(block, new Uint8Array(512).fill(0xff));
+    assertEquals(storeState({ dataDir, network }, small), { hasFree: [true] });
+    assertEquals(
+      texts(use((store) => store.reserve(pod(2), small))),
+      ["10.244.1.3"],
+    );
+  });
+});
+
 Deno.test("a change is noticed though the clock stands at the very second of the index, or jumps back to it", () => {
   inStore((use, dataDir) => {
     const folder = `${dataDir}/${network}`;
@@ -339,7 +352,7 @@ Deno.test("an index that was removed, or holds rubbish, is made anew", () => {
           `${index}/attachments/state`,
           "1 x complete  \n",
         ),
-      () => Deno.writeTextFileSync(`${index}/taken/4-af401`, "short"),
+      () => Deno.writeTextFileSync(`${index}/taken/4-af40`, "short"),
       () => Deno.writeTextFileSync(`${index}/new`, "left behind"),
     ];
     const seen = new Set<string>();

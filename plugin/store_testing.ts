@@ -9,7 +9,8 @@ import { CniError } from "./protocol.ts";
 /** What to do: with one attachment, or the whole life of many, one after the other. */
 export type Call =
   | { do: "reserve" | "release" | "held"; pod: string; wanted?: string[] }
-  | { do: "churn"; pods: string; times: number };
+  | { do: "churn"; pods: string; times: number }
+  | { do: "fill the disk and lose the index" };
 
 /** What it did, or the error. */
 export type Answer = string[] | {
@@ -54,6 +55,8 @@ function answer(dataDir: string, call: Call): Answer {
       }
       case "churn":
         return churn(dataDir, call.pods, call.times, use);
+      case "fill the disk and lose the index":
+        return fill(dataDir);
     }
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
@@ -86,6 +89,22 @@ function churn(
     }
   }
   return faults;
+}
+
+function fill(dataDir: string): string[] {
+  Deno.removeSync(`${dataDir}/.deno-cni`, { recursive: true });
+  const file = Deno.openSync(`${dataDir}/filler`, {
+    create: true,
+    write: true,
+  });
+  const page = new Uint8Array(4096);
+  try {
+    for (;;) file.writeSync(page);
+  } catch (error) {
+    return [String((error as { code?: string }).code)];
+  } finally {
+    file.close();
+  }
 }
 
 if (import.meta.main) {
