@@ -196,8 +196,8 @@ async function forget(stateDir: string): Promise<void> {
     if (error instanceof Deno.errors.NotFound) return;
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     throw new LabError(
-      `the lab's processes are ended, but ${stateDir} belongs to another ` +
-        "user: remove it as that user, or with sudo",
+      `${stateDir} belongs to another user, and so may the lab: remove it ` +
+        "as that user, or with sudo",
     );
   }
 }

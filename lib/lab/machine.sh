@@ -47,17 +47,29 @@ clear_ruins() {
   done
 }
 
+check_programs() {
+  for program in "$@"; do
+    command -v "${program%:*}" >/dev/null ||
+      fail "$name: ${program%:*} is not installed on this machine: apt-get install ${program#*:}"
+  done
+}
+
 # Only root makes namespaces without a user namespace around them.
-check_user_namespaces() {
+check_namespaces() {
+  if [ "$(id -u)" = 0 ]; then
+    why=$(unshare --net --mount --uts true 2>&1) ||
+      fail "root may not make namespaces here ($why): in a container, it wants --privileged"
+    return
+  fi
   why=$(unshare --user --map-root-user --net --mount --uts true 2>&1) && return
   for setting in \
-    kernel.apparmor_restrict_unprivileged_userns=1 \
-    kernel.unprivileged_userns_clone=0 \
-    user.max_user_namespaces=0; do
-    key=${setting%=*} value=${setting#*=}
+    kernel.apparmor_restrict_unprivileged_userns=1:0 \
+    kernel.unprivileged_userns_clone=0:1 \
+    user.max_user_namespaces=0:10000; do
+    key=${setting%=*} values=${setting#*=}
     file=/proc/sys/$(echo "$key" | tr . /)
-    [ "$(cat "$file" 2>/dev/null)" = "$value" ] || continue
-    fail "a lab without root needs user namespaces, which $setting forbids: use sudo (or: sudo sysctl -w $key=$((1 - value)))"
+    [ "$(cat "$file" 2>/dev/null)" = "${values%:*}" ] || continue
+    fail "a lab without root needs user namespaces, which $key=${values%:*} forbids: use sudo (or: sudo sysctl -w $key=${values#*:})"
   done
   fail "a lab without root needs user namespaces, which are refused here ($why): use sudo"
 }
@@ -148,15 +160,14 @@ enter)
   ;;
 
 outside)
+  check_programs flock:util-linux unshare:util-linux ip:iproute2 hostname:hostname
   exec 9<"$0"
   flock 9 # One birth at a time; a removal waits for it.
+  check_namespaces
   clear_ruins
-  if [ "$(id -u)" = 0 ]; then
-    start unshare --net --mount --uts --propagation private sh "$0" inside-"$@"
-  else
-    check_user_namespaces
-    start unshare --user --map-root-user --net --mount --uts --propagation private sh "$0" inside-"$@"
-  fi
+  user='--user --map-root-user'
+  [ "$(id -u)" != 0 ] || user=
+  start unshare $user --net --mount --uts --propagation private sh "$0" inside-"$@"
   ;;
 
 inside-outside)
@@ -175,6 +186,7 @@ END
   ;;
 
 node)
+  check_programs flock:util-linux unshare:util-linux ip:iproute2 hostname:hostname iptables:iptables
   exec 9<"$0"
   flock 9
   clear_ruins
