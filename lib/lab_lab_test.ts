@@ -420,6 +420,28 @@ rooted(
 );
 
 rooted(
+  "a removal in the middle of a birth that nobody waits for ends it",
+  () =>
+    withCluster(async (cluster) => {
+      const [outside, node] = labSteps(cluster);
+      assert(outside && node);
+      for (let delay_ms = 2; delay_ms < 60; delay_ms += 4) {
+        await must(outside.run as Command);
+        const [program, ...args] = (node.run as Command).argv;
+        const birth = new Deno.Command("setsid", {
+          args: [program, ...args],
+          stdout: "null",
+          stderr: "null",
+        }).spawn();
+        await new Promise((resolve) => setTimeout(resolve, delay_ms));
+        await endMachines(labId(cluster));
+        await birth.status;
+        assertEquals(members(cluster), 0, `after ${delay_ms} ms`);
+      }
+    }),
+);
+
+rooted(
   "a removal finds daemons, pods and containers whose node is killed and whose marks are gone",
   () =>
     withCluster(async (cluster) => {

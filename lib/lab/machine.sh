@@ -162,7 +162,7 @@ enter)
 outside)
   check_programs flock:util-linux unshare:util-linux ip:iproute2 hostname:hostname
   exec 9<"$0"
-  flock 9 # One birth at a time; a removal waits for it.
+  flock 9 # One birth at a time.
   check_namespaces
   clear_ruins
   user='--user --map-root-user'

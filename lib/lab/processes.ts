@@ -5,8 +5,9 @@
  * A machine of a lab is held by a process with DENO_CNI_HOLDER=<lab>/<machine>
  * in its environment; what enters the machine carries DENO_CNI_NODE the same
  * way; and its mount namespace has a tmpfs named deno-cni:<lab>/<machine>.
- * A container runtime's children may have lost all of that: those are known by
- * their ancestors, or by a network namespace that the lab's mounts name.
+ * A birth that has just begun is known by its arguments. A container runtime's
+ * children may have lost all of that: those are known by their ancestors, or by
+ * a network namespace that the lab's mounts name.
  */
 
 /** What /proc tells about a process. */
@@ -22,7 +23,7 @@ export interface Process {
   readonly owner: number;
   /** The machine (<lab>/<name>) that it holds. */
   readonly holds?: string;
-  /** The machine (<lab>/<name>) that it entered. */
+  /** The machine (<lab>/<name>) that it entered, or is about to make. */
   readonly entered?: string;
   /** Its network and mount namespaces, as `net:[4026531840]`; absent where this user may not see them. */
   readonly net?: string;
@@ -91,6 +92,18 @@ export function parseMounts(text: string): Mounts {
     if (type === "nsfs" && root.startsWith("net:")) nets.push(root);
   }
   return { nets, ...(machine === undefined ? {} : { machine }) };
+}
+
+/**
+ * Reads /proc/PID/cmdline for a birth: `sh …/lab/machine.sh node LAB NAME …`.
+ *
+ * @returns the machine (<lab>/<name>)
+ */
+export function parseBirth(cmdline: string): string | undefined {
+  const words = cmdline.split("\0");
+  const at = words.findIndex((word) => word.endsWith("/lab/machine.sh"));
+  const [lab, name] = at < 0 ? [] : words.slice(at + 2);
+  return lab && name ? `${lab}/${name}` : undefined;
 }
 
 /**
@@ -212,7 +225,10 @@ function readProcess(pid: string): Process | undefined {
       ?.slice(key.length + 1);
   const optional = {
     holds: value("DENO_CNI_HOLDER"),
-    entered: value("DENO_CNI_NODE"),
+    entered: value("DENO_CNI_NODE") ??
+      (stat.command.endsWith("sh")
+        ? parseBirth(readFile(`/proc/${pid}/cmdline`) ?? "")
+        : undefined),
     net: readLink(`/proc/${pid}/ns/net`),
     mnt: readLink(`/proc/${pid}/ns/mnt`),
   };

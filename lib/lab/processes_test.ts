@@ -4,6 +4,7 @@ import {
   type Census,
   membersOf,
   type Mounts,
+  parseBirth,
   parseMounts,
   parseStat,
   type Process,
@@ -73,6 +74,14 @@ Deno.test("parseMounts() finds nothing in the mounts of another machine", () => 
   assertEquals(parseMounts("22 1 0:20 / /run rw - tmpfs tmpfs rw\n\n"), {
     nets: [],
   });
+});
+
+Deno.test("parseBirth() names the machine that is being made", () => {
+  const birth = "sh\0/x/lib/lab/machine.sh\0node\0lab-1\0worker-1\0more\0";
+  assertEquals(parseBirth(birth), "lab-1/worker-1");
+  assertEquals(parseBirth("vi\0/x/lib/lab/machine.sh\0"), undefined);
+  assertEquals(parseBirth("sh\0-c\0x\0y\0"), undefined);
+  assertEquals(parseBirth(""), undefined);
 });
 
 Deno.test("membersOf() takes holders, what entered, and all their descendants", () => {

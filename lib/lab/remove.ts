@@ -26,7 +26,6 @@ export class LabError extends Error {
  * two seconds, or this very process is one of them
  */
 export async function endMachines(lab: string, name?: string): Promise<number> {
-  await birthsUnderWay();
   let ended = 0;
   // A second round sees what the last one's parents left as orphans.
   for (;;) {
@@ -38,16 +37,6 @@ export async function endMachines(lab: string, name?: string): Promise<number> {
     removeCgroups(cgroups);
     ended += members.length;
   }
-}
-
-/**
- * Waits for a birth that is under way: its first command is not marked yet.
- * lib/lab/machine.sh holds a lock on itself until the machine stands.
- */
-async function birthsUnderWay(): Promise<void> {
-  using script = await Deno.open(new URL("machine.sh", import.meta.url));
-  const until = Date.now() + 1000;
-  while (!script.tryLockSync(true) && Date.now() < until) await pause(10);
 }
 
 /** Stops all that belongs to the lab, so that nothing starts anything while we look. */
