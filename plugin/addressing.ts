@@ -7,6 +7,7 @@ import { type Address, firstHost, type Subnet } from "./address.ts";
 import type { Config, PodRoute } from "./config.ts";
 import { type Pool, type Store, withStore } from "./leases.ts";
 import type { Result } from "./protocol.ts";
+import { delegate, delegatedAddresses } from "./delegate.ts";
 import type { Attachment } from "./veth.ts";
 
 /** An address for the pod, with the subnet it is in and the way out of that. */
@@ -27,12 +28,23 @@ export interface Addressing {
 
 /**
  * Reserves addresses for an attachment.
+ * @param path CNI_PATH
  * @throws {CniError}
  */
 export function takeAddresses(
   config: Config,
   attachment: Attachment,
+  path: string,
 ): Addressing {
+  if (config.ipam !== undefined) {
+    const { ips, routes, dns } = delegatedAddresses(config.ipam, path);
+    const ours = Object.keys(config.dns).length > 0;
+    return completed(
+      ips,
+      [...routes, ...config.routes],
+      ours ? config.dns : dns,
+    );
+  }
   const taken = inStore(
     config,
     (store) => store.reserve(attachment, poolsOf(config.subnets), config.ips),
@@ -42,15 +54,24 @@ export function takeAddresses(
     subnet,
     gateway: firstHost(subnet),
   }));
-  return addressed(ips, config.routes, config.dns);
+  return completed(ips, config.routes, config.dns);
 }
 
 /**
  * Releases what the attachment holds, if anything.
+ * @param path CNI_PATH
  * @throws {CniError}
  */
-export function giveBack(config: Config, attachment: Attachment): void {
-  inStore(config, (store) => store.release(attachment));
+export function giveBack(
+  config: Config,
+  attachment: Attachment,
+  path: string,
+): void {
+  if (config.ipam === undefined) {
+    inStore(config, (store) => store.release(attachment));
+  } else {
+    delegate(config.ipam, path, "DEL");
+  }
 }
 
 /** Opens the leases of the configuration's network. */
@@ -76,7 +97,7 @@ const LINK_SCOPE = 253;
  * Completes what a pod is given: routes that name no gateway go by that of
  * their family, and each family whose default route nobody asked for gets one.
  */
-function addressed(
+function completed(
   ips: Assigned[],
   given: readonly PodRoute[],
   dns: Result["dns"],

@@ -62,8 +62,8 @@ export function add(
 
   const undo: (() => void)[] = [];
   try {
-    const addressing = takeAddresses(config, attachment);
-    undo.push(() => giveBack(config, attachment));
+    const addressing = takeAddresses(config, attachment, call.path);
+    undo.push(() => giveBack(config, attachment, call.path));
     point("add: addresses taken");
 
     const bridge = useBridge(kernel, config.bridge, gatewaysOf(addressing));
@@ -98,7 +98,7 @@ export function del(call: ContainerCall, config: Config): void {
   const attachment = attachmentOf(call, config);
   removeVeth(openKernel(), attachment);
   point("del: veth removed");
-  giveBack(config, attachment);
+  giveBack(config, attachment, call.path);
 }
 
 /** Undoes a step of a failed ADD; what hinders it is said on stderr, for the ADD's own error counts. */

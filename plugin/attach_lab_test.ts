@@ -1,3 +1,4 @@
+// @ts-types="../lib/std/assert.d.ts"
 import {
   assert,
   assertEquals,
@@ -6,50 +7,13 @@ import {
 } from "@std/assert";
 import { cmd } from "../lib/command.ts";
 import {
+  added,
   type Call,
   config,
-  needsRoot,
-  type Said,
-  type TestNode,
-  testNode,
+  none,
+  onNode,
+  refused,
 } from "./sandbox_testing.ts";
-
-const none = { exit: 0, json: {}, stderr: "" };
-
-/** A test on a node of its own. */
-function onNode(name: string, body: (node: TestNode) => Promise<void>): void {
-  Deno.test({
-    name: `${name} (needs root)`,
-    ignore: needsRoot,
-    fn: async () => {
-      await using node = await testNode();
-      await body(node);
-    },
-  });
-}
-
-async function added(
-  node: TestNode,
-  call: Omit<Call, "command">,
-): Promise<Said> {
-  const said = await node.cni({ command: "ADD", ...call });
-  assertEquals(said.exit, 0, JSON.stringify(said));
-  assertEquals(said.stderr, "");
-  return said;
-}
-
-async function refused(
-  node: TestNode,
-  call: Call,
-  code: number,
-  ...words: string[]
-): Promise<void> {
-  const said = await node.cni(call);
-  assertEquals([said.exit, said.json.code], [1, code], JSON.stringify(said));
-  for (const word of words) {
-    assertStringIncludes(`${said.json.msg} – ${said.json.details}`, word);
-  }
-}
 
 interface IpLink {
   ifname: string;

@@ -13,6 +13,7 @@ import {
 import { inStore } from "./addressing.ts";
 import { attachmentOf } from "./attach.ts";
 import type { Config } from "./config.ts";
+import { delegate } from "./delegate.ts";
 import type { ContainerCall } from "./environment.ts";
 import { addresses, type Kernel, link, openKernel, routes } from "./kernel.ts";
 import type { Link } from "./links.ts";
@@ -41,6 +42,7 @@ export function check(
     );
   }
   const attachment = attachmentOf(call, config);
+  if (config.ipam !== undefined) delegate(config.ipam, call.path, "CHECK");
   const sandbox = openSandbox(call.netns, allowOwn);
   const problems = [
     ...podProblems(sandbox, call.ifname, prevResult),

@@ -1,3 +1,4 @@
+// @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../lib/command.ts";
 import {

@@ -50,6 +50,13 @@ export interface PodRoute extends RouteOptions {
   gateway: Address | undefined;
 }
 
+/** Another plugin for addresses, and what it is called with. */
+export interface Ipam {
+  type: string;
+  /** The whole configuration as it came. */
+  input: JsonObject;
+}
+
 export interface Config {
   version: Version;
   name: string;
@@ -63,7 +70,7 @@ export interface Config {
   dns: Dns;
   dataDir: string;
   /** The plugin that gives addresses instead of us. */
-  ipam: string | undefined;
+  ipam: Ipam | undefined;
   /** Addresses asked for by the runtime. */
   ips: Address[];
   mac: string | undefined;
@@ -189,12 +196,12 @@ function refuseUnsupported(config: JsonObject): void {
   }
 }
 
-function parseIpam(config: JsonObject): string | undefined {
+function parseIpam(config: JsonObject): Ipam | undefined {
   const ipam = read(config, "ipam", object);
   if (ipam === undefined || Object.keys(ipam).length === 0) return undefined;
   const type = read(ipam, "type", text, "ipam") ?? "";
   if (type !== "" && type !== "." && type !== ".." && !type.includes("/")) {
-    return type;
+    return { type, input: config };
   }
   throw wrong(
     `ipam.type is ${type === "" ? "missing" : JSON.stringify(type)}`,
@@ -202,7 +209,7 @@ function parseIpam(config: JsonObject): string | undefined {
   );
 }
 
-function parseSubnets(config: JsonObject, ipam: string | undefined): Subnet[] {
+function parseSubnets(config: JsonObject, ipam: Ipam | undefined): Subnet[] {
   const subnets = parseSubnetList(config, "subnet", "subnets");
   const networks = parseSubnetList(config, "network", "networks");
   if (ipam !== undefined) {

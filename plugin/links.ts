@@ -163,6 +163,23 @@ export function setHairpin(port: string): Request {
   };
 }
 
+/**
+ * Asks for a link that the kernel cannot make, for its MAC is that of a group.
+ * It says so (EADDRNOTAVAIL) only to somebody who may make links, and only of a
+ * kind that it knows; nothing is made.
+ */
+export function impossibleLink(kind: "bridge" | "veth"): Request {
+  return {
+    type: RTM.NEWLINK,
+    flags: create,
+    parts: [
+      linkHeader(),
+      [IFLA.ADDRESS, Uint8Array.of(1, 0, 0x5e, 0, 0, 1)],
+      [IFLA.LINKINFO, [[IFLA.INFO_KIND, kind]]],
+    ],
+  };
+}
+
 /** Brings a link up. */
 export function setUp(link: number): Request {
   return {

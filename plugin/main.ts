@@ -15,6 +15,7 @@ import {
   parseEnvironment,
 } from "./environment.ts";
 import { remedy } from "./errno.ts";
+import { gc } from "./gc.ts";
 import type { JsonObject } from "./json.ts";
 import { KernelError } from "./kernel.ts";
 import { SystemError } from "./libc.ts";
@@ -28,6 +29,7 @@ import {
   versions,
 } from "./protocol.ts";
 import { resultFor } from "./result.ts";
+import { status } from "./status.ts";
 
 /** What is written to stdout (nothing for undefined), and whether it is a success. */
 interface Answer {
@@ -98,6 +100,12 @@ function execute(
       return undefined;
     case "CHECK":
       check(call, config, allowOwn);
+      return undefined;
+    case "GC":
+      gc(config, call.path);
+      return undefined;
+    case "STATUS":
+      status(config, call.path);
       return undefined;
   }
 }

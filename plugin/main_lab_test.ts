@@ -1,3 +1,4 @@
+// @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, run, withInput } from "../lib/command.ts";
 import { builtPlugin, config } from "./sandbox_testing.ts";

@@ -4,6 +4,8 @@
  * process that made it, however that ends: each namespace is held by a `cat`
  * that reads from it.
  */
+// @ts-types="../lib/std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPlugin } from "../lib/build.ts";
 import {
   cmd,
@@ -180,6 +182,49 @@ export async function testNode(executable?: string): Promise<TestNode> {
       await holder.end();
     },
   };
+}
+
+/** What a command that says nothing answers. */
+export const none = { exit: 0, json: {}, stderr: "" };
+
+/** A test on a node of its own. */
+export function onNode(
+  name: string,
+  body: (node: TestNode) => Promise<void>,
+): void {
+  Deno.test({
+    name: `${name} (needs root)`,
+    ignore: needsRoot,
+    fn: async () => {
+      await using node = await testNode();
+      await body(node);
+    },
+  });
+}
+
+/** ADD that must succeed. */
+export async function added(
+  node: TestNode,
+  call: Omit<Call, "command">,
+): Promise<Said> {
+  const said = await node.cni({ command: "ADD", ...call });
+  assertEquals(said.exit, 0, JSON.stringify(said));
+  assertEquals(said.stderr, "");
+  return said;
+}
+
+/** A call that must be refused with a code, in words that include these. */
+export async function refused(
+  node: TestNode,
+  call: Call,
+  code: number,
+  ...words: string[]
+): Promise<void> {
+  const said = await node.cni(call);
+  assertEquals([said.exit, said.json.code], [1, code], JSON.stringify(said));
+  for (const word of words) {
+    assertStringIncludes(`${said.json.msg} – ${said.json.details}`, word);
+  }
 }
 
 function environmentOf(

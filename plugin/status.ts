@@ -1,0 +1,75 @@
+/**
+ * STATUS: would the next ADD succeed?
+ */
+
+import { firstHost, formatSubnet } from "./address.ts";
+import { poolsOf } from "./addressing.ts";
+import { inspectBridge } from "./bridge.ts";
+import type { Config } from "./config.ts";
+import { delegate } from "./delegate.ts";
+import { errno, remedy } from "./errno.ts";
+import { change, type Kernel, KernelError, openKernel } from "./kernel.ts";
+import { storeState } from "./leases.ts";
+import { impossibleLink } from "./links.ts";
+import { CniError, code } from "./protocol.ts";
+
+/**
+ * STATUS: SPEC.md, "STATUS". Takes no lock and changes nothing but a probe
+ * file, for runtimes ask every few seconds.
+ * @param path CNI_PATH
+ * @throws {CniError} 50 with the reason why an ADD could not succeed; what an
+ * IPAM plugin says of itself
+ */
+export function status(config: Config, path: string): void {
+  const { ipam, subnets } = config;
+  if (ipam !== undefined) delegate(ipam, path, "STATUS");
+  try {
+    const kernel = openKernel();
+    mayMakeLinks(kernel);
+    const gateways = subnets.map((subnet) => ({
+      subnet,
+      address: firstHost(subnet),
+    }));
+    inspectBridge(kernel, config.bridge, gateways);
+    if (ipam === undefined) hasFreeAddresses(config);
+  } catch (error) {
+    if (error instanceof CniError) {
+      throw new CniError(code.cannotAdd, error.message, error.details, {
+        cause: error,
+      });
+    }
+    if (error instanceof KernelError) {
+      throw new CniError(code.cannotAdd, error.message, remedy(error.errno), {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+function mayMakeLinks(kernel: Kernel): void {
+  for (const kind of ["bridge", "veth"] as const) {
+    try {
+      change(
+        kernel,
+        `see whether a ${kind} could be made`,
+        impossibleLink(kind),
+      );
+    } catch (error) {
+      const could = error instanceof KernelError &&
+        error.errno === errno.EADDRNOTAVAIL;
+      if (!could) throw error;
+    }
+  }
+}
+
+function hasFreeAddresses({ dataDir, name, subnets }: Config): void {
+  const { hasFree } = storeState({ dataDir, network: name }, poolsOf(subnets));
+  const full = subnets.find((_, at) => !hasFree[at]);
+  if (full === undefined) return;
+  throw new CniError(
+    code.subnetFull,
+    `every address of ${formatSubnet(full)} is taken`,
+    "remove pods from this node, or run GC for leases that nobody needs",
+  );
+}
