@@ -1,0 +1,59 @@
+# Pod networking from scratch: make help lists the targets.
+
+CLUSTER ?= $(or $(DENO_CNI_CLUSTER),config/lab.yaml)
+ARGS ?=
+
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+stages := 01-provision 02-kubeadm 03-cni-config 04-bridge 05-plugin 06-forwarding 07-masquerade 08-routes 09-verify
+deno := @sh lib/setup.sh
+flags := run -A --cached-only --frozen
+
+up: ## All nine stages, up to the matrix of what reaches what
+	$(deno) lab $(flags) scripts/up.ts --cluster $(CLUSTER) $(ARGS)
+
+down: ## Remove the lab with all that runs in it
+	$(deno) lab $(flags) scripts/down.ts --cluster $(CLUSTER) $(ARGS)
+
+01-provision: ## Stage 01: make the machines
+02-kubeadm: ## Stage 02: make the cluster of them, and find out each node's podCIDR
+03-cni-config: ## Stage 03: write each node's CNI configuration
+04-bridge: ## Stage 04: put a bridge on every node
+05-plugin: ## Stage 05: build the plugin and install it on every node
+06-forwarding: ## Stage 06: let the nodes forward for their pods
+07-masquerade: ## Stage 07: give pods a way out of the cluster
+08-routes: ## Stage 08: tell every node which node owns which podCIDR
+09-verify: ## Stage 09: start pods and try every path
+$(stages):
+	$(deno) lab $(flags) scripts/$@.ts --cluster $(CLUSTER) $(ARGS)
+
+verify: 09-verify ## The same as 09-verify
+
+shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
+	$(deno) lab $(flags) scripts/shell.ts --cluster $(CLUSTER) $(if $(NODE),--node $(NODE)) $(if $(POD),--pod $(POD)) $(ARGS)
+
+plugin: ## Build the plugin into dist/
+	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
+
+check: ## Format, lint, types and the quick tests, in seconds
+	$(deno) deno $(flags) scripts/run-tests.ts check $(ARGS)
+
+test: ## All checks and all tests; as root, or those that need root are skipped
+	$(deno) test $(flags) scripts/run-tests.ts all $(ARGS)
+
+bench: ## Measure the lab and the plugin beside their peers
+	$(deno) bench $(flags) scripts/bench.ts $(ARGS)
+
+fmt: ## Format the sources
+	$(deno) deno fmt --quiet
+
+clean: ## Remove what was built and fetched into this folder; a lab stays
+	@rm -rf dist .tools
+
+help: ## This list
+	@sed -n 's/^\([a-z0-9-]*\):[a-z0-9 -]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r name does; do printf '  %-15s %s\n' "$$name" "$$does"; done
+	@echo 'CLUSTER=FILE names another cluster (now $(CLUSTER)); ARGS="…" gives flags: make 04-bridge ARGS=--help'
+
+.DEFAULT_GOAL := up
+.NOTPARALLEL:
+.PHONY: up down $(stages) verify shell plugin check test bench fmt clean help
