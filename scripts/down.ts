@@ -1,0 +1,71 @@
+#!/usr/bin/env -S deno run -A
+/** Removes a lab with all that runs in it, also what is left of a broken one: `make down`. */
+import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
+import { type Cluster, loadCluster } from "../lib/cluster.ts";
+import { cmd, show } from "../lib/command.ts";
+import { labId, removeLab } from "../lib/lab.ts";
+import { membersOf, takeCensus } from "../lib/lab/processes.ts";
+import { LabError } from "../lib/lab/remove.ts";
+import { runScript } from "../lib/main.ts";
+import { openSession } from "../lib/session.ts";
+
+const help = `scripts/down.ts: remove the lab with all that runs in it
+
+Usage: scripts/down.ts [flags]
+       make down [ARGS="flags"]
+
+Works on the ruins of a lab too. Nothing to remove is no error.
+
+${flagsHelp}`;
+
+async function down(flags: Flags): Promise<number> {
+  if (flags.nodes.length > 0) {
+    throw new UsageError(
+      "--node: this takes the whole lab down; one node: make 01-provision " +
+        `ARGS="--undo --node ${flags.nodes[0]}"`,
+    );
+  }
+  const cluster = await loadCluster(flags.cluster);
+  if (cluster.provider !== "lab") {
+    throw new UsageError(
+      `${cluster.file} is no lab (provider: ${cluster.provider}): take its ` +
+        'stages back with make up ARGS="--undo"',
+    );
+  }
+  if (flags.dryRun) return dryRun(cluster);
+  try {
+    // Under the cluster's lock: a run under way would make anew what this ends.
+    await using _session = await openSession(flags, () => {});
+    report(flags, cluster, await removeLab(cluster));
+    return exitCode.done;
+  } catch (error) {
+    if (error instanceof LabError) console.error(error.message);
+    else if (error instanceof Deno.errors.PermissionDenied) {
+      console.error(
+        `${cluster.stateDir} belongs to another user, and so may the lab: ` +
+          "take it down as that user, or with sudo",
+      );
+    } else throw error;
+    return exitCode.failed;
+  }
+}
+
+function dryRun(cluster: Cluster): number {
+  const pids = membersOf(takeCensus(), labId(cluster)).map(({ pid }) => pid);
+  if (pids.length > 0) console.log(show(cmd`kill -KILL ${pids}`));
+  console.log(show(cmd`rm -rf ${cluster.stateDir}`));
+  return exitCode.done;
+}
+
+function report(flags: Flags, { name }: Cluster, ended: number): void {
+  if (flags.output === "json") {
+    console.log(JSON.stringify({ version: 1, cluster: name, ended }));
+  } else if (!flags.quiet) {
+    const what = ended === 0
+      ? "nothing of it was running"
+      : `${ended} ${ended === 1 ? "process" : "processes"} ended`;
+    console.log(`The lab "${name}" is gone: ${what}`);
+  }
+}
+
+await runScript(help, down);

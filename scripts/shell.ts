@@ -1,0 +1,103 @@
+#!/usr/bin/env -S deno run -A
+/** A shell, or one command, on a node or in a pod: `make shell NODE=worker-1 POD=shell`. */
+import { type Flags, UsageError } from "../lib/cli.ts";
+import { type Cluster, loadCluster } from "../lib/cluster.ts";
+import { cmd, type Command, succeeded } from "../lib/command.ts";
+import { outsideName } from "../lib/lab.ts";
+import { runScript } from "../lib/main.ts";
+import type { Node } from "../lib/node.ts";
+import { nodeOf } from "../lib/transport.ts";
+
+const help = `scripts/shell.ts: a shell on a node or in a pod
+
+Usage: scripts/shell.ts --node NAME [--pod NAME] [--cluster FILE] [-- COMMAND…]
+       make shell NODE=worker-1 [POD=shell]
+
+Examples:
+  make shell NODE=worker-1
+  scripts/shell.ts --node worker-1 --pod shell -- ip addr
+  scripts/shell.ts --node ${outsideName}        (lab: the host outside the cluster)
+
+With a COMMAND the exit code is the command's.`;
+
+async function shell(flags: Flags): Promise<number> {
+  const cluster = await loadCluster(flags.cluster);
+  const [name, ...more] = flags.nodes;
+  if (name === undefined || more.length > 0) {
+    throw new UsageError(
+      `expected --node with one of ${namesOf(cluster).join(", ")}`,
+    );
+  }
+  if (!namesOf(cluster).includes(name)) {
+    throw new UsageError(
+      `--node ${name}: no such node in ${cluster.file}; it has ${
+        namesOf(cluster).join(", ")
+      }`,
+    );
+  }
+  const node = nodeOf(cluster, name);
+  if (flags.pod !== undefined) await checkPod(node, flags.pod);
+  const inner = await innerCommand(node, flags.pod);
+  return await hold(node.enter(inPod(inner, flags.pod)));
+}
+
+function namesOf({ nodes, provider }: Cluster): string[] {
+  const names = nodes.map(({ name }) => name);
+  return provider === "lab" ? [...names, outsideName] : names;
+}
+
+/** A pod's network namespace has a name on its node, under this folder. */
+const sandboxes = "/run/netns";
+
+async function checkPod(node: Node, pod: string): Promise<void> {
+  const { stdout } = await node.run(cmd`ls ${sandboxes}`);
+  const pods = stdout.split("\n").filter((line) => line !== "");
+  if (pods.includes(pod)) return;
+  throw new UsageError(
+    `--pod ${pod}: no such pod on ${node.name}; it has ${
+      pods.join(", ") || "none: make 09-verify starts some"
+    }`,
+  );
+}
+
+function inPod(command: Command, pod: string | undefined): Command {
+  if (pod === undefined) return command;
+  return cmd`nsenter --net=${sandboxes}/${pod} ${command.argv}`;
+}
+
+/** The command after `--`, or a shell that names where one is. */
+async function innerCommand(
+  node: Node,
+  pod: string | undefined,
+): Promise<Command> {
+  const at = Deno.args.indexOf("--");
+  const [program, ...args] = at < 0 ? [] : Deno.args.slice(at + 1);
+  // Also asks whether the node can be reached at all.
+  const hasBash = succeeded(await node.run(cmd`bash --version`));
+  if (program !== undefined) return { argv: [program, ...args] };
+  const where = pod === undefined ? node.name : `${node.name}/${pod}`;
+  const interactive = Deno.stdin.isTerminal() ? ["-i"] : [];
+  const bash = hasBash ? ["bash", "--noprofile", "--norc"] : ["sh"];
+  const environment = [
+    `PS1=${where}${hasBash ? ":\\w" : ""}# `,
+    `TERM=${Deno.env.get("TERM") ?? "dumb"}`,
+  ];
+  return cmd`env ${environment} ${bash} ${interactive}`;
+}
+
+/** Runs a command on this terminal; Ctrl-C is the command's. */
+async function hold(command: Command): Promise<number> {
+  const [program, ...args] = command.argv;
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) {
+    Deno.addSignalListener(signal, () => {});
+  }
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  return (await child.status).code;
+}
+
+await runScript(help, shell);
