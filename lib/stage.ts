@@ -3,6 +3,7 @@
  * of networks; the stages know nothing of journals.
  */
 import {
+  cmd,
   type Command,
   CommandError,
   ending,
@@ -274,8 +275,9 @@ class Book {
       } else if (error instanceof JournalError) {
         this.tell("failed", "read the journal", "", { problem: error.message });
       } else if (error instanceof CommandError) {
-        this.tell("failed", error.why, show(error.command), {
-          problem: describe(error.outcome),
+        const { outcome, why, command } = error;
+        this.tell("failed", why, gist(command), {
+          problem: `${describe(outcome)}\n${advice(outcome, this.node)}`,
         });
       } else throw error;
     }
@@ -356,6 +358,8 @@ async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
   );
   const outcome = await runStep(book, step);
   if (outcome !== undefined && !succeeded(outcome)) {
+    // Whoever killed it may have killed the node: then that is the news.
+    if (outcome.ended === "killed") await node.run(cmd`true`, book.options);
     // A command that said no has done nothing; one that was killed may have.
     if (outcome.ended === undefined || outcome.ended === "no such command") {
       await book.write(withComplete(before, stage, false));
