@@ -36,10 +36,10 @@ plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
 
 check: ## Format, lint, types and the quick tests, in seconds
-	$(deno) deno $(flags) scripts/run-tests.ts check $(ARGS)
+	$(deno) deno $(flags) scripts/run-tests.ts check
 
 test: ## All checks and all tests; as root, or those that need root are skipped
-	$(deno) test $(flags) scripts/run-tests.ts all $(ARGS)
+	$(deno) test $(flags) scripts/run-tests.ts $(or $(ARGS),all)
 
 bench: ## Measure the lab and the plugin beside their peers
 	$(deno) bench $(flags) scripts/bench.ts $(ARGS)

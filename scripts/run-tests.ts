@@ -1,0 +1,198 @@
+#!/usr/bin/env -S deno run -A
+/** Checks and tests: `make check`, `make test`. */
+import { exitCode } from "../lib/cli.ts";
+import { cmd, type Command, run, show, succeeded } from "../lib/command.ts";
+import {
+  countLine,
+  type Counts,
+  readResult,
+  total,
+  wentWell,
+} from "../lib/test_results.ts";
+
+const help = `scripts/run-tests.ts: check the sources and run the tests
+
+Usage: scripts/run-tests.ts check | all | FILE…
+       make check
+       make test [ARGS="FILE…"]
+
+  check   format, lint, types and the quick tests (*_test.ts)
+  all     these, and the tests that make namespaces (*_lab_test.ts)
+  FILE…   these test files alone, with all that they print
+
+As many files run side by side as there are processors, but at most 4, or as
+DENO_JOBS says. The last line is the count. Exit codes: 0 nothing failed, 1
+something did or no test ran, 2 wrong usage, 130 interrupted.`;
+
+const projectRoot = import.meta.dirname?.replace(/\/scripts$/, "") ?? ".";
+
+/** A test file that takes longer hangs. */
+const fileLimit_ms = 600_000;
+
+const interruption = new AbortController();
+
+async function main(args: readonly string[]): Promise<number> {
+  const [what] = args;
+  if (what === undefined || what.startsWith("-")) {
+    const isHelp = what === "--help" || what === "-h";
+    (isHelp ? console.log : console.error)(help);
+    return isHelp ? exitCode.done : exitCode.usage;
+  }
+  if (what === "contained") return await runAll(args.slice(1));
+  return Deno.uid() === 0 ? await contained(args) : await runAll(args);
+}
+
+async function runAll(args: readonly string[]): Promise<number> {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => interruption.abort());
+  }
+  const [what] = args;
+  const named = what === "check" || what === "all" ? undefined : args;
+  const checked = named === undefined ? await checkSources() : [];
+  const files = named ?? await testFiles(what === "all");
+  const tested = await runFiles(files, named !== undefined);
+  if (interruption.signal.aborted) {
+    console.error("interrupted");
+    return exitCode.interrupted;
+  }
+  const counts = total([...checked, ...tested]);
+  if (counts.skipped > 0 && Deno.uid() !== 0) {
+    console.log("As root, or with sudo, the tests that need it run too.");
+  }
+  console.log(countLine(counts));
+  return wentWell(counts) ? exitCode.done : exitCode.failed;
+}
+
+/**
+ * Runs all this in a process namespace (pid_namespaces(7)) with a folder for
+ * temporary files of its own: however it ends, the kernel ends whatever a test
+ * has started, and no file stays. Only root may have one.
+ */
+async function contained(args: readonly string[]): Promise<number> {
+  // Somebody has to wait for orphans; the first process of the namespace is who.
+  const init = '"$@" & wait "$!"';
+  const folder = await Deno.makeTempDir({ prefix: "deno-cni-run-" });
+  const inner = cmd`${Deno.execPath()} run -A --cached-only --frozen ${
+    import.meta.filename ?? ""
+  } contained ${args}`;
+  // Ctrl-C is for the inner run; this one stays to clear up.
+  Deno.addSignalListener("SIGINT", () => {});
+  try {
+    const child = new Deno.Command("unshare", {
+      args: [
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        "-c",
+        init,
+        "init",
+        ...inner.argv,
+      ],
+      env: { TMPDIR: folder },
+      stdin: "null",
+    }).spawn();
+    Deno.addSignalListener("SIGTERM", () => child.kill("SIGKILL"));
+    return (await child.status).code;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const sources = ["lib", "plugin", "scripts"];
+
+/** Format, lint and types; one failed each that is not clean. */
+async function checkSources(): Promise<Counts[]> {
+  const deno = Deno.execPath();
+  return await Promise.all([
+    check(cmd`${deno} fmt --check --quiet`, "not formatted: make fmt"),
+    check(cmd`${deno} lint --quiet`, "lint"),
+    check(cmd`${deno} check --quiet --frozen ${sources}`, "types"),
+  ]);
+}
+
+async function check(command: Command, name: string): Promise<Counts> {
+  const outcome = await run(command, {
+    cwd: projectRoot,
+    timeout_ms: fileLimit_ms,
+    signal: interruption.signal,
+  });
+  const failed = succeeded(outcome) ? 0 : 1;
+  if (failed > 0 && outcome.ended !== "interrupted") {
+    console.log(`FAILED: ${name}\n${outcome.stdout}${outcome.stderr}`);
+  }
+  return { passed: 0, failed, skipped: 0 };
+}
+
+/** The test files, those of the quick tests first. */
+async function testFiles(withLab: boolean): Promise<string[]> {
+  const found: string[] = [];
+  const look = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory) await look(`${folder}/${name}`);
+      else if (name.endsWith("_test.ts")) found.push(`${folder}/${name}`);
+    }
+  };
+  await Promise.all(sources.map((folder) => look(`${projectRoot}/${folder}`)));
+  const isLab = (file: string) => file.endsWith("_lab_test.ts");
+  const quick = found.filter((file) => !isLab(file)).sort();
+  if (!withLab) return quick;
+  // Tests that start the plugin side by side shall find it built.
+  const build = cmd`${Deno.execPath()} run -A scripts/plugin.ts`;
+  const built = await check(build, "the plugin cannot be built");
+  return built.failed > 0 ? quick : [...quick, ...found.filter(isLab).sort()];
+}
+
+/** Runs each file in a process of its own, some side by side. */
+async function runFiles(
+  files: readonly string[],
+  verbose: boolean,
+): Promise<Counts[]> {
+  const waiting = [...files];
+  const results: Counts[] = [];
+  const worker = async () => {
+    for (;;) {
+      const file = waiting.shift();
+      if (file === undefined || interruption.signal.aborted) return;
+      results.push(await runFile(file, verbose));
+    }
+  };
+  await Promise.all(Array.from({ length: jobs() }, worker));
+  return results;
+}
+
+function jobs(): number {
+  const asked = Number(Deno.env.get("DENO_JOBS"));
+  return Number.isInteger(asked) && asked > 0
+    ? asked
+    : Math.min(4, navigator.hardwareConcurrency);
+}
+
+async function runFile(file: string, verbose: boolean): Promise<Counts> {
+  const command =
+    cmd`${Deno.execPath()} test -A --no-check --cached-only --frozen ${file}`;
+  const start_ms = performance.now();
+  const outcome = await run(command, {
+    cwd: projectRoot,
+    timeout_ms: fileLimit_ms,
+    signal: interruption.signal,
+  });
+  if (outcome.ended === "interrupted") return total([]);
+  const result = readResult(outcome);
+  const took_s = ((performance.now() - start_ms) / 1000).toFixed(1);
+  const name = file.replace(`${projectRoot}/`, "");
+  console.log(`${name}: ${countLine(result)} (${took_s} s)`);
+  if (verbose || result.failed > 0) {
+    console.log(`${show(command)}\n${outcome.stdout}${outcome.stderr}`);
+  }
+  if (result.problem !== undefined) {
+    console.log(`FAILED: ${name}: ${result.problem}`);
+  }
+  for (const skipped of result.skippedNames) {
+    console.log(`  skipped: ${skipped}`);
+  }
+  return result;
+}
+
+Deno.exit(await main(Deno.args));
