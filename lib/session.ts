@@ -110,12 +110,7 @@ function checkNames(cluster: Cluster, wanted: readonly string[]): void {
  * over. The kernel gives it back when this process ends, however it ends.
  */
 async function lock(cluster: Cluster): Promise<() => void> {
-  await Deno.mkdir(cluster.stateDir, { recursive: true });
-  const file = await Deno.open(`${cluster.stateDir}/lock`, {
-    create: true,
-    read: true,
-    write: true,
-  });
+  const file = await openLock(cluster.stateDir);
   if (!await file.tryLock(true)) {
     file.close();
     throw new BusyError(
@@ -123,6 +118,20 @@ async function lock(cluster: Cluster): Promise<() => void> {
     );
   }
   return () => file.close();
+}
+
+async function openLock(stateDir: string): Promise<Deno.FsFile> {
+  try {
+    await Deno.mkdir(stateDir, { recursive: true });
+    const access = { create: true, read: true, write: true };
+    return await Deno.open(`${stateDir}/lock`, access);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new UsageError(
+      `${stateDir}: permission denied; an earlier run belongs to another user (root?): ` +
+        "go on as that user, or name another folder by DENO_CNI_STATE",
+    );
+  }
 }
 
 async function askTerminal(

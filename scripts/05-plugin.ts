@@ -16,11 +16,14 @@ const digestLimit_bytes = 1 << 20;
 
 async function pluginFiles({ files }: Built): Promise<PluginFile[]> {
   return await Promise.all(files.map(async ({ source, target, mode }) => {
-    const { size } = await Deno.stat(source);
-    const sha256 = size > digestLimit_bytes
-      ? {}
-      : { sha256: await digest(source) };
-    return { copy: source, to: target, mode, size_bytes: size, ...sha256 };
+    const { size, mode: bits } = await Deno.stat(source);
+    const file = { copy: source, to: target, size_bytes: size };
+    if (size <= digestLimit_bytes) {
+      return { ...file, mode, sha256: await digest(source) };
+    }
+    // The lab links a large file instead of copying it, with the rights it has.
+    const own = ((bits ?? 0o755) & 0o777).toString(8);
+    return { ...file, mode: own };
   }));
 }
 
