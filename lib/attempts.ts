@@ -1,0 +1,211 @@
+/** Stage 09's attempts: what is called from where, and what came of it. */
+import {
+  type Addresses,
+  allPaths,
+  columnOf,
+  endsAtPod,
+  expect,
+  expectedSource,
+  gatewayAddress,
+  isAsExpected,
+  type Observed,
+  outside,
+  type Path,
+  podsWaitFor,
+  startsAtPod,
+  type Tried,
+} from "./matrix.ts";
+import { call, patience_ms, readCalls, url } from "./paths.ts";
+import type { RunOptions } from "./command.ts";
+import {
+  caller,
+  nodePort,
+  type PodName,
+  podNames,
+  podOn,
+  type Runner,
+  server,
+} from "./pods.ts";
+import type { Prepared } from "./prepare.ts";
+import type { AddResult } from "./runtime.ts";
+import { type Situation, workerSites } from "./situation.ts";
+
+/** All that paths begin and end at. */
+export interface Known extends Addresses {
+  /** By node: the address of the pod that answers. */
+  readonly servers: ReadonlyMap<string, string>;
+  /** By node: what ADD gave each of its pods. */
+  readonly results: ReadonlyMap<string, ReadonlyMap<PodName, AddResult>>;
+}
+
+/**
+ * What is known once pods were started.
+ *
+ * @param prepared the workers on which pods were started or found
+ */
+export function knownOf(
+  situation: Situation,
+  prepared: readonly Prepared[],
+): Known {
+  const results = new Map<string, Map<PodName, AddResult>>();
+  const keep = (node: string, pod: PodName, result: AddResult) =>
+    results.set(node, (results.get(node) ?? new Map()).set(pod, result));
+  // Pods of nodes that were not selected take part as they are.
+  for (const { node, survey } of workerSites(situation)) {
+    if (podsWaitFor(situation.progress, node.name) !== undefined) continue;
+    for (const pod of podNames) {
+      const state = survey.pods[pod];
+      if (state.is === "running") keep(node.name, pod, state.result);
+    }
+  }
+  for (const { site: { node }, pods } of prepared) {
+    for (const pod of podNames) {
+      const outcome = pods[pod];
+      if (outcome.is === "there") keep(node.name, pod, outcome.result);
+    }
+  }
+  const addressesOfPod = (pod: PodName) =>
+    new Map(
+      [...results].flatMap(([node, pods]) => {
+        const result = pods.get(pod);
+        return result === undefined ? [] : [[node, result.address] as const];
+      }),
+    );
+  const { nodes } = situation.cluster;
+  return {
+    results,
+    callers: addressesOfPod(caller),
+    servers: addressesOfPod(server),
+    nodes: new Map(nodes.map(({ name, address }) => [name, address])),
+    gateways: new Map(
+      nodes.flatMap((node) => {
+        const address = gatewayAddress(node);
+        return address === undefined ? [] : [[node.name, address] as const];
+      }),
+    ),
+  };
+}
+
+/** The paths that the selected nodes have a part in: from them, and to and from their pods. */
+export function pathsToTry(
+  situation: Situation,
+  selected: readonly string[],
+  { servers, callers }: Pick<Known, "servers" | "callers">,
+): readonly Path[] {
+  const { cluster, progress, outside: { is } } = situation;
+  const withPods = new Set(
+    workerSites(situation).map(({ node }) => node.name).filter((name) =>
+      podsWaitFor(progress, name) === undefined &&
+      (selected.includes(name) || (servers.has(name) && callers.has(name)))
+    ),
+  );
+  return allPaths(cluster, withPods).filter((path) =>
+    (selected.includes(path.from) || selected.includes(columnOf(path))) &&
+    !(path.to === outside && is === "none")
+  );
+}
+
+/** A place from which calls are made, and what it calls. */
+export interface Start {
+  readonly runner: Runner;
+  readonly calls: readonly { readonly path: Path; readonly url: string }[];
+}
+
+function urlOf(
+  path: Path,
+  { cluster }: Situation,
+  known: Known,
+): string | undefined {
+  if (endsAtPod(path)) {
+    const address = known.servers.get(path.to);
+    return address === undefined ? undefined : url(address, 80);
+  }
+  return nodeUrl(path.to, cluster.outside.address, known);
+}
+
+/** Where a node or the outside host answers. */
+export function nodeUrl(
+  name: string,
+  outsideAddress: string,
+  known: Addresses,
+): string {
+  const address = name === outside ? outsideAddress : known.nodes.get(name);
+  return url(address ?? "", nodePort);
+}
+
+/** Gathers paths by where they start; those without both ends are left out. */
+export function startsOf(
+  paths: readonly Path[],
+  situation: Situation,
+  known: Known,
+): readonly Start[] {
+  const starts = new Map<
+    string,
+    { runner: Runner; calls: Start["calls"][number][] }
+  >();
+  for (const path of paths) {
+    const site = situation.sites.get(path.from);
+    const target = urlOf(path, situation, known);
+    if (site === undefined || target === undefined) continue;
+    if (startsAtPod(path) && !known.callers.has(path.from)) continue;
+    const runner = startsAtPod(path) ? podOn(site.runner, caller) : site.runner;
+    const start = starts.get(runner.name) ?? { runner, calls: [] };
+    start.calls.push({ path, url: target });
+    starts.set(runner.name, start);
+  }
+  return [...starts.values()];
+}
+
+/** How calls are made. */
+export interface CallOptions extends RunOptions {
+  /** How long a call may take (default: patience_ms). */
+  readonly limit_ms?: number;
+}
+
+/**
+ * Tries paths, all at once; a "no" that was not expected is tried once more
+ * before it is believed.
+ *
+ * @throws {UnreachableError}
+ */
+export async function tryPaths(
+  paths: readonly Path[],
+  situation: Situation,
+  known: Known,
+  options: CallOptions,
+): Promise<readonly Tried[]> {
+  const first = await callAll(startsOf(paths, situation, known), options);
+  const judge = (seen: ReadonlyMap<Path, Observed>) =>
+    paths.map((path): Tried => {
+      const expected = expect(path, situation.progress);
+      return {
+        path,
+        expected,
+        expectedSource: expectedSource(path, expected, known),
+        observed: seen.get(path) ?? { answer: "untried", why: "no pod" },
+      };
+    });
+  // A lost packet must not look like a fault.
+  const doubtful = judge(first).filter((tried) =>
+    tried.observed.answer === "no" && !isAsExpected(tried)
+  ).map(({ path }) => path);
+  if (doubtful.length === 0) return judge(first);
+  const second = await callAll(startsOf(doubtful, situation, known), options);
+  return judge(new Map([...first, ...second]));
+}
+
+async function callAll(
+  starts: readonly Start[],
+  { limit_ms = patience_ms, ...options }: CallOptions,
+): Promise<ReadonlyMap<Path, Observed>> {
+  const seen = await Promise.all(starts.map(async ({ runner, calls }) => {
+    const urls = calls.map(({ url }) => url);
+    const command = call(urls, limit_ms);
+    const answers = readCalls(await runner.run(command, options), urls);
+    return calls.flatMap(({ path, url }) => {
+      const observed = answers.get(url);
+      return observed === undefined ? [] : [[path, observed] as const];
+    });
+  }));
+  return new Map(seen.flat());
+}

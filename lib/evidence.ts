@@ -1,0 +1,189 @@
+/**
+ * Evidence: what the nodes and pods on a broken path say of themselves. It
+ * asks; it never changes anything. lib/diagnose.ts reads it.
+ */
+import type { ClusterNode } from "./cluster.ts";
+import {
+  cmd,
+  type Command,
+  ending,
+  type Outcome,
+  type RunOptions,
+  show,
+} from "./command.ts";
+import type { Node } from "./node.ts";
+import { type PodName, podOn, type Runner } from "./pods.ts";
+import { type AddResult, ifname } from "./runtime.ts";
+import type { Answer, StageName, Step } from "./step.ts";
+
+/** A question and what came back. */
+export interface Asked {
+  /** A node's name, or "POD on NODE". */
+  readonly where: string;
+  readonly command: Command;
+  readonly outcome: Outcome;
+}
+
+/** What a step's probe says now. */
+export interface ProbeFact {
+  readonly stage: StageName;
+  readonly why: string;
+  readonly asked: Asked;
+  readonly answer: Answer;
+}
+
+/** What a pod says of itself. */
+export interface PodFacts {
+  readonly pod: PodName;
+  readonly result: AddResult;
+  /** `ip -j addr show` and `ip -j route show` inside it. */
+  readonly links: Asked;
+  readonly routes: Asked;
+}
+
+/** What a node says of itself. */
+export interface NodeFacts {
+  readonly node: ClusterNode;
+  readonly probes: readonly ProbeFact[];
+  /** `ip -j addr show`, `ip -j route show`. */
+  readonly links: Asked;
+  readonly routes: Asked;
+  /** `iptables -S` of the tables filter and nat. */
+  readonly filter: Asked;
+  readonly nat: Asked;
+  readonly pods: readonly PodFacts[];
+}
+
+/** What a finding rests on: a command, and what it printed, or the part of it that matters. */
+export interface Evidence {
+  readonly where: string;
+  readonly command: string;
+  readonly printed: string;
+}
+
+/** A link as `ip -j addr show` has it, as far as we care. */
+export interface LinkFacts {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly operstate: string;
+  readonly master?: string;
+  readonly addr_info: readonly {
+    readonly local: string;
+    readonly prefixlen: number;
+  }[];
+}
+
+/** A route as `ip -j route show` has it, as far as we care. */
+export interface RouteFacts {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+}
+
+/**
+ * Asks a node all that a diagnosis may need.
+ *
+ * @param probed the steps whose probes are asked again, by stage
+ * @param pods the pods that are there
+ * @throws {UnreachableError}
+ */
+export async function gatherNode(
+  runner: Node,
+  node: ClusterNode,
+  probed: readonly {
+    readonly stage: StageName;
+    readonly steps: readonly Step[];
+  }[],
+  pods: readonly { readonly pod: PodName; readonly result: AddResult }[],
+  options: RunOptions,
+): Promise<NodeFacts> {
+  // Several steps ask the same; it is asked once.
+  const answers = new Map<string, Promise<Asked>>();
+  const ask = (from: Runner, command: Command): Promise<Asked> => {
+    const key = `${from.name} ${JSON.stringify(command)}`;
+    const asked = answers.get(key) ??
+      from.run(command, options).then((outcome) => ({
+        where: from.name,
+        command,
+        outcome,
+      }));
+    answers.set(key, asked);
+    return asked;
+  };
+  const asking = probed.flatMap(({ stage, steps }) =>
+    steps.flatMap(({ why, unless }) =>
+      unless === undefined ? [] : [
+        ask(runner, unless.ask).then((asked): ProbeFact => ({
+          stage,
+          why,
+          asked,
+          answer: unless.read(asked.outcome),
+        })),
+      ]
+    )
+  );
+  const askingPods = pods.map(async ({ pod, result }): Promise<PodFacts> => {
+    const inside = podOn(runner, pod);
+    const [links, routes] = await Promise.all([
+      ask(inside, cmd`ip -j addr show dev ${ifname}`),
+      ask(inside, cmd`ip -j route show`),
+    ]);
+    return { pod, result, links, routes };
+  });
+  const [links, routes, filter, nat, probes, podFacts] = await Promise.all([
+    ask(runner, cmd`ip -j addr show`),
+    ask(runner, cmd`ip -j route show`),
+    ask(runner, cmd`iptables -w -t filter -S`),
+    ask(runner, cmd`iptables -w -t nat -S`),
+    Promise.all(asking),
+    Promise.all(askingPods),
+  ]);
+  return { node, probes, links, routes, filter, nat, pods: podFacts };
+}
+
+/** The list that an `ip -j` command printed; empty where it printed none. */
+export function listed<Element>({ outcome }: Asked): readonly Element[] {
+  try {
+    const value: unknown = JSON.parse(outcome.stdout || "[]");
+    return Array.isArray(value)
+      ? value.filter((element) => Object.keys(element).length > 0)
+      : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+/**
+ * Evidence from an answer.
+ *
+ * @param part what of the output matters, where that is not all of it
+ */
+export function evidence(asked: Asked, part?: unknown): Evidence {
+  const { where, command, outcome } = asked;
+  const whole = outcome.stdout.trim() || outcome.stderr.trim();
+  const text = part === undefined
+    ? whole
+    : typeof part === "string"
+    ? part
+    : JSON.stringify(part);
+  const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
+  return {
+    where,
+    command: show(command),
+    printed: `${text || "nothing"}${code}`,
+  };
+}
+
+/** Of a link, what says whether and where it is plugged in. */
+export function linkPart(
+  { ifname, flags, master, operstate, addr_info }: LinkFacts,
+): unknown {
+  return {
+    ifname,
+    flags,
+    ...(master === undefined ? {} : { master }),
+    operstate,
+    addresses: addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+  };
+}

@@ -1,0 +1,311 @@
+/** Stage 09's findings as a table for people and as data. Pure. */
+import type { Cluster } from "./cluster.ts";
+import {
+  type Addresses,
+  columnOf,
+  type Expected,
+  type Missing,
+  type Observed,
+  opener,
+  otherEndOf,
+  type Path,
+  type PathKind,
+  pathKinds,
+  whose,
+} from "./matrix.ts";
+import type { StageName } from "./step.ts";
+import type { Cause } from "./suspects.ts";
+
+/** The data form of stage 09 (`-o json`). */
+export interface MatrixReport {
+  /** Grows when a field changes its meaning or goes away. */
+  readonly version: 1;
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** Whether everything is as expected: the exit code is 0. */
+  readonly passed: boolean;
+  /** The stages that each node's journal calls complete, by node. */
+  readonly complete: Readonly<Record<string, readonly StageName[]>>;
+  /** The test pods of each worker. */
+  readonly pods: readonly PodsReport[];
+  readonly paths: readonly PathReport[];
+  /** What explains the entries above that are not as expected; they refer to `number`. */
+  readonly causes: readonly (Cause & { readonly number: number })[];
+  /** What else one should know, a sentence each. */
+  readonly remarks: readonly string[];
+  /** The stage that opens the next paths; absent when none is left. */
+  readonly next?: StageName;
+}
+
+/** A worker's test pods. */
+export interface PodsReport {
+  readonly node: string;
+  /** The stage before which the node can have none; absent when it must have them. */
+  readonly waitsFor?: StageName;
+  /** The address of each pod that is there. */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A path. */
+export interface PathReport extends Path {
+  readonly expected: Expected;
+  /** The address that the receiver must see; absent where no answer is expected. */
+  readonly expectedSource?: string;
+  readonly observed: Observed;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+const labels: Readonly<Record<PathKind, string>> = {
+  "pod-to-own-node": "pod → own node",
+  "pod-to-other-node": "pod → other node",
+  "pod-to-pod-same-node": "pod → pod, same node",
+  "pod-to-pod-other-node": "pod → pod, other node",
+  "pod-to-outside": "pod → outside",
+  "node-to-own-pod": "node → its pod",
+  "node-to-other-pod": "other node → pod",
+};
+
+/** The kinds of path whose receiver could see more than one address, all of them right at some stage. */
+const kindsWithSource: ReadonlySet<PathKind> = new Set([
+  "pod-to-other-node",
+  "pod-to-pod-other-node",
+  "pod-to-outside",
+  "node-to-other-pod",
+]);
+
+/** What the words of a table need besides the report. */
+export interface TableOptions {
+  readonly cluster: Cluster;
+  readonly addresses: Addresses;
+  /** Columns of text that the table may take. */
+  readonly width: number;
+}
+
+/** The report as text: the table, what is wrong and why, a summary. */
+export function table(report: MatrixReport, options: TableOptions): string {
+  const parts = [
+    ...grid(report, options),
+    ...report.causes.map((cause) => note(cause, report, options)),
+    ...(report.remarks.length === 0 ? [] : [report.remarks.join("\n")]),
+    summary(report),
+  ];
+  return parts.join("\n\n");
+}
+
+/** One line that says how it came out. */
+export function summary(report: MatrixReport): string {
+  const { paths, pods, causes } = report;
+  const wrong = paths.filter(({ asExpected }) => !asExpected).length;
+  const podless = pods.filter(({ asExpected }) => !asExpected);
+  const next = report.next === undefined
+    ? ""
+    : `. Next: make ${report.next}${opens(report, report.next)}`;
+  if (paths.length === 0 && causes.length === 0) {
+    return `No pods, so no path can be tried${next}`;
+  }
+  if (report.passed) {
+    return `All ${paths.length} paths are as expected${next}`;
+  }
+  const counts = [
+    ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
+    ...(podless.length > 0
+      ? [`the pods on ${podless.map(({ node }) => node).join(", ")}`]
+      : []),
+  ];
+  const many = causes.length === 1 ? "1 cause" : `${causes.length} causes`;
+  return `Not as expected: ${counts.join(" and ")}; ${many} above`;
+}
+
+/** The kinds of path that a stage turns to yes. */
+function opens({ paths }: MatrixReport, stage: StageName): string {
+  const kinds = pathKinds.filter((kind) =>
+    paths.some((path) =>
+      path.kind === kind && path.expected.answer === "no" &&
+      opener(path.expected).stage === stage
+    )
+  );
+  if (kinds.length === 0) return "";
+  return `, which opens ${
+    kinds.map((kind) => `"${labels[kind]}"`).join(" and ")
+  }`;
+}
+
+interface Row {
+  readonly label: string;
+  readonly cells: readonly string[];
+}
+
+function grid(report: MatrixReport, options: TableOptions): string[] {
+  const columns = report.pods.map(({ node }) => node);
+  if (columns.length === 0) return [];
+  const rows: Row[] = [
+    { label: "", cells: columns },
+    { label: "test pods", cells: report.pods.map(podsCell) },
+    ...pathKinds.flatMap((kind) => kindRows(kind, columns, report, options)),
+  ];
+  const labelWidth = Math.max(...rows.map(({ label }) => label.length)) + 2;
+  const widths = columns.map((_, column) =>
+    Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)) + 2
+  );
+  return blocks(widths, options.width - labelWidth).map(([first, end]) =>
+    rows.map(({ label, cells }) => {
+      const line = cells.slice(first, end).map((cell, at) =>
+        cell.padEnd(widths[first + at] ?? 0)
+      );
+      return (label.padEnd(labelWidth) + line.join("")).trimEnd();
+    }).join("\n")
+  );
+}
+
+/** Which columns stand side by side: as many as fit, and at least one. */
+function blocks(
+  widths: readonly number[],
+  room: number,
+): [first: number, end: number][] {
+  const found: [number, number][] = [];
+  let first = 0;
+  let used = 0;
+  widths.forEach((width, column) => {
+    // The last column of a line needs no gap behind it.
+    if (column > first && used + width - 2 > room) {
+      found.push([first, column]);
+      first = column;
+      used = 0;
+    }
+    used += width;
+  });
+  found.push([first, widths.length]);
+  return found;
+}
+
+/** One row for a kind, or one for each other end where they differ. */
+function kindRows(
+  kind: PathKind,
+  columns: readonly string[],
+  report: MatrixReport,
+  options: TableOptions,
+): Row[] {
+  const paths = report.paths.filter((path) => path.kind === kind);
+  const cells = columns.map((column) => {
+    const own = paths.filter((path) => columnOf(path) === column);
+    return [...new Set(own.map((path) => cell(path, report, options)))];
+  });
+  const label = labels[kind];
+  if (cells.every((words) => words.length <= 1)) {
+    return [{ label, cells: cells.map(([word = "-"]) => word) }];
+  }
+  const others = [...new Set(paths.map(otherEndOf))];
+  return others.map((other) => ({
+    label: kind === "node-to-other-pod"
+      ? `${other} → pod`
+      : `${label}: ${other}`,
+    cells: columns.map((column) => {
+      const path = paths.find((path) =>
+        columnOf(path) === column && otherEndOf(path) === other
+      );
+      return path === undefined ? "-" : cell(path, report, options);
+    }),
+  }));
+}
+
+function podsCell({ waitsFor, asExpected, cause }: PodsReport): string {
+  if (waitsFor !== undefined) return `no pods, until ${short(waitsFor)}`;
+  return asExpected ? "yes" : `✗ no [${cause}]`;
+}
+
+function cell(
+  path: PathReport,
+  report: MatrixReport,
+  { addresses }: TableOptions,
+): string {
+  if (!path.asExpected) {
+    return `✗ ${observedWords(path, addresses)} [${path.cause}]`;
+  }
+  const { expected } = path;
+  if (expected.answer === "no") return noWords(opener(expected), report);
+  return observedWords(path, addresses);
+}
+
+/** "no, until 08", and on which nodes where others have it already. */
+function noWords({ stage, on }: Missing, { complete }: MatrixReport): string {
+  const someHaveIt = Object.values(complete)
+    .some((stages) => stages.includes(stage));
+  const where = someHaveIt ? ` on ${on.join(", ")}` : "";
+  return `no, until ${short(stage)}${where}`;
+}
+
+function short(stage: StageName): string {
+  return stage.slice(0, 2);
+}
+
+function observedWords(path: PathReport, addresses: Addresses): string {
+  const { observed } = path;
+  if (observed.answer === "untried") return "not tried";
+  if (observed.answer === "no") return "no";
+  return path.asExpected && !kindsWithSource.has(path.kind)
+    ? "yes"
+    : `yes, as ${whose(path, observed.source, addresses)}`;
+}
+
+function expectedWords(
+  path: PathReport,
+  report: MatrixReport,
+  addresses: Addresses,
+): string {
+  const { expected, expectedSource } = path;
+  if (expected.answer === "no") return noWords(opener(expected), report);
+  if (expectedSource === undefined) return "yes";
+  return `yes, as ${whose(path, expectedSource, addresses)}`;
+}
+
+/** A cause: what it explains, its evidence, and what mends it. */
+function note(
+  cause: MatrixReport["causes"][number],
+  report: MatrixReport,
+  { cluster, addresses }: TableOptions,
+): string {
+  const lines = [`[${cause.number}] ${cause.what}`];
+  for (const pods of report.pods) {
+    if (pods.cause !== cause.number) continue;
+    lines.push(`    test pods on ${pods.node}: expected yes, saw no`);
+  }
+  for (const path of report.paths) {
+    if (path.cause !== cause.number) continue;
+    const { observed } = path;
+    const more = observed.answer === "no"
+      ? ` (${observed.said})`
+      : observed.answer === "untried"
+      ? ` (${observed.why})`
+      : ` (${observed.source})`;
+    lines.push(
+      `    ${labels[path.kind]}, ${path.from} → ${path.to}: expected ` +
+        `${expectedWords(path, report, addresses)}; saw ` +
+        observedWords(path, addresses) + more,
+    );
+  }
+  for (const { where, command, printed } of cause.evidence) {
+    lines.push(`    ${where}$ ${command}`);
+    lines.push(...printed.split("\n").map((line) => `      ${line}`));
+  }
+  for (const command of cause.mend) {
+    lines.push(`    mend: ${forCluster(command, cluster)}`);
+  }
+  return lines.join("\n");
+}
+
+/** A command of ours, told which cluster it is about where that is not the default. */
+function forCluster(command: string, { file }: Cluster): string {
+  if (file === "config/lab.yaml") return command;
+  if (command.startsWith("scripts/")) {
+    return command.replace(" ", ` --cluster ${file} `);
+  }
+  if (!command.startsWith("make ")) return command;
+  return command.includes('ARGS="')
+    ? command.replace('ARGS="', `ARGS="--cluster ${file} `)
+    : `${command} ARGS="--cluster ${file}"`;
+}

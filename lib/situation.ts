@@ -1,0 +1,172 @@
+/** What stage 09 begins with: the nodes' journals, and what is there of test pods and servers. */
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { CommandError, type RunOptions } from "./command.ts";
+import { readJournal } from "./journal.ts";
+import { type Progress, workersOf } from "./matrix.ts";
+import { type Node, UnreachableError } from "./node.ts";
+import {
+  type NodeList,
+  readSurvey,
+  type Survey,
+  surveyCommand,
+} from "./pods.ts";
+import { StepError } from "./stage.ts";
+import { type StageName, stageNames } from "./step.ts";
+
+/** A node, and what it has. */
+export interface Site {
+  readonly node: ClusterNode;
+  readonly runner: Node;
+  readonly complete: readonly StageName[];
+  readonly survey: Survey;
+}
+
+/** The host outside the cluster: there, gone, or none that this tool could run a server on. */
+export type OutsideSite =
+  | { readonly is: "there"; readonly runner: Node; readonly serving: boolean }
+  | { readonly is: "gone"; readonly why: string }
+  | { readonly is: "none" };
+
+/** The cluster as stage 09 finds it. */
+export interface Situation {
+  readonly cluster: Cluster;
+  readonly sites: ReadonlyMap<string, Site>;
+  readonly outside: OutsideSite;
+  readonly progress: Progress;
+}
+
+/** How the machines are reached. */
+export interface Reach {
+  readonly nodeOf: (name: string) => Node;
+  /** The host outside the cluster, where commands can be run on it. */
+  readonly outside: Node | undefined;
+}
+
+/**
+ * Asks every node; changes nothing.
+ *
+ * @throws {UnreachableError | JournalError | CommandError}
+ * @throws {StepError} when a node lacks what stage 09 works with
+ */
+export async function look(
+  cluster: Cluster,
+  reach: Reach,
+  options: RunOptions,
+): Promise<Situation> {
+  const [outside, ...sites] = await Promise.all([
+    lookOutside(reach.outside, options),
+    ...cluster.nodes.map(async (node): Promise<Site> => {
+      const runner = reach.nodeOf(node.name);
+      const [journal, survey] = await Promise.all([
+        readJournal(runner, options),
+        ask(runner, options),
+      ]);
+      return { node, runner, complete: journal.complete, survey };
+    }),
+  ]);
+  checkForeign(sites);
+  return {
+    cluster,
+    sites: new Map(sites.map((site) => [site.node.name, site])),
+    outside,
+    progress: {
+      complete: new Map(
+        sites.map(({ node, complete }) => [node.name, complete]),
+      ),
+      unfiltered: new Set(
+        sites.filter(({ survey }) => !survey.bridged)
+          .map(({ node }) => node.name),
+      ),
+    },
+  };
+}
+
+async function ask(runner: Node, options: RunOptions): Promise<Survey> {
+  const boundary = crypto.randomUUID();
+  const command = surveyCommand(boundary);
+  const outcome = await runner.run(command, options);
+  const survey = readSurvey(outcome, boundary);
+  if (survey === undefined) {
+    throw new CommandError(
+      runner.name,
+      { argv: ["sh", "-c", "…", "survey"] },
+      outcome,
+      "see which test pods and servers are there",
+    );
+  }
+  if (survey.busybox) return survey;
+  throw new StepError(
+    `${runner.name} has no busybox, which stage 09's servers and callers are\n` +
+      "what to do: install it (apt-get install busybox-static), then run this stage again",
+  );
+}
+
+async function lookOutside(
+  runner: Node | undefined,
+  options: RunOptions,
+): Promise<OutsideSite> {
+  if (runner === undefined) return { is: "none" };
+  try {
+    const { serving } = await ask(runner, options);
+    return { is: "there", runner, serving };
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error;
+    return { is: "gone", why: error.reason };
+  }
+}
+
+/** A namespace by a test pod's name that is somebody else's is never touched. */
+function checkForeign(sites: readonly Site[]): void {
+  for (const { node, survey } of sites) {
+    for (const [pod, state] of Object.entries(survey.pods)) {
+      if (state.is !== "foreign") continue;
+      throw new StepError(
+        `refused: ${node.name} has a network namespace "${pod}" that stage 09 did not make\n` +
+          `what to do: on ${node.name}, remove it (ip netns del ${pod}) if nothing needs it`,
+      );
+    }
+  }
+}
+
+/** The workers of a situation, in the cluster's order. */
+export function workerSites({ cluster, sites }: Situation): readonly Site[] {
+  return workersOf(cluster).flatMap(({ name }) => sites.get(name) ?? []);
+}
+
+/**
+ * The cluster as it will most likely be when stages 01 to 08 are complete,
+ * for a plan that asks nobody.
+ *
+ * @param listOf the network configuration that 03 writes on a node
+ */
+export function expectedSituation(
+  cluster: Cluster,
+  reach: Reach,
+  listOf: (node: ClusterNode) => NodeList | undefined,
+): Situation {
+  const complete = stageNames.filter((name) => name !== "09-verify");
+  const sites = cluster.nodes.map((node): Site => ({
+    node,
+    runner: reach.nodeOf(node.name),
+    complete,
+    survey: {
+      bridged: true,
+      busybox: true,
+      plugins: [],
+      list: listOf(node),
+      serving: false,
+      pods: { shell: { is: "none" }, web: { is: "none" } },
+    },
+  }));
+  return {
+    cluster,
+    sites: new Map(sites.map((site) => [site.node.name, site])),
+    outside: reach.outside === undefined
+      ? { is: "none" }
+      : { is: "there", runner: reach.outside, serving: false },
+    progress: {
+      complete: new Map(cluster.nodes.map(({ name }) => [name, complete])),
+      unfiltered: new Set(),
+    },
+  };
+}

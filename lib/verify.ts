@@ -1,0 +1,259 @@
+/**
+ * Stage 09: starts what pods and servers are missing, tries every path at
+ * once, and looks for the cause of what was not expected.
+ */
+import {
+  type Known,
+  knownOf,
+  nodeUrl,
+  pathsToTry,
+  tryPaths,
+} from "./attempts.ts";
+import { CommandError, type RunOptions, succeeded } from "./command.ts";
+import { type Control, diagnose, type Scene } from "./diagnose.ts";
+import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
+import { gatherNode, type NodeFacts } from "./evidence.ts";
+import { isAsExpected, outside, type Path, type Tried } from "./matrix.ts";
+import type { MatrixReport } from "./matrix_report.ts";
+import { call, patience_ms, readCalls } from "./paths.ts";
+import { attachmentOf, type PodName, podNames } from "./pods.ts";
+import {
+  type Hands,
+  handsFor,
+  missingServers,
+  podSites,
+  type Prepared,
+  preparePods,
+} from "./prepare.ts";
+import { canCheck, check } from "./runtime.ts";
+import type { Site, Situation } from "./situation.ts";
+import { type Manner, StepError } from "./stage.ts";
+import type { Stage } from "./step.ts";
+import type { Cause } from "./suspects.ts";
+import { type Explained, reportOf } from "./verify_report.ts";
+
+/** What to verify, and how. */
+export interface Order {
+  /** The nodes whose pods, and the paths from and to which, are looked at. */
+  readonly selected: readonly string[];
+  /** The stages whose probes give evidence. */
+  readonly stages: readonly Stage[];
+  readonly manner: Manner;
+  /** How long a call may take (default: patience_ms). */
+  readonly limit_ms?: number;
+}
+
+/** What came of it. */
+export interface Verified {
+  readonly report: MatrixReport;
+  readonly known: Known;
+}
+
+/**
+ * Verifies a cluster.
+ *
+ * @throws {UnreachableError} when a node went away meanwhile
+ * @throws {CommandError} when a server could not be started
+ * @throws {StepError} when the user wants no more
+ */
+export async function verify(
+  situation: Situation,
+  order: Order,
+): Promise<Verified> {
+  const { manner, selected, limit_ms = patience_ms } = order;
+  const hands = handsFor(manner);
+  const prepared = await prepare(situation, selected, hands);
+  const known = knownOf(situation, prepared);
+  const [tried, checks] = await Promise.all([
+    tryPaths(pathsToTry(situation, selected, known), situation, known, {
+      ...hands.options,
+      limit_ms,
+    }),
+    checkPods(prepared, hands.options),
+  ]);
+  if (manner.stopping()) {
+    throw new StepError("09-verify was interrupted while it tried the paths");
+  }
+  const pods: PodsTried[] = prepared.map(({ site, pods }) => ({
+    node: site.node.name,
+    survey: site.survey,
+    ...startErrorOf(Object.values(pods)),
+    checkErrors: checks.get(site.node.name) ?? [],
+  }));
+  const explained = await explain(tried, pods, situation, known, order);
+  const remarks = prepared.flatMap(({ remarks }) => remarks);
+  const report = reportOf({
+    situation,
+    selected,
+    known,
+    tried,
+    explained,
+    remarks,
+  });
+  return { report, known };
+}
+
+function startErrorOf(
+  outcomes: readonly Prepared["pods"]["web"][],
+): Pick<PodsTried, "startError"> {
+  for (const outcome of outcomes) {
+    if (outcome.is === "failed") return { startError: outcome.error };
+  }
+  return {};
+}
+
+/** Starts the servers and pods that are missing. */
+async function prepare(
+  situation: Situation,
+  selected: readonly string[],
+  hands: Hands,
+): Promise<readonly Prepared[]> {
+  const sites = podSites(situation, selected);
+  if (sites.length === 0) return [];
+  const servers = missingServers(situation).map((placed) => async () => {
+    for (const step of placed.steps) await hands.do(placed.runner, step);
+    return [];
+  });
+  const pods = sites.map(
+    (site) => async () => [await preparePods(site, hands)],
+  );
+  const jobs: (() => Promise<Prepared[]>)[] = [...servers, ...pods];
+  return (await hands.each(jobs, (job) => job())).flat();
+}
+
+/** Asks the plugins whether the pods that were there already are as ADD left them. */
+async function checkPods(
+  prepared: readonly Prepared[],
+  options: RunOptions,
+): Promise<ReadonlyMap<string, readonly CommandError[]>> {
+  const found = await Promise.all(prepared.map(async ({ site }) => {
+    const errors = await Promise.all(
+      podNames.map((pod) => checkPod(site, pod, options)),
+    );
+    return [site.node.name, errors.flat()] as const;
+  }));
+  return new Map(found);
+}
+
+async function checkPod(
+  { runner, survey }: Site,
+  pod: PodName,
+  options: RunOptions,
+): Promise<readonly CommandError[]> {
+  const state = survey.pods[pod];
+  if (state.is !== "running" || !canCheck(state.list)) return [];
+  for (const command of check(state.list, attachmentOf(pod), state.result)) {
+    const outcome = await runner.run(command, options);
+    if (succeeded(outcome)) continue;
+    const why = `CHECK whether pod ${pod} is as ADD left it`;
+    return [new CommandError(runner.name, command, outcome, why)];
+  }
+  return [];
+}
+
+/** Looks for causes; asks the nodes only where there is something to explain. */
+async function explain(
+  tried: readonly Tried[],
+  pods: readonly PodsTried[],
+  situation: Situation,
+  known: Known,
+  order: Order,
+): Promise<Explained> {
+  const wrong = tried.filter((one) => !isAsExpected(one));
+  const suspicious = pods.filter(({ startError, checkErrors }) =>
+    startError !== undefined || checkErrors.length > 0
+  );
+  const involved = new Set([
+    ...wrong.flatMap(({ path }) => [path.from, path.to]),
+    ...suspicious.map(({ node }) => node),
+  ]);
+  const scene = await gather(involved, situation, known, order);
+  const podCauses = new Map<string, Cause>();
+  for (const one of pods) {
+    const facts = scene.facts.get(one.node);
+    const cause = diagnosePods(one, situation.cluster, facts);
+    if (cause !== undefined) podCauses.set(one.node, cause);
+  }
+  const pathCauses = new Map<Path, Cause>();
+  for (const one of wrong) {
+    const { path, observed } = one;
+    // A path without its pod is explained by what keeps the pod from being there.
+    const podless = observed.answer === "untried"
+      ? podCauses.get(path.from) ?? podCauses.get(path.to)
+      : undefined;
+    pathCauses.set(path, podless ?? diagnose(one, scene));
+  }
+  return { pods: podCauses, paths: pathCauses };
+}
+
+async function gather(
+  involved: ReadonlySet<string>,
+  situation: Situation,
+  known: Known,
+  { stages, manner, limit_ms = patience_ms }: Order,
+): Promise<Scene> {
+  const { cluster, sites, progress } = situation;
+  const options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  const gone = situation.outside.is === "gone"
+    ? situation.outside.why
+    : undefined;
+  const here = [...sites.values()].filter(({ node }) =>
+    involved.has(node.name)
+  );
+  const facts = await Promise.all(here.map(async (site) => {
+    const { node, runner } = site;
+    const [found, control] = await Promise.all([
+      gatherNode(
+        runner,
+        node,
+        stages.map((stage) => ({
+          stage: stage.name,
+          steps: stage.steps?.({ cluster, node }) ?? [],
+        })),
+        [...known.results.get(node.name) ?? []].map(([pod, result]) => ({
+          pod,
+          result,
+        })),
+        options,
+      ),
+      controlCalls(site, situation, known, { ...options, limit_ms }),
+    ]);
+    return [node.name, found, control] as const;
+  }));
+  return {
+    cluster,
+    addresses: known,
+    servers: known.servers,
+    facts: new Map(
+      facts.map(([name, found]): [string, NodeFacts] => [name, found]),
+    ),
+    outsideGone: gone,
+    control: new Map(facts.map(([name, , control]) => [name, control])),
+    unfiltered: progress.unfiltered,
+  };
+}
+
+/** The same calls from the node itself: what fails there too is no matter of pods. */
+async function controlCalls(
+  { node, runner }: Site,
+  { cluster, outside: { is } }: Situation,
+  known: Known,
+  { limit_ms, ...options }: RunOptions & { readonly limit_ms: number },
+): Promise<ReadonlyMap<string, Control>> {
+  const others = [
+    ...cluster.nodes.map(({ name }) => name)
+      .filter((name) => name !== node.name),
+    ...(is === "none" ? [] : [outside]),
+  ];
+  const targets = others.map((name) =>
+    [name, nodeUrl(name, cluster.outside.address, known)] as const
+  );
+  const urls = targets.map(([, url]) => url);
+  const outcome = await runner.run(call(urls, limit_ms), options);
+  const answers = readCalls(outcome, urls);
+  return new Map(targets.flatMap(([name, url]) => {
+    const observed = answers.get(url);
+    if (observed === undefined) return [];
+    return [[name, { command: `wget -qO- ${url}`, observed }] as const];
+  }));
+}

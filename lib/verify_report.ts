@@ -1,0 +1,118 @@
+/** Stage 09's findings put together as a report. Pure. */
+import type { Known } from "./attempts.ts";
+import {
+  columnOf,
+  isAsExpected,
+  type Path,
+  podsWaitFor,
+  type Progress,
+  type Tried,
+} from "./matrix.ts";
+import type { MatrixReport, PathReport, PodsReport } from "./matrix_report.ts";
+import { caller, server } from "./pods.ts";
+import { type Situation, workerSites } from "./situation.ts";
+import type { StageName } from "./step.ts";
+import type { Cause } from "./suspects.ts";
+
+/** What explains what was not expected. */
+export interface Explained {
+  /** By node: why its pods are not as they should be. */
+  readonly pods: ReadonlyMap<string, Cause>;
+  readonly paths: ReadonlyMap<Path, Cause>;
+}
+
+/** What a report is made of. */
+export interface Findings {
+  readonly situation: Situation;
+  readonly selected: readonly string[];
+  readonly known: Known;
+  readonly tried: readonly Tried[];
+  readonly explained: Explained;
+  /** What became of pods while they were started, a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+function unfilteredRemark(progress: Progress): readonly string[] {
+  const names = [...progress.unfiltered];
+  if (names.length === 0) return [];
+  return [
+    `${
+      names.join(", ")
+    }: no /proc/sys/net/bridge (br_netfilter is not loaded), ` +
+    "so iptables never sees what passes between pods of one node: " +
+    "that path is open from 05 on",
+  ];
+}
+
+/** The report; equal causes are told once. */
+export function reportOf(findings: Findings): MatrixReport {
+  const { situation, selected, known, tried, explained } = findings;
+  const { cluster, progress } = situation;
+  const causes: (Cause & { number: number })[] = [];
+  const numberOf = (cause: Cause | undefined): { cause?: number } => {
+    if (cause === undefined) return {};
+    const same = causes.find(({ kind, on, what }) =>
+      kind === cause.kind && on === cause.on && what === cause.what
+    );
+    if (same !== undefined) return { cause: same.number };
+    const number = causes.length + 1;
+    causes.push({ number, ...cause });
+    return { cause: number };
+  };
+  const columns = new Set(tried.map(({ path }) => columnOf(path)));
+  const pods = workerSites(situation).map(({ node: { name } }): PodsReport => {
+    const addresses = podAddresses(known, name);
+    const stage = podsWaitFor(progress, name);
+    if (stage !== undefined) {
+      return { node: name, waitsFor: stage, addresses, asExpected: true };
+    }
+    const cause = explained.pods.get(name);
+    const asExpected = cause === undefined;
+    return { node: name, addresses, asExpected, ...numberOf(cause) };
+  }).filter(({ node }) => selected.includes(node) || columns.has(node));
+  const paths = tried.map((one): PathReport => ({
+    ...one.path,
+    expected: one.expected,
+    ...(one.expectedSource === undefined
+      ? {}
+      : { expectedSource: one.expectedSource }),
+    observed: one.observed,
+    asExpected: isAsExpected(one),
+    ...numberOf(explained.paths.get(one.path)),
+  }));
+  const next = nextStage(pods, tried);
+  return {
+    version: 1,
+    cluster: cluster.name,
+    passed: paths.length > 0 && causes.length === 0,
+    complete: Object.fromEntries(progress.complete),
+    pods,
+    paths,
+    causes,
+    remarks: [...findings.remarks, ...unfilteredRemark(progress)],
+    ...(next === undefined ? {} : { next }),
+  };
+}
+
+function podAddresses(known: Known, node: string): Record<string, string> {
+  const shell = known.callers.get(node);
+  const web = known.servers.get(node);
+  return {
+    ...(shell === undefined ? {} : { [caller]: shell }),
+    ...(web === undefined ? {} : { [server]: web }),
+  };
+}
+
+/** The first stage that anything waits for. */
+function nextStage(
+  pods: readonly PodsReport[],
+  tried: readonly Tried[],
+): StageName | undefined {
+  const awaited = [
+    ...pods.flatMap(({ waitsFor }) => waitsFor ?? []),
+    ...tried.flatMap(({ expected }) =>
+      expected.answer === "no" ? expected.missing[0].stage : []
+    ),
+  ];
+  return awaited.toSorted()[0];
+}

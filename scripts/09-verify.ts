@@ -1,0 +1,124 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * Stage 09: starts two test pods on every worker, as a container runtime
+ * would; tries every path between pods, nodes and the outside; and compares
+ * what it saw with what the completed stages should have brought about.
+ * The pods stay, for the curious, until `--undo`.
+ */
+import { exitCode, type Flags, stageHelp } from "../lib/cli.ts";
+import type { Cluster } from "../lib/cluster.ts";
+import { outsideNode } from "../lib/lab.ts";
+import { runScript } from "../lib/main.ts";
+import { table } from "../lib/matrix_report.ts";
+import { endings, handsFor, takeAway } from "../lib/prepare.ts";
+import { failure, stepLine } from "../lib/report.ts";
+import { openSession, type Session } from "../lib/session.ts";
+import { expectedSituation, look, type Reach } from "../lib/situation.ts";
+import { StepError } from "../lib/stage.ts";
+import type { Plan, Stage } from "../lib/step.ts";
+import { nodeOf } from "../lib/transport.ts";
+import { verify } from "../lib/verify.ts";
+import { planUnverify, planVerify } from "../lib/verify_plan.ts";
+import { cniConfig } from "./03-cni-config.ts";
+import { bridge } from "./04-bridge.ts";
+import { forwarding } from "./06-forwarding.ts";
+import { masquerade } from "./07-masquerade.ts";
+import { routes } from "./08-routes.ts";
+
+const about: Stage = {
+  name: "09-verify",
+  summary: "start test pods and try every path",
+  afterwards: "make shell NODE=worker-1 POD=shell",
+};
+
+/** The stages whose probes tell why a path is broken. */
+const stages = [cniConfig, bridge, forwarding, masquerade, routes];
+
+function reach(cluster: Cluster): Reach {
+  return {
+    nodeOf: (name) => nodeOf(cluster, name),
+    outside: cluster.provider === "lab" ? outsideNode(cluster) : undefined,
+  };
+}
+
+/** What 03 writes on a node: the network configuration by which its pods will start. */
+function listOf(plan: Plan): { path: string; text: string } | undefined {
+  const [step] = cniConfig.steps?.(plan) ?? [];
+  if (step === undefined || "copy" in step.run) return undefined;
+  return { path: cniConfig.afterwards, text: step.run.stdin ?? "" };
+}
+
+/** Stage 09 within a session, for this script and for scripts/up.ts. */
+export const verification = {
+  /** Verifies: the exit code, the data of `-o json` (a MatrixReport), the text of the table. */
+  async run(
+    session: Session,
+  ): Promise<{ code: number; matrix: unknown; text: string }> {
+    const { manner } = session;
+    const cluster = await session.cluster();
+    const selected = session.selected(cluster);
+    try {
+      const situation = await look(cluster, reach(cluster), manner);
+      const order = { selected, stages, manner };
+      const { report, known } = await verify(situation, order);
+      const width = Math.max(80, terminalWidth());
+      const text = table(report, { cluster, addresses: known, width });
+      const code = report.passed ? exitCode.done : exitCode.failed;
+      return { code, matrix: report, text };
+    } catch (error) {
+      if (!(error instanceof StepError) || !session.interrupted()) throw error;
+      const code = exitCode.interrupted;
+      return { code, matrix: undefined, text: error.message };
+    }
+  },
+
+  /** Takes pods and servers away, of all nodes or of those that the flags name. */
+  async undo(session: Session): Promise<number> {
+    const { manner } = session;
+    const cluster = await session.cluster();
+    const situation = await look(cluster, reach(cluster), manner);
+    const all = session.flags.nodes.length === 0;
+    const placed = endings(situation, session.selected(cluster), all);
+    const went = await takeAway(placed, handsFor(manner), manner.tell);
+    return went ? exitCode.done : exitCode.failed;
+  },
+};
+
+function terminalWidth(): number {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
+}
+
+async function dryRun(session: Session): Promise<number> {
+  const { flags } = session;
+  const cluster = await session.cluster();
+  const selected = session.selected(cluster);
+  const situation = flags.noProbes
+    ? expectedSituation(
+      cluster,
+      reach(cluster),
+      (node) => listOf({ cluster, node }),
+    )
+    : await look(cluster, reach(cluster), session.manner);
+  console.log(
+    flags.undo
+      ? planUnverify(situation, selected, flags.nodes.length === 0)
+      : planVerify(situation, selected),
+  );
+  return exitCode.done;
+}
+
+async function run(flags: Flags): Promise<number> {
+  const json = flags.output === "json";
+  await using session = await openSession(flags, (result) => {
+    if (result.problem !== undefined) console.error(failure(result));
+    else if (flags.verbose && !json) console.log(stepLine(result, 8));
+  });
+  if (flags.dryRun) return await dryRun(session);
+  if (flags.undo) return await verification.undo(session);
+  const { code, matrix, text } = await verification.run(session);
+  if (json) console.log(JSON.stringify(matrix, null, 2));
+  else if (!flags.quiet || code !== exitCode.done) console.log(text);
+  return code;
+}
+
+if (import.meta.main) await runScript(stageHelp(about), run);
