@@ -1,7 +1,7 @@
 /** Address arithmetic for planning: which addresses belong to whom. The only importer of ip-num. */
-import { IPv4, IPv4CidrRange, IPv6, IPv6CidrRange } from "ip-num";
+import { IPv4, IPv6 } from "ip-num";
 
-/** A CIDR that makes no sense; the message says what is wrong with it, without the value. */
+/** An address or a CIDR that makes no sense; the message is the rest of a sentence that begins with the value. */
 export class CidrError extends Error {
   override readonly name = "CidrError";
 }
@@ -27,33 +27,36 @@ export function familyOf(text: string): Family {
 /**
  * Reads an address.
  *
- * @param text e.g. `10.0.1.11` or `fd00::b`
+ * @param text e.g. `10.0.1.11` or `fd00:10::b`
  * @throws {CidrError}
  */
 export function parseAddress(text: string): bigint {
-  const family = familyOf(text);
-  if (family === 4 && !/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
-    throw new CidrError("is not an IPv4 address, expected e.g. 10.0.1.11");
-  }
-  if (family === 4 && /(^|\.)0\d/.test(text)) {
+  return familyOf(text) === 4 ? parseIPv4(text) : parseIPv6(text);
+}
+
+function parseIPv4(text: string): bigint {
+  const wrong = "is not an IPv4 address; expected e.g. 10.0.1.11";
+  if (!/^\d+(\.\d+){3}$/.test(text)) throw new CidrError(wrong);
+  if (/(^|\.)0\d/.test(text)) {
     throw new CidrError(
-      "has a leading zero, which some programs read as octal",
+      "has a leading zero, which some programs read as octal; expected none",
     );
-  }
-  if (family === 6 && !/^[0-9a-fA-F:]+$/.test(text)) {
-    throw new CidrError("is not an IPv6 address, expected e.g. fd00:10::b");
   }
   try {
-    return family === 4
-      ? IPv4.fromString(text).getValue()
-      : IPv6.fromString(text).getValue();
+    return IPv4.fromString(text).getValue();
   } catch {
-    throw new CidrError(
-      family === 4
-        ? "is not an IPv4 address, expected e.g. 10.0.1.11"
-        : "is not an IPv6 address, expected e.g. fd00:10::b",
-    );
+    throw new CidrError(wrong);
   }
+}
+
+function parseIPv6(text: string): bigint {
+  try {
+    // ip-num would take a dotted quad at the end, too.
+    if (/^[0-9a-fA-F:]+$/.test(text)) return IPv6.fromString(text).getValue();
+  } catch {
+    // Said below, in our words.
+  }
+  throw new CidrError("is not an IPv6 address; expected e.g. fd00:10::b");
 }
 
 /** Writes an address; IPv6 in the canonical form of RFC 5952. */
@@ -95,21 +98,20 @@ export function parseCidr(text: string): Cidr {
   const family = familyOf(address);
   const example = family === 4 ? "10.244.0.0/16" : "fd00:10:244::/56";
   if (more.length > 0 || !/^(0|[1-9]\d*)$/.test(length)) {
-    throw new CidrError(`is not a CIDR, expected e.g. ${example}`);
+    throw new CidrError(`is not a CIDR; expected e.g. ${example}`);
   }
   const prefixLength = Number(length);
   if (prefixLength > width[family]) {
-    throw new CidrError(`has a prefix longer than ${width[family]} bits`);
+    throw new CidrError(
+      `has a prefix of ${length} bits; expected ${width[family]} at most`,
+    );
   }
   const value = parseAddress(address);
   const hostBits = BigInt(width[family] - prefixLength);
   const network = (value >> hostBits) << hostBits;
   if (network !== value) {
-    throw new CidrError(
-      `has host bits set, did you mean ${
-        formatAddress(network, family)
-      }/${prefixLength}?`,
-    );
+    const meant = formatCidr({ family, network, prefixLength });
+    throw new CidrError(`has host bits set; did you mean ${meant}?`);
   }
   return { family, network, prefixLength };
 }
@@ -119,29 +121,32 @@ export function formatCidr({ family, network, prefixLength }: Cidr): string {
   return `${formatAddress(network, family)}/${prefixLength}`;
 }
 
-/** How many addresses a CIDR holds. */
+/** How many addresses a CIDR holds, the network's and the broadcast address among them. */
 export function size({ family, prefixLength }: Cidr): bigint {
   return 1n << BigInt(width[family] - prefixLength);
+}
+
+/** The first address behind a CIDR. */
+export function end(cidr: Cidr): bigint {
+  return cidr.network + size(cidr);
 }
 
 /** Whether the address lies in the CIDR. */
 export function containsAddress(cidr: Cidr, address: string): boolean {
   if (familyOf(address) !== cidr.family) return false;
   const value = parseAddress(address);
-  return value >= cidr.network && value < cidr.network + size(cidr);
+  return value >= cidr.network && value < end(cidr);
 }
 
 /** Whether all of `inner` lies in `outer`. */
 export function contains(outer: Cidr, inner: Cidr): boolean {
-  return outer.family === inner.family &&
-    inner.prefixLength >= outer.prefixLength &&
-    inner.network >= outer.network &&
-    inner.network < outer.network + size(outer);
+  return outer.family === inner.family && outer.network <= inner.network &&
+    end(inner) <= end(outer);
 }
 
 /** Whether the two have an address in common. */
-export function overlap(a: Cidr, b: Cidr): boolean {
-  return contains(a, b) || contains(b, a);
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return a.family === b.family && a.network < end(b) && b.network < end(a);
 }
 
 /**
@@ -158,6 +163,7 @@ export function gateway(podCIDR: string): string {
 /** What a split is made from. */
 export interface Split {
   readonly clusterCIDRs: readonly string[];
+  /** Prefix length of a node's podCIDR, one for each clusterCIDR. */
   readonly nodeMasks: readonly number[];
   readonly nodes: readonly {
     readonly name: string;
@@ -171,33 +177,40 @@ export interface Split {
  * nodes' order, each the first subnet that nobody has. Nodes that have their
  * podCIDRs keep them.
  *
- * @returns podCIDRs by node name, one a family
+ * @returns podCIDRs by node name, one for each clusterCIDR
  * @throws {CidrError} when the clusterCIDR has too few subnets for the nodes
  */
 export function splitClusterCIDR(cluster: Split): Record<string, string[]> {
-  const given = cluster.nodes.flatMap(({ podCIDRs }) =>
-    podCIDRs.map(parseCidr)
+  const { clusterCIDRs, nodeMasks, nodes } = cluster;
+  const given = nodes.flatMap(({ podCIDRs }) => podCIDRs.map(parseCidr))
+    .toSorted((a, b) => compare(a.network, b.network));
+  const free = clusterCIDRs.map((text, at) => {
+    const cidr = parseCidr(text);
+    const mask = nodeMasks[at];
+    if (mask === undefined) throw new CidrError(`${text} has no node mask`);
+    return freeSubnets(cidr, mask, given);
+  });
+  const take = (name: string): string[] =>
+    free.map((subnets, at) => {
+      const next = subnets.next();
+      if (!next.done) return formatCidr(next.value);
+      throw new CidrError(
+        `${clusterCIDRs[at]} has no subnet left for the node ${name}`,
+      );
+    });
+  return Object.fromEntries(
+    nodes.map((
+      { name, podCIDRs },
+    ) => [name, podCIDRs.length > 0 ? [...podCIDRs] : take(name)]),
   );
-  const subnets = cluster.clusterCIDRs.map((text, at) =>
-    freeSubnets(parseCidr(text), cluster.nodeMasks[at] ?? 24, given)
-  );
-  return Object.fromEntries(cluster.nodes.map(({ name, podCIDRs }) => {
-    if (podCIDRs.length > 0) return [name, [...podCIDRs]];
-    return [
-      name,
-      subnets.map((free, at) => {
-        const { value, done } = free.next();
-        if (!done) return formatCidr(value);
-        throw new CidrError(
-          `the clusterCIDR ${
-            cluster.clusterCIDRs[at]
-          } has no subnet left for ${name}`,
-        );
-      }),
-    ];
-  }));
 }
 
+/** Orders addresses. */
+export function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** @param given in the order of their networks */
 function* freeSubnets(
   cluster: Cidr,
   prefixLength: number,
@@ -205,9 +218,20 @@ function* freeSubnets(
 ): Generator<Cidr, undefined> {
   const { family } = cluster;
   const step = size({ ...cluster, prefixLength });
-  const end = cluster.network + size(cluster);
-  for (let network = cluster.network; network < end; network += step) {
+  const taken = given.filter((cidr) => cidr.family === family);
+  let at = 0;
+  let network = cluster.network;
+  while (network < end(cluster)) {
     const subnet = { family, network, prefixLength };
-    if (!given.some((taken) => overlap(taken, subnet))) yield subnet;
+    let next = taken[at];
+    while (next !== undefined && end(next) <= network) next = taken[++at];
+    if (next !== undefined && overlaps(next, subnet)) {
+      // Past it; both begin at a multiple of their size.
+      const past = end(next);
+      network = past > network + step ? past : network + step;
+    } else {
+      yield subnet;
+      network += step;
+    }
   }
 }
