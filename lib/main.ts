@@ -21,18 +21,11 @@ import {
   stepLine,
 } from "./report.ts";
 import { BusyError, openSession, type Session } from "./session.ts";
-import {
-  apply,
-  describe,
-  type Manner,
-  operatorSteps,
-  plan,
-  type Planned,
-  planUndo,
-  StepError,
-  type StepResult,
-  undo,
-} from "./stage.ts";
+import { StepError } from "./ask.ts";
+import type { Manner } from "./book.ts";
+import { plan, type Planned, planUndo } from "./plan.ts";
+import { describe, type StepResult } from "./result.ts";
+import { apply, operatorSteps, undo } from "./stage.ts";
 import type { Plan, PluginFile, Stage, Step } from "./step.ts";
 import { nodeOf, operatorNode } from "./transport.ts";
 

@@ -24,7 +24,9 @@ import {
   RuntimeError,
 } from "./runtime.ts";
 import type { Site, Situation } from "./situation.ts";
-import { describe, type Manner, StepError, type StepResult } from "./stage.ts";
+import { StepError } from "./ask.ts";
+import type { Manner } from "./book.ts";
+import { describe, type StepResult } from "./result.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
 export type PodOutcome =

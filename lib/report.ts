@@ -1,7 +1,8 @@
 /** Results as text and as data. Pure. */
 import { type Command, paste, withInput } from "./command.ts";
 import { cmd } from "./command.ts";
-import type { Planned, Status, StepResult } from "./stage.ts";
+import type { Planned } from "./plan.ts";
+import type { Status, StepResult } from "./result.ts";
 import { type StageName, stageNames } from "./step.ts";
 
 /** A node's counts, as the recap shows them. */

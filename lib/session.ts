@@ -6,7 +6,8 @@ import type { Flags } from "./cli.ts";
 import { type Cluster, loadCluster } from "./cluster.ts";
 import { UsageError } from "./cli.ts";
 import { paste } from "./command.ts";
-import type { Manner, StepResult } from "./stage.ts";
+import type { Manner } from "./book.ts";
+import type { StepResult } from "./result.ts";
 import type { Step } from "./step.ts";
 
 /** A run under way. */

@@ -10,7 +10,7 @@ import {
   type Survey,
   surveyCommand,
 } from "./pods.ts";
-import { StepError } from "./stage.ts";
+import { StepError } from "./ask.ts";
 import { type StageName, stageNames } from "./step.ts";
 
 /** A node, and what it has. */
@@ -45,6 +45,7 @@ export interface Reach {
 /**
  * Asks every node; changes nothing.
  *
+ * @param names the nodes to ask, where it is not all of them
  * @throws {UnreachableError | JournalError | CommandError}
  * @throws {StepError} when a node lacks what stage 09 works with
  */
@@ -52,10 +53,12 @@ export async function look(
   cluster: Cluster,
   reach: Reach,
   options: RunOptions,
+  names: readonly string[] = cluster.nodes.map(({ name }) => name),
 ): Promise<Situation> {
+  const asked = cluster.nodes.filter(({ name }) => names.includes(name));
   const [outside, ...sites] = await Promise.all([
     lookOutside(reach.outside, options),
-    ...cluster.nodes.map(async (node): Promise<Site> => {
+    ...asked.map(async (node): Promise<Site> => {
       const runner = reach.nodeOf(node.name);
       const [journal, survey] = await Promise.all([
         readJournal(runner, options),

@@ -8,15 +8,11 @@ import {
 import { cmd, type Command, show } from "./command.ts";
 import { JournalError, readJournal } from "./journal.ts";
 import { localNode, type Node, UnreachableError } from "./node.ts";
-import {
-  apply,
-  type Manner,
-  plan,
-  planUndo,
-  StepError,
-  type StepResult,
-  undo,
-} from "./stage.ts";
+import { StepError } from "./ask.ts";
+import type { Manner } from "./book.ts";
+import { plan, planUndo } from "./plan.ts";
+import type { StepResult } from "./result.ts";
+import { apply, undo } from "./stage.ts";
 import type { Answer, Step } from "./step.ts";
 
 const stage = "04-bridge";

@@ -27,7 +27,8 @@ import {
 } from "./prepare.ts";
 import { canCheck, check } from "./runtime.ts";
 import type { Site, Situation } from "./situation.ts";
-import { type Manner, StepError } from "./stage.ts";
+import { StepError } from "./ask.ts";
+import type { Manner } from "./book.ts";
 import type { Stage } from "./step.ts";
 import type { Cause } from "./suspects.ts";
 import { type Explained, reportOf } from "./verify_report.ts";

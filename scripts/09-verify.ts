@@ -11,10 +11,10 @@ import { outsideNode } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
 import { table } from "../lib/matrix_report.ts";
 import { endings, handsFor, takeAway } from "../lib/prepare.ts";
-import { failure, stepLine } from "../lib/report.ts";
+import { failure, recap, runReport, stepLine } from "../lib/report.ts";
 import { openSession, type Session } from "../lib/session.ts";
 import { expectedSituation, look, type Reach } from "../lib/situation.ts";
-import { StepError } from "../lib/stage.ts";
+import { StepError } from "../lib/ask.ts";
 import type { Plan, Stage } from "../lib/step.ts";
 import { nodeOf } from "../lib/transport.ts";
 import { verify } from "../lib/verify.ts";
@@ -32,9 +32,10 @@ const about: Stage = {
 };
 
 /** The stages whose probes tell why a path is broken. */
-const stages = [cniConfig, bridge, forwarding, masquerade, routes];
+export const stages = [cniConfig, bridge, forwarding, masquerade, routes];
 
-function reach(cluster: Cluster): Reach {
+/** How the machines of a cluster are reached. */
+export function reach(cluster: Cluster): Reach {
   return {
     nodeOf: (name) => nodeOf(cluster, name),
     outside: cluster.provider === "lab" ? outsideNode(cluster) : undefined,
@@ -76,9 +77,10 @@ export const verification = {
   async undo(session: Session): Promise<number> {
     const { manner } = session;
     const cluster = await session.cluster();
-    const situation = await look(cluster, reach(cluster), manner);
+    const selected = session.selected(cluster);
+    const situation = await look(cluster, reach(cluster), manner, selected);
     const all = session.flags.nodes.length === 0;
-    const placed = endings(situation, session.selected(cluster), all);
+    const placed = endings(situation, selected, all);
     const went = await takeAway(placed, handsFor(manner), manner.tell);
     return went ? exitCode.done : exitCode.failed;
   },
@@ -107,6 +109,23 @@ async function dryRun(session: Session): Promise<number> {
   return exitCode.done;
 }
 
+async function undo(session: Session): Promise<number> {
+  const { flags, results } = session;
+  const code = await verification.undo(session);
+  const { name, nodes } = await session.cluster();
+  const order = nodes.map(({ name }) => name);
+  if (flags.output === "json") {
+    console.log(JSON.stringify(runReport(name, order, results), null, 2));
+  } else if (!flags.quiet) {
+    console.log(
+      results.length === 0
+        ? "No test pods and no servers: nothing to take away"
+        : recap(results, order),
+    );
+  }
+  return code;
+}
+
 async function run(flags: Flags): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
@@ -114,7 +133,7 @@ async function run(flags: Flags): Promise<number> {
     else if (flags.verbose && !json) console.log(stepLine(result, 8));
   });
   if (flags.dryRun) return await dryRun(session);
-  if (flags.undo) return await verification.undo(session);
+  if (flags.undo) return await undo(session);
   const { code, matrix, text } = await verification.run(session);
   if (json) console.log(JSON.stringify(matrix, null, 2));
   else if (!flags.quiet || code !== exitCode.done) console.log(text);

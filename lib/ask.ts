@@ -1,0 +1,80 @@
+/** Asking: what a probe says of a step, and what follows from it. */
+import { type RunOptions, show } from "./command.ts";
+import type { JournalRecord } from "./journal.ts";
+import type { Node } from "./node.ts";
+import { hint } from "./result.ts";
+import type { Answer, Step } from "./step.ts";
+
+/** A step that was refused or could not be decided. */
+export class StepError extends Error {
+  override readonly name = "StepError";
+}
+
+/** What a step's probe says on a node now; a step without one is always to be done. */
+export async function askStep(
+  node: Node,
+  step: Step,
+  options?: RunOptions,
+): Promise<Answer> {
+  if (step.unless === undefined) return { is: "absent" };
+  return step.unless.read(await node.run(step.unless.ask, options));
+}
+
+/** What a stage's probes say on a node now; asks only, for stage 09 and for drift. */
+export async function askStage(
+  node: Node,
+  steps: readonly Step[],
+  options?: RunOptions,
+): Promise<{ readonly step: Step; readonly answer: Answer }[]> {
+  const probed = steps.filter((step) => step.unless !== undefined);
+  return await Promise.all(
+    probed.map(async (step) => ({
+      step,
+      answer: await askStep(node, step, options),
+    })),
+  );
+}
+
+/** Whether undo has nothing left to take back. Only a clear "absent" says so. */
+export async function isGone(
+  node: Node,
+  step: Step,
+  options: RunOptions,
+): Promise<boolean> {
+  if (step.unless === undefined) return false;
+  const answer = await askStep(node, step, options);
+  return answer.is === "absent" || answer.is === "different";
+}
+
+/**
+ * What to do with an answer.
+ *
+ * @throws {StepError} when it is somebody else's, or nobody can say
+ */
+export function decide(
+  node: Node,
+  step: Step,
+  answer: Answer,
+  old: JournalRecord | undefined,
+): "run" | "skip" {
+  switch (answer.is) {
+    case "present":
+      return "skip";
+    case "absent":
+      return "run";
+    case "different":
+      // It differs by our mark alone, and the journal says that we made it.
+      if (answer.unmarked && old !== undefined) {
+        return "skip";
+      }
+      throw new StepError(
+        `refused: ${answer.found}\nwhat to do: on ${node.name}, ${answer.remedy}`,
+      );
+    case "unknown":
+      throw new StepError(
+        `${answer.reason}\nasked by: ${
+          step.unless ? show(step.unless.ask) : ""
+        }\n${hint(answer.reason)}`,
+      );
+  }
+}

@@ -1,0 +1,137 @@
+/** A node's journal while a stage is at work there, and the results so far. */
+import {
+  type Command,
+  CommandError,
+  type RunOptions,
+  show,
+} from "./command.ts";
+import {
+  emptyJournal,
+  type Journal,
+  JournalError,
+  type JournalRecord,
+  readJournal,
+  writeJournal,
+} from "./journal.ts";
+import { type Node, UnreachableError } from "./node.ts";
+import {
+  advice,
+  describe,
+  gist,
+  type Status,
+  type StepResult,
+} from "./result.ts";
+import type { Copy, StageName, Step } from "./step.ts";
+
+/** How a stage is run. */
+export interface Manner {
+  readonly timeout_ms: number;
+  /** Ends commands under way. */
+  readonly signal: AbortSignal;
+  /** Whether no further step shall begin. */
+  readonly stopping: () => boolean;
+  /** Told of each result at once. */
+  readonly tell: (result: StepResult) => void;
+  /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
+  readonly about?: readonly string[];
+  /** Asked before each command where the user wants to go step by step; false ends the run. */
+  readonly ask?: (node: string, step: Step) => Promise<boolean>;
+}
+
+/** A node's journal while a stage is at work there. */
+export class Book {
+  journal: Journal = emptyJournal;
+  readonly results: StepResult[] = [];
+  readonly options: RunOptions;
+
+  constructor(
+    readonly stage: StageName,
+    readonly node: Node,
+    readonly manner: Manner,
+  ) {
+    this.options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  }
+
+  async open(): Promise<void> {
+    this.journal = await readJournal(this.node, this.options);
+  }
+
+  /** The stage's records that this run may touch. */
+  records(): readonly JournalRecord[] {
+    const { about } = this.manner;
+    return recordsOf(this.journal, this.stage, about);
+  }
+
+  async write(journal: Journal): Promise<void> {
+    if (JSON.stringify(journal) === JSON.stringify(this.journal)) return;
+    await writeJournal(this.node, journal, this.options);
+    this.journal = journal;
+  }
+
+  tell(
+    status: Status,
+    why: string,
+    command: string,
+    more: { problem?: string; output?: string } = {},
+  ): void {
+    const { stage, node: { name: node } } = this;
+    const result = { stage, node, status, why, command, ...more };
+    this.results.push(result);
+    this.manner.tell(result);
+  }
+
+  /** Runs the body; what it throws becomes the last result. */
+  async keep(body: () => Promise<void>): Promise<StepResult[]> {
+    try {
+      await body();
+    } catch (error) {
+      if (error instanceof UnreachableError) {
+        this.tell("unreachable", "reach the node", "", {
+          problem: error.reason,
+        });
+      } else if (error instanceof JournalError) {
+        this.tell("failed", "read the journal", "", { problem: error.message });
+      } else if (error instanceof CommandError) {
+        const { outcome, why, command } = error;
+        this.tell("failed", why, gist(command), {
+          problem: `${describe(outcome)}\n${advice(outcome, this.node.name)}`,
+        });
+      } else throw error;
+    }
+    return this.results;
+  }
+}
+
+/** Names a step within its stage, the same at every run: its command without its input, or a copy's target. */
+export function stepKey(run: Command | Copy): string {
+  return "copy" in run ? `copy to ${run.to}` : show(run);
+}
+
+/** The journal's record of a step. */
+export function find(
+  journal: Journal,
+  stage: StageName,
+  step: Step,
+): JournalRecord | undefined {
+  const key = stepKey(step.run);
+  return journal.records.find((record) =>
+    record.stage === stage && record.step === key
+  );
+}
+
+/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+export function recordsOf(
+  journal: Journal,
+  stage: StageName,
+  about: readonly string[] | undefined,
+): readonly JournalRecord[] {
+  return journal.records.filter((record) =>
+    record.stage === stage &&
+    (about === undefined ||
+      (record.about !== undefined && about.includes(record.about)))
+  );
+}
+
+/** Why something of an earlier run is taken back. */
+export const noLongerWanted =
+  "The cluster no longer asks for what an earlier run did here";
