@@ -1,7 +1,9 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
 import { exitCode, type Flags, flagsHelp } from "../lib/cli.ts";
-import { dryRun, runScript, runStage, worstCode } from "../lib/main.ts";
+import { dryRun } from "../lib/dry_run.ts";
+import { runScript } from "../lib/main.ts";
+import { runStage, worstCode } from "../lib/run_stage.ts";
 import { failure, recap, runReport, stageLine } from "../lib/report.ts";
 import { openSession } from "../lib/session.ts";
 import { provision } from "./01-provision.ts";

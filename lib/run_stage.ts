@@ -1,0 +1,182 @@
+/** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
+import type { Manner } from "./book.ts";
+import { exitCode } from "./cli.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Node } from "./node.ts";
+import type { StepResult } from "./result.ts";
+import type { Session } from "./session.ts";
+import { apply, operatorSteps, undo } from "./stage.ts";
+import type { Plan, PluginFile, Stage, Step } from "./step.ts";
+import { nodeOf, operatorNode } from "./transport.ts";
+
+/**
+ * Runs a stage, or takes it back, on the nodes that the flags name.
+ *
+ * @returns its results, which the session has been told of already
+ */
+export async function runStage(
+  session: Session,
+  stage: Stage,
+): Promise<readonly StepResult[]> {
+  const from = session.results.length;
+  if (session.flags.undo) await undoStage(session, stage);
+  else await applyStage(session, stage);
+  return session.results.slice(from);
+}
+
+async function applyStage(session: Session, stage: Stage): Promise<void> {
+  const { manner } = session;
+  const before = await session.cluster();
+  const own = operatorSteps(stage, before, session.selected(before));
+  if (own.length > 0) {
+    const done = await apply(
+      stage.name,
+      operatorNode(before),
+      own,
+      onOperator(session),
+    );
+    if (worstCode(done) !== 0) return;
+  }
+  if (manner.stopping() || stage.steps === undefined) return;
+  const pluginFiles = await build(session, stage);
+  if (pluginFiles === "failed") return;
+  const cluster = await session.cluster();
+  const lacking = lacksPodCIDRs(stage, cluster);
+  if (lacking !== undefined) {
+    manner.tell({
+      stage: stage.name,
+      node: "operator",
+      status: "failed",
+      why: "know every node's podCIDR",
+      command: "",
+      problem: lacking,
+    });
+    return;
+  }
+  await eachNode(session, cluster, (node, name) =>
+    apply(
+      stage.name,
+      node,
+      stepsFor(stage, cluster, name, pluginFiles),
+      manner,
+    ));
+}
+
+async function undoStage(session: Session, stage: Stage): Promise<void> {
+  const { manner } = session;
+  const cluster = await session.cluster();
+  if (stage.steps !== undefined) {
+    const taken = await eachNode(
+      session,
+      cluster,
+      (node, name) =>
+        undo(stage.name, node, probesFor(stage, cluster, name), manner),
+    );
+    if (worstCode(taken.flat()) !== 0 || manner.stopping()) return;
+  }
+  if (stage.operatorSteps === undefined) return;
+  const own = operatorSteps(stage, cluster, session.selected(cluster));
+  await undo(stage.name, operatorNode(cluster), own, onOperator(session));
+}
+
+/** With `--node`, what the operator's machine did about other nodes stays. */
+function onOperator({ manner, flags: { nodes } }: Session): Manner {
+  return nodes.length === 0 ? manner : { ...manner, about: nodes };
+}
+
+/** Nodes side by side, or in turn where the user is asked at each step. */
+async function eachNode<T>(
+  session: Session,
+  cluster: Cluster,
+  work: (node: Node, name: string) => Promise<T>,
+): Promise<T[]> {
+  const names = session.selected(cluster);
+  const one = (name: string) => work(nodeOf(cluster, name), name);
+  if (session.manner.ask === undefined) {
+    return await Promise.all(names.map(one));
+  }
+  const results: T[] = [];
+  for (const name of names) {
+    if (session.manner.stopping()) break;
+    results.push(await one(name));
+  }
+  return results;
+}
+
+async function build(
+  session: Session,
+  stage: Stage,
+): Promise<readonly PluginFile[] | undefined | "failed"> {
+  if (stage.build === undefined) return undefined;
+  const { why, byHand, make } = stage.build;
+  const common = {
+    stage: stage.name,
+    node: "operator",
+    why,
+    command: byHand.argv.join(" "),
+  };
+  try {
+    const { files, changed, line } = await make(session.flags.form);
+    session.manner.tell({
+      ...common,
+      status: changed ? "changed" : "ok",
+      output: line,
+    });
+    return files;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "BuildError") throw error;
+    session.manner.tell({
+      ...common,
+      status: "failed",
+      problem: error.message,
+    });
+    return "failed";
+  }
+}
+
+function lacksPodCIDRs(stage: Stage, cluster: Cluster): string | undefined {
+  if (!stage.needsPodCIDRs) return undefined;
+  const names = cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length === 0)
+    .map(({ name }) => name);
+  return names.length === 0
+    ? undefined
+    : `no podCIDR is known yet for ${
+      names.join(", ")
+    }\nwhat to do: run 02-kubeadm, which finds them out`;
+}
+
+/** The stage's steps for the node of this name. */
+export function stepsFor(
+  stage: Stage,
+  cluster: Cluster,
+  name: string,
+  pluginFiles: readonly PluginFile[] | undefined,
+): readonly Step[] {
+  const node = cluster.nodes.find((node) => node.name === name);
+  if (node === undefined) return [];
+  const plan: Plan = {
+    cluster,
+    node,
+    ...(pluginFiles === undefined ? {} : { pluginFiles }),
+  };
+  return stage.steps?.(plan) ?? [];
+}
+
+/** Today's steps for their probes; none where they cannot be planned. */
+function probesFor(
+  stage: Stage,
+  cluster: Cluster,
+  name: string,
+): readonly Step[] {
+  if (lacksPodCIDRs(stage, cluster) !== undefined) return [];
+  return stepsFor(stage, cluster, name, undefined);
+}
+
+/** The exit code that the results stand for. */
+export function worstCode(results: readonly StepResult[]): number {
+  if (results.some(({ status }) => status === "failed")) return exitCode.failed;
+  if (results.some(({ status }) => status === "unreachable")) {
+    return exitCode.unreachable;
+  }
+  return exitCode.done;
+}
