@@ -8,87 +8,112 @@ import { script } from "./report.ts";
 import { stepsFor } from "./run_stage.ts";
 import { openSession } from "./session.ts";
 import { operatorSteps } from "./stage.ts";
-import type { Stage, Step } from "./step.ts";
+import type { Stage, StageName, Step } from "./step.ts";
 import { nodeOf, operatorNode } from "./transport.ts";
 
 /**
- * Prints the commands of these stages as a script.
+ * Prints the commands of these stages.
  *
  * A node that an earlier stage of the same dry run would make cannot be asked
  * yet; its steps are planned as on a new machine.
+ *
+ * @throws what plan() and openSession() do
  */
 export async function dryRun(
   stages: readonly Stage[],
   flags: Flags,
 ): Promise<number> {
   await using session = await openSession(flags, () => {});
-  const known = await session.cluster();
-  const cluster = withExpectedPodCIDRs(known);
-  const printed: { stage: string; planned: Planned }[] = [];
-  const about = flags.nodes.length === 0 ? {} : { about: flags.nodes };
-  const fresh = new Set<string>();
-  const planOne = async (stage: Stage, node: Node, steps: readonly Step[]) => {
-    const options = {
-      timeout_ms: flags.timeout_ms,
-      ...(node.name === "operator" ? about : {}),
-    };
-    if (flags.undo) return await planUndo(stage.name, node, steps, options);
-    const assume = flags.noProbes || fresh.has(node.name)
-      ? { assume: "absent" as const }
-      : {};
-    return await plan(stage.name, node, steps, { ...options, ...assume });
-  };
+  const cluster = withExpectedPodCIDRs(await session.cluster());
   const names = session.selected(cluster);
+  const fresh = new Set<string>();
+  const planned: StagePlan[] = [];
   for (const stage of stages) {
-    const own = operatorSteps(stage, cluster, names);
-    if (own.length > 0 || stage.operatorSteps !== undefined) {
-      const planned = await planOne(stage, operatorNode(cluster), own);
-      if (planned.steps.length > 0 || stages.length === 1) {
-        printed.push({ stage: stage.name, planned });
-      }
-      if (stage.name === "01-provision") {
-        const made = new Set(planned.steps);
-        for (const step of own) {
-          if (made.has(step) && step.about !== undefined) fresh.add(step.about);
-        }
-      }
+    const own = await planOperator(stage, cluster, names, flags);
+    planned.push(...own);
+    if (stage.name === "01-provision" && !flags.undo) {
+      const about = own.flatMap(({ steps }) => steps)
+        .flatMap((step) => "about" in step ? [step.about] : []);
+      about.forEach((name) => fresh.add(String(name)));
     }
     if (stage.steps === undefined) continue;
     const pluginFiles = flags.undo ? undefined : await stage.build?.peek();
-    const plannedNodes = await Promise.all(names.map((name) =>
-      planOne(
-        stage,
-        nodeOf(cluster, name),
-        stepsFor(stage, cluster, name, pluginFiles),
-      )
-    ));
-    if (stage.build !== undefined && !flags.undo) {
-      console.log(
-        `# ${stage.name}: ${stage.build.why}\n${
-          stage.build.byHand.argv.join(" ")
-        }\n`,
-      );
-    }
-    for (const planned of plannedNodes) {
-      printed.push({ stage: stage.name, planned });
-    }
-  }
-  if (flags.output === "json") {
-    console.log(JSON.stringify(
-      printed.map(({ stage, planned }) => ({
-        stage,
-        node: planned.node.name,
-        steps: planned.steps.map(({ why, run }) => ({ why, run })),
+    planned.push(
+      ...await Promise.all(names.map(async (name) => {
+        const node = nodeOf(cluster, name);
+        const steps = stepsFor(stage, cluster, name, pluginFiles);
+        const known = flags.undo || !fresh.has(name);
+        return {
+          stage: stage.name,
+          ...await planOn(stage, node, steps, flags, known),
+        };
       })),
-      null,
-      2,
-    ));
-  } else {
-    for (const { stage, planned } of printed) {
-      console.log(script(stage, planned));
-    }
+    );
   }
+  const worthALine = planned.filter(({ steps }) =>
+    steps.length > 0 || stages.length === 1
+  );
+  console.log(
+    flags.output === "json"
+      ? JSON.stringify(worthALine.map(asData), null, 2)
+      : worthALine.map(({ stage, ...rest }) => script(stage, rest)).join("\n"),
+  );
   return exitCode.done;
+}
+
+interface StagePlan extends Planned {
+  readonly stage: StageName;
+}
+
+function asData({ stage, node, steps }: StagePlan) {
+  return {
+    stage,
+    node: node.name,
+    steps: steps.map(({ why, run }) => ({ why, run })),
+  };
+}
+
+/** What a stage would do on the operator's machine: its own steps, and the build. */
+async function planOperator(
+  stage: Stage,
+  cluster: Cluster,
+  names: readonly string[],
+  flags: Flags,
+): Promise<StagePlan[]> {
+  const node = operatorNode(cluster);
+  const plans: StagePlan[] = [];
+  if (stage.operatorSteps !== undefined) {
+    const own = operatorSteps(stage, cluster, names);
+    const planned = await planOn(stage, node, own, flags, true);
+    plans.push({ stage: stage.name, ...planned });
+  }
+  if (stage.build !== undefined && !flags.undo) {
+    const { why, byHand } = stage.build;
+    plans.push({ stage: stage.name, node, steps: [{ why, run: byHand }] });
+  }
+  return plans;
+}
+
+/** @param known whether the node is there to be asked */
+async function planOn(
+  stage: Stage,
+  node: Node,
+  steps: readonly Step[],
+  { undo, noProbes, nodes, timeout_ms }: Flags,
+  known: boolean,
+): Promise<Planned> {
+  const mind = node.name === "operator" && nodes.length > 0
+    ? { about: nodes }
+    : {};
+  if (undo) {
+    return await planUndo(stage.name, node, steps, { timeout_ms, ...mind });
+  }
+  const assume = noProbes || !known ? { assume: "absent" as const } : {};
+  return await plan(stage.name, node, steps, {
+    timeout_ms,
+    ...mind,
+    ...assume,
+  });
 }
 
 /** For a plan before 02 has run: the podCIDRs that it will most likely find. */

@@ -49,13 +49,15 @@ export const plugin: Stage = {
       return { files: await pluginFiles(built), changed, line };
     },
     async peek() {
-      const { files } = await expectedPlugin({ root: projectRoot });
-      return files.map(({ source, target, mode }) => ({
-        copy: source,
-        to: target,
-        mode,
-        size_bytes: 0,
-      }));
+      const expected = await expectedPlugin({ root: projectRoot });
+      try {
+        return await pluginFiles(expected);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        return expected.files.map(({ source, target, mode }) => (
+          { copy: source, to: target, mode, size_bytes: 0 }
+        ));
+      }
     },
   },
   steps: ({ pluginFiles }) =>
