@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { cmd, type Command, run } from "./command.ts";
 import { labId, labNode, labSteps, outsideNode, removeLab } from "./lab.ts";
-import { membersOf, takeCensus } from "./lab/processes.ts";
+import { membersOf, namespaceOf, takeCensus } from "./lab/processes.ts";
 import {
   ask,
   askAll,
@@ -198,8 +198,16 @@ rooted(
       await make(cluster);
       const worker = labNode(cluster, "worker-1");
       await on(worker, "touch /run/before");
-      const sleeper = worker.run(cmd`sleep 60`);
-      Deno.kill(holder(cluster, "worker-1"), "SIGKILL");
+      const sleeper = worker.run(
+        cmd`sh -c ${"touch /run/sleeping; exec sleep 60"}`,
+      );
+      await on(worker, "until [ -e /run/sleeping ]; do sleep 0.01; done");
+      const pid = holder(cluster, "worker-1");
+      Deno.kill(pid, "SIGKILL");
+      // The kernel ends a process in its own time.
+      while (namespaceOf(pid, "net") !== undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       const error = await assertRejects(
         () => worker.run(cmd`true`),
         UnreachableError,

@@ -75,6 +75,7 @@ async function contained(args: readonly string[]): Promise<number> {
   const inner = cmd`${Deno.execPath()} run -A --cached-only --frozen ${
     import.meta.filename ?? ""
   } contained ${args}`;
+  await Deno.chmod(folder, 0o755); // Tests act as other users, too.
   // Ctrl-C is for the inner run; this one stays to clear up.
   Deno.addSignalListener("SIGINT", () => {});
   try {

@@ -461,7 +461,7 @@ nodes:
 );
 
 async function cacheFolder(): Promise<string> {
-  const { stdout } = await run(cmd`${"deno"} info --json`, {
+  const { stdout } = await run(cmd`${Deno.execPath()} info --json`, {
     cwd: projectRoot,
   });
   return JSON.parse(stdout).denoDir;

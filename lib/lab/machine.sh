@@ -136,10 +136,12 @@ network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   done
 }
 
+# Ready only when the holder can be told from this shell.
 hold() {
   cd /
+  setsid sleep infinity </dev/null >/dev/null 2>&1 &
+  until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done
   echo ready
-  exec setsid sleep infinity </dev/null >/dev/null 2>&1
 }
 
 case $role in
