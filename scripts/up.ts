@@ -39,7 +39,14 @@ ${flagsHelp}`;
 
 async function up(flags: Flags): Promise<number> {
   if (flags.dryRun) {
-    return await dryRun(flags.undo ? stages.toReversed() : stages, flags);
+    const code = await dryRun(
+      flags.undo ? stages.toReversed() : stages,
+      flags,
+    );
+    if (flags.output === "table") {
+      console.log('# 09-verify: see make 09-verify ARGS="--dry-run"');
+    }
+    return code;
   }
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
