@@ -3,6 +3,9 @@
 CLUSTER ?= $(or $(DENO_CNI_CLUSTER),config/lab.yaml)
 ARGS ?=
 
+ifdef RUNTIME
+export DENO_CNI_RUNTIME := $(RUNTIME)
+endif
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 stages := 01-provision 02-kubeadm 03-cni-config 04-bridge 05-plugin 06-forwarding 07-masquerade 08-routes 09-verify
@@ -42,7 +45,7 @@ test: ## All checks and all tests; as root, or those that need root are skipped
 	$(deno) test $(flags) scripts/run-tests.ts $(or $(ARGS),all)
 
 bench: ## Measure the lab and the plugin beside their peers
-	$(deno) bench $(flags) scripts/bench.ts $(ARGS)
+	$(deno) bench $(flags) scripts/bench.ts --cluster $(CLUSTER) $(ARGS)
 
 fmt: ## Format the sources
 	$(deno) deno fmt --quiet
@@ -52,6 +55,7 @@ clean: ## Remove what was built and fetched into this folder; a lab stays
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):[a-z0-9 -]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r name does; do printf '  %-15s %s\n' "$$name" "$$does"; done
+	@echo 'RUNTIME=containerd: the pods of make up are real containers (as root)'
 	@echo 'CLUSTER=FILE names another cluster (now $(CLUSTER)); ARGS="…" gives flags: make 04-bridge ARGS=--help'
 
 .DEFAULT_GOAL := up
