@@ -134,7 +134,7 @@ function freeVethName(kernel: Kernel, attachment: Attachment): string {
   throw new CniError(
     code.interfaceTaken,
     `every name for the host veth is taken: ${
-      vethNames(attachment).join(", ")
+      [...vethNames(attachment)].join(", ")
     }`,
     "remove the links of these names that nobody needs",
   );

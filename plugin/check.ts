@@ -126,13 +126,11 @@ function hostProblems(
   config: Config,
 ): string[] {
   const alias = vethAlias(attachment);
-  const veth = vethNames(attachment)
-    .map((name) => link(kernel, name))
+  const names = [...vethNames(attachment)];
+  const veth = names.map((name) => link(kernel, name))
     .find((found) => found?.alias === alias);
   if (veth === undefined) {
-    return [
-      `the host veth (${vethNames(attachment)[0]}, alias ${alias}) is missing`,
-    ];
+    return [`the host veth (${names[0]}, alias ${alias}) is missing`];
   }
   const bridge = link(kernel, config.bridge);
   if (bridge === undefined) return [`the bridge ${config.bridge} is missing`];

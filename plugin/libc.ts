@@ -6,9 +6,12 @@
  * points into one buffer of our own, whose address is taken once.
  */
 
+import { encoder } from "./utf8.ts";
+
 /** System call numbers: Linux `unistd_64.h` of each architecture. */
 const numbers = {
   x86_64: {
+    read: 0,
     write: 1,
     close: 3,
     lseek: 8,
@@ -16,31 +19,46 @@ const numbers = {
     sendto: 44,
     recvfrom: 45,
     setsockopt: 54,
+    flock: 73,
     getdents64: 217,
     openat: 257,
+    mkdirat: 258,
+    unlinkat: 263,
+    linkat: 265,
+    symlinkat: 266,
+    readlinkat: 267,
+    utimensat: 280,
     dup3: 292,
     setns: 308,
     memfd_create: 319,
     statx: 332,
   },
   aarch64: {
-    write: 64,
+    dup3: 24,
+    flock: 32,
+    mkdirat: 34,
+    unlinkat: 35,
+    symlinkat: 36,
+    linkat: 37,
+    openat: 56,
     close: 57,
-    lseek: 62,
     getdents64: 61,
+    lseek: 62,
+    read: 63,
+    write: 64,
+    readlinkat: 78,
+    utimensat: 88,
     socket: 198,
     sendto: 206,
     recvfrom: 207,
     setsockopt: 208,
-    openat: 56,
-    dup3: 24,
     setns: 268,
     memfd_create: 279,
     statx: 291,
   },
 } as const;
 
-type Call = keyof typeof numbers["x86_64"];
+export type Call = keyof typeof numbers["x86_64"];
 
 /** What the kernel said to a system call. */
 export class SystemError extends Error {
@@ -97,11 +115,16 @@ function libc(): Opened {
   };
 }
 
-function system(call: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+/**
+ * Makes a system call with at most five arguments.
+ * @returns what it returned, or the negative errno: an exception costs more
+ * than a call, and many a "no such file" is no surprise
+ */
+export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
   const { symbols, numbers } = libc();
   for (;;) {
     const result = symbols.syscall(
-      BigInt(numbers[call]),
+      BigInt(numbers[name]),
       BigInt(a),
       BigInt(b),
       BigInt(c),
@@ -112,18 +135,47 @@ function system(call: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
     if (result >= 0) return result;
     const errno = new Deno.UnsafePointerView(symbols.__errno_location()!)
       .getInt32();
-    if (errno !== EINTR) throw new SystemError(call, errno);
+    if (errno !== EINTR) return -errno;
   }
 }
 
+/** As {@linkcode call}; throws SystemError instead of returning its errno. */
+function system(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+  const result = call(name, a, b, c, d, e);
+  if (result < 0) throw new SystemError(name, -result);
+  return result;
+}
+
 /** Puts a C string at the buffer's start; gives its address. */
-function cString(text: string): number {
-  const { written } = new TextEncoder().encodeInto(
-    text,
-    bytes.subarray(0, half - 1),
-  );
-  bytes[written] = 0;
+export function cString(text: string): number {
+  return place(text, 0);
+}
+
+/** Puts a second C string beside that of {@linkcode cString}; gives its address. */
+export function secondCString(text: string): number {
+  return place(text, half);
+}
+
+function place(text: string, at: number): number {
+  const room = bytes.subarray(at, at + half - 1);
+  bytes[at + encoder.encodeInto(text, room).written] = 0;
+  return libc().address + at;
+}
+
+/** Puts bytes, at most 32 KiB of them, where a call can read them; gives their address. */
+export function outgoing(data: Uint8Array): number {
+  bytes.set(data);
   return libc().address;
+}
+
+/** Where a call may write up to 32 KiB. */
+export function incoming(): { address: number; size: number } {
+  return { address: libc().address + half, size: half };
+}
+
+/** What a call has written there, from an offset on; the next call overwrites it. */
+export function received(length: number, from = 0): Uint8Array {
+  return bytes.subarray(half + from, half + from + length);
 }
 
 /**
@@ -242,7 +294,7 @@ export function receive(socket: number): Uint8Array {
  */
 export function feedStdin(text: string): void {
   const file = system("memfd_create", cString("stdin"));
-  const content = new TextEncoder().encode(text);
+  const content = encoder.encode(text);
   for (let at = 0; at < content.length;) {
     bytes.set(content.subarray(at, at + half));
     const length = Math.min(half, content.length - at);

@@ -1,7 +1,7 @@
 /**
  * One process at a time in a lease store: flock(2) on the file that the reference locks too.
  */
-import { attempt, inspect, openLock } from "./files.ts";
+import { close, inspect, inspectOpen, openLock, tryLock } from "./files.ts";
 import { CniError, code } from "./protocol.ts";
 
 /**
@@ -21,11 +21,11 @@ export function withLock<T>(
     return body();
   } finally {
     // Closing releases: no child process inherits Deno's descriptors.
-    lock.close();
+    close(lock);
   }
 }
 
-function acquire(folder: string, timeout_ms: number): Deno.FsFile {
+function acquire(folder: string, timeout_ms: number): number {
   const path = `${folder}/lock`;
   // Not Date.now(): the clock of a node may jump.
   const deadline_ms = performance.now() + timeout_ms;
@@ -36,26 +36,25 @@ function acquire(folder: string, timeout_ms: number): Deno.FsFile {
       keep = wait(file, path, deadline_ms, timeout_ms);
       if (keep) return file;
     } finally {
-      if (!keep) file.close();
+      if (!keep) close(file);
     }
   }
 }
 
 /** Waits until the lock is ours; false when it is one that no one else will see. */
 function wait(
-  file: Deno.FsFile,
+  file: number,
   path: string,
   deadline_ms: number,
   timeout_ms: number,
 ): boolean {
-  const tryLock = () => attempt("lock", path, () => file.tryLockSync(true));
-  if (tryLock()) return true;
+  if (tryLock(file, path)) return true;
   do {
     if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
     pause();
-  } while (!tryLock());
+  } while (!tryLock(file, path));
   // Somebody may have removed the store meanwhile.
-  return inspect(path)?.inode === file.statSync().ino;
+  return inspect(path)?.inode === inspectOpen(file, path)?.inode;
 }
 
 /** Sleeps a little; not always as long, lest those who wait go in step. */

@@ -15,6 +15,7 @@ import {
   parseEnvironment,
 } from "./environment.ts";
 import { remedy } from "./errno.ts";
+import { readAll, writeAll } from "./files.ts";
 import { gc } from "./gc.ts";
 import type { JsonObject } from "./json.ts";
 import { KernelError } from "./kernel.ts";
@@ -30,6 +31,7 @@ import {
 } from "./protocol.ts";
 import { resultFor } from "./result.ts";
 import { status } from "./status.ts";
+import { decodeUtf8, encoder } from "./utf8.ts";
 
 /** What is written to stdout (nothing for undefined), and whether it is a success. */
 interface Answer {
@@ -133,29 +135,11 @@ function asCniError(error: unknown): CniError {
 function readInput(): string {
   // A person at a terminal has asked for VERSION, say; there is no end to wait for.
   if (Deno.stdin.isTerminal()) return "";
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for (;;) {
-    const chunk = new Uint8Array(16384);
-    const length = Deno.stdin.readSync(chunk);
-    if (length === null) break;
-    chunks.push(chunk.subarray(0, length));
-    total += length;
-  }
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return new TextDecoder().decode(bytes);
+  return decodeUtf8(readAll(0, "stdin"));
 }
 
 function print(output: object): void {
-  const bytes = new TextEncoder().encode(JSON.stringify(output) + "\n");
-  for (let at = 0; at < bytes.length;) {
-    at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
+  writeAll(1, "stdout", encoder.encode(JSON.stringify(output) + "\n"));
 }
 
 const { output, failed } = answer((name) => Deno.env.get(name), readInput);

@@ -3,6 +3,8 @@
  * Source: netlink(7) and Linux `include/uapi/linux/netlink.h`.
  */
 
+import { decodeUtf8, encoder } from "./utf8.ts";
+
 /** Flags of a message's header. */
 export const NLM_F = {
   REQUEST: 0x1,
@@ -90,9 +92,6 @@ function writeParts(
   return at;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 function aligned(length: number): number {
   return (length + 3) & ~3;
 }
@@ -175,7 +174,7 @@ function viewOf(bytes: Uint8Array): DataView {
 /** A text without the NUL that ends it. */
 export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return decoder.decode(end === -1 ? bytes : bytes.subarray(0, end));
+  return decodeUtf8(end === -1 ? bytes : bytes.subarray(0, end));
 }
 
 /** A 32-bit number. */

@@ -8,7 +8,8 @@ import {
   type Family,
   formatAddress,
 } from "./address.ts";
-import { attempt } from "./files.ts";
+import { errnoName } from "./errno.ts";
+import { FileError } from "./files.ts";
 import { close, folderEntries, openFile, SystemError } from "./libc.ts";
 import { blockBits, blockBytes, type ReadBlock } from "./round_robin.ts";
 
@@ -152,8 +153,6 @@ function openFolder(folder: string): number {
     return openFile(folder);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    // The same again with words for the errno.
-    attempt("read", folder, () => Deno.readDirSync(folder).next());
-    throw error;
+    throw new FileError("read", folder, errnoName(error.errno));
   }
 }
