@@ -10,7 +10,7 @@ import {
   show,
   succeeded,
 } from "../lib/command.ts";
-import { labId } from "../lib/lab.ts";
+import { labId, labNode, outsideNode } from "../lib/lab.ts";
 import { membersOf, takeCensus } from "../lib/lab/processes.ts";
 
 const rounds = 5;
@@ -141,27 +141,24 @@ function lastWords(outcome: Outcome): string {
 
 /** What the lab's processes and files take of the memory, in MB. */
 async function idle(file: string, state: string): Promise<number> {
-  const lab = labId(await loadCluster(file, { stateRoot: state }));
-  const members = membersOf(takeCensus(), lab);
+  const cluster = await loadCluster(file, { stateRoot: state });
   let kB = 0;
   // Proportional set size (proc_pid_smaps(5)): shared pages count once in all.
-  for (const { pid } of members) {
+  for (const { pid } of membersOf(takeCensus(), labId(cluster))) {
     const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
     kB += Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? NaN);
   }
-  const holders = members.filter(({ holds, command }) =>
-    holds !== undefined && command === "sleep"
-  );
   // Every machine's files lie in the one tmpfs on its /run.
-  for (const { pid } of holders) {
-    const asked = await run(
-      cmd`nsenter --target=${pid} --user --preserve-credentials --mount df --block-size=1K --output=used /run`,
-    );
-    if (!succeeded(asked)) throw new BenchError(`df: ${lastWords(asked)}`);
+  const machines = [
+    ...cluster.nodes.map(({ name }) => labNode(cluster, name)),
+    outsideNode(cluster),
+  ];
+  for (const machine of machines) {
+    const asked = await machine.run(cmd`df --block-size=1K --output=used /run`);
     kB += Number(asked.stdout.split("\n")[1]);
   }
-  if (holders.length === 0 || Number.isNaN(kB)) {
-    throw new BenchError(`no memory could be read of the lab ${lab}`);
+  if (Number.isNaN(kB)) {
+    throw new BenchError(`Cannot read what the lab ${cluster.name} takes`);
   }
   return kB * 1024 / 1e6;
 }
