@@ -87,10 +87,15 @@ function* suspects(
   const routed = path.kind !== "pod-to-pod-same-node" &&
     path.kind !== "node-to-own-pod" && path.kind !== "pod-to-own-node";
   // The outside host carries the lab's segment: without it no cable is left.
-  if (between && scene.outsideGone !== undefined) {
+  // A node's own pods need of its link only the address, which it also has when down.
+  const onSegment = nodes.filter((node) =>
+    between ||
+    (path.kind === "pod-to-own-node" && segmentLink(node) === undefined)
+  );
+  if (onSegment.length > 0 && scene.outsideGone !== undefined) {
     yield outsideFault(scene, scene.outsideGone);
   }
-  if (between) { for (const node of nodes) yield segmentFault(node, cluster); }
+  for (const node of onSegment) yield segmentFault(node, cluster);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
   for (const node of withPods) yield bridgeFault(node, cluster);
   for (const node of withPods) {
@@ -109,7 +114,7 @@ function* suspects(
     }
   }
   if (routed) { for (const node of withPods) yield forwardingFault(node); }
-  for (const hop of hops(path, scene)) yield filtered(path, hop, scene);
+  for (const hop of hops(path, scene)) yield filtered(hop, scene);
   if (from !== undefined && to !== undefined) {
     if (endsAtPod(path) && between) yield routeFault(from, to.node);
     // Without a route of its own, the far end knows the way back to a pod only if 07 rewrote it.
@@ -169,7 +174,6 @@ function hops(path: Path, scene: Scene): readonly Hop[] {
 
 /** Does a node's filter stand in the way? */
 function filtered(
-  path: Path,
   { node, chain, packet }: Hop,
   { facts }: Scene,
 ): Cause | undefined {
@@ -179,12 +183,11 @@ function filtered(
   const { target, rule, maybe } = traverse(table, chain, packet);
   if (target === "ACCEPT") return undefined;
   const cause = { kind: "rule", on: node } as const;
-  const way = `${packet.source} → ${packet.destination}`;
   if (rule !== undefined) {
     return {
       ...cause,
       what: `a rule of ${node} that is not this tool's ` +
-        `${maybe ? "may say" : "says"} ${target} to ${way}, ahead of ours`,
+        `${maybe ? "may say" : "says"} ${target} in ${chain}`,
       evidence: [evidence(found.filter, rule)],
       mend: [deleteRule(node, "filter", rule)],
     };
@@ -193,7 +196,7 @@ function filtered(
   if (chain !== "FORWARD" || lost.length === 0) {
     return {
       ...cause,
-      what: `${node}'s chain ${chain} drops ${way} by its policy`,
+      what: `${node}'s chain ${chain} drops what nothing accepts`,
       evidence: [evidence(found.filter, `-P ${chain} ${target}`)],
       mend: [onNode(node, `iptables -w -P ${chain} ACCEPT`)],
     };
@@ -202,9 +205,7 @@ function filtered(
     ...cause,
     what: `${node} lacks ${
       lost.length === 1 ? "a rule" : `${lost.length} rules`
-    } of 06-forwarding, so its chain FORWARD drops ${
-      path.kind === "pod-to-pod-same-node" ? "even bridged frames" : "packets"
-    } by its policy`,
+    } of 06-forwarding, so its chain FORWARD drops by its policy`,
     evidence: [
       ...lost.map(({ asked }) => evidence(asked)),
       evidence(found.filter, `-P ${chain} ${target}`),
@@ -219,7 +220,7 @@ function outsideFault({ cluster }: Scene, why: string): Cause {
     on: outside,
     what: "the host outside the cluster is gone" +
       (cluster.provider === "lab" ? ", and the segment with it" : ""),
-    evidence: [{ where: outside, command: "reach it", printed: why }],
+    evidence: [{ where: outside, command: "true", printed: why }],
     mend: ["make down", "make up"],
   };
 }
@@ -235,7 +236,7 @@ function* outsideSilent(
     kind: "outside",
     on: outside,
     what: `${cluster.outside.address}, the host outside the cluster, does ` +
-      `not answer ${path.from} itself either`,
+      "not answer the nodes themselves either",
     evidence: [controlEvidence(path.from, found)],
     mend: cluster.provider === "lab" ? ["make down", "make up"] : [],
   };

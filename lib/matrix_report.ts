@@ -274,19 +274,22 @@ function note(
     if (pods.cause !== cause.number) continue;
     lines.push(`    test pods on ${pods.node}: expected yes, saw no`);
   }
-  for (const path of report.paths) {
-    if (path.cause !== cause.number) continue;
+  const explained = report.paths.filter((path) => path.cause === cause.number);
+  for (const path of explained) {
     const { observed } = path;
-    const more = observed.answer === "no"
-      ? ` (${observed.said})`
-      : observed.answer === "untried"
-      ? ` (${observed.why})`
-      : ` (${observed.source})`;
+    if (observed.answer === "untried") continue;
+    const more = observed.answer === "no" ? observed.said : observed.source;
     lines.push(
       `    ${labels[path.kind]}, ${path.from} → ${path.to}: expected ` +
         `${expectedWords(path, report, addresses)}; saw ` +
-        observedWords(path, addresses) + more,
+        `${observedWords(path, addresses)} (${more})`,
     );
+  }
+  const untried = explained
+    .filter(({ observed }) => observed.answer === "untried").length;
+  if (untried > 0) {
+    const paths = untried === 1 ? "1 path" : `${untried} paths`;
+    lines.push(`    ${paths} could not be tried without it`);
   }
   for (const { where, command, printed } of cause.evidence) {
     lines.push(`    ${where}$ ${command}`);
