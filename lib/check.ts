@@ -10,6 +10,15 @@ export type Draft<T> = T extends readonly (infer Element)[]
   : T extends object ? { [Name in keyof T]?: Draft<T[Name]> | undefined }
   : T;
 
+/** The elements of a draft's list that are there, with their places. */
+export function present<T>(
+  list: readonly (T | undefined)[] | undefined,
+): (readonly [at: number, value: T])[] {
+  return (list ?? []).flatMap((value, at) =>
+    value === undefined ? [] : [[at, value] as const]
+  );
+}
+
 /** What a value must be. */
 export interface Check<T> {
   /** In words, for messages: `expected …`. */

@@ -116,6 +116,14 @@ export function parseCidr(text: string): Cidr {
   return { family, network, prefixLength };
 }
 
+/** Of addresses or CIDRs, the first one of a family. */
+export function ofFamily(
+  list: readonly string[],
+  family: Family,
+): string | undefined {
+  return list.find((text) => familyOf(text) === family);
+}
+
 /** Writes a CIDR. */
 export function formatCidr({ family, network, prefixLength }: Cidr): string {
   return `${formatAddress(network, family)}/${prefixLength}`;

@@ -2,8 +2,15 @@
 import type { Draft } from "./check.ts";
 import { CidrError, splitClusterCIDR } from "./cidr.ts";
 import { ClusterFileError, readYaml } from "./cluster_file.ts";
-import { checkPodCIDRs, checkTogether } from "./cluster_rules.ts";
-import { type InFile, nodeMaskOf, podCIDR, schema } from "./cluster_schema.ts";
+import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
+import { checkTogether } from "./cluster_rules.ts";
+import {
+  type InFile,
+  nodeMaskOf,
+  podCIDR,
+  runtimes,
+  schema,
+} from "./cluster_schema.ts";
 
 export { ClusterFileError };
 
@@ -14,8 +21,10 @@ export type Provider = "lab" | "local";
 export interface ClusterNode {
   readonly name: string;
   readonly role: "control-plane" | "worker";
-  /** Its address on the segment that the nodes share. */
+  /** Its address on the segment that the nodes share: the first of `addresses`. */
   readonly address: string;
+  /** Its addresses on the segment, one a family. */
+  readonly addresses: readonly string[];
   /** Its podCIDRs, one a family; empty until 02 has found them out. */
   readonly podCIDRs: readonly string[];
 }
@@ -33,14 +42,18 @@ export interface Cluster {
   readonly mtu?: number;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
-  /** The segment that the nodes share (lab: made by 01). */
+  /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */
   readonly segmentCIDR: string;
+  /** The segment's CIDRs, one a family. */
+  readonly segmentCIDRs: readonly string[];
   /** A host that is not of the cluster, to try the way out with. */
   readonly outside: {
-    /** Its address on the segment, the nodes' default gateway (lab). */
+    /** Its address on the segment, the nodes' default gateway (lab): the first of `gateways`. */
     readonly gateway: string;
-    /** The address that pods try to reach. */
+    readonly gateways: readonly string[];
+    /** The address that pods try to reach: the first of `addresses`. */
     readonly address: string;
+    readonly addresses: readonly string[];
   };
   readonly nodes: readonly ClusterNode[];
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
@@ -90,7 +103,8 @@ export async function loadCluster(
   const root = stateRoot || Deno.env.get("DENO_CNI_STATE") ||
     `${projectRoot}/.state`;
   const absolute = root.startsWith("/") ? root : `${Deno.cwd()}/${root}`;
-  const cluster = parseCluster(content, file, absolute);
+  const runtime = Deno.env.get("DENO_CNI_RUNTIME");
+  const cluster = withRuntime(parseCluster(content, file, absolute), runtime);
   return ignoreFound ? cluster : await withFoundPodCIDRs(cluster);
 }
 
@@ -135,17 +149,31 @@ function toCluster(
     bridge,
     cniVersion,
     ...(mtu === undefined ? {} : { mtu }),
-    segmentCIDR: rest.segmentCIDR,
-    outside: rest.outside,
+    ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
+    segmentCIDR: firstOf(rest.segmentCIDR),
+    segmentCIDRs: rest.segmentCIDR,
+    outside: {
+      gateway: firstOf(rest.outside.gateway),
+      gateways: rest.outside.gateway,
+      address: firstOf(rest.outside.address),
+      addresses: rest.outside.address,
+    },
     nodes: rest.nodes.map(({ name, role, address, podCIDRs = [] }) => ({
       name,
       role,
-      address,
+      address: firstOf(address),
+      addresses: address,
       podCIDRs,
     })),
     stateDir: `${stateRoot}/${name}`,
     file,
   };
+}
+
+function firstOf(list: readonly string[]): string {
+  const [first] = list;
+  if (first === undefined) throw new TypeError("a checked list is not empty");
+  return first;
 }
 
 /** Whether there is a podCIDR for every node, beside those that are given. */
@@ -157,6 +185,25 @@ function mistakeInSplit(cluster: Cluster): string | undefined {
     if (error instanceof CidrError) return error.message;
     throw error;
   }
+}
+
+/** $DENO_CNI_RUNTIME beats the file. */
+function withRuntime(cluster: Cluster, value: string | undefined): Cluster {
+  if (!value) return cluster;
+  const wanted = runtimes.find((runtime) => runtime === value);
+  if (wanted === undefined) {
+    throw new ClusterFileError([
+      `DENO_CNI_RUNTIME: "${value}" is not one of ${runtimes.join(", ")}`,
+    ]);
+  }
+  const { runtime: _, ...bare } = cluster;
+  if (wanted === "none") return bare;
+  if (cluster.provider !== "lab") {
+    throw new ClusterFileError([
+      `DENO_CNI_RUNTIME: ${wanted} is for a lab's nodes, and ${cluster.file} is no lab`,
+    ]);
+  }
+  return { ...cluster, runtime: wanted };
 }
 
 /** Gives each node the podCIDRs that 02 found out, where the file has none. */

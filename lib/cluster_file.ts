@@ -61,7 +61,11 @@ export function readYaml(text: string, file: string): Reading {
     wrong(path, message) {
       const { offset, depth } = find(document, path);
       const at = line(offset);
-      const key = depth === 0 ? "" : `${showPath(path.slice(0, depth))}: `;
+      // A list of one may be written without its list; a key may be left out.
+      const known = path.filter((part, place) =>
+        place < depth || typeof part === "string"
+      );
+      const key = known.length === 0 ? "" : `${showPath(known)}: `;
       found.push({ line: at, message: `${file}:${at}: ${key}${message}` });
     },
     mistakes: () =>
@@ -79,7 +83,7 @@ function toValue(document: Document, file: string): unknown {
   }
 }
 
-/** Where the key or element is that a path leads to, or as far as it leads: a list of one may be written without its list. */
+/** Where the key or element is that a path leads to, or as far as it leads. */
 function find(
   document: Document.Parsed,
   path: Path,

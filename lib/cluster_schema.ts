@@ -25,9 +25,15 @@ import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
 export interface NodeInFile {
   name: string;
   role: ClusterNode["role"];
-  address: string;
+  address: string[];
   podCIDRs?: string[];
 }
+
+/** What can run the pods of a lab: nothing but stage 09 itself, or a container runtime. */
+export const runtimes = ["none", "containerd"] as const;
+
+/** One of runtimes. */
+export type Runtime = typeof runtimes[number];
 
 /** A cluster file's content. */
 export interface InFile {
@@ -38,8 +44,9 @@ export interface InFile {
   bridge: string;
   cniVersion: Cluster["cniVersion"];
   mtu?: number;
-  segmentCIDR: string;
-  outside: { gateway: string; address: string };
+  runtime: Runtime;
+  segmentCIDR: string[];
+  outside: { gateway: string[]; address: string[] };
   nodes: NodeInFile[];
 }
 
@@ -126,13 +133,14 @@ export const schema: Check<InFile> = mapping<InFile>({
   ),
   // 68 is IPv4's least (RFC 791), 65535 the kernel's most for veth and bridge.
   mtu: optional(wholeNumber(68, 65535)),
-  segmentCIDR: withDefault(cidr, "10.0.1.0/24"),
+  runtime: withDefault(oneOf<Runtime>(...runtimes), "none"),
+  segmentCIDR: withDefault(listOf(cidr), ["10.0.1.0/24"]),
   outside: withDefault(
     mapping<InFile["outside"]>({
-      gateway: withDefault(address, "10.0.1.1"),
-      address: withDefault(address, "203.0.113.8"),
+      gateway: withDefault(listOf(address), ["10.0.1.1"]),
+      address: withDefault(listOf(address), ["203.0.113.8"]),
     }),
-    { gateway: "10.0.1.1", address: "203.0.113.8" },
+    { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),
   nodes: required(someOf(mapping<NodeInFile>({
     name: required(nodeName),
@@ -140,7 +148,7 @@ export const schema: Check<InFile> = mapping<InFile>({
       oneOf<ClusterNode["role"]>("control-plane", "worker"),
       "worker",
     ),
-    address: required(address),
+    address: required(listOf(address)),
     podCIDRs: optional(listOf(podCIDR)),
   }))),
 });

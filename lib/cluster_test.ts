@@ -18,6 +18,21 @@ nodes:
     address: 10.0.1.11
 `;
 
+/** The same with IPv6 alone. */
+const six = small.replaceAll("10.0.1.", "fd00:10:0:1::")
+  .replace("10.244.0.0/16", "fd00:10:244::/56") + `segmentCIDR: fd00:10:0:1::/64
+outside: {gateway: "fd00:10:0:1::1", address: "2001:db8::8"}
+`;
+
+/** The same with both families. */
+const dual = small.replace("10.244.0.0/16", "[10.244.0.0/16, fd00:10:244::/56]")
+  .replace(/10\.0\.1\.(\d+)/g, "[10.0.1.$1, 'fd00:10:0:1::$1']") +
+  `segmentCIDR: [10.0.1.0/24, "fd00:10:0:1::/64"]
+outside:
+  gateway: [10.0.1.1, "fd00:10:0:1::1"]
+  address: [203.0.113.8, "2001:db8::8"]
+`;
+
 function parse(content: string): Cluster {
   return parseCluster(content, "c.yaml", "/state");
 }
@@ -47,15 +62,28 @@ Deno.test("a cluster file may leave out what has a default", () => {
     bridge: "cni0",
     cniVersion: "1.0.0",
     segmentCIDR: "10.0.1.0/24",
-    outside: { gateway: "10.0.1.1", address: "203.0.113.8" },
+    segmentCIDRs: ["10.0.1.0/24"],
+    outside: {
+      gateway: "10.0.1.1",
+      gateways: ["10.0.1.1"],
+      address: "203.0.113.8",
+      addresses: ["203.0.113.8"],
+    },
     nodes: [
       {
         name: "master",
         role: "control-plane",
         address: "10.0.1.10",
+        addresses: ["10.0.1.10"],
         podCIDRs: [],
       },
-      { name: "worker-1", role: "worker", address: "10.0.1.11", podCIDRs: [] },
+      {
+        name: "worker-1",
+        role: "worker",
+        address: "10.0.1.11",
+        addresses: ["10.0.1.11"],
+        podCIDRs: [],
+      },
     ],
     stateDir: "/state/small",
     file: "c.yaml",
@@ -70,10 +98,16 @@ nodeMask: [64, 25]
 bridge: br-pods
 cniVersion: 1.1.0
 mtu: 1400
-segmentCIDR: 192.168.7.0/28
-outside: {gateway: 192.168.7.14, address: 198.51.100.1}
+runtime: containerd
+segmentCIDR: [192.168.7.0/28, "fd00:1::/64"]
+outside:
+  gateway: [192.168.7.14, "fd00:1::1"]
+  address: [198.51.100.1, "2001:db8::1"]
 nodes:
-  - {name: a, role: control-plane, address: 192.168.7.1}
+  - name: a
+    role: control-plane
+    address: [192.168.7.1, "fd00:1::2"]
+    podCIDRs: [10.240.1.0/24, "fd00:10:244:7::/64"]
 `);
   assertEquals(cluster, {
     name: "1",
@@ -83,13 +117,21 @@ nodes:
     bridge: "br-pods",
     cniVersion: "1.1.0",
     mtu: 1400,
+    runtime: "containerd",
     segmentCIDR: "192.168.7.0/28",
-    outside: { gateway: "192.168.7.14", address: "198.51.100.1" },
+    segmentCIDRs: ["192.168.7.0/28", "fd00:1::/64"],
+    outside: {
+      gateway: "192.168.7.14",
+      gateways: ["192.168.7.14", "fd00:1::1"],
+      address: "198.51.100.1",
+      addresses: ["198.51.100.1", "2001:db8::1"],
+    },
     nodes: [{
       name: "a",
       role: "control-plane",
       address: "192.168.7.1",
-      podCIDRs: [],
+      addresses: ["192.168.7.1", "fd00:1::2"],
+      podCIDRs: ["10.240.1.0/24", "fd00:10:244:7::/64"],
     }],
     stateDir: "/state/1",
     file: "c.yaml",
@@ -144,7 +186,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, segmentCIDR, outside, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -182,8 +224,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, segmentCIDR, outside, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, segmentCIDR, outside, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes",
   );
 });
 
@@ -311,7 +353,7 @@ Deno.test("a clusterCIDR that makes no sense is refused", () => {
         "10.244.0.0/31 holds 2 addresses; a gateway and a pod need 4",
       ],
       ["7", "7 is not text; expected a CIDR, e.g. 10.244.0.0/16"],
-      ["[]", "[] is empty; expected at least one CIDR"],
+      ["[]", "[] is empty; expected at least one"],
       [
         "10.0.0.0/16",
         "10.0.0.0/16 overlaps the segment 10.0.1.0/24; expected addresses of the pods' own",
@@ -337,11 +379,9 @@ Deno.test("a node mask that does not fit the clusterCIDR or the nodes is refused
     "10.244.0.0/26",
     "c.yaml:2: clusterCIDR: 10.244.0.0/26 does not fit nodeMask's default of 24; expected a nodeMask from 26 to 30",
   );
-  refused(
-    "10.244.0.0/16",
-    "fd00::/40",
-    "c.yaml:2: clusterCIDR: fd00::/40 does not fit nodeMask's default of 64; expected a nodeMask from 40 to 56",
-  );
+  assertEquals(mistakes(six.replace("fd00:10:244::/56", "fd01:10::/40")), [
+    "c.yaml:2: clusterCIDR: fd01:10::/40 does not fit nodeMask's default of 64; expected a nodeMask from 40 to 56",
+  ]);
   refused(
     "10.244.0.0/16",
     "10.244.0.0/24",
@@ -437,16 +477,50 @@ Deno.test("podCIDRs that leave nothing for another node are refused", () => {
 });
 
 Deno.test("a node of two families needs a podCIDR of each", () => {
-  const content = small.replace("10.244.0.0/16", "[10.244.0.0/16, fd00::/56]");
+  assertEquals(parse(dual).nodeMasks, [24, 64]);
+  const given = (podCIDRs: string) =>
+    dual.replace("segmentCIDR", `    podCIDRs: ${podCIDRs}\nsegmentCIDR`);
+  assertEquals(mistakes(given("10.244.1.0/24")), [
+    "c.yaml:9: nodes[1].podCIDRs: there are 1; expected one for each clusterCIDR, 2",
+  ]);
   assertEquals(
-    mistakes(`${content}    podCIDRs: 10.244.1.0/24\n`),
-    ["c.yaml:9: nodes[1].podCIDRs: there are 1; expected one for each clusterCIDR, 2"],
+    parse(given('["fd00:10:244:1::/64", 10.244.1.0/24]')).nodes[1]?.podCIDRs,
+    ["fd00:10:244:1::/64", "10.244.1.0/24"],
   );
   assertEquals(
-    mistakes(content.replace("nodes:", "nodeMask: 24\nnodes:")),
+    mistakes(dual.replace("nodes:", "nodeMask: 24\nnodes:")),
     ["c.yaml:3: nodeMask: there are 1; expected one for each clusterCIDR, 2"],
   );
-  assertEquals(parse(content).nodeMasks, [24, 64]);
+});
+
+Deno.test("machines need an address of each family that the pods have", () => {
+  const lacks = "expected one of each family that the clusterCIDR has";
+  refused(
+    "10.244.0.0/16",
+    "[10.244.0.0/16, fd00:10:244::/56]",
+    `c.yaml:1: segmentCIDR: 10.0.1.0/24 holds no IPv6; ${lacks}`,
+    `c.yaml:1: outside.gateway: 10.0.1.1 holds no IPv6; ${lacks}`,
+    `c.yaml:1: outside.address: 203.0.113.8 holds no IPv6; ${lacks}`,
+    `c.yaml:6: nodes[0].address: 10.0.1.10 holds no IPv6; ${lacks}`,
+    `c.yaml:8: nodes[1].address: 10.0.1.11 holds no IPv6; ${lacks}`,
+  );
+  assertEquals(mistakes(dual.replace("::11'", "::10'")), [
+    "c.yaml:8: nodes[1].address[1]: fd00:10:0:1::10 is the address of nodes[0] too; expected an address of its own",
+  ]);
+  assertEquals(mistakes(dual.replace("'fd00:10:0:1::11'", "10.0.1.12")), [
+    "c.yaml:8: nodes[1].address[1]: 10.0.1.12 is of the same family as 10.0.1.11; expected one IPv4 and one IPv6 at most",
+    `c.yaml:8: nodes[1].address: 10.0.1.11, 10.0.1.12 holds no IPv6; ${lacks}`,
+  ]);
+  assertEquals(mistakes(dual.replace("'fd00:10:0:1::11'", "'fd00::11'")), [
+    "c.yaml:8: nodes[1].address[1]: fd00::11 is no host address of the segment fd00:10:0:1::/64; expected one from fd00:10:0:1::1 to fd00:10:0:1:ffff:ffff:ffff:ffff",
+  ]);
+  refused(
+    "10.0.1.11",
+    "fd00::1",
+    "c.yaml:8: nodes[1].address: fd00::1 holds no IPv4; expected one of each family that the clusterCIDR has",
+    "c.yaml:8: nodes[1].address: fd00::1 is IPv6; the segment 10.0.1.0/24 is not",
+  );
+  assertEquals(parse(six).nodes[1]?.address, "fd00:10:0:1::11");
 });
 
 Deno.test("two nodes with one name or address, or a name that is taken, are refused", () => {
@@ -524,7 +598,6 @@ Deno.test("an address that is none, not on the segment, or the outside host's is
       ["10.0.2.11", `10.0.2.11 ${host}`],
       ["10.0.1.0", `10.0.1.0 ${host}`],
       ["10.0.1.255", `10.0.1.255 ${host}`],
-      ["fd00::1", `fd00::1 ${host}`],
       [
         "10.0.1.1",
         "10.0.1.1 is the outside host's (outside.gateway); expected an address of its own",
@@ -591,11 +664,22 @@ Deno.test("a version or MTU that cannot be is refused", () => {
       `c.yaml:3: mtu: ${mtu} is not a whole number from 68 to 65535`,
     );
   }
-  refused(
-    "clusterCIDR: 10.244.0.0/16",
-    "clusterCIDR: fd00::/56\nmtu: 1279",
-    "c.yaml:3: mtu: 1279 is too small for IPv6; expected 1280 or more",
+  assertEquals(mistakes(`${six}mtu: 1279\n`), [
+    "c.yaml:11: mtu: 1279 is too small for IPv6; expected 1280 or more",
+  ]);
+});
+
+Deno.test("a container runtime is a known one, and for labs alone", () => {
+  refusedWith(
+    "runtime: docker",
+    "c.yaml:3: runtime: docker is not one of none, containerd",
   );
+  const local = "provider: local\nname: here\nclusterCIDR: 10.244.0.0/16\n" +
+    "nodes:\n  - {name: a, role: control-plane, address: 10.0.1.10}\n";
+  assertEquals(mistakes(`runtime: containerd\n${local}`), [
+    "c.yaml:1: runtime: containerd is for a lab's nodes; a machine that is no lab's has its own",
+  ]);
+  assertEquals(parse(`runtime: none\n${local}`), parse(local));
 });
 
 Deno.test("a thousand nodes are planned, each with its own podCIDR", () => {
@@ -714,3 +798,38 @@ Deno.test("what stage 02 found out and no longer fits is refused, with what to d
     });
   }
 });
+
+Deno.test("$DENO_CNI_RUNTIME beats the file's runtime", () =>
+  withState("{}", async (file, stateRoot) => {
+    const load = async (value: string) => {
+      const before = Deno.env.get("DENO_CNI_RUNTIME");
+      try {
+        Deno.env.set("DENO_CNI_RUNTIME", value);
+        return (await loadCluster(file, { stateRoot })).runtime;
+      } finally {
+        if (before === undefined) Deno.env.delete("DENO_CNI_RUNTIME");
+        else Deno.env.set("DENO_CNI_RUNTIME", before);
+      }
+    };
+    assertEquals(await load(""), undefined);
+    assertEquals(await load("containerd"), "containerd");
+    const wrong = await assertRejects(() => load("docker"), ClusterFileError);
+    assertEquals(wrong.mistakes, [
+      'DENO_CNI_RUNTIME: "docker" is not one of none, containerd',
+    ]);
+    await Deno.writeTextFile(file, `runtime: containerd\n${small}`);
+    assertEquals(await load(""), "containerd");
+    assertEquals(await load("none"), undefined);
+    await Deno.writeTextFile(
+      file,
+      "provider: local\nname: here\nclusterCIDR: 10.244.0.0/16\n" +
+        "nodes:\n  - {name: a, role: control-plane, address: 10.0.1.10}\n",
+    );
+    const local = await assertRejects(
+      () => load("containerd"),
+      ClusterFileError,
+    );
+    assertEquals(local.mistakes, [
+      `DENO_CNI_RUNTIME: containerd is for a lab's nodes, and ${file} is no lab`,
+    ]);
+  }));

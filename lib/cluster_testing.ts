@@ -1,20 +1,27 @@
 /** Clusters for tests, without a file. */
 import type { Cluster, ClusterNode } from "./cluster.ts";
 
-/**
- * A lab as config/lab.yaml describes it: one control plane, two workers.
- *
- * @param stateDir absolute; a temporary folder of the test's own
- */
-export function labCluster(
-  { name, stateDir }: { readonly name: string; readonly stateDir: string },
-): Cluster {
+/** A test's own cluster. */
+export interface TestCluster {
+  readonly name: string;
+  /** Absolute; a temporary folder of the test's own. */
+  readonly stateDir: string;
+}
+
+/** A lab as config/lab.yaml describes it: one control plane, two workers. */
+export function labCluster({ name, stateDir }: TestCluster): Cluster {
   const node = (
     name: string,
     role: ClusterNode["role"],
     address: string,
     podCIDR: string,
-  ): ClusterNode => ({ name, role, address, podCIDRs: [podCIDR] });
+  ): ClusterNode => ({
+    name,
+    role,
+    address,
+    addresses: [address],
+    podCIDRs: [podCIDR],
+  });
   return {
     name,
     provider: "lab",
@@ -23,7 +30,13 @@ export function labCluster(
     bridge: "cni0",
     cniVersion: "1.0.0",
     segmentCIDR: "10.0.1.0/24",
-    outside: { gateway: "10.0.1.1", address: "203.0.113.8" },
+    segmentCIDRs: ["10.0.1.0/24"],
+    outside: {
+      gateway: "10.0.1.1",
+      gateways: ["10.0.1.1"],
+      address: "203.0.113.8",
+      addresses: ["203.0.113.8"],
+    },
     nodes: [
       node("master", "control-plane", "10.0.1.10", "10.244.0.0/24"),
       node("worker-1", "worker", "10.0.1.11", "10.244.1.0/24"),
@@ -31,5 +44,31 @@ export function labCluster(
     ],
     stateDir,
     file: "config/lab.yaml",
+  };
+}
+
+/** A lab of both families, as config/lab-dual.yaml describes it. */
+export function dualCluster(names: TestCluster): Cluster {
+  const four = labCluster(names);
+  const { outside, nodes } = four;
+  return {
+    ...four,
+    clusterCIDRs: [...four.clusterCIDRs, "fd00:10:244::/56"],
+    nodeMasks: [24, 64],
+    segmentCIDRs: [...four.segmentCIDRs, "fd00:10:0:1::/64"],
+    outside: {
+      ...outside,
+      gateways: [...outside.gateways, "fd00:10:0:1::1"],
+      addresses: [...outside.addresses, "2001:db8::8"],
+    },
+    nodes: nodes.map((node, at) => ({
+      ...node,
+      addresses: [...node.addresses, `fd00:10:0:1::1${at}`],
+      podCIDRs: [
+        ...node.podCIDRs,
+        at === 0 ? "fd00:10:244::/64" : `fd00:10:244:${at}::/64`,
+      ],
+    })),
+    file: "config/lab-dual.yaml",
   };
 }
