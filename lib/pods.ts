@@ -1,7 +1,8 @@
 /**
  * Test pods on a node, and the servers that tell a caller which address they
  * saw. A pod is what a container runtime would make: a network namespace, and
- * the plugins of /etc/cni/net.d executed for it. A node remembers in
+ * the plugins of /etc/cni/net.d executed for it; where stage 02 started a
+ * runtime, it is a container in such a namespace. A node remembers in
  * /run/deno-cni-pods what was started there, so a reboot forgets it with the pods.
  *
  * A pod that is there is used as it is, with all its faults: they are what
@@ -10,13 +11,24 @@
  * made with is no longer the node's.
  */
 import { cmd, type Command, type Outcome, write } from "./command.ts";
+import {
+  containerOn,
+  containersQuestion,
+  endContainer,
+  execIn,
+  readRuntime,
+  runContainer,
+  type Runtime,
+} from "./containerd.ts";
 import type { Node } from "./node.ts";
 import {
   add,
   type AddResult,
   type Attachment,
+  cachePath,
   configFolder,
   del,
+  keepCached,
   type NetworkList,
   parseList,
   parseResult,
@@ -83,6 +95,8 @@ export interface Survey {
   readonly list: NodeList | undefined;
   /** Whether something listens on the nodes' port. */
   readonly serving: boolean;
+  /** What stage 02 started to run containers, and the containers. */
+  readonly runtime?: Runtime;
   readonly pods: Readonly<Record<PodName, PodState>>;
 }
 
@@ -134,6 +148,7 @@ done
 if [ -e "$folder/web.json" ]; then
   part web.serving; nsenter --net=/run/netns/web ss -Hltn 'sport = :80' 2>/dev/null
 fi
+part runtime; ${containersQuestion}
 part end
 `;
 
@@ -169,15 +184,17 @@ export function readSurvey(
     ? undefined
     : { path, text };
   const some = (name: string) => (parts.get(name) ?? "").trim() !== "";
+  const runtime = readRuntime(parts.get("runtime") ?? "");
   return {
     bridged: some("bridged"),
     busybox: some("busybox"),
     plugins: (parts.get("plugins") ?? "").split("\n").filter(Boolean),
     list,
     serving: some("serving"),
+    ...(runtime === undefined ? {} : { runtime }),
     pods: {
-      shell: podState("shell", parts, list),
-      web: podState("web", parts, list),
+      shell: podState("shell", parts, list, runtime),
+      web: podState("web", parts, list, runtime),
     },
   };
 }
@@ -186,6 +203,7 @@ function podState(
   pod: PodName,
   parts: ReadonlyMap<string, string>,
   nodeList: NodeList | undefined,
+  runtime: Runtime | undefined,
 ): PodState {
   const type = parts.get(`${pod}.sandbox`)?.trim();
   const listText = parts.get(`${pod}.list`);
@@ -210,6 +228,9 @@ function podState(
   }
   if (nodeList !== undefined && nodeList.text.trim() !== listText.trim()) {
     return ruin(`${nodeList.path} was another when it was started`);
+  }
+  if (runtime !== undefined && !runtime.running.includes(pod)) {
+    return ruin("no container of it was running");
   }
   const serving = pod !== server ||
     (parts.get(`${pod}.serving`) ?? "").trim() !== "";
@@ -240,9 +261,14 @@ export function attachmentOf(pod: PodName): Attachment {
 /**
  * What starts a pod.
  *
+ * @param runtime what runs it; without one, the plugins are executed here
  * @throws {RuntimeError} when the node's configuration is none
  */
-export function startPod(pod: PodName, nodeList: NodeList): PodStep[] {
+export function startPod(
+  pod: PodName,
+  nodeList: NodeList,
+  runtime: Runtime | undefined,
+): PodStep[] {
   const list = parseList(nodeList.text, nodeList.path);
   return [
     {
@@ -259,23 +285,56 @@ export function startPod(pod: PodName, nodeList: NodeList): PodStep[] {
       why: "A new namespace's lo is down; a runtime brings it up",
       run: cmd`nsenter --net=${paths.sandbox(pod)} ip link set lo up`,
     },
-    ...add(list, attachmentOf(pod), paths.result(pod)).map((run, at) => ({
-      why: `ADD: ${
-        list.plugins[at]?.type
-      } plugs the pod in; what it prints is kept for CHECK and DEL`,
-      run,
-    })),
+    ...(runtime === undefined
+      ? add(list, attachmentOf(pod), paths.result(pod)).map((run, at) => ({
+        why: `ADD: ${
+          list.plugins[at]?.type
+        } plugs the pod in; what it prints is kept for CHECK and DEL`,
+        run,
+      }))
+      : startContainer(pod, list, runtime)),
   ];
 }
 
+/** A container's first process, and so the parent of its orphans: it waits for them. */
+const idle = "while :; do sleep 86400 & wait; done";
+
+function startContainer(
+  pod: PodName,
+  list: NetworkList,
+  runtime: Runtime,
+): PodStep[] {
+  return [{
+    why: `containerd makes pod ${pod} a container, and has its plugins plug ` +
+      "it in (ADD) before its program begins",
+    run: runContainer(
+      containerOn(runtime.machine, pod),
+      cmd`sh -c ${idle}`,
+      paths.sandbox(pod),
+    ),
+  }, {
+    why:
+      "What ADD printed is in the runtime's cache; it is kept for CHECK and DEL",
+    run: keepCached(list.name, attachmentOf(pod), paths.result(pod)),
+  }];
+}
+
 /** What takes a pod away, as far as there is one. */
-export function endPod(pod: PodName, state: PodState): PodStep[] {
+export function endPod(
+  pod: PodName,
+  state: PodState,
+  runtime: Runtime | undefined,
+): PodStep[] {
   if (state.is === "none" || state.is === "foreign") return [];
   const { list, result } = state;
   const sandbox = state.is === "running" || state.sandbox;
   const endAll =
     'for pid in $(ip netns pids "$1"); do kill "$pid" || [ ! -e "/proc/$pid" ]; done';
   return [
+    ...(runtime === undefined ? [] : [{
+      why: `End the container of pod ${pod}; that alone calls no DEL`,
+      run: endContainer(pod),
+    }]),
     ...(list === undefined ? [] : del(list, attachmentOf(pod), result)
       .map((run) => ({
         why: `DEL: unplugs pod ${pod} and gives its address back`,
@@ -292,7 +351,11 @@ export function endPod(pod: PodName, state: PodState): PodStep[] {
       why: `Forget pod ${pod}`,
       run: cmd`rm -rf ${paths.result(pod)} ${
         paths.result(pod)
-      }.part ${folder}/${pod}.www ${paths.list(pod)}`,
+      }.part ${folder}/${pod}.www ${
+        runtime === undefined || list === undefined
+          ? []
+          : [cachePath(list.name, attachmentOf(pod))]
+      } ${paths.list(pod)}`,
     },
   ];
 }
@@ -308,14 +371,16 @@ const sourceScript =
   `printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$REMOTE_ADDR"`;
 
 /** What starts the web server of the pod "web". It is back once the server listens. */
-export function servePod(): PodStep {
+export function servePod(runtime: Runtime | undefined): PodStep {
   const serve = serving(`${folder}/${server}.www`, 80);
   return {
     why: `Pod ${server} answers every caller with the address that it saw`,
-    run: {
-      ...serve,
-      argv: ["nsenter", `--net=${paths.sandbox(server)}`, ...serve.argv],
-    },
+    run: runtime === undefined
+      ? {
+        ...serve,
+        argv: ["nsenter", `--net=${paths.sandbox(server)}`, ...serve.argv],
+      }
+      : execIn(server, "serve", serve),
   };
 }
 

@@ -134,18 +134,18 @@ export function missingOfPod(site: Site, pod: PodName): {
   readonly clear: readonly PodStep[];
   readonly start: readonly PodStep[];
 } {
-  const state = site.survey.pods[pod];
+  const { pods, list, runtime } = site.survey;
+  const state = pods[pod];
   if (state.is === "running") {
-    return { clear: [], start: state.serving ? [] : [servePod()] };
+    return { clear: [], start: state.serving ? [] : [servePod(runtime)] };
   }
-  const { list } = site.survey;
   if (list === undefined) {
     throw new RuntimeError(`${site.node.name} has no network configuration`);
   }
-  const start = startPod(pod, list);
+  const start = startPod(pod, list, runtime);
   return {
-    clear: endPod(pod, state),
-    start: pod === server ? [...start, servePod()] : start,
+    clear: endPod(pod, state, runtime),
+    start: pod === server ? [...start, servePod(runtime)] : start,
   };
 }
 
@@ -207,7 +207,7 @@ async function clearFailed(
     sandbox: true,
     ...listOrNothing(list),
   };
-  await clearAway(endPod(pod, ruin), runner, hands);
+  await clearAway(endPod(pod, ruin, survey.runtime), runner, hands);
 }
 
 function listOrNothing(
@@ -251,7 +251,9 @@ export function endings(
     .map(({ runner, survey }) => ({
       runner,
       steps: [
-        ...podNames.flatMap((pod) => endPod(pod, survey.pods[pod])),
+        ...podNames.flatMap((pod) =>
+          endPod(pod, survey.pods[pod], survey.runtime)
+        ),
         ...(survey.serving ? [unserveNode()] : []),
       ],
     }));

@@ -2,6 +2,7 @@
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { CommandError, type RunOptions } from "./command.ts";
 import { readJournal } from "./journal.ts";
+import { labId } from "./lab.ts";
 import { type Progress, workersOf } from "./matrix.ts";
 import { type Node, UnreachableError } from "./node.ts";
 import {
@@ -158,6 +159,9 @@ export function expectedSituation(
       plugins: [],
       list: listOf(node),
       serving: false,
+      ...(cluster.runtime === undefined ? {} : {
+        runtime: { machine: `${labId(cluster)}/${node.name}`, running: [] },
+      }),
       pods: { shell: { is: "none" }, web: { is: "none" } },
     },
   }));

@@ -2,13 +2,15 @@
 /**
  * Stage 02: makes the cluster, and finds out which podCIDR each node got. The
  * lab has no control plane, so here this stage splits the clusterCIDR itself,
- * as kube-controller-manager does.
+ * as kube-controller-manager does; and where the cluster file asks for a
+ * container runtime, it starts one on every node.
  */
 import { splitClusterCIDR } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import type { Cluster } from "../lib/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster.ts";
 import { cmd, write } from "../lib/command.ts";
+import { containerdSteps, containersPossible } from "../lib/containerd.ts";
 import { fileIs } from "../lib/probe.ts";
 import type { Stage } from "../lib/step.ts";
 
@@ -20,13 +22,18 @@ export const kubeadm: Stage = {
   name: "02-kubeadm",
   summary: "split the clusterCIDR among the nodes",
   afterwards: "cat .state/lab/pod-cidrs.json",
-  operatorSteps: (cluster) => [{
-    why: "The lab has no control plane: no kubelet, no API server. " +
-      "What kube-controller-manager would do, give each node its podCIDR, is done here",
-    unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
-    run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
-    undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
-  }],
+  operatorSteps: (cluster) => [
+    ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
+    {
+      why: "The lab has no control plane: no kubelet, no API server. " +
+        "What kube-controller-manager would do, give each node its podCIDR, is done here",
+      unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
+      run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
+      undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
+    },
+  ],
+  steps: ({ cluster }) =>
+    cluster.runtime === undefined ? [] : containerdSteps(),
 };
 
 if (import.meta.main) await main(kubeadm);

@@ -3,6 +3,7 @@
 import { type Flags, UsageError } from "../lib/cli.ts";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
 import { cmd, type Command, succeeded } from "../lib/command.ts";
+import { containersQuestion, execIn, readRuntime } from "../lib/containerd.ts";
 import { outsideName } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
 import type { Node } from "../lib/node.ts";
@@ -36,9 +37,11 @@ async function shell(flags: Flags): Promise<number> {
     );
   }
   const node = nodeOf(cluster, name);
-  if (flags.pod !== undefined) await checkPod(node, flags.pod);
-  const inner = await innerCommand(node, flags.pod);
-  return await hold(node.enter(inPod(inner, flags.pod)));
+  if (flags.pod === undefined) {
+    return await hold(node.enter(await innerCommand(node)));
+  }
+  await checkPod(node, flags.pod);
+  return await hold(node.enter(await commandInPod(node, flags.pod)));
 }
 
 function namesOf({ nodes, provider }: Cluster): string[] {
@@ -60,22 +63,34 @@ async function checkPod(node: Node, pod: string): Promise<void> {
   );
 }
 
-function inPod(command: Command, pod: string | undefined): Command {
-  if (pod === undefined) return command;
+/** In a container there is all that it has; where a pod is a bare namespace, the node's programs and files. */
+async function commandInPod(node: Node, pod: string): Promise<Command> {
+  const { stdout } = await node.run(cmd`sh -c ${containersQuestion}`);
+  if (readRuntime(stdout)?.running.includes(pod)) {
+    const exec = `shell-${crypto.randomUUID()}`;
+    const command = givenCommand() ??
+      shellCommand(`${node.name}/${pod}`, false);
+    return execIn(pod, exec, command, Deno.stdin.isTerminal());
+  }
+  const command = await innerCommand(node, pod);
   return cmd`nsenter --net=${sandboxes}/${pod} ${command.argv}`;
 }
 
 /** The command after `--`, or a shell that names where one is. */
-async function innerCommand(
-  node: Node,
-  pod: string | undefined,
-): Promise<Command> {
-  const at = Deno.args.indexOf("--");
-  const [program, ...args] = at < 0 ? [] : Deno.args.slice(at + 1);
+async function innerCommand(node: Node, pod?: string): Promise<Command> {
   // Also asks whether the node can be reached at all.
   const hasBash = succeeded(await node.run(cmd`bash --version`));
-  if (program !== undefined) return { argv: [program, ...args] };
   const where = pod === undefined ? node.name : `${node.name}/${pod}`;
+  return givenCommand() ?? shellCommand(where, hasBash);
+}
+
+function givenCommand(): Command | undefined {
+  const at = Deno.args.indexOf("--");
+  const [program, ...args] = at < 0 ? [] : Deno.args.slice(at + 1);
+  return program === undefined ? undefined : { argv: [program, ...args] };
+}
+
+function shellCommand(where: string, hasBash: boolean): Command {
   const interactive = Deno.stdin.isTerminal() ? ["-i"] : [];
   const bash = hasBash ? ["bash", "--noprofile", "--norc"] : ["sh"];
   const environment = [

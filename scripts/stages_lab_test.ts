@@ -95,6 +95,7 @@ labTest(
     );
     assertEquals(JSON.parse(journal).complete, [
       "01-provision",
+      "02-kubeadm",
       ...nodeStages,
     ]);
     for (const stage of nodeStages.toReversed()) {
