@@ -107,7 +107,7 @@ const sources = ["lib", "plugin", "scripts"];
 async function checkSources(): Promise<Counts[]> {
   const deno = Deno.execPath();
   return await Promise.all([
-    check(cmd`${deno} fmt --check --quiet`, "not formatted: make fmt"),
+    check(cmd`${deno} fmt --check`, "not formatted: make fmt"),
     check(cmd`${deno} lint --quiet`, "lint"),
     check(cmd`${deno} check --quiet --frozen ${sources}`, "types"),
   ]);
