@@ -7,6 +7,7 @@ import {
   parseCluster,
   projectRoot,
 } from "./cluster.ts";
+import { dualCluster } from "./cluster_testing.ts";
 
 const small = `name: small
 clusterCIDR: 10.244.0.0/16
@@ -156,6 +157,19 @@ Deno.test("the lab's own cluster file is right, and names every key", async () =
       `config/lab.yaml says no word of ${key}`,
     );
   }
+});
+
+Deno.test("the file of the lab with both families is what the tests take it for", async () => {
+  const cluster = await loadCluster(`${projectRoot}/config/lab-dual.yaml`, {
+    stateRoot: "/nowhere",
+  });
+  const names = { name: "lab-dual", stateDir: "/nowhere/lab-dual" };
+  const { file: _, ...expected } = dualCluster(names);
+  const { file: __, ...found } = cluster;
+  assertEquals(found, {
+    ...expected,
+    nodes: expected.nodes.map((node) => ({ ...node, podCIDRs: [] })),
+  });
 });
 
 Deno.test("a file that is not there, or is no YAML, is named", async () => {

@@ -4,6 +4,7 @@
  * lab, and the transport to its nodes; lib/lab/machine.sh is what happens at a
  * node's birth, lib/lab/remove.ts its end.
  */
+import { familyOf, ofFamily } from "./cidr.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import {
   cmd,
@@ -51,36 +52,43 @@ export function labSteps(cluster: Cluster): Step[] {
 
 function outsideStep(cluster: Cluster): Step {
   const lab = labId(cluster);
-  const { gateway, address } = cluster.outside;
+  const { gateways, addresses } = cluster.outside;
   return {
     why: "A segment for the nodes, and on it a host that is not of the " +
       "cluster: their default gateway, which knows no way back to the pods",
     unless: runs(lab, outsideName, "segment"),
-    run: cmd`sh ${machine} outside ${lab} ${outsideName} ${gateway}/${
-      prefix(cluster)
-    } ${mac("segment")} ${address}`,
+    run: cmd`sh ${machine} outside ${lab} ${outsideName} ${
+      onSegment(gateways, cluster)
+    } ${mac("segment")} ${addresses.join(",")}`,
     undo: end(lab, outsideName),
   };
 }
 
 function nodeStep(cluster: Cluster): (node: ClusterNode) => Step {
   const lab = labId(cluster);
-  return ({ name, address }) => ({
+  return ({ name, addresses }) => ({
     why: `A node is a network, mount and UTS namespace that a sleeping ` +
       `process holds; it begins as a machine with Docker on it: no forwarding`,
     about: name,
     unless: runs(lab, name, "eth0"),
-    run: cmd`sh ${machine} node ${lab} ${name} ${address}/${
-      prefix(cluster)
-    } ${cluster.outside.gateway} ${mac(`eth0 ${name}`)} ${portName(name)} ${
-      mac(`port ${name}`)
-    } ${outsideName}`,
+    run: cmd`sh ${machine} node ${lab} ${name} ${
+      onSegment(addresses, cluster)
+    } ${cluster.outside.gateways.join(",")} ${mac(`eth0 ${name}`)} ${
+      portName(name)
+    } ${mac(`port ${name}`)} ${outsideName}`,
     undo: end(lab, name),
   });
 }
 
-function prefix(cluster: Cluster): string {
-  return cluster.segmentCIDR.slice(cluster.segmentCIDR.indexOf("/") + 1);
+/** Addresses as machine.sh takes them: with the prefix length of their segment. */
+function onSegment(
+  addresses: readonly string[],
+  { segmentCIDRs, segmentCIDR }: Cluster,
+): string {
+  return addresses.map((address) => {
+    const cidr = ofFamily(segmentCIDRs, familyOf(address)) ?? segmentCIDR;
+    return address + cidr.slice(cidr.indexOf("/"));
+  }).join(",");
 }
 
 /** Does the machine run, and is it plugged in? The cable of a node goes with the outside host. */

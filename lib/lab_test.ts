@@ -1,6 +1,6 @@
 // @ts-types="./std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { labCluster } from "./cluster_testing.ts";
+import { dualCluster, labCluster } from "./cluster_testing.ts";
 import { cmd, type Command, show } from "./command.ts";
 import { labId, labNode, labSteps, mac, portName } from "./lab.ts";
 
@@ -76,5 +76,20 @@ Deno.test("a lab node's showCopy() quotes for a POSIX shell", () => {
     node.showCopy("/a b/deno", "/opt/x", "755").replaceAll(here, "lib"),
     "sh lib/lab/copy.sh '/a b/deno' /opt/x 755 " +
       "sh lib/lab/machine.sh enter lab-6ad5b71d worker-1",
+  );
+});
+
+Deno.test("labSteps() names an address of each family, each with its segment's prefix length", () => {
+  const both = dualCluster({ name: "lab", stateDir: "/home/u/.state/lab" });
+  const [first, master] = labSteps(both).map(({ run }) =>
+    show(run as Command).replace(here, "lib")
+  );
+  assertEquals(
+    first,
+    "sh lib/lab/machine.sh outside lab-6ad5b71d outside 10.0.1.1/24,fd00:10:0:1::1/64 02:dc:f3:c3:42:e6 203.0.113.8,2001:db8::8",
+  );
+  assertEquals(
+    master,
+    "sh lib/lab/machine.sh node lab-6ad5b71d master 10.0.1.10/24,fd00:10:0:1::10/64 10.0.1.1,fd00:10:0:1::1 02:dc:e9:33:d6:2a master 02:dc:5c:e8:ed:30 outside",
   );
 });

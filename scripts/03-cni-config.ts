@@ -13,13 +13,11 @@ const path = "/etc/cni/net.d/10-deno-cni.conflist";
 /** The network configuration list of a node (CNI SPEC.md, section 1). */
 function conflist({ cluster, node }: Plan): string {
   const { clusterCIDRs, cniVersion, bridge, mtu } = cluster;
-  const [network, subnet] = clusterCIDRs.length === 1
-    ? [clusterCIDRs[0], node.podCIDRs[0]]
-    : [clusterCIDRs, node.podCIDRs];
   const plugin = {
     type: mark,
-    network,
-    ...(clusterCIDRs.length === 1 ? { subnet } : { subnets: subnet }),
+    ...(clusterCIDRs.length === 1
+      ? { network: clusterCIDRs[0], subnet: node.podCIDRs[0] }
+      : { networks: clusterCIDRs, subnets: node.podCIDRs }),
     bridge,
     ...(mtu === undefined ? {} : { mtu }),
   };

@@ -4,6 +4,7 @@
  * Kubernetes wants no NAT, so the clusterCIDR is exempt.
  * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
  */
+import { familyOf, ofFamily } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { mark, ruleIs } from "../lib/probe.ts";
@@ -15,11 +16,12 @@ export const masquerade: Stage = {
   afterwards: "iptables -t nat -S POSTROUTING",
   needsPodCIDRs: true,
   steps: ({ node, cluster: { clusterCIDRs, bridge } }) =>
-    node.podCIDRs.map((podCIDR, family) => {
+    node.podCIDRs.map((podCIDR) => {
       const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
       const table = ["-w", "-t", "nat"];
+      const clusterCIDR = ofFamily(clusterCIDRs, familyOf(podCIDR));
       const rule = [
-        ...["-s", podCIDR, "!", "-d", clusterCIDRs[family] ?? podCIDR],
+        ...["-s", podCIDR, "!", "-d", clusterCIDR ?? podCIDR],
         ...["!", "-o", bridge],
         ...["-m", "comment", "--comment", mark, "-j", "MASQUERADE"],
       ];

@@ -3,6 +3,7 @@
  * Stage 08: tells every node which node owns which podCIDR.
  * Afterwards `ip route` shows a route for every other node's podCIDR.
  */
+import { familyOf, ofFamily } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { routeIs, routeProtocol } from "../lib/probe.ts";
@@ -17,14 +18,18 @@ export const routes: Stage = {
     cluster.nodes
       .filter((other) => other.name !== node.name)
       .flatMap((other) =>
-        other.podCIDRs.map((podCIDR) => ({
-          why: `Pods of ${other.name} are reached through ${other.name}`,
-          unless: routeIs(podCIDR, other.address),
-          run:
-            cmd`ip route replace ${podCIDR} via ${other.address} proto ${routeProtocol}`,
-          undo:
-            cmd`ip route del ${podCIDR} via ${other.address} proto ${routeProtocol}`,
-        }))
+        other.podCIDRs.map((podCIDR) => {
+          const via = ofFamily(other.addresses, familyOf(podCIDR)) ??
+            other.address;
+          return {
+            why: `Pods of ${other.name} are reached through ${other.name}`,
+            unless: routeIs(podCIDR, via),
+            run:
+              cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
+            undo:
+              cmd`ip route del ${podCIDR} via ${via} proto ${routeProtocol}`,
+          };
+        })
       ),
 };
 

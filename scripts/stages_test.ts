@@ -2,7 +2,7 @@
 import { assertSnapshot } from "@std/testing/snapshot";
 // @ts-types="../lib/std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { labCluster } from "../lib/cluster_testing.ts";
+import { dualCluster, labCluster } from "../lib/cluster_testing.ts";
 import { paste, show } from "../lib/command.ts";
 import type { Plan, PluginFile, Stage, Step } from "../lib/step.ts";
 import { kubeadm } from "./02-kubeadm.ts";
@@ -27,17 +27,10 @@ const pluginFiles: PluginFile[] = [{
 const plan: Plan = { cluster, node: worker1, pluginFiles };
 
 /** Two families: what a node's list of podCIDRs is for. */
-const dual: Plan = {
-  cluster: {
-    ...cluster,
-    clusterCIDRs: [...cluster.clusterCIDRs, "fd00:10:244::/56"],
-    nodeMasks: [24, 64],
-  },
-  node: {
-    ...worker1,
-    podCIDRs: [...worker1.podCIDRs, "fd00:10:244:1::/64"],
-  },
-};
+const both = dualCluster({ name: "lab-dual", stateDir: "/state/lab-dual" });
+const [, dualWorker1] = both.nodes;
+assert(dualWorker1);
+const dual: Plan = { cluster: both, node: dualWorker1 };
 
 function lines(steps: readonly Step[]): string {
   return steps.map(({ why, run, undo }) => {
@@ -65,7 +58,7 @@ for (const stage of stages) {
   });
 }
 
-for (const stage of [cniConfig, bridge, forwarding, masquerade]) {
+for (const stage of [cniConfig, bridge, forwarding, masquerade, routes]) {
   Deno.test(`${stage.name} plans these commands for a node of two families`, async (context) => {
     await assertSnapshot(context, lines(stage.steps?.(dual) ?? []));
   });

@@ -3,14 +3,16 @@
 # new namespaces and runs itself again inside them; that inner run sets the
 # machine up, says "ready" and becomes the process that holds the namespaces.
 #
-#   machine.sh outside LAB NAME CIDR MAC ADDRESS
+#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES
 #       the host outside the cluster, and the segment: a bridge of its
-#   machine.sh node LAB NAME CIDR GATEWAY MAC PORT PORT_MAC OUTSIDE
+#   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC OUTSIDE
 #       a node, plugged into the port PORT of the segment
 #   machine.sh ask LAB NAME LINK
 #       "alive" or "absent": does it run, and has it its link?
 #   machine.sh enter LAB NAME COMMAND…
 #       runs a command on it
+#
+# CIDRS, GATEWAYS and ADDRESSES are one for each family, with a comma between.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -128,11 +130,31 @@ setting() { # NAME VALUE; one that the kernel does not have is left out
 network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   setting ipv4/ip_forward "$1"
   setting bridge/bridge-nf-call-iptables "$2"
+  setting ipv6/conf/all/forwarding "$1"
+  setting bridge/bridge-nf-call-ip6tables "$2"
   for which in all default; do
     setting "ipv4/conf/$which/rp_filter" "$3"
     setting "ipv4/conf/$which/arp_ignore" 0
     setting "ipv4/conf/$which/arp_announce" 0
     setting "ipv4/conf/$which/proxy_arp" 0
+    setting "ipv6/conf/$which/disable_ipv6" 0
+  done
+}
+
+# Addresses and routes as `ip -batch` reads them, a line for each of a list.
+addresses() { # LINK CIDRS
+  for cidr in $(echo "$2" | tr , ' '); do
+    case $cidr in
+    # Nobody else can have it: no need to ask, and to wait for no answer.
+    *:*) echo "addr add $cidr dev $1 nodad" ;;
+    *) echo "addr add $cidr dev $1" ;;
+    esac
+  done
+}
+
+default_routes() { # GATEWAYS
+  for gateway in $(echo "$1" | tr , ' '); do
+    echo "route add default via $gateway"
   done
 }
 
@@ -173,15 +195,15 @@ outside)
   ;;
 
 inside-outside)
-  cidr=$4 mac=$5 address=$6
+  mac=$5
   hostname "$name"
   disk
   network_settings 1 0 0
   ip -batch - <<END
 link set lo up
-addr add $address/32 dev lo
+$(addresses lo "$6")
 link add segment address $mac type bridge
-addr add $cidr dev segment
+$(addresses segment "$4")
 link set segment up
 END
   hold
@@ -203,12 +225,13 @@ node)
   ;;
 
 inside-node)
-  cidr=$4 gateway=$5 mac=$6 port=$7 port_mac=$8 outside=${10}
+  cidrs=$4 mac=$6 port=$7 port_mac=$8 outside=${10}
   hostname "$name"
   disk
   # As a machine with Docker on it: it does not forward, and asks iptables about bridged frames too.
   network_settings 0 1 2
   iptables -w -t filter -P FORWARD DROP
+  case $cidrs in *:*) ip6tables -w -t filter -P FORWARD DROP ;; esac
   # The kernel takes its time to clear away the links of a node that died.
   if has_link "$outside" "$port"; then
     nsenter --net="/proc/$outside/ns/net" ip link del dev "$port" || :
@@ -218,9 +241,9 @@ inside-node)
     type veth peer name eth0 address "$mac" netns "/proc/$$/ns/net"
   ip -batch - <<END
 link set lo up
-addr add $cidr dev eth0
+$(addresses eth0 "$cidrs")
 link set eth0 up
-route add default via $gateway
+$(default_routes "$5")
 END
   hold
   ;;
