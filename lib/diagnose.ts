@@ -18,7 +18,8 @@ import {
   whose,
 } from "./matrix.ts";
 import { type Hop, hopsOf, leavings } from "./packets.ts";
-import { caller, type PodName, server } from "./pods.ts";
+import { url } from "./paths.ts";
+import { caller, nodePort, type PodName, server } from "./pods.ts";
 import { readTable, traverse } from "./rules.ts";
 import {
   bridgeAddressFault,
@@ -67,10 +68,36 @@ export function diagnose(tried: Tried, scene: Scene): Cause {
   if (observed.answer === "yes") {
     return rewritten(tried, observed.source, scene);
   }
+  if (observed.answer === "no" && foreignAnswer.test(observed.said)) {
+    return foreignReceiver(path, observed.said, scene);
+  }
   for (const suspect of suspects(path, scene)) {
     if (suspect !== undefined) return suspect;
   }
   return unexplained(path, scene);
+}
+
+/** What a caller says when somebody answers who is not stage 09's server. */
+const foreignAnswer = /^(server returned error|something else answered)/;
+
+function foreignReceiver(path: Path, said: string, scene: Scene): Cause {
+  const [port, address] = endsAtPod(path)
+    ? [80, scene.servers.get(path.to)]
+    : [nodePort, scene.addresses.nodes.get(path.to)];
+  return {
+    kind: "receiver",
+    on: path.to,
+    what: `something that is not stage 09's server answers on ${path.to}, ` +
+      `port ${port}`,
+    evidence: [{
+      where: path.from,
+      command: `wget -qO- ${
+        url(address ?? scene.cluster.outside.address, port)
+      }`,
+      printed: said,
+    }],
+    mend: [onNode(path.to, `ss -Hltnp "sport = :${port}"`)],
+  };
 }
 
 /** What can keep a path from working, likeliest first. */

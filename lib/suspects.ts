@@ -36,6 +36,7 @@ export type CauseKind =
   | "pod-address"
   | "pod-link"
   | "pod-route"
+  | "receiver"
   | "route"
   | "rule"
   | "segment"

@@ -66,6 +66,19 @@ Deno.test({
       "no, until 08",
     ]);
 
+    // A node that forwards though its journal does not say so is not passed over.
+    await lab.on("worker-1", cmd`iptables -w -P FORWARD ACCEPT`);
+    const early = await verified(cluster);
+    assert(!early.report.passed, early.text);
+    assertEquals(early.report.causes.map(({ kind }) => kind), [
+      "not-yet-complete",
+    ]);
+    assertEquals(
+      row(early, "pod → pod, same node")[0],
+      "✗ yes, as the pod [1]",
+    );
+    await lab.on("worker-1", cmd`iptables -w -P FORWARD DROP`);
+
     await runAll(lab, ["06-forwarding", "--node", "worker-1"]);
     const half = await verified(cluster);
     assert(half.report.passed, half.text);
@@ -243,5 +256,42 @@ Deno.test({
     await runAll(lab, ["09-verify", "--undo", "--node", "worker-2"]);
     assertStringIncludes(await lab.on("worker-1", cmd`ls /run/netns`), "web");
     assertEquals(await lab.on("worker-2", cmd`ls /run/netns`), "");
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "what stands in the way of stage 09 itself is said in a line, and touched by nobody (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-way");
+    await runAll(lab, ["up"], ["09-verify", "--undo"]);
+    const cluster = await clusterOf(lab);
+
+    await lab.on("worker-2", cmd`ip netns add web`);
+    const foreign = await lab.script("09-verify");
+    assertEquals(foreign.code, 1);
+    assertStringIncludes(
+      foreign.stderr,
+      'worker-2 has a network namespace "web" that stage 09 did not make',
+    );
+    await runAll(lab, ["09-verify", "--undo", "--node", "worker-1"]);
+    assertStringIncludes(await lab.on("worker-2", cmd`ls /run/netns`), "web");
+    await lab.on("worker-2", cmd`ip netns del web`);
+
+    const server = "busybox httpd -p 18080 -h /run/home </dev/null >/dev/null";
+    await lab.on("master", cmd`sh -c ${server}`);
+    const taken = await verified(cluster);
+    assertEquals(
+      taken.report.causes.map(({ kind, on }) => [kind, on]),
+      [["receiver", "master"]],
+      taken.text,
+    );
+
+    await lab.on("master", cmd`mount --bind /dev/null /bin/busybox`);
+    const without = await lab.script("09-verify");
+    assertEquals(without.code, 1);
+    assertStringIncludes(without.stderr, "master has no busybox");
+    assertStringIncludes(without.stderr, "apt-get install busybox-static");
   },
 });
