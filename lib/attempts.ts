@@ -16,7 +16,9 @@ import {
   type Tried,
 } from "./matrix.ts";
 import { call, patience_ms, readCalls, url } from "./paths.ts";
+import { ofFamily } from "./cidr.ts";
 import type { RunOptions } from "./command.ts";
+import { familiesOf } from "./families.ts";
 import {
   caller,
   nodePort,
@@ -41,6 +43,7 @@ export interface Known extends Addresses {
 /**
  * What is known once pods were started.
  *
+ * @param situation of one family (situationIn())
  * @param prepared the workers on which pods were started or found
  */
 export function knownOf(
@@ -48,8 +51,13 @@ export function knownOf(
   prepared: readonly Prepared[],
 ): Known {
   const results = new Map<string, Map<PodName, AddResult>>();
-  const keep = (node: string, pod: PodName, result: AddResult) =>
-    results.set(node, (results.get(node) ?? new Map()).set(pod, result));
+  const [family] = familiesOf(situation.cluster);
+  const keep = (node: string, pod: PodName, result: AddResult) => {
+    const address = family && ofFamily(result.addresses, family);
+    if (address === undefined) return; // Made before the cluster had the family.
+    const own = results.get(node) ?? new Map<PodName, AddResult>();
+    results.set(node, own.set(pod, { ...result, address }));
+  };
   // Pods of nodes that were not selected take part as they are.
   for (const { node, survey } of workerSites(situation)) {
     if (podsWaitFor(situation.progress, node.name) !== undefined) continue;

@@ -4,7 +4,12 @@
  * evidence speaks against. Pure.
  */
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import { type Evidence, evidence, type NodeFacts } from "./evidence.ts";
+import {
+  type Evidence,
+  evidence,
+  iptablesOf,
+  type NodeFacts,
+} from "./evidence.ts";
 import {
   type Addresses,
   endsAtPod,
@@ -216,7 +221,7 @@ function filtered(
       what: `a rule of ${node} that is not this tool's ` +
         `${maybe ? "may say" : "says"} ${target} in ${chain}`,
       evidence: [evidence(found.filter, rule)],
-      mend: [deleteRule(node, "filter", rule)],
+      mend: [deleteRule(found.node, "filter", rule)],
     };
   }
   const lost = undone(found, "06-forwarding", (argv) => argv.includes("-C"));
@@ -225,7 +230,9 @@ function filtered(
       ...cause,
       what: `${node}'s chain ${chain} drops what nothing accepts`,
       evidence: [evidence(found.filter, `-P ${chain} ${target}`)],
-      mend: [onNode(node, `iptables -w -P ${chain} ACCEPT`)],
+      mend: [
+        onNode(node, `${iptablesOf(found.node)} -w -P ${chain} ACCEPT`),
+      ],
     };
   }
   return {
@@ -285,8 +292,9 @@ function rewritten(tried: Tried, source: string, scene: Scene): Cause {
   const { facts, addresses } = scene;
   const seen = whose(path, source, addresses);
   for (const { node, packet } of leavings(path, hops(path, scene))) {
-    const nat = facts.get(node)?.nat;
-    if (nat === undefined || nat.outcome.code !== 0) continue;
+    const found = facts.get(node);
+    if (found === undefined || found.nat.outcome.code !== 0) continue;
+    const { nat } = found;
     const table = readTable(nat.outcome.stdout);
     const { target, rule } = traverse(table, "POSTROUTING", packet);
     if (rule === undefined || target === "ACCEPT") continue;
@@ -302,7 +310,7 @@ function rewritten(tried: Tried, source: string, scene: Scene): Cause {
           : `this path: the receiver saw ${seen}`),
       evidence: [evidence(nat, rule)],
       mend: [
-        deleteRule(node, "nat", rule),
+        deleteRule(found.node, "nat", rule),
         makeStage("07-masquerade", node),
       ],
     };

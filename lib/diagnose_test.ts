@@ -42,6 +42,7 @@ function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
     pod,
     result: {
       address: `10.244.${third}.${last}`,
+      addresses: [`10.244.${third}.${last}`],
       hostLinks: ["cni0", `veth-${pod}`],
       whole: {},
     },

@@ -2,6 +2,7 @@
  * Evidence: what the nodes and pods on a broken path say of themselves. It
  * asks; it never changes anything. lib/diagnose.ts reads it.
  */
+import { familyOf } from "./cidr.ts";
 import type { ClusterNode } from "./cluster.ts";
 import {
   cmd,
@@ -36,13 +37,14 @@ export interface ProbeFact {
 export interface PodFacts {
   readonly pod: PodName;
   readonly result: AddResult;
-  /** `ip -j addr show` and `ip -j route show` inside it. */
+  /** `ip -j addr show` and `ip -j route show` inside it, routes of the node's family. */
   readonly links: Asked;
   readonly routes: Asked;
 }
 
-/** What a node says of itself. */
+/** What a node says of itself, of one family. */
 export interface NodeFacts {
+  /** The node with the addresses of that family alone (inFamily()). */
   readonly node: ClusterNode;
   readonly probes: readonly ProbeFact[];
   /** `ip -j addr show`, `ip -j route show`. */
@@ -80,9 +82,15 @@ export interface RouteFacts {
   readonly dev?: string;
 }
 
+/** The program for the packet filter of the family that a node is looked at in. */
+export function iptablesOf(node: ClusterNode): "iptables" | "ip6tables" {
+  return familyOf(node.address) === 4 ? "iptables" : "ip6tables";
+}
+
 /**
  * Asks a node all that a diagnosis may need.
  *
+ * @param node with the addresses of one family alone (inFamily())
  * @param probed the steps whose probes are asked again, by stage
  * @param pods the pods that are there
  * @throws {UnreachableError}
@@ -97,6 +105,10 @@ export async function gatherNode(
   pods: readonly { readonly pod: PodName; readonly result: AddResult }[],
   options: RunOptions,
 ): Promise<NodeFacts> {
+  const iptables = iptablesOf(node);
+  const showRoutes = iptables === "iptables"
+    ? cmd`ip -j route show`
+    : cmd`ip -6 -j route show`;
   // Several steps ask the same; it is asked once.
   const answers = new Map<string, Promise<Asked>>();
   const ask = (from: Runner, command: Command): Promise<Asked> => {
@@ -126,15 +138,15 @@ export async function gatherNode(
     const inside = podOn(runner, pod);
     const [links, routes] = await Promise.all([
       ask(inside, cmd`ip -j addr show dev ${ifname}`),
-      ask(inside, cmd`ip -j route show`),
+      ask(inside, showRoutes),
     ]);
     return { pod, result, links, routes };
   });
   const [links, routes, filter, nat, probes, podFacts] = await Promise.all([
     ask(runner, cmd`ip -j addr show`),
-    ask(runner, cmd`ip -j route show`),
-    ask(runner, cmd`iptables -w -t filter -S`),
-    ask(runner, cmd`iptables -w -t nat -S`),
+    ask(runner, showRoutes),
+    ask(runner, cmd`${iptables} -w -t filter -S`),
+    ask(runner, cmd`${iptables} -w -t nat -S`),
     Promise.all(asking),
     Promise.all(askingPods),
   ]);

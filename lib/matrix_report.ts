@@ -1,4 +1,5 @@
 /** Stage 09's findings as a table for people and as data. Pure. */
+import type { Family } from "./cidr.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   type Addresses,
@@ -42,15 +43,17 @@ export interface PodsReport {
   readonly node: string;
   /** The stage before which the node can have none; absent when it must have them. */
   readonly waitsFor?: StageName;
-  /** The address of each pod that is there. */
-  readonly addresses: Readonly<Record<string, string>>;
+  /** The addresses of each pod that is there, one a family. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;
 }
 
-/** A path. */
+/** A path in one family. */
 export interface PathReport extends Path {
+  /** The IP version. */
+  readonly family: Family;
   readonly expected: Expected;
   /** The address that the receiver must see; absent where no answer is expected. */
   readonly expectedSource?: string;
@@ -81,7 +84,8 @@ const kindsWithSource: ReadonlySet<PathKind> = new Set([
 /** What the words of a table need besides the report. */
 export interface TableOptions {
   readonly cluster: Cluster;
-  readonly addresses: Addresses;
+  /** By family. */
+  readonly addresses: ReadonlyMap<Family, Addresses>;
   /** Columns of text that the table may take. */
   readonly width: number;
 }
@@ -183,7 +187,7 @@ function blocks(
   return found;
 }
 
-/** One row for a kind, or one for each other end where they differ. */
+/** One row for a kind, or one for each family and for each other end where they differ. */
 function kindRows(
   kind: PathKind,
   columns: readonly string[],
@@ -191,26 +195,40 @@ function kindRows(
   options: TableOptions,
 ): Row[] {
   const paths = report.paths.filter((path) => path.kind === kind);
+  const whole = rowOf(labels[kind], paths, columns, report, options);
+  if (whole !== undefined) return [whole];
+  const families = [...new Set(paths.map(({ family }) => family))];
+  return families.flatMap((family) => {
+    const own = paths.filter((path) => path.family === family);
+    const suffix = families.length === 1 ? "" : `, IPv${family}`;
+    const label = labels[kind] + suffix;
+    const one = rowOf(label, own, columns, report, options);
+    if (one !== undefined) return [one];
+    const others = [...new Set(own.map(otherEndOf))];
+    return others.flatMap((other) => {
+      const label = kind === "node-to-other-pod"
+        ? `${other} → pod${suffix}`
+        : `${labels[kind]}${suffix}: ${other}`;
+      const there = own.filter((path) => otherEndOf(path) === other);
+      return rowOf(label, there, columns, report, options) ?? [];
+    });
+  });
+}
+
+/** Paths as one row; undefined where a cell would need two words. */
+function rowOf(
+  label: string,
+  paths: readonly PathReport[],
+  columns: readonly string[],
+  report: MatrixReport,
+  options: TableOptions,
+): Row | undefined {
   const cells = columns.map((column) => {
     const own = paths.filter((path) => columnOf(path) === column);
     return [...new Set(own.map((path) => cell(path, report, options)))];
   });
-  const label = labels[kind];
-  if (cells.every((words) => words.length <= 1)) {
-    return [{ label, cells: cells.map(([word = "-"]) => word) }];
-  }
-  const others = [...new Set(paths.map(otherEndOf))];
-  return others.map((other) => ({
-    label: kind === "node-to-other-pod"
-      ? `${other} → pod`
-      : `${label}: ${other}`,
-    cells: columns.map((column) => {
-      const path = paths.find((path) =>
-        columnOf(path) === column && otherEndOf(path) === other
-      );
-      return path === undefined ? "-" : cell(path, report, options);
-    }),
-  }));
+  if (cells.some((words) => words.length > 1)) return undefined;
+  return { label, cells: cells.map(([word = "-"]) => word) };
 }
 
 function podsCell({ waitsFor, asExpected, cause }: PodsReport): string {
@@ -221,14 +239,14 @@ function podsCell({ waitsFor, asExpected, cause }: PodsReport): string {
 function cell(
   path: PathReport,
   report: MatrixReport,
-  { addresses }: TableOptions,
+  options: TableOptions,
 ): string {
   if (!path.asExpected) {
-    return `✗ ${observedWords(path, addresses)} [${path.cause}]`;
+    return `✗ ${observedWords(path, options)} [${path.cause}]`;
   }
   const { expected } = path;
   if (expected.answer === "no") return noWords(opener(expected), report);
-  return observedWords(path, addresses);
+  return observedWords(path, options);
 }
 
 /** "no, until 08", and on which nodes where others have it already. */
@@ -243,32 +261,43 @@ function short(stage: StageName): string {
   return stage.slice(0, 2);
 }
 
-function observedWords(path: PathReport, addresses: Addresses): string {
+function observedWords(path: PathReport, options: TableOptions): string {
   const { observed } = path;
   if (observed.answer === "untried") return "not tried";
   if (observed.answer === "no") return "no";
   return path.asExpected && !kindsWithSource.has(path.kind)
     ? "yes"
-    : `yes, as ${whose(path, observed.source, addresses)}`;
+    : `yes, as ${seen(path, observed.source, options)}`;
 }
 
 function expectedWords(
   path: PathReport,
   report: MatrixReport,
-  addresses: Addresses,
+  options: TableOptions,
 ): string {
   const { expected, expectedSource } = path;
   if (expected.answer === "no") return noWords(opener(expected), report);
   if (expectedSource === undefined) return "yes";
-  return `yes, as ${whose(path, expectedSource, addresses)}`;
+  return `yes, as ${seen(path, expectedSource, options)}`;
+}
+
+function seen(
+  path: PathReport,
+  source: string,
+  { addresses }: TableOptions,
+): string {
+  const own = addresses.get(path.family);
+  return own === undefined ? source : whose(path, source, own);
 }
 
 /** A cause: what it explains, its evidence, and what mends it. */
 function note(
   cause: MatrixReport["causes"][number],
   report: MatrixReport,
-  { cluster, addresses }: TableOptions,
+  options: TableOptions,
 ): string {
+  const { cluster } = options;
+  const both = cluster.clusterCIDRs.length > 1;
   const lines = [`[${cause.number}] ${cause.what}`];
   for (const pods of report.pods) {
     if (pods.cause !== cause.number) continue;
@@ -280,9 +309,10 @@ function note(
     if (observed.answer === "untried") continue;
     const more = observed.answer === "no" ? observed.said : observed.source;
     lines.push(
-      `    ${labels[path.kind]}, ${path.from} → ${path.to}: expected ` +
-        `${expectedWords(path, report, addresses)}; saw ` +
-        `${observedWords(path, addresses)} (${more})`,
+      `    ${labels[path.kind]}, ${path.from} → ${path.to}${
+        both ? `, IPv${path.family}` : ""
+      }: expected ${expectedWords(path, report, options)}; saw ` +
+        `${observedWords(path, options)} (${more})`,
     );
   }
   const untried = explained

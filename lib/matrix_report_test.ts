@@ -63,6 +63,7 @@ function report(change: Change): [MatrixReport, Addresses] {
       const other = seen(path);
       return {
         ...path,
+        family: 4,
         expected,
         ...(source === undefined ? {} : { expectedSource: source }),
         observed: other ??
@@ -94,7 +95,11 @@ function report(change: Change): [MatrixReport, Addresses] {
 
 function text(change: Change, width = 80): string {
   const [made, addresses] = report(change);
-  return table(made, { cluster: change.cluster ?? cluster, addresses, width });
+  return table(made, {
+    cluster: change.cluster ?? cluster,
+    addresses: new Map([[4, addresses]]),
+    width,
+  });
 }
 
 Deno.test("a row a kind of path, a column a worker, and each no with the stage that opens it", () => {

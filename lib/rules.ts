@@ -192,12 +192,17 @@ function isLink(link: string | undefined, pattern: string): boolean {
     : link === pattern;
 }
 
+/** How long an address is. */
+function bits(text: string): number {
+  return text.includes(":") ? 128 : 32;
+}
+
 function inSubnet(address: string, text: string): boolean | undefined {
   const parsed = addressOrUndefined(address);
   if (parsed === undefined) return undefined;
   try {
     return contains(
-      parseSubnet(text.includes("/") ? text : `${text}/32`),
+      parseSubnet(text.includes("/") ? text : `${text}/${bits(text)}`),
       parsed,
     );
   } catch (error) {

@@ -36,8 +36,10 @@ export interface Attachment {
 
 /** What ADD gave, as far as stage 09 cares. */
 export interface AddResult {
-  /** The pod's first address, without its prefix length. */
+  /** The pod's first address, without its prefix length; of two families, the one that is looked at. */
   readonly address: string;
+  /** All its addresses, one a family. */
+  readonly addresses: readonly string[];
   /** The links on the node: the bridge and the host veth. */
   readonly hostLinks: readonly string[];
   /** The whole of it, for CHECK and DEL. */
@@ -225,9 +227,11 @@ function input(
 export function parseResult(text: string, from: string): AddResult {
   const whole = parseJson(text);
   const ips = isObject(whole) && Array.isArray(whole.ips) ? whole.ips : [];
-  const [first] = ips;
-  const address = isObject(first) ? first.address : undefined;
-  if (typeof address !== "string") {
+  const addresses = ips.filter(isObject).map(({ address }) => address)
+    .filter((address) => typeof address === "string")
+    .map((address) => address.replace(/\/.*/, ""));
+  const [address] = addresses;
+  if (address === undefined) {
     throw new RuntimeError(
       `${from} is no result of ADD: expected "ips" with an address`,
     );
@@ -236,7 +240,8 @@ export function parseResult(text: string, from: string): AddResult {
     ? whole.interfaces.filter(isObject)
     : [];
   return {
-    address: address.split("/")[0] ?? address,
+    address,
+    addresses,
     hostLinks: interfaces
       .filter(({ sandbox }) => sandbox === undefined || sandbox === "")
       .map(({ name }) => String(name)),

@@ -1,6 +1,8 @@
 /** What stage 09 begins with: the nodes' journals, and what is there of test pods and servers. */
+import type { Family } from "./cidr.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { CommandError, type RunOptions } from "./command.ts";
+import { inFamily } from "./families.ts";
 import { readJournal } from "./journal.ts";
 import { labId } from "./lab.ts";
 import { type Progress, workersOf } from "./matrix.ts";
@@ -130,6 +132,16 @@ function checkForeign(sites: readonly Site[]): void {
       );
     }
   }
+}
+
+/** The situation of one family of the cluster, as if it had no other. */
+export function situationIn(situation: Situation, family: Family): Situation {
+  const cluster = inFamily(situation.cluster, family);
+  const sites = cluster.nodes.flatMap((node): [string, Site][] => {
+    const site = situation.sites.get(node.name);
+    return site === undefined ? [] : [[node.name, { ...site, node }]];
+  });
+  return { ...situation, cluster, sites: new Map(sites) };
 }
 
 /** The workers of a situation, in the cluster's order. */

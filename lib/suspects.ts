@@ -2,13 +2,14 @@
  * What can be wrong with each part of a path, read from the evidence: one
  * function a part, each giving a cause or nothing. Pure.
  */
-import { gateway } from "./cidr.ts";
-import type { Cluster } from "./cluster.ts";
+import { familyOf, gateway } from "./cidr.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
 import { quote } from "./command.ts";
 import {
   type Asked,
   type Evidence,
   evidence,
+  iptablesOf,
   type LinkFacts,
   linkPart,
   listed,
@@ -141,7 +142,7 @@ export function segmentFault(
       ...cause,
       what: `no link of ${node.name} has its address ${node.address}`,
       evidence: [evidence(links, listed<LinkFacts>(links).map(linkPart))],
-      mend: cluster.provider === "lab" ? ["make up"] : [],
+      mend: cluster.provider === "lab" ? mendUplink(facts, cluster) : [],
     };
   }
   if (
@@ -166,6 +167,24 @@ export function segmentFault(
       makeStage("08-routes", node.name),
     ],
   };
+}
+
+/** In the lab it is known which link should have which address. */
+function mendUplink(
+  { node, links }: NodeFacts,
+  { segmentCIDR, outside }: Cluster,
+): string[] {
+  const uplink = linkOf(links, "eth0");
+  if (uplink === undefined) return ["make up"];
+  // A link that was down has lost its IPv6 addresses, and the routes with them.
+  const length = segmentCIDR.slice(segmentCIDR.indexOf("/"));
+  const nodad = familyOf(node.address) === 6 ? " nodad" : "";
+  return [
+    ...(isUp(uplink) ? [] : [onNode(node.name, "ip link set eth0 up")]),
+    onNode(node.name, `ip addr add ${node.address}${length} dev eth0${nodad}`),
+    onNode(node.name, `ip route replace default via ${outside.gateway}`),
+    makeStage("08-routes", node.name),
+  ];
 }
 
 /** The link by which a node reaches the others: the one that has its address. */
@@ -304,17 +323,16 @@ export function undone(
 
 /** Does the node forward at all? */
 export function forwardingFault(facts: NodeFacts): Cause | undefined {
-  const [probe] = undone(
-    facts,
-    "06-forwarding",
-    (argv) => argv.includes("net.ipv4.ip_forward"),
-  );
+  const key = familyOf(facts.node.address) === 4
+    ? "net.ipv4.ip_forward"
+    : "net.ipv6.conf.all.forwarding";
+  const [probe] = undone(facts, "06-forwarding", (argv) => argv.includes(key));
   if (probe === undefined) return undefined;
   const on = facts.node.name;
   return {
     kind: "forwarding",
     on,
-    what: `${on} does not forward: net.ipv4.ip_forward is off`,
+    what: `${on} does not forward: ${key} is off`,
     evidence: [evidence(probe.asked)],
     mend: [makeStage("06-forwarding", on)],
   };
@@ -359,7 +377,9 @@ export function masqueradeFault(facts: NodeFacts): Cause | undefined {
   return {
     kind: "masquerade",
     on,
-    what: `${on} does not masquerade: its rule in nat POSTROUTING is gone`,
+    what: `${on} does not masquerade: its rule in nat POSTROUTING of ${
+      iptablesOf(facts.node)
+    } is gone`,
     evidence: [evidence(probe.asked), evidence(facts.nat)],
     mend: [makeStage("07-masquerade", on)],
   };
@@ -367,12 +387,12 @@ export function masqueradeFault(facts: NodeFacts): Cause | undefined {
 
 /** What takes a rule away that `iptables -S` printed. */
 export function deleteRule(
-  node: string,
+  node: ClusterNode,
   table: string,
   rule: string,
 ): string {
   return onNode(
-    node,
-    `iptables -w -t ${quote(table)} ${rule.replace("-A", "-D")}`,
+    node.name,
+    `${iptablesOf(node)} -w -t ${quote(table)} ${rule.replace("-A", "-D")}`,
   );
 }

@@ -9,10 +9,12 @@ import {
   pathsToTry,
   tryPaths,
 } from "./attempts.ts";
+import type { Family } from "./cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "./command.ts";
 import { type Control, diagnose, type Scene } from "./diagnose.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "./evidence.ts";
+import { familiesOf } from "./families.ts";
 import { isAsExpected, outside, type Path, type Tried } from "./matrix.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { call, patience_ms, readCalls } from "./paths.ts";
@@ -26,7 +28,7 @@ import {
   preparePods,
 } from "./prepare.ts";
 import { canCheck, check } from "./runtime.ts";
-import type { Site, Situation } from "./situation.ts";
+import { type Site, type Situation, situationIn } from "./situation.ts";
 import { StepError } from "./ask.ts";
 import type { Manner } from "./book.ts";
 import type { Stage } from "./step.ts";
@@ -47,6 +49,13 @@ export interface Order {
 /** What came of it. */
 export interface Verified {
   readonly report: MatrixReport;
+  readonly known: ReadonlyMap<Family, Known>;
+}
+
+/** One family of the cluster, looked at by itself. */
+interface View {
+  readonly family: Family;
+  readonly situation: Situation;
   readonly known: Known;
 }
 
@@ -64,12 +73,18 @@ export async function verify(
   const { manner, selected, limit_ms = patience_ms } = order;
   const hands = handsFor(manner);
   const prepared = await prepare(situation, selected, hands);
-  const known = knownOf(situation, prepared);
+  const views = familiesOf(situation.cluster).map((family): View => {
+    const own = situationIn(situation, family);
+    return { family, situation: own, known: knownOf(own, prepared) };
+  });
   const [tried, checks] = await Promise.all([
-    tryPaths(pathsToTry(situation, selected, known), situation, known, {
-      ...hands.options,
-      limit_ms,
-    }),
+    Promise.all(views.map(async (view) => {
+      const { situation, known } = view;
+      const paths = pathsToTry(situation, selected, known);
+      const options = { ...hands.options, limit_ms };
+      const tried = await tryPaths(paths, situation, known, options);
+      return { ...view, tried };
+    })),
     checkPods(prepared, hands.options),
   ]);
   if (manner.stopping()) {
@@ -81,16 +96,16 @@ export async function verify(
     ...startErrorOf(Object.values(pods)),
     checkErrors: checks.get(site.node.name) ?? [],
   }));
-  const explained = await explain(tried, pods, situation, known, order);
+  const explained = await explain(tried, pods, order);
   const remarks = prepared.flatMap(({ remarks }) => remarks);
   const report = reportOf({
     situation,
     selected,
-    known,
-    tried,
+    views: tried,
     explained,
     remarks,
   });
+  const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };
 }
 
@@ -154,43 +169,49 @@ async function checkPod(
 
 /** Looks for causes; asks the nodes only where there is something to explain. */
 async function explain(
-  tried: readonly Tried[],
+  views: readonly (View & { readonly tried: readonly Tried[] })[],
   pods: readonly PodsTried[],
-  situation: Situation,
-  known: Known,
   order: Order,
 ): Promise<Explained> {
-  const wrong = tried.filter((one) => !isAsExpected(one));
   const suspicious = pods.filter(({ startError, checkErrors }) =>
     startError !== undefined || checkErrors.length > 0
   );
-  const involved = new Set([
-    ...wrong.flatMap(({ path }) => [path.from, path.to]),
-    ...suspicious.map(({ node }) => node),
-  ]);
-  const scene = await gather(involved, situation, known, order);
+  const scenes = await Promise.all(views.map(async (view) => {
+    const wrong = view.tried.filter((one) => !isAsExpected(one));
+    const involved = new Set([
+      ...wrong.flatMap(({ path }) => [path.from, path.to]),
+      ...suspicious.map(({ node }) => node),
+    ]);
+    return { wrong, scene: await gather(involved, view, order) };
+  }));
   const podCauses = new Map<string, Cause>();
   for (const one of pods) {
-    const facts = scene.facts.get(one.node);
-    const cause = diagnosePods(one, situation.cluster, facts);
+    const causes = scenes.flatMap(({ scene: { cluster, facts } }) =>
+      diagnosePods(one, cluster, facts.get(one.node)) ?? []
+    );
+    // What can be named beats the error message.
+    const cause = causes.find(({ kind }) =>
+      kind !== "start" && kind !== "check"
+    ) ?? causes[0];
     if (cause !== undefined) podCauses.set(one.node, cause);
   }
   const pathCauses = new Map<Path, Cause>();
-  for (const one of wrong) {
-    const { path, observed } = one;
-    // A path without its pod is explained by what keeps the pod from being there.
-    const podless = observed.answer === "untried"
-      ? podCauses.get(path.from) ?? podCauses.get(path.to)
-      : undefined;
-    pathCauses.set(path, podless ?? diagnose(one, scene));
+  for (const { wrong, scene } of scenes) {
+    for (const one of wrong) {
+      const { path, observed } = one;
+      // A path without its pod is explained by what keeps the pod from being there.
+      const podless = observed.answer === "untried"
+        ? podCauses.get(path.from) ?? podCauses.get(path.to)
+        : undefined;
+      pathCauses.set(path, podless ?? diagnose(one, scene));
+    }
   }
   return { pods: podCauses, paths: pathCauses };
 }
 
 async function gather(
   involved: ReadonlySet<string>,
-  situation: Situation,
-  known: Known,
+  { situation, known }: View,
   { stages, manner, limit_ms = patience_ms }: Order,
 ): Promise<Scene> {
   const { cluster, sites, progress } = situation;

@@ -1,6 +1,9 @@
 /** Stage 09's dry run: its commands as a script for a POSIX shell on the operator's machine. Pure. */
 import { type Known, knownOf, pathsToTry, startsOf } from "./attempts.ts";
+import type { Family } from "./cidr.ts";
+import type { Cluster } from "./cluster.ts";
 import { cmd, show } from "./command.ts";
+import { familiesOf } from "./families.ts";
 import { workersOf } from "./matrix.ts";
 import { call } from "./paths.ts";
 import {
@@ -21,7 +24,7 @@ import {
 } from "./prepare.ts";
 import { script } from "./report.ts";
 import { canCheck, check } from "./runtime.ts";
-import type { Site, Situation } from "./situation.ts";
+import { type Site, type Situation, situationIn } from "./situation.ts";
 
 /**
  * What a run would execute. The address of a pod that is still to be started
@@ -37,43 +40,64 @@ export function planVerify(
   if (sites.length === 0) {
     return "# 09-verify: no pods, so no path can be tried\n";
   }
-  const known = knownOf(situation, []);
   const fresh = sites.filter(({ survey }) =>
     podNames.some((pod) => survey.pods[pod].is !== "running")
   );
-  const variables = new Map(
-    workersOf(situation.cluster).map(({ name }, at) => [name, `web_${at + 1}`]),
-  );
-  const stand = standIns(known, fresh);
-  const placed: Placed[] = [
+  const placed = byMachine([
     ...missingServers(situation),
     ...sites.map((site) => ({ runner: site.runner, steps: podSteps(site) })),
-  ].filter(({ steps }) => steps.length > 0);
-  const calls = startsOf(
-    pathsToTry(situation, selected, stand),
-    situation,
-    stand,
-  )
-    .map(({ runner, calls }) => {
-      const urls = calls.map(({ url }) => url);
-      return `# 09-verify from ${runner.name}\n${
-        show(runner.enter(call(urls)))
-      }\n`;
-    });
+  ]);
+  const families = familiesOf(situation.cluster);
   const text = [
     ...placed.map(({ runner, steps }) =>
       script("09-verify", { node: runner, steps })
     ),
-    ...fresh.map((site) =>
-      addressLine(site, variables.get(site.node.name) ?? "")
+    ...fresh.flatMap((site) =>
+      families.map((family) => addressLine(site, family, situation.cluster))
     ),
-    ...calls,
+    ...families.flatMap((family) =>
+      callLines(situationIn(situation, family), family, selected, fresh)
+    ),
   ].join("\n");
-  return [...variables].reduce(
-    (text, [node, variable]) =>
-      text.replaceAll(placeholder(node), `"$${variable}"`),
-    text,
-  );
+  return families.reduce((text, family) =>
+    workersOf(situation.cluster).reduce(
+      (text, { name }) =>
+        text.replaceAll(
+          placeholder(name, family),
+          reference(variable(name, family, situation.cluster), family),
+        ),
+      text,
+    ), text);
+}
+
+/** The calls of one family. */
+function callLines(
+  situation: Situation,
+  family: Family,
+  selected: readonly string[],
+  fresh: readonly Site[],
+): string[] {
+  const stand = standIns(knownOf(situation, []), fresh, family);
+  const paths = pathsToTry(situation, selected, stand);
+  return startsOf(paths, situation, stand).map(({ runner, calls }) => {
+    const urls = calls.map(({ url }) => url);
+    return `# 09-verify from ${runner.name}\n${
+      show(runner.enter(call(urls)))
+    }\n`;
+  });
+}
+
+/** One entry a machine, those without steps left out. */
+function byMachine(placed: readonly Placed[]): Placed[] {
+  const names = [...new Set(placed.map(({ runner }) => runner.name))];
+  return names.flatMap((name) => {
+    const own = placed.filter(({ runner }) => runner.name === name);
+    const steps = own.flatMap(({ steps }) => steps);
+    const [first] = own;
+    return first === undefined || steps.length === 0
+      ? []
+      : [{ ...first, steps }];
+  });
 }
 
 /** What `--undo` would execute. */
@@ -100,32 +124,55 @@ function podSteps(site: Site): PodStep[] {
   });
 }
 
-/** Stands for the address of a node's pod in a text, with no character that a shell quotes. */
-function placeholder(node: string): string {
-  return `@web.of.${node}@`;
+/** The shell's variable for the address of a node's pod. */
+function variable(node: string, family: Family, cluster: Cluster): string {
+  const at = workersOf(cluster).findIndex(({ name }) => name === node) + 1;
+  return family === 4 ? `web_${at}` : `web6_${at}`;
+}
+
+/** Stands for that address in a text; url() takes it for one of its family. */
+function placeholder(node: string, family: Family): string {
+  return family === 4 ? `@web.of.${node}@` : `@web::of.${node}@`;
+}
+
+/** The variable where the placeholder stood: a URL of IPv4 has nothing that a shell quotes, one of IPv6 has brackets. */
+function reference(variable: string, family: Family): string {
+  return family === 4 ? `"$${variable}"` : `'"$${variable}"'`;
 }
 
 /** What will be known once the missing pods have started. */
-function standIns(known: Known, fresh: readonly Site[]): Known {
-  const with_ = (addresses: ReadonlyMap<string, string>, pod: PodName) =>
+function standIns(
+  known: Known,
+  fresh: readonly Site[],
+  family: Family,
+): Known {
+  const extended = (addresses: ReadonlyMap<string, string>, pod: PodName) =>
     new Map([
       ...addresses,
       ...fresh.filter(({ survey }) => survey.pods[pod].is !== "running")
-        .map(({ node: { name } }) => [name, placeholder(name)] as const),
+        .map(({ node: { name } }) =>
+          [name, placeholder(name, family)] as const
+        ),
     ]);
   return {
     ...known,
-    callers: with_(known.callers, caller),
-    servers: with_(known.servers, server),
+    callers: extended(known.callers, caller),
+    servers: extended(known.servers, server),
   };
 }
 
 /** Reads the address of a pod that the script has started. */
-function addressLine({ node, runner }: Site, variable: string): string {
-  const address = `s/.*"address": *"\\([^"/]*\\)\\/.*/\\1/p`;
+function addressLine(
+  { node, runner }: Site,
+  family: Family,
+  cluster: Cluster,
+): string {
+  const form = family === 4 ? "[0-9.]*" : "[0-9a-f]*:[0-9a-f:]*";
+  const address = `s/.*"address": *"\\(${form}\\)\\/.*/\\1/p`;
   const read = runner.enter(
     cmd`sed -n ${address} ${podPaths.result(server)}`,
   );
-  return `# The address that ADD gave pod ${server} on ${node.name}\n` +
-    `${variable}=$(${show(read)})\n`;
+  const which = cluster.clusterCIDRs.length === 1 ? "" : ` IPv${family}`;
+  return `# The${which} address that ADD gave pod ${server} on ${node.name}\n` +
+    `${variable(node.name, family, cluster)}=$(${show(read)})\n`;
 }

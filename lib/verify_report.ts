@@ -1,5 +1,6 @@
 /** Stage 09's findings put together as a report. Pure. */
 import type { Known } from "./attempts.ts";
+import type { Family } from "./cidr.ts";
 import {
   columnOf,
   isAsExpected,
@@ -25,8 +26,12 @@ export interface Explained {
 export interface Findings {
   readonly situation: Situation;
   readonly selected: readonly string[];
-  readonly known: Known;
-  readonly tried: readonly Tried[];
+  /** What was tried, a family at a time. */
+  readonly views: readonly {
+    readonly family: Family;
+    readonly known: Known;
+    readonly tried: readonly Tried[];
+  }[];
   readonly explained: Explained;
   /** What became of pods while they were started, a sentence each. */
   readonly remarks: readonly string[];
@@ -46,7 +51,10 @@ function unfilteredRemark(progress: Progress): readonly string[] {
 
 /** The report; equal causes are told once. */
 export function reportOf(findings: Findings): MatrixReport {
-  const { situation, selected, known, tried, explained } = findings;
+  const { situation, selected, views, explained } = findings;
+  const tried = views.flatMap(({ family, tried }) =>
+    tried.map((one) => ({ family, ...one }))
+  );
   const { cluster, progress } = situation;
   const causes: (Cause & { number: number })[] = [];
   const numberOf = (cause: Cause | undefined): { cause?: number } => {
@@ -61,7 +69,7 @@ export function reportOf(findings: Findings): MatrixReport {
   };
   const columns = new Set(tried.map(({ path }) => columnOf(path)));
   const pods = workerSites(situation).map(({ node: { name } }): PodsReport => {
-    const addresses = podAddresses(known, name);
+    const addresses = podAddresses(views.map(({ known }) => known), name);
     const stage = podsWaitFor(progress, name);
     if (stage !== undefined) {
       return { node: name, waitsFor: stage, addresses, asExpected: true };
@@ -72,6 +80,7 @@ export function reportOf(findings: Findings): MatrixReport {
   }).filter(({ node }) => selected.includes(node) || columns.has(node));
   const paths = tried.map((one): PathReport => ({
     ...one.path,
+    family: one.family,
     expected: one.expected,
     ...(one.expectedSource === undefined
       ? {}
@@ -94,12 +103,18 @@ export function reportOf(findings: Findings): MatrixReport {
   };
 }
 
-function podAddresses(known: Known, node: string): Record<string, string> {
-  const shell = known.callers.get(node);
-  const web = known.servers.get(node);
+/** The addresses of each pod that is there, one a family. */
+function podAddresses(
+  known: readonly Known[],
+  node: string,
+): Record<string, readonly string[]> {
+  const of = (pod: string, addresses: readonly (string | undefined)[]) => {
+    const own = addresses.filter((address) => address !== undefined);
+    return own.length === 0 ? {} : { [pod]: own };
+  };
   return {
-    ...(shell === undefined ? {} : { [caller]: shell }),
-    ...(web === undefined ? {} : { [server]: web }),
+    ...of(caller, known.map(({ callers }) => callers.get(node))),
+    ...of(server, known.map(({ servers }) => servers.get(node))),
   };
 }
 

@@ -32,7 +32,7 @@ const about: Stage = {
 };
 
 /** The stages whose probes tell why a path is broken. */
-export const stages = [cniConfig, bridge, forwarding, masquerade, routes];
+export const stages = [bridge, forwarding, masquerade, routes];
 
 /** How the machines of a cluster are reached. */
 export function reach(cluster: Cluster): Reach {
