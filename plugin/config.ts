@@ -5,17 +5,17 @@
 
 import {
   type Address,
-  AddressError,
-  contains,
-  firstHost,
-  formatAddress,
-  formatSubnet,
-  isUsable,
-  overlap,
   parseAddress,
   parseSubnet,
   type Subnet,
 } from "./address.ts";
+import {
+  parsed,
+  parseIps,
+  parseSubnets,
+  requests,
+  wrong,
+} from "./config_addresses.ts";
 import { type Args, checkMac, isName } from "./environment.ts";
 import {
   flag,
@@ -141,7 +141,7 @@ export function parseConfig(
   }
   refuseUnsupported(config);
   const ipam = parseIpam(config);
-  const subnets = parseSubnets(config, ipam);
+  const subnets = parseSubnets(config, ipam !== undefined);
   return {
     version,
     name,
@@ -158,20 +158,6 @@ export function parseConfig(
     prevResult: parsePrevResult(config),
     validAttachments: parseAttachments(config),
   };
-}
-
-function wrong(message: string, details: string): CniError {
-  return new CniError(code.configuration, message, details);
-}
-
-/** Runs a parser of address.ts on a value of the configuration. */
-function parsed<T>(path: string, value: string, parse: (text: string) => T): T {
-  try {
-    return parse(value);
-  } catch (error) {
-    if (!(error instanceof AddressError)) throw error;
-    throw wrong(`${path} is ${JSON.stringify(value)}`, error.message);
-  }
 }
 
 /** Keys of the reference `bridge` that change what a pod may do: passing them over would not be safe. */
@@ -206,64 +192,6 @@ function parseIpam(config: JsonObject): Ipam | undefined {
   throw wrong(
     `ipam.type is ${type === "" ? "missing" : JSON.stringify(type)}`,
     "the name of an IPAM plugin is expected, such as host-local; without ipam this plugin gives the addresses itself",
-  );
-}
-
-function parseSubnets(config: JsonObject, ipam: Ipam | undefined): Subnet[] {
-  const subnets = parseSubnetList(config, "subnet", "subnets");
-  const networks = parseSubnetList(config, "network", "networks");
-  if (ipam !== undefined) {
-    if (subnets.length === 0) return [];
-    throw wrong(
-      "both subnet and ipam are given",
-      "take one away: with ipam, that plugin has the subnets",
-    );
-  }
-  if (subnets.length === 0) {
-    throw wrong(
-      "subnet is missing",
-      "this node's podCIDR is expected, such as 10.244.1.0/24",
-    );
-  }
-  for (const subnet of subnets) {
-    parsed("subnet", formatSubnet(subnet), () => firstHost(subnet));
-    const network = networks.find((n) => n.family === subnet.family);
-    if (network === undefined) continue;
-    if (
-      overlap(network, subnet) && subnet.prefixLength >= network.prefixLength
-    ) continue;
-    throw wrong(
-      `subnet ${formatSubnet(subnet)} is not within network ${
-        formatSubnet(network)
-      }`,
-      "a node's podCIDR is a part of the clusterCIDR",
-    );
-  }
-  return subnets;
-}
-
-/** The subnets of a key that holds one, or of its plural that holds a list; one a family. */
-function parseSubnetList(
-  config: JsonObject,
-  one: string,
-  many: string,
-): Subnet[] {
-  const single = read(config, one, text);
-  const several = read(config, many, listOf(text));
-  if (single !== undefined && several !== undefined) {
-    throw wrong(`both ${one} and ${many} are given`, "take one away");
-  }
-  const subnets = single !== undefined
-    ? [parsed(one, single, parseSubnet)]
-    : (several ?? []).map((item, at) =>
-      parsed(`${many}[${at}]`, item, parseSubnet)
-    );
-  const families = subnets.map((subnet) => subnet.family);
-  const twice = subnets.find((s, at) => families.indexOf(s.family) !== at);
-  if (twice === undefined) return subnets;
-  throw wrong(
-    `${many} holds ${formatSubnet(twice)} beside another of IPv${twice.family}`,
-    "one subnet a family is expected",
   );
 }
 
@@ -309,35 +237,6 @@ function parsePodRoutes(config: JsonObject): PodRoute[] {
   }));
 }
 
-/** CONVENTIONS.md of the CNI project: `runtimeConfig.ips`, `args.cni.ips`, CNI_ARGS. */
-function parseIps(
-  config: JsonObject,
-  subnets: readonly Subnet[],
-  args: Args | undefined,
-): Address[] {
-  const ips = args?.ip === undefined ? [] : [args.ip];
-  for (const [path, from] of requests(config)) {
-    read(from, "ips", listOf(text), path)?.forEach((item, at) => {
-      // A prefix length may stand there; the subnet's is what counts.
-      const address = item.split("/", 1)[0] ?? "";
-      ips.push(parsed(`${path}.ips[${at}]`, address, parseAddress));
-    });
-  }
-  if (subnets.length === 0) return ips;
-  for (const ip of ips) {
-    if (
-      subnets.some((subnet) => contains(subnet, ip) && isUsable(subnet, ip))
-    ) continue;
-    throw wrong(
-      `the address ${formatAddress(ip)} is asked for`,
-      `one that a pod of ${
-        subnets.map(formatSubnet).join(" or ")
-      } can have is expected`,
-    );
-  }
-  return ips;
-}
-
 /** `runtimeConfig.mac`, `args.cni.mac`, CNI_ARGS. */
 function parseMac(
   config: JsonObject,
@@ -351,15 +250,6 @@ function parseMac(
     }
   }
   return undefined;
-}
-
-/** Where a runtime's wishes may stand in the configuration. */
-function requests(config: JsonObject): [path: string, from: JsonObject][] {
-  const args = read(config, "args", object) ?? {};
-  return [
-    ["runtimeConfig", read(config, "runtimeConfig", object) ?? {}],
-    ["args.cni", read(args, "cni", object, "args") ?? {}],
-  ];
 }
 
 function parsePrevResult(config: JsonObject): Result | undefined {

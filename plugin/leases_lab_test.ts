@@ -316,7 +316,7 @@ for (
       for (const failed of added.slice(taken.length)) {
         assert(!Array.isArray(failed), JSON.stringify(failed));
         assertEquals(failed.code, code.io);
-        assertMatch(failed.message, /^Cannot (write|link|make) .*: ENOSPC \(/);
+        assertMatch(failed.message, /^Cannot (write|link|make) .*: ENOSPC$/);
         assertMatch(failed.details, /free space or inodes/);
       }
       assertEquals(answers[30], []);
