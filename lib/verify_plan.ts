@@ -2,7 +2,7 @@
 import { type Known, knownOf, pathsToTry, startsOf } from "./attempts.ts";
 import type { Family } from "./cidr.ts";
 import type { Cluster } from "./cluster.ts";
-import { cmd, show } from "./command.ts";
+import { cmd, type Command, show } from "./command.ts";
 import { familiesOf } from "./families.ts";
 import { workersOf } from "./matrix.ts";
 import { call } from "./paths.ts";
@@ -13,6 +13,7 @@ import {
   type PodName,
   podNames,
   type PodStep,
+  type Runner,
   server,
 } from "./pods.ts";
 import {
@@ -40,23 +41,20 @@ export function planVerify(
   if (sites.length === 0) {
     return "# 09-verify: no pods, so no path can be tried\n";
   }
-  const fresh = sites.filter(({ survey }) =>
-    podNames.some((pod) => survey.pods[pod].is !== "running")
-  );
-  const placed = byMachine([
-    ...missingServers(situation),
-    ...sites.map((site) => ({ runner: site.runner, steps: podSteps(site) })),
-  ]);
+  const fresh = sites.filter(isFresh);
   const families = familiesOf(situation.cluster);
   const text = [
-    ...placed.map(({ runner, steps }) =>
+    ...preparations(situation, sites).map(({ runner, steps }) =>
       script("09-verify", { node: runner, steps })
     ),
     ...fresh.flatMap((site) =>
       families.map((family) => addressLine(site, family, situation.cluster))
     ),
     ...families.flatMap((family) =>
-      callLines(situationIn(situation, family), family, selected, fresh)
+      callPlans(situationIn(situation, family), family, selected, fresh)
+        .map(({ runner, run }) =>
+          `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
+        )
     ),
   ].join("\n");
   return families.reduce((text, family) =>
@@ -70,21 +68,74 @@ export function planVerify(
     ), text);
 }
 
-/** The calls of one family. */
-function callLines(
+/** A plan as data (`--dry-run -o json`), as the other stages give it. */
+export interface PlanData {
+  readonly stage: "09-verify";
+  /** A node's name, "outside", or "POD on NODE". */
+  readonly node: string;
+  readonly steps: readonly PodStep[];
+}
+
+/** What a run would execute, as data; an address that no pod has yet is `@web.of.NODE@`. */
+export function planVerifyData(
+  situation: Situation,
+  selected: readonly string[],
+): PlanData[] {
+  const sites = podSites(situation, selected);
+  if (sites.length === 0) return [];
+  const fresh = sites.filter(isFresh);
+  const why = "Call all these at once; each answers with the address it saw";
+  return [
+    ...preparations(situation, sites).map(asData),
+    ...familiesOf(situation.cluster).flatMap((family) =>
+      callPlans(situationIn(situation, family), family, selected, fresh)
+    ).map(({ runner, run }) => asData({ runner, steps: [{ why, run }] })),
+  ];
+}
+
+/** What `--undo` would execute, as data. */
+export function planUnverifyData(
+  situation: Situation,
+  selected: readonly string[],
+  withOutside: boolean,
+): PlanData[] {
+  return endings(situation, selected, withOutside).map(asData);
+}
+
+function asData(
+  { runner, steps }: { runner: Runner; steps: readonly PodStep[] },
+): PlanData {
+  return { stage: "09-verify", node: runner.name, steps };
+}
+
+function isFresh({ survey }: Site): boolean {
+  return podNames.some((pod) => survey.pods[pod].is !== "running");
+}
+
+/** What starts or checks the servers and pods, machine by machine. */
+function preparations(
+  situation: Situation,
+  sites: readonly Site[],
+): Placed[] {
+  return byMachine([
+    ...missingServers(situation),
+    ...sites.map((site) => ({ runner: site.runner, steps: podSteps(site) })),
+  ]);
+}
+
+/** The calls of one family, from each place where some begin. */
+function callPlans(
   situation: Situation,
   family: Family,
   selected: readonly string[],
   fresh: readonly Site[],
-): string[] {
+): { readonly runner: Runner; readonly run: Command }[] {
   const stand = standIns(knownOf(situation, []), fresh, family);
   const paths = pathsToTry(situation, selected, stand);
-  return startsOf(paths, situation, stand).map(({ runner, calls }) => {
-    const urls = calls.map(({ url }) => url);
-    return `# 09-verify from ${runner.name}\n${
-      show(runner.enter(call(urls)))
-    }\n`;
-  });
+  return startsOf(paths, situation, stand).map(({ runner, calls }) => ({
+    runner,
+    run: call(calls.map(({ url }) => url)),
+  }));
 }
 
 /** One entry a machine, those without steps left out. */

@@ -18,7 +18,12 @@ import { StepError } from "../lib/ask.ts";
 import type { Plan, Stage } from "../lib/step.ts";
 import { nodeOf } from "../lib/transport.ts";
 import { verify } from "../lib/verify.ts";
-import { planUnverify, planVerify } from "../lib/verify_plan.ts";
+import {
+  planUnverify,
+  planUnverifyData,
+  planVerify,
+  planVerifyData,
+} from "../lib/verify_plan.ts";
 import { cniConfig } from "./03-cni-config.ts";
 import { bridge } from "./04-bridge.ts";
 import { forwarding } from "./06-forwarding.ts";
@@ -101,11 +106,19 @@ async function dryRun(session: Session): Promise<number> {
       (node) => listOf({ cluster, node }),
     )
     : await look(cluster, reach(cluster), session.manner);
-  console.log(
-    flags.undo
-      ? planUnverify(situation, selected, flags.nodes.length === 0)
-      : planVerify(situation, selected),
-  );
+  const all = flags.nodes.length === 0;
+  if (flags.output === "json") {
+    const data = flags.undo
+      ? planUnverifyData(situation, selected, all)
+      : planVerifyData(situation, selected);
+    console.log(JSON.stringify(data, null, 2));
+  } else {
+    console.log(
+      flags.undo
+        ? planUnverify(situation, selected, all)
+        : planVerify(situation, selected),
+    );
+  }
   return exitCode.done;
 }
 

@@ -239,6 +239,12 @@ Deno.test({
     const dry = await lab.script("09-verify", "--dry-run");
     assertEquals(dry.code, 0, dry.stderr);
     assertEquals(await lab.on("worker-1", cmd`sh -c ${inside}`), empty);
+    const data = await lab.script("09-verify", "--dry-run", "-o", "json");
+    const plan: { node: string; steps: { why: string }[] }[] = JSON.parse(
+      data.stdout,
+    );
+    assertEquals(new Set(plan.map(({ node }) => node)).size, 6);
+    assert(plan.every(({ steps }) => steps.every(({ why }) => why !== "")));
     const pasted = await run(withInput(cmd`sh -eu`, dry.stdout));
     assert(succeeded(pasted), pasted.stderr);
     const answers = pasted.stdout.trim().split("\n");
