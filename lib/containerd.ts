@@ -52,7 +52,7 @@ export function containersPossible({ cniVersion, file }: Cluster): Step {
             found:
               "containers on a lab's nodes (runtime: containerd) want root",
             remedy:
-              "make the lab as root (sudo make up), or without containers",
+              "make down, then sudo make up; or go without containers (RUNTIME=none)",
           };
         }
         const missing = lines.filter((line) => line.startsWith("missing "))

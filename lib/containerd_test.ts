@@ -21,7 +21,8 @@ Deno.test("containers without root are refused, whatever is installed", () => {
   assertEquals(answer(`user\nmissing runc:runc\n${version}`), {
     is: "different",
     found: "containers on a lab's nodes (runtime: containerd) want root",
-    remedy: "make the lab as root (sudo make up), or without containers",
+    remedy:
+      "make down, then sudo make up; or go without containers (RUNTIME=none)",
   });
 });
 

@@ -2,7 +2,7 @@
 import type { Cluster } from "./cluster.ts";
 import { type CommandError, ending, type Outcome, show } from "./command.ts";
 import type { NodeFacts } from "./evidence.ts";
-import { caller, server, type Survey } from "./pods.ts";
+import { caller, server } from "./pods.ts";
 import {
   configFolder,
   parseList,
@@ -17,6 +17,7 @@ import {
   newPods,
   podFault,
 } from "./suspects.ts";
+import type { Survey } from "./survey.ts";
 
 /** What was found of a worker's pods themselves. */
 export interface PodsTried {

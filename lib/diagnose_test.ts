@@ -7,7 +7,7 @@ import { diagnose, type Scene } from "./diagnose.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
 import type { Asked, NodeFacts, ProbeFact } from "./evidence.ts";
 import { expect, type Observed, type Path, type Progress } from "./matrix.ts";
-import type { Survey } from "./pods.ts";
+import type { Survey } from "./survey.ts";
 import { type Answer, type StageName, stageNames } from "./step.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });

@@ -1,7 +1,8 @@
 // @ts-types="./std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { show } from "./command.ts";
-import { endPod, type PodState, readSurvey } from "./pods.ts";
+import { endPod, type PodState } from "./pods.ts";
+import { readSurvey } from "./survey.ts";
 
 const boundary = "b0undary";
 const list = '{"name":"n","plugins":[{"type":"deno-cni"}]}';

@@ -7,14 +7,10 @@ import { readJournal } from "./journal.ts";
 import { labId } from "./lab.ts";
 import { type Progress, workersOf } from "./matrix.ts";
 import { type Node, UnreachableError } from "./node.ts";
-import {
-  type NodeList,
-  readSurvey,
-  type Survey,
-  surveyCommand,
-} from "./pods.ts";
+import type { NodeList } from "./pods.ts";
 import { StepError } from "./ask.ts";
 import { type StageName, stageNames } from "./step.ts";
+import { readSurvey, type Survey, surveyCommand } from "./survey.ts";
 
 /** A node, and what it has. */
 export interface Site {
