@@ -4,7 +4,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../lib/command.ts";
 import type { CauseKind } from "../lib/suspects.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
-import { clusterOf, needsRoot, runAll, verified } from "./verify_testing.ts";
+import {
+  clusterOf,
+  follow,
+  needsRoot,
+  runAll,
+  verified,
+} from "./verify_testing.ts";
 
 /** A thing to take away by hand, and what 09 must say of it. */
 interface Fault {
@@ -201,18 +207,6 @@ const faults: readonly Fault[] = [
     shows: "lease",
   },
 ];
-
-/** Does what 09 advises, as a user would. */
-async function follow(lab: TestLab, advice: string): Promise<void> {
-  const [, stage, args = ""] = /^make (\S+)(?: ARGS="(.*)")?$/.exec(advice) ??
-    [];
-  if (stage !== undefined) {
-    return await runAll(lab, [stage, ...args.split(" ").filter(Boolean)]);
-  }
-  const [, node = "", command = ""] =
-    /^scripts\/shell\.ts --node (\S+) -- (.*)$/.exec(advice) ?? [];
-  await lab.on(node, cmd`sh -c ${command}`);
-}
 
 /** The host veths of a node's pods, for the shell lines of faults. */
 async function vethsOf(lab: TestLab, node: string): Promise<string> {

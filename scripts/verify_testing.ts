@@ -2,6 +2,7 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
+import { cmd } from "../lib/command.ts";
 import { type MatrixReport, table } from "../lib/matrix_report.ts";
 import { look } from "../lib/situation.ts";
 import type { Manner } from "../lib/book.ts";
@@ -59,6 +60,18 @@ export async function runAll(
     const outcome = await lab.script(name, ...args);
     assertEquals(outcome.code, 0, outcome.stdout + outcome.stderr);
   }
+}
+
+/** Does what 09 advises, as a user would. */
+export async function follow(lab: TestLab, advice: string): Promise<void> {
+  const [, stage, args = ""] = /^make (\S+)(?: ARGS="(.*)")?$/.exec(advice) ??
+    [];
+  if (stage !== undefined) {
+    return await runAll(lab, [stage, ...args.split(" ").filter(Boolean)]);
+  }
+  const [, node = "", command = ""] =
+    /^scripts\/shell\.ts --node (\S+) -- (.*)$/.exec(advice) ?? [];
+  await lab.on(node, cmd`sh -c ${command}`);
 }
 
 export const needsRoot = { ignore: Deno.uid() !== 0 };
