@@ -19,7 +19,7 @@ data "aws_ssm_parameter" "ubuntu" {
 
 resource "aws_key_pair" "operator" {
   key_name   = var.name
-  public_key = trimspace(var.public_key)
+  public_key = trimspace(file(var.public_key_file))
 }
 
 resource "aws_instance" "node" {

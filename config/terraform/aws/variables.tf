@@ -98,13 +98,13 @@ variable "ssh_from" {
   }
 }
 
-variable "public_key" {
-  description = "The ssh key that may log in: the line of its .pub file."
+variable "public_key_file" {
+  description = "The .pub file of the ssh key that may log in."
   type        = string
 
   validation {
-    condition     = can(regex("^(ssh-|ecdsa-)[-a-z0-9]+ [A-Za-z0-9+/]+=*( |$)", trimspace(var.public_key)))
-    error_message = "The public key is not a line as ssh-keygen writes it: type, key, comment."
+    condition     = can(regex("^(ssh-|ecdsa-)[-a-z0-9]+ [A-Za-z0-9+/]+=*( |$)", trimspace(file(var.public_key_file))))
+    error_message = "${var.public_key_file} is no public key as ssh-keygen writes it: type, key, comment."
   }
 }
 

@@ -13,10 +13,10 @@ mock_provider "aws" {
 }
 
 variables {
-  name       = "try"
-  region     = "eu-central-1"
-  public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA operator"
-  ssh_from   = ["198.51.100.7/32"]
+  name            = "try"
+  region          = "eu-central-1"
+  public_key_file = "tests/operator.pub"
+  ssh_from        = ["198.51.100.7/32"]
   nodes = {
     master   = { role = "control-plane", address = "10.0.1.10" }
     worker-1 = { role = "worker", address = "10.0.1.11" }

@@ -13,10 +13,10 @@ mock_provider "aws" {
 }
 
 variables {
-  name       = "try"
-  region     = "eu-central-1"
-  public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA operator"
-  ssh_from   = ["198.51.100.7/32"]
+  name            = "try"
+  region          = "eu-central-1"
+  public_key_file = "tests/operator.pub"
+  ssh_from        = ["198.51.100.7/32"]
   nodes = {
     master   = { role = "control-plane", address = "10.0.1.10" }
     worker-1 = { role = "worker", address = "10.0.1.11" }
@@ -82,7 +82,7 @@ run "nothing_is_open_to_the_whole_internet" {
 
 run "the_ssh_key_is_the_operators" {
   assert {
-    condition     = aws_key_pair.operator.public_key == var.public_key && alltrue([for machine in aws_instance.node : machine.key_name == "try"])
+    condition     = aws_key_pair.operator.public_key == "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA operator" && alltrue([for machine in aws_instance.node : machine.key_name == "try"])
     error_message = "A machine has another key."
   }
 }
@@ -185,12 +185,12 @@ run "a_role_that_there_is_not_is_refused" {
   expect_failures = [var.nodes]
 }
 
-run "a_private_key_instead_of_the_public_one_is_refused" {
+run "a_file_that_is_no_public_key_is_refused" {
   command = plan
   variables {
-    public_key = "-----BEGIN OPENSSH PRIVATE KEY-----"
+    public_key_file = "tests/network.tftest.hcl"
   }
-  expect_failures = [var.public_key]
+  expect_failures = [var.public_key_file]
 }
 
 run "an_image_that_is_no_id_is_refused" {
