@@ -11,11 +11,12 @@ import {
   runtimes,
   schema,
 } from "./cluster_schema.ts";
+import type { NodeSshSettings, SshSettings } from "./cluster_ssh.ts";
 
 export { ClusterFileError };
 
 /** Where a cluster's machines come from. */
-export type Provider = "lab" | "local";
+export type Provider = "lab" | "local" | "ssh";
 
 /** One machine of the cluster. */
 export interface ClusterNode {
@@ -27,6 +28,8 @@ export interface ClusterNode {
   readonly addresses: readonly string[];
   /** Its podCIDRs, one a family; empty until 02 has found them out. */
   readonly podCIDRs: readonly string[];
+  /** How ssh reaches it, where that differs from the cluster's `ssh`. */
+  readonly ssh?: NodeSshSettings;
 }
 
 /** What the stages plan with. */
@@ -55,6 +58,8 @@ export interface Cluster {
     readonly address: string;
     readonly addresses: readonly string[];
   };
+  /** How ssh reaches the nodes. */
+  readonly ssh?: SshSettings;
   readonly nodes: readonly ClusterNode[];
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
   readonly stateDir: string;
@@ -158,12 +163,14 @@ function toCluster(
       address: firstOf(rest.outside.address),
       addresses: rest.outside.address,
     },
-    nodes: rest.nodes.map(({ name, role, address, podCIDRs = [] }) => ({
+    ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
+    nodes: rest.nodes.map(({ name, role, address, podCIDRs = [], ssh }) => ({
       name,
       role,
       address: firstOf(address),
       addresses: address,
       podCIDRs,
+      ...(ssh === undefined ? {} : { ssh }),
     })),
     stateDir: `${stateRoot}/${name}`,
     file,

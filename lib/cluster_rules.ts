@@ -10,6 +10,7 @@ import {
 import type { Path, Reading } from "./cluster_file.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { type InFile, nodeMaskOf } from "./cluster_schema.ts";
+import { checkSsh } from "./cluster_ssh.ts";
 import { checkSegment } from "./cluster_segment.ts";
 
 /** Notes what does not fit together, in what is right by itself. */
@@ -18,6 +19,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkMasks(value, reading);
   checkMtu(value, reading);
   checkNodes(value, reading);
+  checkSsh(value, reading);
   checkPodCIDRs(value, (node, at, message) => {
     const path: Path = ["nodes", node, "podCIDRs"];
     reading.wrong(at === undefined ? path : [...path, at], message);

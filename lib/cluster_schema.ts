@@ -21,12 +21,19 @@ import {
   size,
 } from "./cidr.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
+import {
+  type NodeSshSettings,
+  nodeSshSettings,
+  type SshSettings,
+  sshSettings,
+} from "./cluster_ssh.ts";
 
 export interface NodeInFile {
   name: string;
   role: ClusterNode["role"];
   address: string[];
   podCIDRs?: string[];
+  ssh?: NodeSshSettings;
 }
 
 /** What can run the pods of a lab: nothing but stage 09 itself, or a container runtime. */
@@ -47,6 +54,7 @@ export interface InFile {
   runtime: Runtime;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[] };
+  ssh?: SshSettings;
   nodes: NodeInFile[];
 }
 
@@ -123,7 +131,7 @@ export const podCIDR: Check<string> = text(
 
 export const schema: Check<InFile> = mapping<InFile>({
   name: required(label),
-  provider: withDefault(oneOf<Provider>("lab", "local"), "lab"),
+  provider: withDefault(oneOf<Provider>("lab", "local", "ssh"), "lab"),
   clusterCIDR: required(listOf(podCIDR)),
   nodeMask: optional(listOf(wholeNumber(1, 126))),
   bridge: withDefault(linkName, "cni0"),
@@ -142,6 +150,7 @@ export const schema: Check<InFile> = mapping<InFile>({
     }),
     { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),
+  ssh: optional(sshSettings),
   nodes: required(someOf(mapping<NodeInFile>({
     name: required(nodeName),
     role: withDefault(
@@ -150,6 +159,7 @@ export const schema: Check<InFile> = mapping<InFile>({
     ),
     address: required(listOf(address)),
     podCIDRs: optional(listOf(podCIDR)),
+    ssh: optional(nodeSshSettings),
   }))),
 });
 

@@ -200,7 +200,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -216,7 +216,7 @@ Deno.test("what is no mapping is refused", () => {
   refused(
     "  - name: worker-1\n    address: 10.0.1.11",
     "  - worker-1",
-    "c.yaml:7: nodes[1]: worker-1 is no mapping; expected a mapping of name, role, address, podCIDRs",
+    "c.yaml:7: nodes[1]: worker-1 is no mapping; expected a mapping of name, role, address, podCIDRs, ssh",
   );
 });
 
@@ -234,12 +234,12 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   refused(
     "    address: 10.0.1.11",
     "    address: 10.0.1.11\n    color: red",
-    "c.yaml:9: nodes[1].color: no such key; expected one of name, role, address, podCIDRs",
+    "c.yaml:9: nodes[1].color: no such key; expected one of name, role, address, podCIDRs, ssh",
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes",
   );
 });
 
@@ -281,7 +281,7 @@ nodes:
 `),
     [
       'c.yaml:1: name: Small is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most',
-      "c.yaml:2: provider: moon is not one of lab, local",
+      "c.yaml:2: provider: moon is not one of lab, local, ssh",
       "c.yaml:3: clusterCIDR: 10.244.0.0/33 has a prefix of 33 bits; expected 32 at most",
       "c.yaml:4: nodes: there is no control plane; expected one node with role: control-plane",
       "c.yaml:9: nodes[1].name: a is the name of nodes[0] too; expected a name of its own",
@@ -575,7 +575,7 @@ Deno.test("no control plane, two of them, a wrong role, or no nodes are refused"
   );
   const head = "name: a\nclusterCIDR: 10.244.0.0/16\n";
   const expected =
-    "expected a list of at least one: a mapping of name, role, address, podCIDRs";
+    "expected a list of at least one: a mapping of name, role, address, podCIDRs, ssh";
   assertEquals(mistakes(`${head}nodes: []\n`), [
     `c.yaml:3: nodes: [] is empty; ${expected}`,
   ]);

@@ -3,6 +3,7 @@
  * be pasted into a POSIX shell, and run without one. The only importer of zx.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { $ } from "zx/core";
 
 /** A command: what to execute and, where it reads one, its standard input. */
@@ -37,6 +38,8 @@ export interface RunOptions {
   /** Its whole environment; by default this process's own. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Bytes for its standard input, in place of the command's own text. */
+  readonly input?: Readable;
 }
 
 /** A command that did not do what it was run for. */
@@ -175,7 +178,7 @@ export async function run(
     return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
   }
   const [program, ...args] = command.argv;
-  const input = command.stdin;
+  const input = options.input ?? command.stdin;
   let child: ChildProcess | undefined;
   let ended: Outcome["ended"];
   // zx hands its own command line to spawn; ours is argv already.

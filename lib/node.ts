@@ -18,8 +18,12 @@ export interface Node {
   readonly name: string;
   /** Where this node keeps what this tool changed on it. */
   readonly journalPath: string;
-  /** The command that, run on the operator's machine, runs the given one on the node. */
-  enter(command: Command): Command;
+  /**
+   * The command that, run on the operator's machine, runs the given one on the node.
+   *
+   * @param terminal whether it is for a person at a terminal
+   */
+  enter(command: Command, terminal?: boolean): Command;
   /**
    * Runs a command on the node.
    *
@@ -34,7 +38,12 @@ export interface Node {
    * @throws {UnreachableError} as run() does
    * @throws {CommandError} when the node could not take it
    */
-  copy(file: string, path: string, mode: string): Promise<void>;
+  copy(
+    file: string,
+    path: string,
+    mode: string,
+    options?: Pick<RunOptions, "timeout_ms" | "signal">,
+  ): Promise<void>;
   /** What copy() will do, as a line for a POSIX shell on the operator's machine. */
   showCopy(file: string, path: string, mode: string): string;
 }

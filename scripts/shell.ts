@@ -37,11 +37,14 @@ async function shell(flags: Flags): Promise<number> {
     );
   }
   const node = nodeOf(cluster, name);
+  const terminal = Deno.stdin.isTerminal();
   if (flags.pod === undefined) {
-    return await hold(node.enter(await innerCommand(node)));
+    return await hold(node.enter(await innerCommand(node), terminal));
   }
   await checkPod(node, flags.pod);
-  return await hold(node.enter(await commandInPod(node, flags.pod)));
+  return await hold(
+    node.enter(await commandInPod(node, flags.pod), terminal),
+  );
 }
 
 function namesOf({ nodes, provider }: Cluster): string[] {
@@ -66,7 +69,7 @@ async function checkPod(node: Node, pod: string): Promise<void> {
 /** In a container there is all that it has; where a pod is a bare namespace, the node's programs and files. */
 async function commandInPod(node: Node, pod: string): Promise<Command> {
   const { stdout } = await node.run(cmd`sh -c ${containersQuestion}`);
-  if (readRuntime(stdout)?.running.includes(pod)) {
+  if (readRuntime(stdout)?.running?.includes(pod)) {
     const exec = `shell-${crypto.randomUUID()}`;
     const command = givenCommand() ??
       shellCommand(`${node.name}/${pod}`, false);

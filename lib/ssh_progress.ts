@@ -1,0 +1,57 @@
+/** Copies under way, as one line at the foot of a terminal. */
+
+/** A copy under way. */
+export interface Progress {
+  /** So many bytes more have gone. */
+  moved(bytes: number): void;
+  end(): void;
+}
+
+interface Entry {
+  readonly node: string;
+  readonly size_bytes: number;
+  moved_bytes: number;
+}
+
+const under_way = new Set<Entry>();
+let drawn_ms = 0;
+
+/** Follows a copy; shows it where standard error is a terminal. */
+export function followProgress(
+  node: string,
+  file: string,
+  size_bytes: number,
+  now: () => number = Date.now,
+): Progress {
+  const entry = { node, size_bytes, moved_bytes: 0 };
+  const name = file.slice(file.lastIndexOf("/") + 1);
+  under_way.add(entry);
+  return {
+    moved(bytes) {
+      entry.moved_bytes += bytes;
+      if (!Deno.stderr.isTerminal() || now() - drawn_ms < 100) return;
+      drawn_ms = now();
+      write(`\r\x1b[K${progressLine(name, [...under_way])}`);
+    },
+    end() {
+      under_way.delete(entry);
+      if (Deno.stderr.isTerminal()) write("\r\x1b[K");
+    },
+  };
+}
+
+/** The line: which file, and how far it has got on each node. */
+export function progressLine(name: string, entries: readonly Entry[]): string {
+  const parts = entries.map(({ node, size_bytes, moved_bytes }) => {
+    const share = size_bytes === 0 ? 1 : moved_bytes / size_bytes;
+    return `${node} ${Math.floor(share * 100)}%`;
+  });
+  const all = entries.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+  const shown = parts.slice(0, 4).join(", ");
+  const more = parts.length > 4 ? `, ${parts.length - 4} more` : "";
+  return `copying ${name} (${(all / 1e6).toFixed(0)} MB): ${shown}${more}`;
+}
+
+function write(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}
