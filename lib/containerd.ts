@@ -82,29 +82,22 @@ export function containersPossible({ cniVersion, file }: Cluster): Step {
   };
 }
 
+// Whether this very containerd runs: $1 its configuration, $2 where its process id is.
+const runs =
+  'runs() { pid=$(cat "$2" 2>/dev/null) && grep -qszxF -e "$1" "/proc/$pid/cmdline"; }; ';
+
+// $3 is its log. Without a limit of its own, ctr waits 10 s for a socket.
+const begin =
+  'begin() { setsid containerd --config "$1" </dev/null >"$3" 2>&1 & pid=$!; ' +
+  'echo "$pid" >"$2"; until ctr --connect-timeout=1s version >/dev/null 2>&1; do ' +
+  'kill -0 "$pid" 2>/dev/null || { tail -n 3 "$3" >&2; rm -f "$2"; exit 1; }; ' +
+  "sleep 0.02; done; }; ";
+
+const files = [configPath, pidPath, logPath];
+
 /** For each node of a lab: containerd, and what its containers are started from. */
 export function containerdSteps(): readonly Step[] {
-  const start =
-    'setsid containerd --config "$1" </dev/null >"$2" 2>&1 & pid=$!; ' +
-    'echo "$pid" >"$3"; until ctr version >/dev/null 2>&1; do ' +
-    'kill -0 "$pid" 2>/dev/null || { tail -n 3 "$2" >&2; exit 1; }; ' +
-    "sleep 0.02; done";
   return [{
-    why: "What containerd keeps lies in the node's own folders; its CRI " +
-      "plugin is for a kubelet, which the lab does not have",
-    unless: fileIs(configPath, config, (text) => text.startsWith(`# ${mark}:`)),
-    run: write(configPath, config),
-    undo: cmd`rm -f ${configPath}`,
-  }, {
-    why:
-      "containerd starts containers by runc, and calls the plugins of /opt/cni/bin for each",
-    unless: containerdRuns(),
-    run: {
-      ...cmd`sh -c ${start} start ${configPath} ${logPath} ${pidPath}`,
-      gist: `start containerd --config ${configPath}`,
-    },
-    undo: stopContainerd(),
-  }, {
     why:
       "A container's root can be a plain folder: busybox and its applets, no image and no registry",
     unless: {
@@ -124,15 +117,29 @@ export function containerdSteps(): readonly Step[] {
       gist: `make ${rootfs} from busybox`,
     },
     undo: cmd`rm -rf ${rootfs}`,
+  }, {
+    why: "What containerd keeps lies in the node's own folders; its CRI " +
+      "plugin is for a kubelet, which the lab does not have",
+    unless: fileIs(configPath, config, (text) => text.startsWith(`# ${mark}:`)),
+    run: write(configPath, config),
+    // Not of the next step: that would be taken for undone where containerd was killed.
+    undo: endContainerd(),
+  }, {
+    why:
+      "containerd starts containers by runc, and calls the plugins of /opt/cni/bin for each",
+    unless: containerdRuns(),
+    run: {
+      ...cmd`sh -c ${begin + 'begin "$@"'} begin ${files}`,
+      gist: `start containerd --config ${configPath}`,
+    },
   }];
 }
 
 /** Does the containerd that was started here run, and answer? */
 function containerdRuns(): Probe {
-  const script = 'pid=$(cat "$1" 2>/dev/null) && ' +
-    'grep -qszxF -e "$2" "/proc/$pid/cmdline" || exit 44; ctr version';
+  const script = `${runs}runs "$@" || exit 44; ctr version`;
   return {
-    ask: cmd`sh -c ${script} ask ${pidPath} ${configPath}`,
+    ask: cmd`sh -c ${script} ask ${files}`,
     read(outcome) {
       if (outcome.code === 0) return { is: "present", ours: true };
       if (outcome.code === 44) return { is: "absent" };
@@ -141,17 +148,20 @@ function containerdRuns(): Probe {
   };
 }
 
-/** Ends all containers of a node, whoever started them, and then containerd. */
-function stopContainerd(): Command {
-  const script = 'pid=$(cat "$1" 2>/dev/null) && ' +
-    'grep -qszxF -e "$2" "/proc/$pid/cmdline" || exit 0; ' +
+/**
+ * Ends all containers of a node, whoever started them, then containerd, and
+ * removes its configuration. A containerd that was killed left its containers
+ * running: it comes back, to end them.
+ */
+function endContainerd(): Command {
+  const script = runs + begin +
+    'if [ -e "$2" ]; then runs "$@" || begin "$@"; ' +
     "for space in $(ctr namespaces ls -q); do " +
     'for id in $(ctr -n "$space" tasks ls -q); do ctr -n "$space" tasks rm --force "$id"; done; ' +
     'for id in $(ctr -n "$space" containers ls -q); do ctr -n "$space" containers rm "$id"; done; ' +
-    'done; kill "$pid"; ' +
-    'while grep -qsz . "/proc/$pid/cmdline"; do sleep 0.02; done; rm -f "$1"';
+    'done; kill "$pid"; while runs "$@"; do sleep 0.02; done; fi; rm -f "$2" "$1"';
   return {
-    ...cmd`sh -c ${script} stop ${pidPath} ${configPath}`,
+    ...cmd`sh -c ${script} end ${files}`,
     gist: "end the node's containers and its containerd",
   };
 }
@@ -163,19 +173,19 @@ const namespace = "09-verify";
 export interface Runtime {
   /** The node among all labs of this machine, <lab>/<node>. */
   readonly machine: string;
-  /** The ids of the containers that run. */
-  readonly running: readonly string[];
+  /** The ids of the containers that run; undefined when it does not answer. */
+  readonly running: readonly string[] | undefined;
 }
 
 /** What a shell on a node is to ask, for readRuntime(); quick where no containerd was started. */
 export const containersQuestion =
-  `[ ! -e ${pidPath} ] || { echo "$DENO_CNI_NODE"; ctr -n ${namespace} tasks ls; }`;
+  `[ ! -e ${pidPath} ] || { echo "$DENO_CNI_NODE"; ctr --connect-timeout=5s -n ${namespace} tasks ls; }`;
 
 /** Reads the answer to containersQuestion; undefined where stage 02 started no containerd. */
 export function readRuntime(answer: string): Runtime | undefined {
-  const [machine = "", ...rows] = answer.trim().split("\n");
+  const [machine = "", heading, ...rows] = answer.trim().split("\n");
   if (machine === "") return undefined;
-  // TASK PID STATUS, below a heading.
+  if (!heading?.startsWith("TASK")) return { machine, running: undefined };
   const tasks = rows.map((row) => row.trim().split(/\s+/));
   return {
     machine,

@@ -67,9 +67,14 @@ Deno.test("only containers that run are listed, and none where there is no runti
     ),
     { machine: "lab-1/worker-1", running: ["web"] },
   );
-  assertEquals(readRuntime("lab-1/worker-1\n"), {
+  assertEquals(readRuntime("lab-1/worker-1\nTASK    PID    STATUS    \n"), {
     machine: "lab-1/worker-1",
     running: [],
+  });
+  // ctr could not ask, and said so on stderr.
+  assertEquals(readRuntime("lab-1/worker-1\n"), {
+    machine: "lab-1/worker-1",
+    running: undefined,
   });
 });
 

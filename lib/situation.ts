@@ -96,6 +96,13 @@ async function ask(runner: Node, options: RunOptions): Promise<Survey> {
       "see which test pods and servers are there",
     );
   }
+  const { runtime } = survey;
+  if (runtime !== undefined && runtime.running === undefined) {
+    throw new StepError(
+      `containerd on ${runner.name}, which runs the pods there, does not answer\n` +
+        "what to do: run 02-kubeadm, which starts it again, then this stage",
+    );
+  }
   if (survey.busybox) return survey;
   throw new StepError(
     `${runner.name} has no busybox, which stage 09's servers and callers are\n` +

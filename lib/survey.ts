@@ -139,7 +139,7 @@ function podState(
   if (nodeList !== undefined && nodeList.text.trim() !== listText.trim()) {
     return ruin(`${nodeList.path} was another when it was started`);
   }
-  if (runtime !== undefined && !runtime.running.includes(pod)) {
+  if (runtime?.running?.includes(pod) === false) {
     return ruin("no container of it was running");
   }
   const serving = pod !== server ||

@@ -142,6 +142,13 @@ runtimeTest(
     assertEquals(again.recap["worker-2"]?.changed, 0);
     assertEquals(await tasks(lab, "worker-1"), bothRun);
 
+    await lab.on("worker-2", kill);
+    const silent = await script(lab, "", "09-verify");
+    assertEquals(silent.code, 1);
+    assertStringIncludes(
+      silent.stderr,
+      "containerd on worker-2, which runs the pods there, does not answer",
+    );
     const bare = await json(lab, "", "up");
     assertEquals(bare.matrix.passed, true);
     assert(!(await traces(lab)).includes("cgroup"));
