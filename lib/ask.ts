@@ -10,14 +10,28 @@ export class StepError extends Error {
   override readonly name = "StepError";
 }
 
-/** What a step's probe says on a node now; a step without one is always to be done. */
+/**
+ * What a step's probe says on a node now; a step without one is always to be done.
+ *
+ * @param input what another node gave for it, where the probe compares
+ */
 export async function askStep(
   node: Node,
   step: Step,
   options?: RunOptions,
+  input?: string,
 ): Promise<Answer> {
   if (step.unless === undefined) return { is: "absent" };
-  return step.unless.read(await node.run(step.unless.ask, options));
+  const { ask, read } = step.unless;
+  return read(await node.run(ask, limited(options, step.timeout_ms)), input);
+}
+
+/** These options, with a time limit of its own where there is one. */
+export function limited(
+  options: RunOptions | undefined,
+  timeout_ms: number | undefined,
+): RunOptions {
+  return { ...options, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
 }
 
 /** What a stage's probes say on a node now; asks only, for stage 09 and for drift. */
@@ -41,7 +55,7 @@ export async function isGone(
   step: Step,
   options: RunOptions,
 ): Promise<boolean> {
-  if (step.unless === undefined) return false;
+  if (step.unless === undefined || step.parts) return false;
   const answer = await askStep(node, step, options);
   return answer.is === "absent" || answer.is === "different";
 }
@@ -73,7 +87,7 @@ export function decide(
     case "unknown":
       throw new StepError(
         `${answer.reason}\nasked by: ${
-          step.unless ? show(step.unless.ask) : ""
+          step.unless ? step.unless.ask.gist ?? show(step.unless.ask) : ""
         }\n${hint(answer.reason)}`,
       );
   }

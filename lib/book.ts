@@ -36,6 +36,32 @@ export interface Manner {
   readonly about?: readonly string[];
   /** Asked before each command where the user wants to go step by step; false ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<boolean>;
+  /** The other nodes, for steps that wait for them or take from them. */
+  readonly others?: Others;
+  /**
+   * Asked, once a run on a node, before what needs somebody's consent; without
+   * it, that is refused.
+   *
+   * @throws {StepError} when there is nobody to ask
+   */
+  readonly consent?: (request: ConsentRequest) => Promise<boolean>;
+}
+
+/** The nodes beside the one at which a stage is at work. */
+export interface Others {
+  readonly node: (name: string) => Node;
+  /** Waits until this run is over there; whether all went well. True where it is not at work there. */
+  readonly ended: (name: string) => Promise<boolean>;
+}
+
+/** What somebody is asked to agree to. */
+export interface ConsentRequest {
+  /** The end of "This will …". */
+  readonly what: string;
+  /** What is known of it beforehand. */
+  readonly preview?: string;
+  /** All commands of this run that need consent, a line each. */
+  readonly commands: readonly string[];
 }
 
 /** A node's journal while a stage is at work there. */
@@ -43,6 +69,7 @@ export class Book {
   journal: Journal = emptyJournal;
   readonly results: StepResult[] = [];
   readonly options: RunOptions;
+  #agreed = false;
 
   constructor(
     readonly stage: StageName,
@@ -66,6 +93,16 @@ export class Book {
     if (JSON.stringify(journal) === JSON.stringify(this.journal)) return;
     await writeJournal(this.node, journal, this.options);
     this.journal = journal;
+  }
+
+  /**
+   * Whether somebody agrees, or did so before in this run.
+   *
+   * @throws {StepError} when there is nobody to ask
+   */
+  async isAgreed(request: ConsentRequest): Promise<boolean> {
+    this.#agreed ||= await this.manner.consent?.(request) ?? false;
+    return this.#agreed;
   }
 
   tell(

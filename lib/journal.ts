@@ -22,6 +22,12 @@ export interface JournalRecord {
   readonly previous?: string;
   /** What takes the step back; absent where there is nothing to take back. */
   readonly undo?: Command;
+  /** Milliseconds that taking it back may take, where that is not as usual. */
+  readonly timeout_ms?: number;
+  /** What a person has to agree to before it is taken back. */
+  readonly consent?: string;
+  /** It may have left parts, whatever became of it. */
+  readonly parts?: true;
 }
 
 /** A node's journal. */
@@ -164,5 +170,8 @@ function isRecord(value: unknown): value is JournalRecord {
     typeof value.changed === "boolean" &&
     (value.about === undefined || typeof value.about === "string") &&
     (value.previous === undefined || typeof value.previous === "string") &&
+    (value.timeout_ms === undefined || typeof value.timeout_ms === "number") &&
+    (value.consent === undefined || typeof value.consent === "string") &&
+    (value.parts === undefined || value.parts === true) &&
     (value.undo === undefined || isCommand(value.undo));
 }

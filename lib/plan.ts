@@ -31,22 +31,31 @@ export async function plan(
   },
 ): Promise<Planned> {
   const { assume, about, ...runOptions } = options;
-  if (assume === "absent") return { node, steps };
+  if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
   const kept = new Set(steps.map((step) => stepKey(step.run)));
   const planned: { why: string; run: Command | Copy }[] = [];
   for (const record of recordsOf(journal, stage, about).toReversed()) {
     if (kept.has(record.step)) continue;
-    if (record.undo !== undefined && record.changed) {
+    const maybeOurs = record.changed || record.state === "running";
+    if (record.undo !== undefined && maybeOurs) {
       planned.push({ why: noLongerWanted, run: record.undo });
     }
   }
   for (const step of steps) {
     const answer = await askStep(node, step, runOptions);
     const old = find(journal, stage, step);
-    if (decide(node, step, answer, old) === "run") planned.push(step);
+    if (decide(node, step, answer, old) === "run") {
+      planned.push(...byHand(step));
+    }
   }
   return { node, steps: planned };
+}
+
+/** A step, and before it what its probe prepares. */
+function byHand(step: Step): { why: string; run: Command | Copy }[] {
+  const { prepares } = step.unless ?? {};
+  return prepares === undefined ? [step] : [prepares, step];
 }
 
 /**

@@ -27,6 +27,7 @@ export async function runStage(
 async function applyStage(session: Session, stage: Stage): Promise<void> {
   const { manner } = session;
   const before = await session.cluster();
+  if (lacksPodCIDRs(session, stage, before)) return;
   const own = operatorSteps(stage, before, session.selected(before));
   if (own.length > 0) {
     const done = await apply(
@@ -41,18 +42,6 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
   const pluginFiles = await build(session, stage);
   if (pluginFiles === "failed") return;
   const cluster = await session.cluster();
-  const lacking = lacksPodCIDRs(stage, cluster);
-  if (lacking !== undefined) {
-    manner.tell({
-      stage: stage.name,
-      node: "operator",
-      status: "failed",
-      why: "know every node's podCIDR",
-      command: "",
-      problem: lacking,
-    });
-    return;
-  }
   await eachNode(session, cluster, (node, name) =>
     apply(
       stage.name,
@@ -134,15 +123,32 @@ async function build(
   }
 }
 
-function lacksPodCIDRs(stage: Stage, cluster: Cluster): string | undefined {
-  if (!stage.needsPodCIDRs) return undefined;
-  const names = cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length === 0)
-    .map(({ name }) => name);
-  return names.length === 0
-    ? undefined
-    : `no podCIDR is known yet for ${
+/** Says so where the stage cannot be planned yet. */
+function lacksPodCIDRs(
+  { manner }: Session,
+  stage: Stage,
+  cluster: Cluster,
+): boolean {
+  const names = unknownPodCIDRs(stage, cluster);
+  if (names.length === 0) return false;
+  manner.tell({
+    stage: stage.name,
+    node: "operator",
+    status: "failed",
+    why: "know every node's podCIDR",
+    command: "",
+    problem: `no podCIDR is known yet for ${
       names.join(", ")
-    }\nwhat to do: run 02-kubeadm, which finds them out`;
+    }\nwhat to do: run 02-kubeadm, which finds them out`,
+  });
+  return true;
+}
+
+/** The nodes whose podCIDRs the stage needs, and nobody knows yet. */
+function unknownPodCIDRs(stage: Stage, cluster: Cluster): string[] {
+  if (!stage.needsPodCIDRs) return [];
+  return cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length === 0)
+    .map(({ name }) => name);
 }
 
 /** The stage's steps for the node of this name. */
@@ -168,7 +174,7 @@ function probesFor(
   cluster: Cluster,
   name: string,
 ): readonly Step[] {
-  if (lacksPodCIDRs(stage, cluster) !== undefined) return [];
+  if (unknownPodCIDRs(stage, cluster).length > 0) return [];
   return stepsFor(stage, cluster, name, undefined);
 }
 

@@ -6,7 +6,8 @@ import type { Flags } from "./cli.ts";
 import { type Cluster, loadCluster } from "./cluster.ts";
 import { UsageError } from "./cli.ts";
 import { paste } from "./command.ts";
-import type { Manner } from "./book.ts";
+import { StepError } from "./ask.ts";
+import type { ConsentRequest, Manner } from "./book.ts";
 import type { StepResult } from "./result.ts";
 import type { Step } from "./step.ts";
 
@@ -77,6 +78,7 @@ export async function openSession(
           },
         }
         : {}),
+      consent: (request) => askConsent(request, flags),
     },
     cluster: () => loadCluster(flags.cluster),
     selected: (cluster) =>
@@ -145,12 +147,37 @@ async function askTerminal(
     : paste(step.run);
   console.error(`\n${node}: ${step.why}\n  $ ${command}`);
   if (yes) return true;
-  await Deno.stderr.write(
-    new TextEncoder().encode("Enter runs it, q ends here: "),
-  );
+  const answer = await readAnswer("Enter runs it, q ends here: ");
+  return answer === "" || answer === "y";
+}
+
+/** @throws {StepError} when there is neither -y nor a terminal */
+async function askConsent(
+  { what, preview, commands }: ConsentRequest,
+  { yes, quiet }: Flags,
+): Promise<boolean> {
+  if (!yes && !Deno.stdin.isTerminal()) {
+    throw new StepError(
+      `refused: this would ${what}, and there is no terminal to ask at\n` +
+        "what to do: look at it with --dry-run, then say yes with -y",
+    );
+  }
+  if (!yes || !quiet) {
+    if (preview !== undefined) console.error(preview.trim());
+    console.error(
+      `\nThis will ${what}:\n${
+        commands.map((line) => `  $ ${line}`).join("\n")
+      }`,
+    );
+  }
+  return yes || await readAnswer("Type yes to go on: ") === "yes";
+}
+
+/** The line that somebody types; undefined at its end (Ctrl-D). */
+async function readAnswer(question: string): Promise<string | undefined> {
+  await Deno.stderr.write(new TextEncoder().encode(question));
   const buffer = new Uint8Array(256);
   const length = await Deno.stdin.read(buffer);
-  if (length === null) return false;
-  const answer = new TextDecoder().decode(buffer.subarray(0, length)).trim();
-  return answer === "" || answer === "y";
+  if (length === null) return undefined;
+  return new TextDecoder().decode(buffer.subarray(0, length)).trim();
 }

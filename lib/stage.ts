@@ -2,7 +2,7 @@
  * The engine: asks, then acts, then writes down what it did. It knows nothing
  * of networks; the stages know nothing of journals.
  */
-import { askStep, decide, isGone, StepError } from "./ask.ts";
+import { askStep, decide, isGone, limited, StepError } from "./ask.ts";
 import { Book, find, type Manner, noLongerWanted, stepKey } from "./book.ts";
 import { cmd, type Command, type Outcome, succeeded } from "./command.ts";
 import {
@@ -11,6 +11,7 @@ import {
   withoutRecord,
   withRecord,
 } from "./journal.ts";
+import { blot, takeInput, waitForOthers } from "./input.ts";
 import type { Node } from "./node.ts";
 import { advice, describe, gist, type StepResult } from "./result.ts";
 import type { Answer, Stage, StageName, Step } from "./step.ts";
@@ -29,10 +30,10 @@ export async function apply(
   const book = new Book(stage, node, manner);
   return await book.keep(async () => {
     await book.open();
-    await prune(book, steps);
+    if (await prune(book, steps) === "stop") return;
     for (const step of steps) {
       if (manner.stopping()) return;
-      if (await applyStep(book, step) === "stop") return;
+      if (await applyStep(book, step, steps) === "stop") return;
     }
     await book.write(withComplete(book.journal, stage, true));
   });
@@ -73,24 +74,37 @@ export function operatorSteps(
 }
 
 /** Takes back what an earlier run did for this stage and today's steps do not ask for. */
-async function prune(book: Book, steps: readonly Step[]): Promise<void> {
+async function prune(
+  book: Book,
+  steps: readonly Step[],
+): Promise<"go on" | "stop"> {
   const kept = new Set(steps.map((step) => stepKey(step.run)));
   const stale = book.records().filter((record) => !kept.has(record.step));
   for (const record of stale.toReversed()) {
-    if (book.manner.stopping()) return;
-    if (await undoRecord(book, record, undefined) === "stop") return;
+    if (book.manner.stopping()) return "stop";
+    if (await undoRecord(book, record, undefined) === "stop") return "stop";
   }
+  return "go on";
 }
 
-async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
+/** @param steps all of this run, for whoever has to agree to them */
+async function applyStep(
+  book: Book,
+  step: Step,
+  steps: readonly Step[],
+): Promise<"go on" | "stop"> {
   const { node, stage, manner } = book;
   const command = gist(step.run);
   const old = find(book.journal, stage, step);
   let answer: Answer;
   let todo: "run" | "skip";
+  let input: string | undefined;
   try {
-    answer = await askStep(node, step, book.options);
+    await waitForOthers(step, manner.others);
+    if (step.input?.compared) input = await takeInput(step, manner);
+    answer = await askStep(node, step, book.options, input);
     todo = decide(node, step, answer, old);
+    if (todo === "run") await agree(book, step, answer, steps);
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     await book.write(withComplete(book.journal, stage, false));
@@ -108,6 +122,9 @@ async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
     ...(step.about === undefined ? {} : { about: step.about }),
     ...(previous === undefined ? {} : { previous }),
     ...(takeBack === undefined ? {} : { undo: takeBack }),
+    ...(step.timeout_ms === undefined ? {} : { timeout_ms: step.timeout_ms }),
+    ...(step.consent === undefined ? {} : { consent: step.consent.undo }),
+    ...(step.parts ? { parts: true } : {}),
   };
   if (todo === "skip") {
     const changed = (old?.changed ?? false) || old?.state === "running" ||
@@ -136,7 +153,9 @@ async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
     // Whoever killed it may have killed the node: then that is the news.
     if (outcome.ended === "killed") await node.run(cmd`true`, book.options);
     // A command that said no has done nothing; one that was killed may have.
-    if (outcome.ended === undefined || outcome.ended === "no such command") {
+    const didNothing = outcome.ended === "no such command" ||
+      (outcome.ended === undefined && !step.parts);
+    if (didNothing) {
       await book.write(withComplete(before, stage, false));
     }
     book.tell("failed", step.why, command, {
@@ -153,14 +172,32 @@ async function applyStep(book: Book, step: Step): Promise<"go on" | "stop"> {
 /** Runs a step; undefined when it was a copy, which throws where it fails. */
 async function runStep(book: Book, step: Step): Promise<Outcome | undefined> {
   if ("copy" in step.run) {
-    await book.node.copy(step.run.copy, step.run.to, step.run.mode);
+    const { copy, to, mode } = step.run;
+    await book.node.copy(copy, to, mode, book.options);
     return undefined;
   }
-  return await book.node.run(step.run, {
-    ...book.options,
-    ...(step.timeout_ms === undefined ? {} : { timeout_ms: step.timeout_ms }),
-  });
+  return await book.node.run(step.run, limited(book.options, step.timeout_ms));
 }
+
+/** @throws {StepError} unless whoever has to agree does */
+async function agree(
+  book: Book,
+  step: Step,
+  answer: Answer,
+  steps: readonly Step[],
+): Promise<void> {
+  if (step.consent === undefined) return;
+  const preview = answer.is === "absent" ? answer.preview : undefined;
+  const agreed = await book.isAgreed({
+    what: step.consent.apply,
+    ...(preview === undefined ? {} : { preview }),
+    commands: steps.slice(steps.indexOf(step))
+      .flatMap(({ consent, run }) => consent ? [gist(run)] : []),
+  });
+  if (!agreed) throw new StepError(notAgreed);
+}
+
+const notAgreed = "nobody agreed to it; nothing was done from here on";
 
 async function undoRecord(
   book: Book,
@@ -179,8 +216,24 @@ async function undoRecord(
     book.tell("ok", why, record.undo ? gist(record.undo) : record.step);
     return "go on";
   }
-  const outcome = await node.run(record.undo, book.options);
-  if (!succeeded(outcome) && record.state === "done") {
+  if (record.consent !== undefined) {
+    try {
+      const commands = book.records().toReversed().flatMap((record) =>
+        record.consent && record.undo ? [gist(record.undo)] : []
+      );
+      const what = record.consent;
+      if (!await book.isAgreed({ what, commands })) {
+        throw new StepError(notAgreed);
+      }
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      book.tell("failed", why, gist(record.undo), { problem: error.message });
+      return "stop";
+    }
+  }
+  const options = limited(book.options, record.timeout_ms);
+  const outcome = await node.run(record.undo, options);
+  if (!succeeded(outcome) && (record.state === "done" || record.parts)) {
     book.tell("failed", why, gist(record.undo), {
       problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,
     });

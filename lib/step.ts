@@ -6,8 +6,15 @@ import type { Command, Outcome } from "./command.ts";
 export type Answer =
   /** As the step would leave it; `ours` says that it bears our mark. */
   | { readonly is: "present"; readonly ours?: true }
-  /** Still to be done; `previous` is the value that undo has to put back. */
-  | { readonly is: "absent"; readonly previous?: string }
+  /**
+   * Still to be done; `previous` is the value that undo has to put back,
+   * `preview` what the step would do, for whoever has to agree to it.
+   */
+  | {
+    readonly is: "absent";
+    readonly previous?: string;
+    readonly preview?: string;
+  }
   /**
    * There, but somebody else's: refused, never touched. `unmarked` says that it
    * differs by our mark alone, so a step of ours that was cut off explains it.
@@ -24,7 +31,18 @@ export type Answer =
 /** A read-only question to a node, and a pure reading of what came back. */
 export interface Probe {
   readonly ask: Command;
-  readonly read: (outcome: Outcome) => Answer;
+  /** @param input of a step whose input is asked for beforehand; see Input */
+  readonly read: (outcome: Outcome, input?: string) => Answer;
+  /** What asking makes that the step needs; a dry run prints it, for whoever goes by hand. */
+  readonly prepares?: { readonly why: string; readonly run: Command };
+}
+
+/** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
+export interface Consent {
+  /** What the step does that costs money, as the end of "This will …". */
+  readonly apply: string;
+  /** What its undo does that cannot be had again, put the same way. */
+  readonly undo: string;
 }
 
 /** A file of the operator's machine that is to be on the node. */
@@ -34,18 +52,41 @@ export interface Copy {
   readonly mode: string;
 }
 
+/** Text that one node gives and a step elsewhere needs; asked for at run time, and written down nowhere. */
+export interface Input {
+  /** The name of the node that gives it. */
+  readonly from: string;
+  readonly why: string;
+  readonly ask: Command;
+  /** Asking changes nothing, so it is asked for before the probe, which compares. */
+  readonly compared?: true;
+  /** Parts of it that nobody may see, with the flag `g`; blotted out wherever an output is told. */
+  readonly secret?: RegExp;
+}
+
 /** One command and its reason. */
 export interface Step {
   readonly why: string;
   /** Skip the step where this finds its effect present. A step without one runs at every apply. */
   readonly unless?: Probe;
   readonly run: Command | Copy;
+  /** What the command reads, where another node gives it. */
+  readonly input?: Input;
+  /** The nodes on which this run of the stage has to be over before the step begins. */
+  readonly after?: readonly string[];
   /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
   readonly undo?: Command | ((previous: string) => Command);
   /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
   readonly about?: string;
-  /** Milliseconds that the command may take (default: the `--timeout` flag's). */
+  /** Milliseconds that the command, its probe and its undo may take each (default: the `--timeout` flag's). */
   readonly timeout_ms?: number;
+  /** What a person has to agree to before it is run or taken back. */
+  readonly consent?: Consent;
+  /**
+   * It may fail half-way and leave parts behind. So its undo is run whatever
+   * became of it, and has to succeed, also where there is nothing left.
+   */
+  readonly parts?: true;
 }
 
 /** A file of the built plugin, and what it must be like on a node. */
@@ -112,6 +153,8 @@ export interface Stage {
   readonly needsPodCIDRs?: true;
   /** Steps on the operator's own machine, before the nodes'. */
   readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
+  /** Whether the operator's steps come after the nodes', and only where all of those went well. */
+  readonly operatorLast?: (cluster: Cluster) => boolean;
   /** Work on the operator's machine whose result the nodes' steps need. */
   readonly build?: Build;
   /** Steps on each node. */
