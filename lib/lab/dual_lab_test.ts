@@ -1,9 +1,18 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dualCluster } from "../cluster_testing.ts";
-import { cmd } from "../command.ts";
-import { labNode, outsideNode } from "../lab.ts";
-import { make, on, rooted, withCluster } from "../lab_testing.ts";
+import { cmd, type Command } from "../command.ts";
+import { labNode, labSteps, outsideNode } from "../lab.ts";
+import {
+  make,
+  members,
+  must,
+  on,
+  removerOf,
+  rooted,
+  stranger,
+  withCluster,
+} from "../lab_testing.ts";
 
 rooted(
   "a lab of both families has its addresses at once, in both",
@@ -30,5 +39,32 @@ rooted(
       assertEquals(await on(outside, `sysctl -n ${key}`), "1");
       const toPod = await outside.run(cmd`ip route get fd00:10:244:1::2`);
       assertStringIncludes(toPod.stderr, "unreachable");
+    }),
+);
+
+rooted(
+  "an unprivileged user's lab has both families, too",
+  () =>
+    withCluster(async ({ name, stateDir }) => {
+      const cluster = dualCluster({ name, stateDir });
+      const { as, folder } = await stranger(cluster);
+      for (const { run } of labSteps(cluster)) await must(as(run as Command));
+      const worker = labNode(cluster, "worker-1");
+      const script = `ping -c1 -W2 2001:db8::8 >&2
+      ip link add cni0 type bridge; ip link set cni0 up
+      ip addr add fd00:10:244:1::1/64 dev cni0 nodad
+      ip6tables -w -I FORWARD -s fd00:10:244::/56 -j ACCEPT
+      ip6tables -w -I FORWARD -d fd00:10:244::/56 -j ACCEPT
+      ip6tables -w -t nat -A POSTROUTING -s fd00:10:244:1::/64 -j MASQUERADE
+      sysctl -qw net.ipv6.conf.all.forwarding=1
+      ip netns add pod
+      ip link add pod0 master cni0 up type veth peer name eth0 netns pod
+      nsenter --net=/run/netns/pod sh -euc '
+        ip addr add fd00:10:244:1::2/64 dev eth0 nodad; ip link set eth0 up
+        ip route add default via fd00:10:244:1::1'
+      nsenter --net=/run/netns/pod ping -c1 -W2 2001:db8::8 >&2`;
+      await must(as(worker.enter(cmd`sh -euc ${script}`)));
+      await must(as({ argv: [`${folder}/deno`, ...removerOf(cluster)] }));
+      assertEquals(members(cluster), 0);
     }),
 );
