@@ -6,6 +6,7 @@
  */
 import type { Cluster } from "./cluster.ts";
 import { cmd, type Command, write } from "./command.ts";
+import { controlGroupPrefix } from "./lab/remove.ts";
 import { fileIs, mark, unknown } from "./probe.ts";
 import type { Probe, Step } from "./step.ts";
 
@@ -209,7 +210,8 @@ export interface Container {
  * @param machine the node, <lab>/<node>
  */
 export function containerOn(machine: string, id: string): Container {
-  return { id, cgroup: `/${mark}-${machine.replaceAll("/", "-")}-${id}` };
+  const [lab = "", name = ""] = machine.split("/");
+  return { id, cgroup: `/${controlGroupPrefix(lab, name)}${id}` };
 }
 
 /**

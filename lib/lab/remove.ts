@@ -30,7 +30,10 @@ export async function endMachines(lab: string, name?: string): Promise<number> {
   // A second round sees what the last one's parents left as orphans.
   for (;;) {
     const members = holdStill(lab, name);
-    if (members.length === 0) return ended;
+    if (members.length === 0) {
+      removeCgroups(namedCgroups(controlGroupPrefix(lab, name)));
+      return ended;
+    }
     const cgroups = cgroupsOf(members);
     for (const process of members) send(process, "SIGKILL");
     await gone(members);
@@ -121,6 +124,33 @@ function cgroupsOf(processes: readonly Process[]): readonly string[] {
     }
   }
   return [...made].filter((folder) => !shared.has(folder));
+}
+
+/**
+ * What the names of the control groups begin with that stage 02's containerd
+ * makes, at the top level, for the containers of a lab or of one of its machines.
+ */
+export function controlGroupPrefix(lab: string, name?: string): string {
+  return `deno-cni-${lab}-${name === undefined ? "" : `${name}-`}`;
+}
+
+/** Control groups at the top level of every hierarchy: a container that has ended leaves its own empty. */
+function namedCgroups(prefix: string): readonly string[] {
+  const root = "/sys/fs/cgroup";
+  return [root, ...foldersIn(root)].flatMap((hierarchy) =>
+    foldersIn(hierarchy).filter((folder) =>
+      folder.startsWith(`${hierarchy}/${prefix}`)
+    )
+  );
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].filter((entry) => entry.isDirectory)
+      .map(({ name }) => `${folder}/${name}`);
+  } catch {
+    return []; // No control groups here, or gone.
+  }
 }
 
 /** Reads /proc/PID/cgroup (cgroups(7)): a line a hierarchy, `0::` for version 2. */
