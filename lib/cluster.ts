@@ -2,6 +2,12 @@
 import type { Draft } from "./check.ts";
 import { CidrError, splitClusterCIDR } from "./cidr.ts";
 import { ClusterFileError, readYaml } from "./cluster_file.ts";
+import {
+  type AwsSettings,
+  defaultRoutes,
+  type GcpSettings,
+  type Routes,
+} from "./cluster_cloud.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { checkTogether } from "./cluster_rules.ts";
 import {
@@ -12,11 +18,12 @@ import {
   schema,
 } from "./cluster_schema.ts";
 import type { NodeSshSettings, SshSettings } from "./cluster_ssh.ts";
+import { type Machine, withMachines } from "./machines.ts";
 
 export { ClusterFileError };
 
 /** Where a cluster's machines come from. */
-export type Provider = "lab" | "local" | "ssh";
+export type Provider = "lab" | "local" | "ssh" | "aws" | "gcp";
 
 /** One machine of the cluster. */
 export interface ClusterNode {
@@ -30,6 +37,8 @@ export interface ClusterNode {
   readonly podCIDRs: readonly string[];
   /** How ssh reaches it, where that differs from the cluster's `ssh`. */
   readonly ssh?: NodeSshSettings;
+  /** The machine that 01 made for it in a cloud; absent until it has. */
+  readonly machine?: Machine;
 }
 
 /** What the stages plan with. */
@@ -60,6 +69,14 @@ export interface Cluster {
   };
   /** How ssh reaches the nodes. */
   readonly ssh?: SshSettings;
+  /** Who keeps the routes to the nodes' podCIDRs: the nodes, or a cloud's router. */
+  readonly routes: Routes;
+  /** What AWS shall make; there exactly where the provider is aws. */
+  readonly aws?: AwsSettings;
+  /** What GCP shall make; there exactly where the provider is gcp. */
+  readonly gcp?: GcpSettings;
+  /** The route table of the nodes' subnet (AWS); absent until 01 has made it. */
+  readonly routeTableId?: string;
   readonly nodes: readonly ClusterNode[];
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
   readonly stateDir: string;
@@ -84,7 +101,7 @@ export interface LoadOptions {
 }
 
 /**
- * Reads a cluster file, and what stage 02 found out about the cluster.
+ * Reads a cluster file, and what stages 01 and 02 found out about the cluster.
  *
  * @param file its path
  * @throws {ClusterFileError} with all mistakes: file, line, key, value and what was expected
@@ -110,7 +127,9 @@ export async function loadCluster(
   const absolute = root.startsWith("/") ? root : `${Deno.cwd()}/${root}`;
   const runtime = Deno.env.get("DENO_CNI_RUNTIME");
   const cluster = withRuntime(parseCluster(content, file, absolute), runtime);
-  return ignoreFound ? cluster : await withFoundPodCIDRs(cluster);
+  return ignoreFound
+    ? cluster
+    : await withMachines(await withFoundPodCIDRs(cluster));
 }
 
 /**
@@ -164,6 +183,9 @@ function toCluster(
       addresses: rest.outside.address,
     },
     ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
+    routes: rest.routes ?? defaultRoutes(provider),
+    ...(rest.aws === undefined ? {} : { aws: rest.aws }),
+    ...(rest.gcp === undefined ? {} : { gcp: rest.gcp }),
     nodes: rest.nodes.map(({ name, role, address, podCIDRs = [], ssh }) => ({
       name,
       role,

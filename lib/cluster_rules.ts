@@ -8,6 +8,7 @@ import {
   parseCidr,
 } from "./cidr.ts";
 import type { Path, Reading } from "./cluster_file.ts";
+import { checkCloud } from "./cluster_cloud.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { type InFile, nodeMaskOf } from "./cluster_schema.ts";
 import { checkSsh } from "./cluster_ssh.ts";
@@ -20,6 +21,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkMtu(value, reading);
   checkNodes(value, reading);
   checkSsh(value, reading);
+  checkCloud(value, reading);
   checkPodCIDRs(value, (node, at, message) => {
     const path: Path = ["nodes", node, "podCIDRs"];
     reading.wrong(at === undefined ? path : [...path, at], message);

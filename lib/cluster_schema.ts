@@ -22,6 +22,14 @@ import {
 } from "./cidr.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
 import {
+  type AwsSettings,
+  awsSettings,
+  type GcpSettings,
+  gcpSettings,
+  type Routes,
+  routesWord,
+} from "./cluster_cloud.ts";
+import {
   type NodeSshSettings,
   nodeSshSettings,
   type SshSettings,
@@ -55,6 +63,9 @@ export interface InFile {
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[] };
   ssh?: SshSettings;
+  routes?: Routes;
+  aws?: AwsSettings;
+  gcp?: GcpSettings;
   nodes: NodeInFile[];
 }
 
@@ -131,7 +142,10 @@ export const podCIDR: Check<string> = text(
 
 export const schema: Check<InFile> = mapping<InFile>({
   name: required(label),
-  provider: withDefault(oneOf<Provider>("lab", "local", "ssh"), "lab"),
+  provider: withDefault(
+    oneOf<Provider>("lab", "local", "ssh", "aws", "gcp"),
+    "lab",
+  ),
   clusterCIDR: required(listOf(podCIDR)),
   nodeMask: optional(listOf(wholeNumber(1, 126))),
   bridge: withDefault(linkName, "cni0"),
@@ -151,6 +165,9 @@ export const schema: Check<InFile> = mapping<InFile>({
     { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),
   ssh: optional(sshSettings),
+  routes: optional(routesWord),
+  aws: optional(awsSettings),
+  gcp: optional(gcpSettings),
   nodes: required(someOf(mapping<NodeInFile>({
     name: required(nodeName),
     role: withDefault(

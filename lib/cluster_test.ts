@@ -70,6 +70,7 @@ Deno.test("a cluster file may leave out what has a default", () => {
       address: "203.0.113.8",
       addresses: ["203.0.113.8"],
     },
+    routes: "host",
     nodes: [
       {
         name: "master",
@@ -127,6 +128,7 @@ nodes:
       address: "198.51.100.1",
       addresses: ["198.51.100.1", "2001:db8::1"],
     },
+    routes: "host",
     nodes: [{
       name: "a",
       role: "control-plane",
@@ -200,7 +202,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -238,8 +240,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes",
   );
 });
 
@@ -281,7 +283,7 @@ nodes:
 `),
     [
       'c.yaml:1: name: Small is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most',
-      "c.yaml:2: provider: moon is not one of lab, local, ssh",
+      "c.yaml:2: provider: moon is not one of lab, local, ssh, aws, gcp",
       "c.yaml:3: clusterCIDR: 10.244.0.0/33 has a prefix of 33 bits; expected 32 at most",
       "c.yaml:4: nodes: there is no control plane; expected one node with role: control-plane",
       "c.yaml:9: nodes[1].name: a is the name of nodes[0] too; expected a name of its own",

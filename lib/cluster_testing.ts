@@ -37,6 +37,7 @@ export function labCluster({ name, stateDir }: TestCluster): Cluster {
       address: "203.0.113.8",
       addresses: ["203.0.113.8"],
     },
+    routes: "host",
     nodes: [
       node("master", "control-plane", "10.0.1.10", "10.244.0.0/24"),
       node("worker-1", "worker", "10.0.1.11", "10.244.1.0/24"),

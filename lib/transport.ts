@@ -1,7 +1,8 @@
 /** Which transport reaches a node. */
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
 import { labNode } from "./lab.ts";
-import { localNode, type Node } from "./node.ts";
+import { pinnedKeys } from "./machines.ts";
+import { localNode, type Node, UnreachableError } from "./node.ts";
 import { sshNode, sshTarget } from "./ssh.ts";
 
 /** The operator's own machine: what runs there is written down in the cluster's state folder. */
@@ -16,10 +17,33 @@ export function nodeOf(cluster: Cluster, name: string): Node {
       return labNode(cluster, name);
     case "local":
       return localNode(name);
-    case "ssh": {
-      const node = cluster.nodes.find((node) => node.name === name);
-      if (node === undefined) throw new TypeError(`no node ${name}`);
-      return sshNode(sshTarget(cluster, node), cluster);
+    case "ssh":
+      return sshNode(sshTarget(cluster, find(cluster, name)), cluster);
+    case "aws":
+    case "gcp": {
+      const node = find(cluster, name);
+      if (node.machine?.publicAddress === undefined) return unmade(name);
+      const target = sshTarget(cluster, node);
+      return sshNode({ ...target, pinnedKeys: pinnedKeys(cluster) }, cluster);
     }
   }
+}
+
+function find({ nodes }: Cluster, name: string): ClusterNode {
+  const node = nodes.find((node) => node.name === name);
+  if (node === undefined) throw new TypeError(`no node ${name}`);
+  return node;
+}
+
+/** A node whose machine 01 has not made yet, or has found stopped. */
+function unmade(name: string): Node {
+  const local = localNode(name);
+  const refuse = () =>
+    Promise.reject(
+      new UnreachableError(
+        name,
+        "no running machine is known for it: make 01-provision",
+      ),
+    );
+  return { ...local, run: refuse, copy: refuse };
 }

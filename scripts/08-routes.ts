@@ -1,36 +1,45 @@
 #!/usr/bin/env -S deno run -A
 /**
- * Stage 08: tells every node which node owns which podCIDR.
- * Afterwards `ip route` shows a route for every other node's podCIDR.
+ * Stage 08: tells every node which node owns which podCIDR, or the router of
+ * the cloud that the nodes are in. Afterwards `ip route` shows a route for every
+ * other node's podCIDR, or the cloud's route table one for each.
  */
 import { familyOf, ofFamily } from "../lib/cidr.ts";
+import { cloudRoutes } from "../lib/cloud_routes.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
-import { routeIs, routeProtocol } from "../lib/probe.ts";
-import type { Stage } from "../lib/step.ts";
+import { routeByOwner } from "../lib/host_routes.ts";
+import { routeProtocol } from "../lib/probe.ts";
+import type { Plan, Stage, Step } from "../lib/step.ts";
+
+/** What a node has to know of the others. */
+function hostRoutes({ node, cluster }: Plan): Step[] {
+  return cluster.nodes
+    .filter((other) => other.name !== node.name)
+    .flatMap((other) =>
+      other.podCIDRs.map((podCIDR) => {
+        const family = familyOf(podCIDR);
+        const via = ofFamily(other.addresses, family) ?? other.address;
+        const route = cmd`${podCIDR} via ${via} proto ${routeProtocol}`.argv;
+        return {
+          why: `Pods of ${other.name} are reached through ${other.name}`,
+          unless: routeByOwner(podCIDR, other.name, via),
+          run: cmd`ip route replace ${route}`,
+          // Unlike del, flush has no objection where a reboot has been before it.
+          undo: cmd`ip -${family} route flush exact ${route}`,
+        };
+      })
+    );
+}
 
 export const routes: Stage = {
   name: "08-routes",
-  summary: "tell every node which node owns which podCIDR",
+  summary:
+    "tell every node, or the cloud's router, which node owns which podCIDR",
   afterwards: `ip route show proto ${routeProtocol}`,
   needsPodCIDRs: true,
-  steps: ({ node, cluster }) =>
-    cluster.nodes
-      .filter((other) => other.name !== node.name)
-      .flatMap((other) =>
-        other.podCIDRs.map((podCIDR) => {
-          const via = ofFamily(other.addresses, familyOf(podCIDR)) ??
-            other.address;
-          return {
-            why: `Pods of ${other.name} are reached through ${other.name}`,
-            unless: routeIs(podCIDR, via),
-            run:
-              cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
-            undo:
-              cmd`ip route del ${podCIDR} via ${via} proto ${routeProtocol}`,
-          };
-        })
-      ),
+  operatorSteps: cloudRoutes,
+  steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
 };
 
 if (import.meta.main) await main(routes);

@@ -1,0 +1,264 @@
+/** Stage 01 on AWS: terraform makes the machines, as config/terraform/aws/ describes them. */
+import {
+  addressStep,
+  condition,
+  greetingStep,
+  keyStep,
+  machinesStep,
+  readJson,
+} from "./cloud.ts";
+import { type Cluster, projectRoot } from "./cluster.ts";
+import type { AwsSettings } from "./cluster_cloud.ts";
+import { cmd, type Command, type Outcome, write } from "./command.ts";
+import { identityFile } from "./machines.ts";
+import { fileIs, unknown } from "./probe.ts";
+import type { Answer, Step } from "./step.ts";
+
+const source = `${projectRoot}/config/terraform/aws`;
+
+/** config/terraform/aws/versions.tf wants it. */
+const leastTerraform = [1, 9] as const;
+
+/** Milliseconds that making or removing the machines may take. */
+const making_ms = 20 * 60_000;
+
+/** The steps that make the machines, for the operator's machine. Pure. */
+export function awsSteps(cluster: Cluster): Step[] {
+  const aws = awsOf(cluster);
+  const folder = `${cluster.stateDir}/terraform`;
+  const addressFile = `${folder}/ssh_from.tfvars.json`;
+  const terraform = terraformIn(folder);
+  const files = [`${folder}/cluster.tfvars.json`];
+  if (aws.sshFrom === undefined) files.push(addressFile);
+  const variables = files.map((file) => `-var-file=${file}`);
+  return [
+    condition(
+      "terraform makes the machines",
+      cmd`terraform version -json`,
+      readVersion,
+    ),
+    condition(
+      "AWS has to know whose account it is",
+      cmd`aws sts get-caller-identity --output json`,
+      readCaller,
+    ),
+    folderStep(folder),
+    keyStep(cluster),
+    ...(aws.sshFrom === undefined ? [addressStep(addressFile)] : []),
+    variablesStep(`${folder}/cluster.tfvars.json`, cluster, aws),
+    {
+      why: "terraform fetches what it needs to talk to AWS",
+      unless: {
+        ask: terraform`validate -json -no-color`,
+        read: readValidate,
+      },
+      run:
+        terraform`init -input=false -no-color -reconfigure ${`-backend-config=path=${folder}/terraform.tfstate`}`,
+      timeout_ms: making_ms,
+    },
+    machinesOf(cluster, aws, folder, terraform, variables),
+    machinesStep(cluster, terraform`output -json -no-color`),
+    ...cluster.nodes.map((node) => greetingStep(cluster, node)),
+  ];
+}
+
+/** The settings of a cluster whose provider is aws; it has no others. */
+export function awsOf({ aws, file }: Cluster): AwsSettings {
+  if (aws === undefined) throw new TypeError(`${file} has no key aws`);
+  return aws;
+}
+
+type Template = (
+  pieces: TemplateStringsArray,
+  ...values: readonly (string | readonly string[])[]
+) => Command;
+
+/**
+ * Builds commands of terraform that keep what they write to themselves: its
+ * state, which tells what there is, and the plan.
+ */
+function terraformIn(folder: string): Template {
+  const data = `TF_DATA_DIR=${folder}/data`;
+  const script = 'umask 077; exec terraform "$@"';
+  return (pieces, ...values) => {
+    const { argv } = cmd(pieces, ...values);
+    return {
+      ...cmd`env ${data} TF_IN_AUTOMATION=1 sh -c ${script} terraform -chdir=${source} ${argv}`,
+      gist: `terraform ${argv.join(" ")}`,
+    };
+  };
+}
+
+/** Nobody else shall read what terraform writes down. */
+function folderStep(folder: string): Step {
+  return {
+    why: "A folder that nobody else may read, for what terraform writes down",
+    unless: {
+      ask:
+        cmd`sh -c ${'[ -d "$1" ] || exit 44; stat -c %a "$1"'} stat ${folder}`,
+      read(outcome) {
+        if (outcome.code === 44) return { is: "absent" };
+        if (outcome.code !== 0) return unknown(outcome, `what ${folder} is`);
+        const mode = outcome.stdout.trim();
+        if (mode === "700") return { is: "present", ours: true };
+        return {
+          is: "different",
+          found: `${folder} may be read by others (mode ${mode})`,
+          remedy: `chmod 700 ${folder}`,
+        };
+      },
+    },
+    run: cmd`mkdir -p -m 700 ${folder}`,
+    undo: cmd`rm -rf ${folder}`,
+  };
+}
+
+function variablesStep(path: string, cluster: Cluster, aws: AwsSettings): Step {
+  const content = JSON.stringify(variablesOf(cluster, aws), null, 2) + "\n";
+  return {
+    why:
+      "What config/terraform/aws/variables.tf asks for, from the cluster file",
+    unless: fileIs(path, content, () => true),
+    run: write(path, content, "600"),
+    undo: cmd`rm -f ${path}`,
+  };
+}
+
+/** The values for config/terraform/aws/variables.tf, but for `ssh_from` where it is asked for. */
+export function variablesOf(cluster: Cluster, aws: AwsSettings) {
+  return {
+    name: cluster.name,
+    region: aws.region,
+    instance_type: aws.instanceType,
+    ubuntu: aws.ubuntu,
+    ...(aws.image === undefined ? {} : { image: aws.image }),
+    disk_gb: aws.diskGB,
+    vpc_cidr: aws.vpcCIDR,
+    subnet_cidr: cluster.segmentCIDR,
+    cluster_cidrs: cluster.clusterCIDRs,
+    public_key_file: `${identityFile(cluster)}.pub`,
+    ...(aws.sshFrom === undefined ? {} : { ssh_from: aws.sshFrom }),
+    nodes: Object.fromEntries(
+      cluster.nodes.map(({ name, role, address }) => [name, { role, address }]),
+    ),
+  };
+}
+
+function machinesOf(
+  cluster: Cluster,
+  aws: AwsSettings,
+  folder: string,
+  terraform: Template,
+  variables: readonly string[],
+): Step {
+  const plan = `${folder}/plan`;
+  const { name, nodes } = cluster;
+  const many = nodes.length === 1 ? "one machine" : `${nodes.length} machines`;
+  return {
+    why: `A network with ${many} in it (${aws.instanceType}, ${aws.region})`,
+    unless: {
+      ask:
+        terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`,
+      read: readPlan,
+      prepares: {
+        why: "What is missing, asked of AWS and written down as a plan",
+        run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      },
+    },
+    run: terraform`apply -input=false -no-color ${plan}`,
+    undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,
+    parts: true,
+    timeout_ms: making_ms,
+    consent: {
+      apply:
+        `change what the cluster ${name} has on AWS (${aws.region}), as planned above; machines cost money until --undo takes them back`,
+      undo:
+        `destroy all machines of the cluster ${name} on AWS (${aws.region}), and what is on their disks`,
+    },
+  };
+}
+
+const terraformMissing =
+  `terraform is missing on this machine: install ${leastTerraform.join(".")} ` +
+  "or newer, https://developer.hashicorp.com/terraform/install";
+
+function readVersion(outcome: Outcome): Answer {
+  if (outcome.ended === "no such command") {
+    return { is: "unknown", reason: terraformMissing };
+  }
+  const said = readJson(outcome.stdout) as
+    | { terraform_version?: string }
+    | undefined;
+  const version = said?.terraform_version;
+  if (outcome.code !== 0 || version === undefined) {
+    return unknown(outcome, "which terraform this is");
+  }
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [least, leastMinor] = leastTerraform;
+  const fits = major > least || (major === least && minor >= leastMinor);
+  if (fits) return { is: "present" };
+  return {
+    is: "unknown",
+    reason: `terraform is ${version}; expected ${
+      leastTerraform.join(".")
+    } or newer`,
+  };
+}
+
+/** `aws sts get-caller-identity` wants nothing but credentials. */
+function readCaller(outcome: Outcome): Answer {
+  if (outcome.code === 0) return { is: "present" };
+  return awsUnknown(outcome, "whose AWS account this is");
+}
+
+/** What to make of a command of `aws` that did not succeed. */
+export function awsUnknown(outcome: Outcome, what: string): Answer {
+  if (outcome.ended === "no such command") {
+    return {
+      is: "unknown",
+      reason:
+        "the command aws is missing on this machine: install it, https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+    };
+  }
+  const answer = unknown(outcome, what);
+  const noCredentials =
+    /credentials|security token|ExpiredToken|InvalidClientTokenId|sso login/i;
+  if (answer.is !== "unknown" || !noCredentials.test(outcome.stderr)) {
+    return answer;
+  }
+  return {
+    is: "unknown",
+    reason: `${answer.reason}\nAWS wants credentials: aws configure, ` +
+      "aws sso login, or AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment",
+  };
+}
+
+/** What `terraform` says where `terraform init` is still to be run. */
+const uninitialised =
+  /terraform init|[Mm]issing required provider|[Rr]equired plugins are not installed|Module not installed|Inconsistent dependency lock file/;
+
+/** terraform's validate command: https://developer.hashicorp.com/terraform/cli/commands/validate, "JSON output format". */
+function readValidate(outcome: Outcome): Answer {
+  const said = readJson(outcome.stdout) as
+    | { valid?: boolean; diagnostics?: { summary: string; detail?: string }[] }
+    | undefined;
+  if (said?.valid === true) return { is: "present" };
+  const mistakes = (said?.diagnostics ?? [])
+    .map(({ summary, detail = "" }) => `${summary} ${detail}`.trim());
+  if (mistakes.some((mistake) => uninitialised.test(mistake))) {
+    return { is: "absent" };
+  }
+  return mistakes.length > 0
+    ? { is: "unknown", reason: `${source}: ${mistakes.join("\n")}` }
+    : unknown(outcome, "whether terraform is initialised");
+}
+
+/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error. */
+function readPlan(outcome: Outcome): Answer {
+  if (outcome.code === 0) return { is: "present", ours: true };
+  if (outcome.code === 2) return { is: "absent", preview: outcome.stdout };
+  if (outcome.code === 1 && uninitialised.test(outcome.stderr)) {
+    return { is: "absent" };
+  }
+  return awsUnknown(outcome, "what AWS has of this cluster");
+}
