@@ -1,11 +1,12 @@
 /** `--dry-run`: the commands of stages, as a script or as data. */
+import type { Others } from "./book.ts";
 import { splitClusterCIDR } from "./cidr.ts";
 import { exitCode, type Flags } from "./cli.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Node } from "./node.ts";
 import { plan, type Planned, planUndo } from "./plan.ts";
 import { script } from "./report.ts";
-import { stepsFor } from "./run_stage.ts";
+import { inOrder, reach, stepsFor } from "./run_stage.ts";
 import { openSession } from "./session.ts";
 import { operatorSteps } from "./stage.ts";
 import type { Stage, StageName, Step } from "./step.ts";
@@ -29,8 +30,9 @@ export async function dryRun(
   const fresh = new Set<string>();
   const planned: StagePlan[] = [];
   for (const stage of stages) {
-    const own = await planOperator(stage, cluster, names, flags);
-    planned.push(...own);
+    const last = stage.operatorLast?.(cluster) ?? false;
+    const own = await planOperator(stage, cluster, names, flags, fresh);
+    if (!last) planned.push(...own);
     if (stage.name === "01-provision" && !flags.undo) {
       const about = own.flatMap(({ steps }) => steps)
         .flatMap((step) => "about" in step ? [step.about] : []);
@@ -38,17 +40,21 @@ export async function dryRun(
     }
     if (stage.steps === undefined) continue;
     const pluginFiles = flags.undo ? undefined : await stage.build?.peek();
+    const stepsOf = (name: string) =>
+      stepsFor(stage, cluster, name, pluginFiles);
     planned.push(
-      ...await Promise.all(names.map(async (name) => {
-        const node = nodeOf(cluster, name);
-        const steps = stepsFor(stage, cluster, name, pluginFiles);
-        const known = flags.undo || !fresh.has(name);
-        return {
-          stage: stage.name,
-          ...await planOn(stage, node, steps, flags, known),
-        };
-      })),
+      ...await Promise.all(
+        inOrder(names, stepsOf).map(async (name) => {
+          const node = nodeOf(cluster, name);
+          const known = flags.undo || !fresh.has(name);
+          return {
+            stage: stage.name,
+            ...await planOn(stage, node, stepsOf(name), flags, known),
+          };
+        }),
+      ),
     );
+    if (last) planned.push(...own);
   }
   const worthALine = planned.filter(({ steps }) =>
     steps.length > 0 || stages.length === 1
@@ -56,7 +62,9 @@ export async function dryRun(
   console.log(
     flags.output === "json"
       ? JSON.stringify(worthALine.map(asData), null, 2)
-      : worthALine.map(({ stage, ...rest }) => script(stage, rest)).join("\n"),
+      : worthALine.map(({ stage, ...rest }) =>
+        script(stage, rest, (name) => nodeOf(cluster, name))
+      ).join("\n"),
   );
   return exitCode.done;
 }
@@ -69,7 +77,13 @@ function asData({ stage, node, steps }: StagePlan) {
   return {
     stage,
     node: node.name,
-    steps: steps.map(({ why, run }) => ({ why, run })),
+    steps: steps.map(({ why, run, input }) => ({
+      why,
+      run,
+      ...(input === undefined
+        ? {}
+        : { input: { from: input.from, ask: input.ask } }),
+    })),
   };
 }
 
@@ -79,12 +93,17 @@ async function planOperator(
   cluster: Cluster,
   names: readonly string[],
   flags: Flags,
+  fresh: ReadonlySet<string>,
 ): Promise<StagePlan[]> {
   const node = operatorNode(cluster);
   const plans: StagePlan[] = [];
   if (stage.operatorSteps !== undefined) {
     const own = operatorSteps(stage, cluster, names);
-    const planned = await planOn(stage, node, own, flags, true);
+    const known = own.every(({ input }) =>
+      input === undefined || !fresh.has(input.from)
+    );
+    const others = reach(cluster);
+    const planned = await planOn(stage, node, own, flags, known, others);
     plans.push({ stage: stage.name, ...planned });
   }
   if (stage.build !== undefined && !flags.undo) {
@@ -101,6 +120,7 @@ async function planOn(
   steps: readonly Step[],
   { undo, noProbes, nodes, timeout_ms }: Flags,
   known: boolean,
+  others?: Others,
 ): Promise<Planned> {
   const mind = node.name === "operator" && nodes.length > 0
     ? { about: nodes }
@@ -113,6 +133,7 @@ async function planOn(
     timeout_ms,
     ...mind,
     ...assume,
+    ...(others === undefined ? {} : { others }),
   });
 }
 

@@ -1,18 +1,28 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askStep, decide, isGone } from "./ask.ts";
-import { find, noLongerWanted, recordsOf, stepKey } from "./book.ts";
-import type { Command, RunOptions } from "./command.ts";
+import {
+  find,
+  noLongerWanted,
+  type Others,
+  recordsOf,
+  stepKey,
+} from "./book.ts";
+import { type Command, type RunOptions, succeeded } from "./command.ts";
 import { readJournal } from "./journal.ts";
 import type { Node } from "./node.ts";
-import type { Copy, StageName, Step } from "./step.ts";
+import type { Answer, Copy, Input, StageName, Step } from "./step.ts";
 
 /** What a dry run found: the commands that a run would execute on a node, in order. */
 export interface Planned {
   readonly node: Node;
-  readonly steps: readonly {
-    readonly why: string;
-    readonly run: Command | Copy;
-  }[];
+  readonly steps: readonly PlannedStep[];
+}
+
+/** A command that a run would execute, and what it would read from another node. */
+export interface PlannedStep {
+  readonly why: string;
+  readonly run: Command | Copy;
+  readonly input?: Input;
 }
 
 /**
@@ -28,13 +38,14 @@ export async function plan(
   options: RunOptions & {
     readonly assume?: "absent";
     readonly about?: readonly string[];
+    readonly others?: Others;
   },
 ): Promise<Planned> {
-  const { assume, about, ...runOptions } = options;
+  const { assume, about, others, ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
   const kept = new Set(steps.map((step) => stepKey(step.run)));
-  const planned: { why: string; run: Command | Copy }[] = [];
+  const planned: PlannedStep[] = [];
   for (const record of recordsOf(journal, stage, about).toReversed()) {
     if (kept.has(record.step)) continue;
     const maybeOurs = record.changed || record.state === "running";
@@ -43,7 +54,7 @@ export async function plan(
     }
   }
   for (const step of steps) {
-    const answer = await askStep(node, step, runOptions);
+    const answer = await askNow(node, step, runOptions, others);
     const old = find(journal, stage, step);
     if (decide(node, step, answer, old) === "run") {
       planned.push(...byHand(step));
@@ -52,8 +63,24 @@ export async function plan(
   return { node, steps: planned };
 }
 
+/** Where the other node cannot give yet what the probe compares, the step is still to be done. */
+async function askNow(
+  node: Node,
+  step: Step,
+  options: RunOptions,
+  others: Others | undefined,
+): Promise<Answer> {
+  if (!step.input?.compared || others === undefined) {
+    return await askStep(node, step, options);
+  }
+  const { from, ask } = step.input;
+  const given = await others.node(from).run(ask, options);
+  if (!succeeded(given)) return { is: "absent" };
+  return await askStep(node, step, options, given.stdout);
+}
+
 /** A step, and before it what its probe prepares. */
-function byHand(step: Step): { why: string; run: Command | Copy }[] {
+function byHand(step: Step): PlannedStep[] {
   const { prepares } = step.unless ?? {};
   return prepares === undefined ? [step] : [prepares, step];
 }

@@ -1,5 +1,5 @@
 /** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
-import type { Manner } from "./book.ts";
+import type { Manner, Others } from "./book.ts";
 import { exitCode } from "./cli.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Node } from "./node.ts";
@@ -29,26 +29,28 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
   const before = await session.cluster();
   if (lacksPodCIDRs(session, stage, before)) return;
   const own = operatorSteps(stage, before, session.selected(before));
-  if (own.length > 0) {
-    const done = await apply(
-      stage.name,
-      operatorNode(before),
-      own,
-      onOperator(session),
-    );
-    if (worstCode(done) !== 0) return;
-  }
+  const last = stage.operatorLast?.(before) ?? false;
+  const operate = async () => {
+    if (own.length === 0) return true;
+    const manner = { ...onOperator(session), others: reach(before) };
+    const done = await apply(stage.name, operatorNode(before), own, manner);
+    return worstCode(done) === 0;
+  };
+  if (!last && !await operate()) return;
   if (manner.stopping() || stage.steps === undefined) return;
   const pluginFiles = await build(session, stage);
   if (pluginFiles === "failed") return;
   const cluster = await session.cluster();
-  await eachNode(session, cluster, (node, name) =>
-    apply(
-      stage.name,
-      node,
-      stepsFor(stage, cluster, name, pluginFiles),
-      manner,
-    ));
+  const stepsOf = (name: string) => stepsFor(stage, cluster, name, pluginFiles);
+  const done = await eachNode(
+    session,
+    cluster,
+    (node, name, others) =>
+      apply(stage.name, node, stepsOf(name), { ...manner, others }),
+    stepsOf,
+  );
+  if (!last || manner.stopping() || worstCode(done.flat()) !== 0) return;
+  await operate();
 }
 
 async function undoStage(session: Session, stage: Stage): Promise<void> {
@@ -73,23 +75,74 @@ function onOperator({ manner, flags: { nodes } }: Session): Manner {
   return nodes.length === 0 ? manner : { ...manner, about: nodes };
 }
 
-/** Nodes side by side, or in turn where the user is asked at each step. */
-async function eachNode<T>(
+/**
+ * Nodes side by side, or in turn where the user is asked at each step: then
+ * those that others wait for come first.
+ */
+async function eachNode(
   session: Session,
   cluster: Cluster,
-  work: (node: Node, name: string) => Promise<T>,
-): Promise<T[]> {
+  work: (
+    node: Node,
+    name: string,
+    others: Others,
+  ) => Promise<readonly StepResult[]>,
+  stepsOf: (name: string) => readonly Step[] = () => [],
+): Promise<(readonly StepResult[])[]> {
   const names = session.selected(cluster);
-  const one = (name: string) => work(nodeOf(cluster, name), name);
+  const under = new Map<string, Promise<readonly StepResult[]>>();
+  const others: Others = {
+    ...reach(cluster),
+    async ended(name) {
+      const work = under.get(name);
+      return work === undefined || worstCode(await work) === 0;
+    },
+  };
+  const one = (name: string) => {
+    const results = work(nodeOf(cluster, name), name, others);
+    under.set(name, results);
+    return results;
+  };
   if (session.manner.ask === undefined) {
     return await Promise.all(names.map(one));
   }
-  const results: T[] = [];
-  for (const name of names) {
+  const results: (readonly StepResult[])[] = [];
+  for (const name of inOrder(names, stepsOf)) {
     if (session.manner.stopping()) break;
     results.push(await one(name));
   }
   return results;
+}
+
+/** The cluster's nodes, none of which is waited for. */
+export function reach(cluster: Cluster): Others {
+  return {
+    node: (name) => nodeOf(cluster, name),
+    ended: () => Promise.resolve(true),
+  };
+}
+
+/** The names, each behind those that its steps wait for; otherwise as they are. */
+export function inOrder(
+  names: readonly string[],
+  stepsOf: (name: string) => readonly Step[],
+): readonly string[] {
+  const ordered = new Set<string>();
+  const seen = new Set<string>();
+  const place = (name: string) => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    for (const { after = [], input } of stepsOf(name)) {
+      for (
+        const other of input === undefined ? after : [...after, input.from]
+      ) {
+        if (names.includes(other)) place(other);
+      }
+    }
+    ordered.add(name);
+  };
+  names.forEach(place);
+  return [...ordered];
 }
 
 async function build(

@@ -11,7 +11,7 @@ import {
   withoutRecord,
   withRecord,
 } from "./journal.ts";
-import { blot, takeInput, waitForOthers } from "./input.ts";
+import { blot, takeInput, waitForOthers, withTaken } from "./input.ts";
 import type { Node } from "./node.ts";
 import { advice, describe, gist, type StepResult } from "./result.ts";
 import type { Answer, Stage, StageName, Step } from "./step.ts";
@@ -106,11 +106,9 @@ async function applyStep(
     todo = decide(node, step, answer, old);
     if (todo === "run") await agree(book, step, answer, steps);
   } catch (error) {
-    if (!(error instanceof StepError)) throw error;
-    await book.write(withComplete(book.journal, stage, false));
-    book.tell("failed", step.why, command, { problem: error.message });
-    return "stop";
+    return await refuse(book, step, error);
   }
+  if (manner.stopping()) return "stop";
   const previous = old?.previous ??
     (answer.is === "absent" ? answer.previous : undefined);
   const takeBack = undoOf(step, previous);
@@ -136,6 +134,11 @@ async function applyStep(
   if (manner.ask !== undefined && !await manner.ask(node.name, step)) {
     return "stop";
   }
+  try {
+    input ??= await takeInput(step, manner);
+  } catch (error) {
+    return await refuse(book, step, error);
+  }
   const before = book.journal;
   await book.write(
     withComplete(
@@ -148,7 +151,8 @@ async function applyStep(
       false,
     ),
   );
-  const outcome = await runStep(book, step);
+  const bare = await runStep(book, withTaken(step, input));
+  const outcome = bare && blot(bare, input, step.input?.secret);
   if (outcome !== undefined && !succeeded(outcome)) {
     // Whoever killed it may have killed the node: then that is the news.
     if (outcome.ended === "killed") await node.run(cmd`true`, book.options);
@@ -167,6 +171,18 @@ async function applyStep(
   const output = outcome === undefined ? "" : outcome.stdout.trim();
   book.tell("changed", step.why, command, output === "" ? {} : { output });
   return "go on";
+}
+
+/** Tells why a step does not begin. */
+async function refuse(
+  book: Book,
+  { why, run }: Step,
+  error: unknown,
+): Promise<"stop"> {
+  if (!(error instanceof StepError)) throw error;
+  await book.write(withComplete(book.journal, book.stage, false));
+  book.tell("failed", why, gist(run), { problem: error.message });
+  return "stop";
 }
 
 /** Runs a step; undefined when it was a copy, which throws where it fails. */
