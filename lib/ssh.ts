@@ -136,9 +136,12 @@ async function attempt(
   const { outcome, reply, remark } = stale
     ? await ssh(target, connection, command, options)
     : first;
-  return reply.began
-    ? conclude(target, outcome, reply, remark)
-    : neverBegan(target, outcome, reply.said, options);
+  if (!reply.began) {
+    return neverBegan(target, outcome, reply.said, options);
+  }
+  if (reply.outcome !== undefined) return reply.outcome;
+  const isOpen = await control(target, connection, "check");
+  return cutOff(target, outcome, reply, isOpen, remark);
 }
 
 /** What came of an ssh. */
@@ -208,6 +211,15 @@ async function client(
   );
 }
 
+/** Asks the process that has the connection to do something; false where there is none. */
+async function control(
+  target: SshTarget,
+  connection: Connection,
+  what: "check" | "exit",
+): Promise<boolean> {
+  return succeeded(await client(target, connection, ["-O", what], {}));
+}
+
 /** Waits for a command; undefined when it ended by itself, else why nobody waits any longer. */
 async function patience(
   running: Promise<unknown>,
@@ -241,9 +253,7 @@ async function endThere(
   mark: string,
   giveUp: AbortController,
 ): Promise<string> {
-  const controlled = async (what: string) =>
-    succeeded(await client(target, connection, ["-O", what], {}));
-  if (!await controlled("check")) {
+  if (!await control(target, connection, "check")) {
     giveUp.abort();
     return "";
   }
@@ -262,7 +272,7 @@ async function endThere(
     if (reply.began && reply.outcome?.code === 0) return "";
   }
   giveUp.abort();
-  await controlled("exit");
+  await control(target, connection, "exit");
   connection.open = false;
   return `\nit could not be ended on ${target.name} (${why}), and may still be at work there`;
 }
@@ -301,35 +311,29 @@ function neverBegan(
 }
 
 /**
- * What came of a command that began.
+ * What came of a command that began, and of whose end nothing came back.
  *
+ * @param isOpen whether the connection outlived it
  * @throws {UnreachableError} when the connection broke under it
  */
-function conclude(
+function cutOff(
   target: SshTarget,
-  { code, ended }: Outcome,
-  reply: Reply & { began: true },
+  { ended }: Outcome,
+  { stdout, stderr }: Reply & { began: true },
+  isOpen: boolean,
   remark: string,
 ): Outcome {
-  if (reply.outcome !== undefined) return reply.outcome;
-  const { stdout, stderr } = reply;
   if (ended === "timed out" || ended === "interrupted") {
     return { code: undefined, stdout, stderr: stderr + remark, ended };
   }
-  // Killed there, shell and all: sshd then tells of the signal, and ssh says nothing.
-  if (code === 255 && !brokeOff.test(stderr)) {
-    return { code: undefined, stdout, stderr, ended: "killed" };
-  }
+  // Killed there, with the shell around it.
+  if (isOpen) return { code: undefined, stdout, stderr, ended: "killed" };
   throw new UnreachableError(
     target.name,
-    `the connection broke while a command ran (${
-      stderr.trim().split("\n").at(-1) ?? ""
-    }): whether it did its work is not known; run this stage again`,
+    "the connection broke while a command ran: whether it did its work is " +
+      "not known; run this stage again",
   );
 }
-
-const brokeOff =
-  /(?:Connection|client_loop|mux_client|packet_write|Timeout, server)[^\n]*(?:closed|reset|[Bb]roken|not responding|failed|timed out)/;
 
 /** Closes a node's connection, where one is open. */
 export async function disconnect(
@@ -337,7 +341,7 @@ export async function disconnect(
   { stateDir }: Pick<Cluster, "stateDir">,
 ): Promise<void> {
   const connection = await prepare(target, stateDir);
-  await client(target, connection, ["-O", "exit"], {});
+  await control(target, connection, "exit");
   connection.open = false;
 }
 
