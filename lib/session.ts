@@ -41,7 +41,8 @@ export async function openSession(
   flags: Flags,
   tell: (result: StepResult) => void,
 ): Promise<Session> {
-  const first = await loadCluster(flags.cluster);
+  // What was found out earlier is read by who needs it: `down` must not stop at it.
+  const first = await loadCluster(flags.cluster, { ignoreFound: true });
   checkNames(first, flags.nodes);
   const unlock = flags.dryRun ? undefined : await lock(first);
   const results: StepResult[] = [];

@@ -25,7 +25,7 @@ async function down(flags: Flags): Promise<number> {
         `ARGS="--undo --node ${flags.nodes[0]}"`,
     );
   }
-  const cluster = await loadCluster(flags.cluster);
+  const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
   if (cluster.provider !== "lab") {
     throw new UsageError(
       `${cluster.file} is no lab (provider: ${cluster.provider}): take its ` +

@@ -86,3 +86,25 @@ Deno.test("down: one node alone is wrong usage, with the command for it", async 
   assertEquals(one.code, 2);
   assertStringIncludes(one.stderr, "--undo --node worker-1");
 });
+
+Deno.test(
+  "down: a lab whose cluster file has other addresses since goes all the same; a stage says what no longer fits (needs root)",
+  rooted,
+  async () => {
+    await using lab = await testLab("down-changed");
+    await lab.script("01-provision");
+    await lab.script("02-kubeadm");
+    const text = await Deno.readTextFile(lab.file);
+    await Deno.writeTextFile(
+      lab.file,
+      text.replace("clusterCIDR: 10.244.0.0/16", "clusterCIDR: 10.99.0.0/16"),
+    );
+    const stage = await lab.script("04-bridge");
+    assertEquals(stage.code, 2);
+    assertStringIncludes(stage.stderr, "pod-cidrs.json");
+    assertStringIncludes(stage.stderr, "02-kubeadm");
+    const down = await lab.script("down");
+    assertEquals(down.code, 0, down.stderr);
+    assertEquals(findHolders(labId(lab.cluster)).size, 0);
+  },
+);
