@@ -316,10 +316,12 @@ rooted(
   "a connection that breaks under a command is 'unreachable'; one that has died before it is made anew",
   async () => {
     await withSshLab(async (lab) => {
-      const drop = "kill -KILL $(pgrep -f '^sshd: root@notty')";
-      const asked = drive(lab, {}, { run: cmd`true` }, { run: cmd`sleep 20` });
+      const drop = `kill -KILL $(pgrep -P $(cat ${sshdFolder}/pid))`;
+      const asked = drive(lab, {}, { run: cmd`true` }, {
+        run: cmd`sleep 20.125`,
+      });
       await labNode(lab.cluster, "master").run(
-        cmd`sh -c ${`until pgrep -fx 'sleep 20'; do sleep 0.1; done; ${drop}`}`,
+        cmd`sh -c ${`until pgrep -fx 'sleep 20.125'; do sleep 0.1; done; ${drop}`}`,
       );
       const [, broken] = await asked;
       assert(broken && "unreachable" in broken, JSON.stringify(broken));

@@ -108,8 +108,9 @@ export async function restartSshd(
   await on(
     labNode(cluster, name),
     `cd ${sshdFolder}
-kill "$(cat pid)"
-while kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; do sleep 0.02; done
+old=$(cat pid)
+kill "$old" $(pgrep -P "$old") 2>/dev/null
+while kill -0 "$old" 2>/dev/null; do sleep 0.02; done
 printf '%s\n' '${lines}' | cat - config >config.new
 /usr/sbin/sshd -f config.new -E log
 until [ -s pid ]; do sleep 0.02; done`,
