@@ -80,36 +80,49 @@ export function cmd(
   ...values: readonly Value[]
 ): Command {
   const argv: string[] = [];
+  const parts = partsOf(pieces);
   let current: string | undefined;
-  const close = () => {
-    if (current !== undefined) argv.push(current);
-    current = undefined;
-  };
-  pieces.forEach((piece, at) => {
-    for (const part of piece.split(/(\s+)/)) {
-      if (part === "") continue;
-      if (/^\s/.test(part)) close();
-      else current = (current ?? "") + part;
+  for (let at = 0; at < pieces.length; at++) {
+    for (const part of parts[at] ?? []) {
+      if (part !== " ") current = (current ?? "") + part;
+      else if (current !== undefined) {
+        argv.push(current);
+        current = undefined;
+      }
     }
-    if (at >= values.length) return;
-    const value = values[at] as Value;
+    const value = values[at];
+    if (value === undefined) continue;
     if (typeof value === "string" || typeof value === "number") {
       current = (current ?? "") + value;
-      return;
+      continue;
     }
-    const next = pieces[at + 1] ?? "";
-    if (current !== undefined || (next !== "" && !/^\s/.test(next))) {
+    const next = parts[at + 1]?.[0] ?? " ";
+    if (current !== undefined || next !== " ") {
       throw new TypeError(
         `Cannot glue a list to text in the command "${pieces.join("…")}": ` +
           "put white space around it",
       );
     }
     argv.push(...value.map(String));
-  });
-  close();
-  const [program, ...rest] = argv;
+  }
+  if (current !== undefined) argv.push(current);
+  const [program] = argv;
   if (program === undefined) throw new TypeError("A command needs a program");
-  return { argv: [program, ...rest] };
+  return { argv: argv as [string, ...string[]] };
+}
+
+const partsByTemplate = new WeakMap<TemplateStringsArray, string[][]>();
+
+/** Each piece of a template as words, and " " where white space parts them; worked out once a template. */
+function partsOf(pieces: TemplateStringsArray): string[][] {
+  const known = partsByTemplate.get(pieces);
+  if (known !== undefined) return known;
+  const parts = pieces.map((piece) =>
+    piece.split(/(\s+)/).filter((part) => part !== "")
+      .map((part) => /^\s/.test(part) ? " " : part)
+  );
+  partsByTemplate.set(pieces, parts);
+  return parts;
 }
 
 /** The same command, reading the text as its standard input. */

@@ -7,7 +7,7 @@ import type { Node } from "./node.ts";
 import { plan, type Planned, planUndo } from "./plan.ts";
 import { script } from "./report.ts";
 import { inOrder, reach, stepsFor } from "./run_stage.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import { operatorSteps } from "./stage.ts";
 import type { Stage, StageName, Step } from "./step.ts";
 import { nodeOf, operatorNode } from "./transport.ts";
@@ -16,7 +16,9 @@ import { nodeOf, operatorNode } from "./transport.ts";
  * Prints the commands of these stages.
  *
  * A node that an earlier stage of the same dry run would make cannot be asked
- * yet; its steps are planned as on a new machine.
+ * yet; its steps are planned as on a new machine. Where nobody is asked, each
+ * node's commands are printed as they are planned: a thousand nodes have a
+ * million routes.
  *
  * @throws what plan() and openSession() do
  */
@@ -26,13 +28,30 @@ export async function dryRun(
 ): Promise<number> {
   await using session = await openSession(flags, () => {});
   const cluster = withExpectedPodCIDRs(await session.cluster());
+  const show = shower(cluster, stages, flags);
+  const withheld: StagePlan[] = [];
+  for await (const planned of plans(stages, cluster, session, flags)) {
+    // A run that would refuse something has no half of a script to show.
+    if (flags.noProbes) show.one(planned);
+    else withheld.push(planned);
+  }
+  withheld.forEach(show.one);
+  show.end();
+  return exitCode.done;
+}
+
+async function* plans(
+  stages: readonly Stage[],
+  cluster: Cluster,
+  session: Session,
+  flags: Flags,
+): AsyncGenerator<StagePlan> {
   const names = session.selected(cluster);
   const fresh = new Set<string>();
-  const planned: StagePlan[] = [];
   for (const stage of stages) {
     const last = stage.operatorLast?.(cluster) ?? false;
     const own = await planOperator(stage, cluster, names, flags, fresh);
-    if (!last) planned.push(...own);
+    if (!last) yield* own;
     if (stage.name === "01-provision" && !flags.undo) {
       const about = own.flatMap(({ steps }) => steps)
         .flatMap((step) => "about" in step ? [step.about] : []);
@@ -42,31 +61,58 @@ export async function dryRun(
     const pluginFiles = flags.undo ? undefined : await stage.build?.peek();
     const stepsOf = (name: string) =>
       stepsFor(stage, cluster, name, pluginFiles);
-    planned.push(
-      ...await Promise.all(
-        inOrder(names, stepsOf).map(async (name) => {
-          const node = nodeOf(cluster, name);
-          const known = flags.undo || !fresh.has(name);
-          return {
-            stage: stage.name,
-            ...await planOn(stage, node, stepsOf(name), flags, known),
-          };
-        }),
-      ),
-    );
-    if (last) planned.push(...own);
+    const planNode = async (name: string, steps: readonly Step[]) => {
+      const known = flags.undo || !fresh.has(name);
+      const planned = await planOn(
+        stage,
+        nodeOf(cluster, name),
+        steps,
+        flags,
+        known,
+      );
+      return { stage: stage.name, ...planned };
+    };
+    if (flags.noProbes) {
+      for (const { name, steps } of inOrder(names, stepsOf)) {
+        yield await planNode(name, steps);
+      }
+    } else {
+      yield* await Promise.all(
+        [...inOrder(names, stepsOf)].map(({ name, steps }) =>
+          planNode(name, steps)
+        ),
+      );
+    }
+    if (last) yield* own;
   }
-  const worthALine = planned.filter(({ steps }) =>
-    steps.length > 0 || stages.length === 1
-  );
-  console.log(
-    flags.output === "json"
-      ? JSON.stringify(worthALine.map(asData), null, 2)
-      : worthALine.map(({ stage, ...rest }) =>
-        script(stage, rest, (name) => nodeOf(cluster, name))
-      ).join("\n"),
-  );
-  return exitCode.done;
+}
+
+/** Prints plans one by one: as a script, or as the elements of a list in JSON. */
+function shower(
+  cluster: Cluster,
+  stages: readonly Stage[],
+  flags: Flags,
+): { one: (planned: StagePlan) => void; end: () => void } {
+  const json = flags.output === "json";
+  let first = true;
+  const say = (text: string) => {
+    if (json) console.log(`${first ? "[\n" : ",\n"}${text}`);
+    else console.log(`${first ? "" : "\n"}${text}`);
+    first = false;
+  };
+  return {
+    one({ stage, ...rest }) {
+      if (rest.steps.length === 0 && stages.length > 1) return;
+      say(
+        json
+          ? JSON.stringify(asData({ stage, ...rest }), null, 2)
+          : script(stage, rest, (name) => nodeOf(cluster, name)).trimEnd(),
+      );
+    },
+    end() {
+      if (json) console.log(first ? "[]" : "]");
+    },
+  };
 }
 
 interface StagePlan extends Planned {
@@ -99,11 +145,13 @@ async function planOperator(
   const plans: StagePlan[] = [];
   if (stage.operatorSteps !== undefined) {
     const own = operatorSteps(stage, cluster, names);
-    const known = own.every(({ input }) =>
-      input === undefined || !fresh.has(input.from)
-    );
-    const others = reach(cluster);
-    const planned = await planOn(stage, node, own, flags, known, others);
+    // Of machines that a cloud is still to make, it has nothing to tell.
+    const unmade = cluster.provider !== "lab" &&
+      names.every((name) => fresh.has(name));
+    const known = !unmade &&
+      own.every(({ input }) => input === undefined || !fresh.has(input.from));
+    const more = { others: reach(cluster), fresh };
+    const planned = await planOn(stage, node, own, flags, known, more);
     plans.push({ stage: stage.name, ...planned });
   }
   if (stage.build !== undefined && !flags.undo) {
@@ -120,7 +168,10 @@ async function planOn(
   steps: readonly Step[],
   { undo, noProbes, nodes, timeout_ms }: Flags,
   known: boolean,
-  others?: Others,
+  more: {
+    readonly others?: Others;
+    readonly fresh?: ReadonlySet<string>;
+  } = {},
 ): Promise<Planned> {
   const mind = node.name === "operator" && nodes.length > 0
     ? { about: nodes }
@@ -133,7 +184,7 @@ async function planOn(
     timeout_ms,
     ...mind,
     ...assume,
-    ...(others === undefined ? {} : { others }),
+    ...more,
   });
 }
 

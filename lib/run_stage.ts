@@ -31,7 +31,8 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
   const own = operatorSteps(stage, before, session.selected(before));
   const last = stage.operatorLast?.(before) ?? false;
   const operate = async () => {
-    if (own.length === 0) return true;
+    // None today: what an earlier run did here may have to go.
+    if (stage.operatorSteps === undefined) return true;
     const manner = { ...onOperator(session), others: reach(before) };
     const done = await apply(stage.name, operatorNode(before), own, manner);
     return worstCode(done) === 0;
@@ -107,7 +108,7 @@ async function eachNode(
     return await Promise.all(names.map(one));
   }
   const results: (readonly StepResult[])[] = [];
-  for (const name of inOrder(names, stepsOf)) {
+  for (const { name } of inOrder(names, stepsOf)) {
     if (session.manner.stopping()) break;
     results.push(await one(name));
   }
@@ -122,27 +123,28 @@ export function reach(cluster: Cluster): Others {
   };
 }
 
-/** The names, each behind those that its steps wait for; otherwise as they are. */
-export function inOrder(
+/** The nodes with their steps, each behind those that its steps wait for; otherwise as they are. */
+export function* inOrder(
   names: readonly string[],
   stepsOf: (name: string) => readonly Step[],
-): readonly string[] {
-  const ordered = new Set<string>();
+): Generator<{ readonly name: string; readonly steps: readonly Step[] }> {
   const seen = new Set<string>();
-  const place = (name: string) => {
+  const known = new Set(names);
+  function* place(name: string): ReturnType<typeof inOrder> {
     if (seen.has(name)) return;
     seen.add(name);
-    for (const { after = [], input } of stepsOf(name)) {
-      for (
-        const other of input === undefined ? after : [...after, input.from]
-      ) {
-        if (names.includes(other)) place(other);
+    const steps = stepsOf(name);
+    for (const { after = [], input } of steps) {
+      if (input !== undefined && known.has(input.from)) {
+        yield* place(input.from);
+      }
+      for (const other of after) {
+        if (known.has(other)) yield* place(other);
       }
     }
-    ordered.add(name);
-  };
-  names.forEach(place);
-  return [...ordered];
+    yield { name, steps };
+  }
+  for (const name of names) yield* place(name);
 }
 
 async function build(

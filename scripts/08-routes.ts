@@ -20,13 +20,18 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
       other.podCIDRs.map((podCIDR) => {
         const family = familyOf(podCIDR);
         const via = ofFamily(other.addresses, family) ?? other.address;
-        const route = cmd`${podCIDR} via ${via} proto ${routeProtocol}`.argv;
         return {
           why: `Pods of ${other.name} are reached through ${other.name}`,
-          unless: routeByOwner(podCIDR, other.name, via),
-          run: cmd`ip route replace ${route}`,
+          // Made when somebody asks: a plan for 1,000 nodes has a million steps.
+          get unless() {
+            return routeByOwner(podCIDR, other.name, via);
+          },
+          run:
+            cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
           // Unlike del, flush has no objection where a reboot has been before it.
-          undo: cmd`ip -${family} route flush exact ${route}`,
+          get undo() {
+            return cmd`ip -${family} route flush exact ${podCIDR} via ${via} proto ${routeProtocol}`;
+          },
         };
       })
     );
