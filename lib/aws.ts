@@ -93,6 +93,7 @@ function terraformIn(folder: string): Template {
 function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",
+    key: "the folder of terraform",
     unless: {
       ask:
         cmd`sh -c ${'[ -d "$1" ] || exit 44; stat -c %a "$1"'} stat ${folder}`,
@@ -118,6 +119,7 @@ function variablesStep(path: string, cluster: Cluster, aws: AwsSettings): Step {
   return {
     why:
       "What config/terraform/aws/variables.tf asks for, from the cluster file",
+    key: "the variables of terraform",
     unless: fileIs(path, content, () => true),
     run: write(path, content, "600"),
     undo: cmd`rm -f ${path}`,
@@ -155,6 +157,7 @@ function machinesOf(
   const { name, nodes } = cluster;
   const many = nodes.length === 1 ? "one machine" : `${nodes.length} machines`;
   return {
+    key: "the machines on AWS",
     why: `A network with ${many} in it (${aws.instanceType}, ${aws.region})`,
     unless: {
       ask:
@@ -222,7 +225,7 @@ export function awsUnknown(outcome: Outcome, what: string): Answer {
   }
   const answer = unknown(outcome, what);
   const noCredentials =
-    /credentials|security token|ExpiredToken|InvalidClientTokenId|sso login/i;
+    /credential|security token|ExpiredToken|InvalidClientTokenId|sso login/i;
   if (answer.is !== "unknown" || !noCredentials.test(outcome.stderr)) {
     return answer;
   }

@@ -1,10 +1,5 @@
 /** A node's journal while a stage is at work there, and the results so far. */
-import {
-  type Command,
-  CommandError,
-  type RunOptions,
-  show,
-} from "./command.ts";
+import { CommandError, type RunOptions, show } from "./command.ts";
 import {
   emptyJournal,
   type Journal,
@@ -21,7 +16,7 @@ import {
   type Status,
   type StepResult,
 } from "./result.ts";
-import type { Copy, StageName, Step } from "./step.ts";
+import type { StageName, Step } from "./step.ts";
 
 /** How a stage is run. */
 export interface Manner {
@@ -139,8 +134,9 @@ export class Book {
   }
 }
 
-/** Names a step within its stage, the same at every run: its command without its input, or a copy's target. */
-export function stepKey(run: Command | Copy): string {
+/** Names a step within its stage, the same at every run: by its key, else its command without its input, or a copy's target. */
+export function stepKey({ key, run }: Pick<Step, "key" | "run">): string {
+  if (key !== undefined) return key;
   return "copy" in run ? `copy to ${run.to}` : show(run);
 }
 
@@ -150,7 +146,7 @@ export function find(
   stage: StageName,
   step: Step,
 ): JournalRecord | undefined {
-  const key = stepKey(step.run);
+  const key = stepKey(step);
   return journal.records.find((record) =>
     record.stage === stage && record.step === key
   );

@@ -32,6 +32,7 @@ export function keyStep(cluster: Cluster): Step {
     "else exit 44; fi";
   return {
     why: "The machines let in whoever has this key, and nobody has a password",
+    key: "the ssh key",
     unless: {
       ask: cmd`sh -c ${ask} stat ${file}`,
       read(outcome) {
@@ -63,6 +64,7 @@ export function addressStep(file: string): Step {
   return {
     why:
       "ssh shall be open to your own address alone; a site that says who calls knows it",
+    key: "your own address",
     unless: {
       ask: cmd`sh ${addressScript} ask ${file}`,
       read(outcome) {
@@ -88,6 +90,7 @@ export function machinesStep(cluster: Cluster, list: Command): Step {
     'if [ "$new" = "$(cat "$file")" ]; then echo same; else echo other; fi';
   return {
     why: "Where the machines are and who they are, for the stages that follow",
+    key: "what is known of the machines",
     unless: {
       ask: cmd`sh -euc ${ask} ask ${path} ${list.argv}`,
       read(outcome) {

@@ -28,8 +28,8 @@ interface Owned {
   readonly podCIDR: string;
   readonly node: string;
   readonly address: string;
-  /** The interface that packets to it go to (AWS). */
-  readonly interfaceId: string;
+  /** The interface that packets to it go to (AWS); absent until 01 has made it. */
+  readonly interfaceId: string | undefined;
 }
 
 /** Every podCIDR with its owner. */
@@ -39,14 +39,14 @@ function ownedBy(cluster: Cluster): Owned[] {
       podCIDR,
       node: name,
       address,
-      // A plan is also made before 01 has run.
-      interfaceId: machine?.interfaceId ?? `INTERFACE-OF-${name}`,
+      interfaceId: machine?.interfaceId,
     }))
   );
 }
 
 function awsRoutes(cluster: Cluster): Step[] {
   const { region } = awsOf(cluster);
+  // A plan is also made before 01 has run.
   const table = cluster.routeTableId ?? "ROUTE-TABLE";
   const owned = ownedBy(cluster);
   const ask =
@@ -54,15 +54,18 @@ function awsRoutes(cluster: Cluster): Step[] {
   const at = cmd`--region ${region} --route-table-id ${table}`.argv;
   const ours = new Set(owned.map(({ interfaceId }) => interfaceId));
   return [
-    known(cluster),
-    awsLimit(region, table, owned.map(({ podCIDR }) => podCIDR)),
+    awsLimit(cluster, owned.map(({ podCIDR }) => podCIDR)),
     ...owned.map(({ podCIDR, node, interfaceId }): Step => {
       const route = cmd`${at} --destination-cidr-block ${podCIDR}`.argv;
-      const whole = cmd`${route} --network-interface-id ${interfaceId}`.argv;
+      const to = interfaceId ?? `INTERFACE-OF-${node}`;
+      const whole = cmd`${route} --network-interface-id ${to}`.argv;
       return {
         why: `AWS hands packets for the pods of ${node} to its interface`,
+        key: `the route to ${podCIDR}`,
         about: node,
-        unless: awsRouteIs(ask, podCIDR, interfaceId, ours),
+        unless: interfaceId === undefined
+          ? { ask, read: () => notMade(node) }
+          : awsRouteIs(ask, podCIDR, interfaceId, ours),
         run: {
           ...cmd`sh ${routeScript} ${whole}`,
           gist: `aws ec2 create-route ${whole.join(" ")}`,
@@ -72,24 +75,6 @@ function awsRoutes(cluster: Cluster): Step[] {
       };
     }),
   ];
-}
-
-/** Without what 01 found out there is nothing to route to. */
-function known({ nodes, routeTableId }: Cluster): Step {
-  const missing = nodes.filter(({ machine }) =>
-    machine?.interfaceId === undefined
-  ).map(({ name }) => name);
-  return condition(
-    "A route leads to a machine that is there",
-    cmd`true`,
-    () =>
-      missing.length === 0 && routeTableId !== undefined ? { is: "present" } : {
-        is: "unknown",
-        reason: `no machine is known for ${
-          missing.join(", ") || "any node"
-        }: run 01-provision`,
-      },
-  );
 }
 
 interface AwsRoute {
@@ -115,16 +100,26 @@ function routesOf(text: string): readonly AwsRoute[] | undefined {
 const routesQuota = "L-93826ACB";
 
 /** Will the routes fit? Asked of Service Quotas, since it can be raised. */
-function awsLimit(
-  region: string,
-  table: string,
-  wanted: readonly string[],
-): Step {
+function awsLimit(cluster: Cluster, wanted: readonly string[]): Step {
+  const { region } = awsOf(cluster);
+  const { routeTableId } = cluster;
   return condition(
     "A route table holds only so many routes, and AWS knows how many",
-    cmd`sh ${awsLimitScript} ${region} ${table} ${routesQuota}`,
-    (outcome) => readLimit(outcome, wanted),
+    cmd`sh ${awsLimitScript} ${region} ${
+      routeTableId ?? "ROUTE-TABLE"
+    } ${routesQuota}`,
+    (outcome) =>
+      routeTableId === undefined
+        ? notMade("any node")
+        : readLimit(outcome, wanted),
   );
+}
+
+function notMade(node: string): Answer {
+  return {
+    is: "unknown",
+    reason: `no machine is known for ${node}: run 01-provision`,
+  };
 }
 
 /** The quota in the first line, then the route table. */
@@ -158,7 +153,7 @@ function awsRouteIs(
   ask: Command,
   podCIDR: string,
   interfaceId: string,
-  ours: ReadonlySet<string>,
+  ours: ReadonlySet<string | undefined>,
 ): Probe {
   return {
     ask,

@@ -215,3 +215,32 @@ Deno.test("a dry run also prints what the probe prepares, and asks nobody", () =
     await Deno.writeTextFile(`${folder}/a`, "");
     assertEquals(await dry({}), []);
   }));
+
+Deno.test("a step with a key is the same thing when its command is another, and is not taken away first", () =>
+  inFolder(async (folder, node) => {
+    const path = `${folder}/a`;
+    const { consent: _, ...plain } = dear(path);
+    const first: Step = { ...plain, key: "the file" };
+    await apply(stage, node, [first], manner());
+    const next: Step = {
+      ...first,
+      run: cmd`touch -c ${path}`,
+      undo: cmd`rm -f ${path}`,
+    };
+    assertEquals(statuses(await apply(stage, node, [next], manner())), ["ok"]);
+    const { records } = await readJournal(node);
+    assertEquals(
+      records.map(({ step, changed, undo }) => ({ step, changed, undo })),
+      [{ step: "the file", changed: true, undo: cmd`rm -f ${path}` }],
+    );
+    const dry = await plan(stage, node, [next], { timeout_ms: 5_000 });
+    assertEquals(dry.steps, []);
+    const { key: _key, ...nameless } = next;
+    assertEquals(
+      statuses(await apply(stage, node, [nameless], manner())),
+      ["changed", "changed"],
+      "by its command it is another one: away with it, and anew",
+    );
+    await undo(stage, node, [nameless], manner());
+    assert(!await exists(path));
+  }));

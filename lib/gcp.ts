@@ -21,7 +21,7 @@ const making_ms = 10 * 60_000;
 /** The steps that make the machines, for the operator's machine. Pure. */
 export function gcpSteps(cluster: Cluster): Step[] {
   const gcp = gcpOf(cluster);
-  const folder = `${cluster.stateDir}/gcp`;
+  const folder = `${cluster.stateDir}/gcloud`;
   const addressFile = `${folder}/ssh_from.yaml`;
   const from = gcp.sshFrom === undefined
     ? `--flags-file=${addressFile}`
@@ -93,6 +93,7 @@ function loginStep(cluster: Cluster, path: string): Step {
   const ask = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
     'if [ "$(cat "$1")" = "$2:$(cat "$3")" ]; then echo same; else echo other; fi';
   return {
+    key: "the user of the ssh key",
     why: `GCP makes the user ${loginUser} for the key, where it is told so`,
     unless: {
       ask: cmd`sh -euc ${ask} ask ${path} ${loginUser} ${key}`,
@@ -117,6 +118,7 @@ function networkStep(cluster: Cluster, gcp: GcpSettings): Step {
   return {
     why:
       "A network of the cluster's own: the project's other machines are not in it",
+    key: "the network",
     unless: exists(cluster, name, gcloud(gcp, "networks", "describe", name)),
     run: gcloud(
       gcp,
@@ -138,6 +140,7 @@ function subnetStep(cluster: Cluster, gcp: GcpSettings): Step {
     gcloud(gcp, "networks", "subnets", ...args);
   return {
     why: "The nodes' own addresses",
+    key: "the subnet",
     unless: exists(
       cluster,
       name,
@@ -176,6 +179,7 @@ function firewallSteps(
   const rules = (...args: string[]) => gcloud(gcp, "firewall-rules", ...args);
   return [{
     why,
+    key: `the firewall rule ${name}`,
     unless: exists(cluster, name, rules("describe", name)),
     run: rules(
       "create",
@@ -208,6 +212,7 @@ function machineStep(
   return {
     why:
       `A machine for ${node}; pods' packets, which bear other addresses than its own, may come and go by it`,
+    key: `the machine ${name}`,
     about: node,
     unless: exists(
       cluster,

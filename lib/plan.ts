@@ -28,7 +28,8 @@ export interface PlannedStep {
 /**
  * What apply() would do on a node, asked of its probes; changes nothing.
  *
- * @param assume "absent" to plan without asking, for a node that is not there yet
+ * @param assume "absent" to plan without asking, for a node that is not there yet;
+ * fresh names the nodes of which the same holds for the steps about them
  * @throws {StepError | CommandError | JournalError | UnreachableError}
  */
 export async function plan(
@@ -39,12 +40,13 @@ export async function plan(
     readonly assume?: "absent";
     readonly about?: readonly string[];
     readonly others?: Others;
+    readonly fresh?: ReadonlySet<string>;
   },
 ): Promise<Planned> {
-  const { assume, about, others, ...runOptions } = options;
+  const { assume, about, others, fresh, ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
-  const kept = new Set(steps.map((step) => stepKey(step.run)));
+  const kept = new Set(steps.map((step) => stepKey(step)));
   const planned: PlannedStep[] = [];
   for (const record of recordsOf(journal, stage, about).toReversed()) {
     if (kept.has(record.step)) continue;
@@ -54,6 +56,10 @@ export async function plan(
     }
   }
   for (const step of steps) {
+    if (step.about !== undefined && fresh?.has(step.about)) {
+      planned.push(...byHand(step));
+      continue;
+    }
     const answer = await askNow(node, step, runOptions, others);
     const old = find(journal, stage, step);
     if (decide(node, step, answer, old) === "run") {
@@ -102,7 +108,7 @@ export async function planUndo(
   for (const record of recordsOf(journal, stage, about).toReversed()) {
     if (record.undo === undefined) continue;
     if (!record.changed && record.state === "done") continue;
-    const step = steps.find((step) => stepKey(step.run) === record.step);
+    const step = steps.find((step) => stepKey(step) === record.step);
     if (step !== undefined && await isGone(node, step, runOptions)) continue;
     planned.push({ why: `Take back: ${record.step}`, run: record.undo });
   }

@@ -57,7 +57,7 @@ export async function undo(
     await book.write(withComplete(book.journal, stage, false));
     for (const record of book.records().toReversed()) {
       if (manner.stopping()) return;
-      const step = steps.find((step) => stepKey(step.run) === record.step);
+      const step = steps.find((step) => stepKey(step) === record.step);
       if (await undoRecord(book, record, step) === "stop") return;
     }
   });
@@ -78,7 +78,7 @@ async function prune(
   book: Book,
   steps: readonly Step[],
 ): Promise<"go on" | "stop"> {
-  const kept = new Set(steps.map((step) => stepKey(step.run)));
+  const kept = new Set(steps.map((step) => stepKey(step)));
   const stale = book.records().filter((record) => !kept.has(record.step));
   for (const record of stale.toReversed()) {
     if (book.manner.stopping()) return "stop";
@@ -114,7 +114,7 @@ async function applyStep(
   const takeBack = undoOf(step, previous);
   const record: JournalRecord = {
     stage,
-    step: stepKey(step.run),
+    step: stepKey(step),
     state: "done",
     changed: true,
     ...(step.about === undefined ? {} : { about: step.about }),

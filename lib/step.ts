@@ -70,6 +70,12 @@ export interface Step {
   /** Skip the step where this finds its effect present. A step without one runs at every apply. */
   readonly unless?: Probe;
   readonly run: Command | Copy;
+  /**
+   * Names the step in the journal; left out, its command does. Needed where
+   * another command for the same thing must not mean that the thing is taken
+   * away first: machines outlive a change of flags.
+   */
+  readonly key?: string;
   /** What the command reads, where another node gives it. */
   readonly input?: Input;
   /** The nodes on which this run of the stage has to be over before the step begins. */
