@@ -4,6 +4,8 @@ import { cmd } from "./command.ts";
 import { routeIs, unknown } from "./probe.ts";
 import type { Answer, Probe } from "./step.ts";
 
+const script = 'ip "$1" -j route show exact "$2" && ip "$1" -j route get "$3"';
+
 /**
  * Does the route to this podCIDR go by its owner? And, where it is still to be
  * made: is the owner on a segment of this node's, so that it can take a packet
@@ -21,7 +23,6 @@ export function routeByOwner(
   const family = familyOf(podCIDR) === 6 ? "-6" : "-4";
   const script =
     'ip "$1" -j route show exact "$2" && ip "$1" -j route get "$3"';
-  const route = routeIs(podCIDR, via);
   return {
     ask: cmd`sh -c ${script} ask ${family} ${podCIDR} ${via}`,
     read(outcome) {
@@ -29,7 +30,7 @@ export function routeByOwner(
       // The second question may fail by itself; then the first has its answer.
       const asked = shown === "" ? outcome : { ...outcome, code: 0 };
       const answer = outcome.ended === undefined
-        ? route.read({ ...asked, stdout: shown })
+        ? routeIs(podCIDR, via).read({ ...asked, stdout: shown })
         : unknown(outcome, `the route to ${podCIDR}`);
       if (answer.is !== "absent") return answer;
       if (/unreachable|No route to host/i.test(outcome.stderr)) {
