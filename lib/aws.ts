@@ -163,10 +163,10 @@ function machinesOf(
       ask:
         terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`,
       read: readPlan,
-      prepares: {
-        why: "What is missing, asked of AWS and written down as a plan",
-        run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
-      },
+    },
+    prepares: {
+      why: "What is missing, asked of AWS and written down as a plan",
+      run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
     },
     run: terraform`apply -input=false -no-color ${plan}`,
     undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,

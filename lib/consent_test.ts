@@ -201,9 +201,8 @@ Deno.test("a step's time limit holds for its probe and, from the journal, for it
 Deno.test("a dry run also prints what the probe prepares, and asks nobody", () =>
   inFolder(async (folder, node) => {
     const step = dear(`${folder}/a`);
-    assert(step.unless);
     const prepares = { why: "plan", run: cmd`true plan` };
-    const steps = [{ ...step, unless: { ...step.unless, prepares } }];
+    const steps = [{ ...step, prepares }];
     const dry = async (more: { assume?: "absent" }) =>
       (await plan(stage, node, steps, { timeout_ms: 5_000, ...more })).steps
         .map(({ why }) => why);

@@ -87,7 +87,7 @@ async function askNow(
 
 /** A step, and before it what its probe prepares. */
 function byHand(step: Step): PlannedStep[] {
-  const { prepares } = step.unless ?? {};
+  const { prepares } = step;
   return prepares === undefined ? [step] : [prepares, step];
 }
 

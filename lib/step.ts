@@ -33,8 +33,6 @@ export interface Probe {
   readonly ask: Command;
   /** @param input of a step whose input is asked for beforehand; see Input */
   readonly read: (outcome: Outcome, input?: string) => Answer;
-  /** What asking makes that the step needs; a dry run prints it, for whoever goes by hand. */
-  readonly prepares?: { readonly why: string; readonly run: Command };
 }
 
 /** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
@@ -69,6 +67,8 @@ export interface Step {
   readonly why: string;
   /** Skip the step where this finds its effect present. A step without one runs at every apply. */
   readonly unless?: Probe;
+  /** What its probe makes on the way that it needs; a dry run prints it, for whoever goes by hand. */
+  readonly prepares?: { readonly why: string; readonly run: Command };
   readonly run: Command | Copy;
   /**
    * Names the step in the journal; left out, its command does. Needed where

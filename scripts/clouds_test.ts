@@ -32,11 +32,11 @@ const gcp = await clusterOf("gcp");
 
 /** Paths of this machine are not part of what is planned. */
 function lines(steps: readonly Step[]): string {
-  const text = steps.map(({ why, run, undo, unless }) => {
+  const text = steps.map(({ why, run, undo, prepares }) => {
     assert(!("copy" in run) && typeof undo !== "function");
     return [
       `# ${why}`,
-      ...(unless?.prepares ? [paste(unless.prepares.run)] : []),
+      ...(prepares === undefined ? [] : [paste(prepares.run)]),
       paste(run),
       ...(undo === undefined ? [] : [`# undo: ${show(undo)}`]),
     ].join("\n");
@@ -428,12 +428,12 @@ Deno.test("a route of GCP's leads where it should, or is made anew; what a proje
 Deno.test("no planned command for a cloud bears a secret, and no key is in an argument", () => {
   for (const cluster of [aws, gcp]) {
     for (
-      const { run, unless, undo } of [
+      const { run, unless, prepares, undo } of [
         ...(provision.operatorSteps?.(cluster) ?? []),
         ...(routes.operatorSteps?.(cluster) ?? []),
       ]
     ) {
-      const text = JSON.stringify([run, unless?.ask, unless?.prepares, undo]);
+      const text = JSON.stringify([run, unless?.ask, prepares, undo]);
       assert(
         !/access_key|secret|token|PRIVATE KEY|ssh-ed25519/i.test(text),
         text,
