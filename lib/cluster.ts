@@ -8,6 +8,7 @@ import {
   type GcpSettings,
   type Routes,
 } from "./cluster_cloud.ts";
+import type { KubernetesSettings } from "./cluster_kubernetes.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { checkTogether } from "./cluster_rules.ts";
 import {
@@ -67,6 +68,8 @@ export interface Cluster {
     readonly address: string;
     readonly addresses: readonly string[];
   };
+  /** Which Kubernetes 02 makes of machines that are no lab; left out, the usual one. */
+  readonly kubernetes?: KubernetesSettings;
   /** How ssh reaches the nodes. */
   readonly ssh?: SshSettings;
   /** Who keeps the routes to the nodes' podCIDRs: the nodes, or a cloud's router. */
@@ -182,6 +185,7 @@ function toCluster(
       address: firstOf(rest.outside.address),
       addresses: rest.outside.address,
     },
+    ...(rest.kubernetes === undefined ? {} : { kubernetes: rest.kubernetes }),
     ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
     routes: rest.routes ?? defaultRoutes(provider),
     ...(rest.aws === undefined ? {} : { aws: rest.aws }),

@@ -9,6 +9,7 @@ import {
 } from "./cidr.ts";
 import type { Path, Reading } from "./cluster_file.ts";
 import { checkCloud } from "./cluster_cloud.ts";
+import { checkKubernetes } from "./cluster_kubernetes.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { type InFile, nodeMaskOf } from "./cluster_schema.ts";
 import { checkSsh } from "./cluster_ssh.ts";
@@ -21,6 +22,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkMtu(value, reading);
   checkNodes(value, reading);
   checkSsh(value, reading);
+  checkKubernetes(value, reading);
   checkCloud(value, reading);
   checkPodCIDRs(value, (node, at, message) => {
     const path: Path = ["nodes", node, "podCIDRs"];

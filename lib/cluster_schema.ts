@@ -22,6 +22,10 @@ import {
 } from "./cidr.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
 import {
+  type KubernetesSettings,
+  kubernetesSettings,
+} from "./cluster_kubernetes.ts";
+import {
   type AwsSettings,
   awsSettings,
   type GcpSettings,
@@ -62,6 +66,7 @@ export interface InFile {
   runtime: Runtime;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[] };
+  kubernetes?: KubernetesSettings;
   ssh?: SshSettings;
   routes?: Routes;
   aws?: AwsSettings;
@@ -164,6 +169,7 @@ export const schema: Check<InFile> = mapping<InFile>({
     }),
     { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),
+  kubernetes: optional(kubernetesSettings),
   ssh: optional(sshSettings),
   routes: optional(routesWord),
   aws: optional(awsSettings),

@@ -1,5 +1,11 @@
 // @ts-types="./std/assert.d.ts"
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   type Cluster,
   ClusterFileError,
@@ -202,7 +208,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -240,8 +246,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, ssh, routes, aws, gcp, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
   );
 });
 
@@ -849,3 +855,34 @@ Deno.test("$DENO_CNI_RUNTIME beats the file's runtime", () =>
       `DENO_CNI_RUNTIME: containerd is for a lab's nodes, and ${file} is no lab`,
     ]);
   }));
+
+Deno.test("kubernetes is for machines that are no lab, and its version has packages", () => {
+  const machines = (text: string) =>
+    `name: real
+provider: ssh
+clusterCIDR: 10.244.0.0/16
+${text}
+nodes: [{ name: master, role: control-plane, address: 10.0.1.10 }]
+`;
+  const cluster = parseCluster(
+    machines("kubernetes: { podsOnControlPlane: yes }"),
+    "c.yaml",
+    "/state",
+  );
+  assertEquals(cluster.kubernetes, {
+    version: "1.31",
+    podsOnControlPlane: "yes",
+  });
+  for (const version of ["1.20", "1.31.2", "v1.31", "latest"]) {
+    const [said = ""] = mistakes(
+      machines(`kubernetes: { version: "${version}" }`),
+    );
+    assertStringIncludes(said, "is not a minor version with packages");
+  }
+  const [mask = ""] = mistakes(machines("nodeMask: 26"));
+  assertStringIncludes(mask, "26 is not what kube-controller-manager gives");
+  const lab = machines('kubernetes: { version: "1.31" }')
+    .replace("provider: ssh", "provider: lab");
+  const [none = ""] = mistakes(lab);
+  assertStringIncludes(none, "provider: lab has no Kubernetes");
+});

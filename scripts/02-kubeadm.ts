@@ -1,7 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /**
- * Stage 02: makes the cluster, and finds out which podCIDR each node got. The
- * lab has no control plane, so here this stage splits the clusterCIDR itself,
+ * Stage 02: makes the cluster, and finds out which podCIDR each node got: of
+ * real machines with kubeadm, the control plane first and then the workers. The
+ * lab has no control plane, so there this stage splits the clusterCIDR itself,
  * as kube-controller-manager does; and where the cluster file asks for a
  * container runtime, it starts one on every node.
  */
@@ -11,8 +12,15 @@ import type { Cluster } from "../lib/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster.ts";
 import { cmd, write } from "../lib/command.ts";
 import { containerdSteps, containersPossible } from "../lib/containerd.ts";
+import { keepSteps, nodeSteps } from "../lib/kubeadm.ts";
+import { machineSteps } from "../lib/kubeadm_machine.ts";
 import { fileIs } from "../lib/probe.ts";
 import type { Stage } from "../lib/step.ts";
+
+/** Machines that kubeadm can make nodes of. */
+function isReal({ provider }: Cluster): boolean {
+  return provider !== "lab" && provider !== "local";
+}
 
 function podCIDRs(cluster: Cluster): string {
   return JSON.stringify(splitClusterCIDR(cluster), null, 2) + "\n";
@@ -20,20 +28,26 @@ function podCIDRs(cluster: Cluster): string {
 
 export const kubeadm: Stage = {
   name: "02-kubeadm",
-  summary: "split the clusterCIDR among the nodes",
-  afterwards: "cat .state/lab/pod-cidrs.json",
-  operatorSteps: (cluster) => [
-    ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
-    {
-      why: "The lab has no control plane: no kubelet, no API server. " +
-        "What kube-controller-manager would do, give each node its podCIDR, is done here",
-      unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
-      run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
-      undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
-    },
-  ],
-  steps: ({ cluster }) =>
-    cluster.runtime === undefined ? [] : containerdSteps(),
+  summary: "make the cluster, and find out each node's podCIDR",
+  afterwards: "cat .state/<cluster>/pod-cidrs.json",
+  operatorLast: isReal,
+  operatorSteps: (cluster) =>
+    isReal(cluster) ? keepSteps(cluster) : [
+      ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
+      {
+        why: "The lab has no control plane: no kubelet, no API server. " +
+          "What kube-controller-manager would do, give each node its podCIDR, is done here",
+        unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
+        run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
+        undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
+      },
+    ],
+  steps({ cluster, node }) {
+    if (isReal(cluster)) {
+      return [...machineSteps(cluster), ...nodeSteps(cluster, node)];
+    }
+    return cluster.runtime === undefined ? [] : containerdSteps();
+  },
 };
 
 if (import.meta.main) await main(kubeadm);

@@ -1,0 +1,66 @@
+/** The key of a cluster file that says which Kubernetes stage 02 makes. config/ssh.yaml tells the user. */
+import { type Check, mapping, oneOf, text, withDefault } from "./check.ts";
+import type { Draft } from "./check.ts";
+import type { Reading } from "./cluster_file.ts";
+
+/** Which Kubernetes stage 02 makes of the machines. */
+export interface KubernetesSettings {
+  /** The minor version of the packages, as 1.31, where the machines have none. */
+  readonly version: string;
+  /** Whether the control plane takes pods like any worker. */
+  readonly podsOnControlPlane: "yes" | "no";
+}
+
+/** What a cluster file means that does not say. */
+export const usualKubernetes: KubernetesSettings = {
+  version: "1.31",
+  podsOnControlPlane: "no",
+};
+
+/** The community's repository begins with 1.24: https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/ */
+const version = text(
+  'a minor version in quotes, e.g. "1.31"',
+  (value) =>
+    /^1\.(2[4-9]|[3-9]\d)$/.test(value)
+      ? undefined
+      : 'is not a minor version with packages; expected "1.24" or newer, e.g. "1.31"',
+);
+
+/** The key `kubernetes`. */
+export const kubernetesSettings: Check<KubernetesSettings> = mapping<
+  KubernetesSettings
+>({
+  version: withDefault(version, usualKubernetes.version),
+  podsOnControlPlane: withDefault(
+    oneOf<"yes" | "no">("yes", "no"),
+    usualKubernetes.podsOnControlPlane,
+  ),
+});
+
+/** Notes Kubernetes settings of a cluster that has none, and what kubeadm would not take. */
+export function checkKubernetes(
+  { provider, kubernetes, nodeMask }: Draft<{
+    provider: string;
+    kubernetes?: KubernetesSettings;
+    nodeMask?: number[];
+  }>,
+  reading: Reading,
+): void {
+  if (provider === undefined) return;
+  if (provider === "lab" || provider === "local") {
+    if (kubernetes === undefined) return;
+    reading.wrong(
+      ["kubernetes"],
+      `provider: ${provider} has no Kubernetes; expected ssh, aws or gcp`,
+    );
+    return;
+  }
+  const usual = [24, 64];
+  for (const [at, mask] of (nodeMask ?? []).entries()) {
+    if (mask === undefined || usual.includes(mask)) continue;
+    reading.wrong(
+      ["nodeMask", at],
+      `${mask} is not what kube-controller-manager gives; expected 24 for IPv4, 64 for IPv6`,
+    );
+  }
+}
