@@ -3,6 +3,7 @@
  * where Deno's base binary for that (`denort`) cannot be had, as the portable
  * form: Deno itself, one bundled file and a launcher of a few lines.
  */
+import { bundle, BundleError } from "./bundle.ts";
 import {
   cmd,
   type Command,
@@ -114,7 +115,7 @@ async function make(
   root: string,
   architecture: Architecture,
 ): Promise<{ made: Form; reason: string }> {
-  await bundle(root, `${root}/dist/deno-cni-portable/deno-cni.js`);
+  await bundlePlugin(root);
   if (form === "portable") {
     await assemblePortable(root, architecture);
     return { made: "portable", reason: "asked for" };
@@ -193,13 +194,15 @@ function describe(
 }
 
 /** One file of all modules, for the portable form and as what is compiled. */
-async function bundle(root: string, output: string): Promise<void> {
-  await Deno.mkdir(output.replace(/\/[^/]*$/, ""), { recursive: true });
-  const deno = Deno.execPath();
-  const command =
-    cmd`${deno} bundle --quiet --platform deno --format iife --minify --output ${output}.tmp ${root}/plugin/main.ts`;
-  await must(command, root, "bundle the plugin");
-  await Deno.rename(`${output}.tmp`, output);
+async function bundlePlugin(root: string): Promise<void> {
+  const folder = `${root}/dist/deno-cni-portable`;
+  await Deno.mkdir(folder, { recursive: true });
+  try {
+    await bundle(`${root}/plugin/main.ts`, `${folder}/deno-cni.js`);
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    throw new BuildError(error.message, { cause: error });
+  }
 }
 
 /**
@@ -285,6 +288,25 @@ async function assemblePortable(
 }
 
 /**
+ * For V8, which is not to expect anything to be called often: no threads of its
+ * own, no notes for the compilers of what runs long (a loop still gets them).
+ */
+const v8Flags =
+  "--single-threaded,--invocation-count-for-feedback-allocation=1000";
+
+/**
+ * For glibc, mallopt(3): take memory from the kernel in large pieces and keep
+ * it, so that it comes in few page faults.
+ */
+const mallocTunables = [
+  "hugetlb=1",
+  "arena_max=1",
+  "top_pad=4194304",
+  "trim_threshold=16777216",
+  "mmap_threshold=33554432",
+].map((tunable) => `glibc.malloc.${tunable}`).join(":");
+
+/**
  * The executable of the portable form, for the folder that holds the rest. A
  * DENO_DIR that cannot exist makes Deno keep its caches in memory: nothing to
  * write, and no locks for concurrent starts to wait for. plugin/README.md has
@@ -294,10 +316,11 @@ function launcher(folder: string): string {
   return `#!/bin/sh
 # Starts the plugin with its own Deno, whatever PATH, HOME and the working directory are.
 DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 HOME=/ \\
+GLIBC_TUNABLES=${mallocTunables} \\
 exec ${
     quote(`${folder}/deno`)
   } run --quiet --no-config --no-lock --no-npm --no-remote --no-code-cache \\
-  --v8-flags=--single-threaded ${permissions.map(quote).join(" ")} \\
+  --v8-flags=${v8Flags} ${permissions.map(quote).join(" ")} \\
   ${quote(`${folder}/start.js`)}
 `;
 }
@@ -343,6 +366,7 @@ async function digestOf(
     architecture,
     launcher(root),
     start,
+    await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
   ];
   const names: string[] = [];
   for await (const { name } of Deno.readDir(`${root}/plugin`)) {
@@ -405,12 +429,4 @@ async function writeWhole(
   await Deno.writeTextFile(`${path}.tmp`, content);
   await Deno.chmod(`${path}.tmp`, mode);
   await Deno.rename(`${path}.tmp`, path);
-}
-
-async function must(command: Command, cwd: string, why: string): Promise<void> {
-  const outcome = await run(command, { cwd, timeout_ms: 60_000 });
-  if (succeeded(outcome)) return;
-  throw new BuildError(
-    `Cannot ${why}: ${ending(outcome)}: ${outcome.stderr.trim()}`,
-  );
 }
