@@ -238,7 +238,7 @@ export function awsUnknown(outcome: Outcome, what: string): Answer {
 
 /** What `terraform` says where `terraform init` is still to be run. */
 const uninitialised =
-  /terraform init|[Mm]issing required provider|[Rr]equired plugins are not installed|Module not installed|Inconsistent dependency lock file/;
+  /terraform init|[Mm]issing required provider|[Rr]equired plugins are not installed|Module not installed|no package for \S+ \S+ cached|Inconsistent dependency lock file/;
 
 /** terraform's validate command: https://developer.hashicorp.com/terraform/cli/commands/validate, "JSON output format". */
 function readValidate(outcome: Outcome): Answer {
