@@ -21,8 +21,6 @@ export function routeByOwner(
   via: string,
 ): Probe {
   const family = familyOf(podCIDR) === 6 ? "-6" : "-4";
-  const script =
-    'ip "$1" -j route show exact "$2" && ip "$1" -j route get "$3"';
   return {
     ask: cmd`sh -c ${script} ask ${family} ${podCIDR} ${via}`,
     read(outcome) {

@@ -109,6 +109,7 @@ async function applyStep(
     return await refuse(book, step, error);
   }
   if (manner.stopping()) return "stop";
+  if (answer.is === "present" && answer.unneeded) return "go on";
   const previous = old?.previous ??
     (answer.is === "absent" ? answer.previous : undefined);
   const takeBack = undoOf(step, previous);

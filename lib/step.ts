@@ -4,8 +4,11 @@ import type { Command, Outcome } from "./command.ts";
 
 /** What a probe found. */
 export type Answer =
-  /** As the step would leave it; `ours` says that it bears our mark. */
-  | { readonly is: "present"; readonly ours?: true }
+  /**
+   * As the step would leave it; `ours` says that it bears our mark, `unneeded`
+   * that such a node has no use for the step, which is then neither told nor recorded.
+   */
+  | { readonly is: "present"; readonly ours?: true; readonly unneeded?: true }
   /**
    * Still to be done; `previous` is the value that undo has to put back,
    * `preview` what the step would do, for whoever has to agree to it.

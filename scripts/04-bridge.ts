@@ -8,6 +8,7 @@ import { gateway } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp, mark } from "../lib/probe.ts";
+import { restoreSteps } from "../lib/restore.ts";
 import type { Stage } from "../lib/step.ts";
 import { mac } from "../lib/lab.ts";
 import type { ClusterNode } from "../lib/cluster.ts";
@@ -22,7 +23,7 @@ export const bridge: Stage = {
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
-  steps: ({ node, cluster: { bridge } }) => [
+  steps: ({ node, cluster, cluster: { bridge } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
@@ -51,6 +52,7 @@ export const bridge: Stage = {
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },
+    ...restoreSteps(cluster, "04-bridge"),
   ],
 };
 

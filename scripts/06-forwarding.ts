@@ -8,6 +8,7 @@
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { mark, ruleIs, sysctlIs } from "../lib/probe.ts";
+import { restoreSteps } from "../lib/restore.ts";
 import type { Stage, Step } from "../lib/step.ts";
 
 const ipv4Sysctls = [
@@ -47,8 +48,8 @@ export const forwarding: Stage = {
   name: "06-forwarding",
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
-  steps: ({ cluster: { clusterCIDRs } }) =>
-    clusterCIDRs.flatMap((clusterCIDR) => [
+  steps: ({ cluster, cluster: { clusterCIDRs } }) => [
+    ...clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
         .map(([name, why]) => ({
           why,
@@ -59,6 +60,8 @@ export const forwarding: Stage = {
       accept(clusterCIDR, "-s"),
       accept(clusterCIDR, "-d"),
     ]),
+    ...restoreSteps(cluster, "06-forwarding"),
+  ],
 };
 
 if (import.meta.main) await main(forwarding);

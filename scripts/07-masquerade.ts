@@ -8,6 +8,7 @@ import { familyOf, ofFamily } from "../lib/cidr.ts";
 import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { mark, ruleIs } from "../lib/probe.ts";
+import { restoreSteps } from "../lib/restore.ts";
 import type { Stage } from "../lib/step.ts";
 
 export const masquerade: Stage = {
@@ -15,8 +16,8 @@ export const masquerade: Stage = {
   summary: "give pods a way out of the cluster",
   afterwards: "iptables -t nat -S POSTROUTING",
   needsPodCIDRs: true,
-  steps: ({ node, cluster: { clusterCIDRs, bridge } }) =>
-    node.podCIDRs.map((podCIDR) => {
+  steps: ({ node, cluster, cluster: { clusterCIDRs, bridge } }) => [
+    ...node.podCIDRs.map((podCIDR) => {
       const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
       const table = ["-w", "-t", "nat"];
       const clusterCIDR = ofFamily(clusterCIDRs, familyOf(podCIDR));
@@ -33,6 +34,8 @@ export const masquerade: Stage = {
         undo: cmd`${iptables} ${table} -D POSTROUTING ${rule}`,
       };
     }),
+    ...restoreSteps(cluster, "07-masquerade"),
+  ],
 };
 
 if (import.meta.main) await main(masquerade);

@@ -10,6 +10,7 @@ import { main } from "../lib/main.ts";
 import { cmd } from "../lib/command.ts";
 import { routeByOwner } from "../lib/host_routes.ts";
 import { routeProtocol } from "../lib/probe.ts";
+import { restoreSteps } from "../lib/restore.ts";
 import type { Plan, Stage, Step } from "../lib/step.ts";
 
 /** What a node has to know of the others. */
@@ -44,7 +45,10 @@ export const routes: Stage = {
   afterwards: `ip route show proto ${routeProtocol}`,
   needsPodCIDRs: true,
   operatorSteps: cloudRoutes,
-  steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
+  steps: (plan) =>
+    plan.cluster.routes === "host"
+      ? [...hostRoutes(plan), ...restoreSteps(plan.cluster, "08-routes")]
+      : [],
 };
 
 if (import.meta.main) await main(routes);
