@@ -17,6 +17,9 @@ const referenceFolder = "/usr/lib/cni";
 const rounds = 40;
 const crowd = 40;
 const leases = 60_000;
+const pairs = 5_000;
+/** As many as fit into the time that a command on a node may take. */
+const pairsAtATime = 250;
 
 /** What the reference does where ours has its defaults. */
 const referenceConfig = {
@@ -64,6 +67,7 @@ export async function benchPlugin(): Promise<BenchPart> {
       ...await byTurns(node, bounds.one),
       await together(node, bounds.many),
       ...await manyLeases(node),
+      ...await manyPairs(node),
     ],
     notes: [
       `the peer is ${referenceFolder}/bridge with host-local, unless another is named`,
@@ -316,6 +320,66 @@ async function manyLeases(node: TestNode): Promise<Measured[]> {
     {
       ...row("ADD with one hole at the end", first, "ADD"),
       atMost: { of: "ratio", limit: 3 },
+    },
+  ];
+}
+
+/** Whether the last of many pairs of ADD and DEL are as quick as the first, and leave nothing more behind. */
+async function manyPairs(node: TestNode): Promise<Measured[]> {
+  const name = "pairs";
+  const program: Program = {
+    name,
+    path: ours,
+    input: { ...config, name },
+    netns: (await node.pod(name)).netns,
+  };
+  const run = async (rounds: number) => {
+    const { times } = await measure(node, {
+      programs: [program],
+      rounds,
+      warmUp: false,
+      containerID: "p1",
+      what: "pairs",
+    });
+    return times[name] ?? { ADD: [], DEL: [] };
+  };
+  // Every file and folder of the leases, and every link.
+  const things = async () =>
+    Number(
+      await node.must(
+        cmd`sh -c ${"(find /run/deno-cni; ip -oneline link) | wc -l"}`,
+      ),
+    );
+  await run(1);
+  const before = await things();
+  const ADD: number[] = [];
+  const DEL: number[] = [];
+  while (ADD.length < pairs) {
+    const some = await run(pairsAtATime);
+    ADD.push(...some.ADD);
+    DEL.push(...some.DEL);
+  }
+  const tenth = pairs / 10;
+  const row = (command: string, times: readonly number[]): Measured => ({
+    what: `${pairs.toLocaleString("en")} pairs: ${command}, the last ${tenth}`,
+    ours: median(times.slice(-tenth)),
+    unit: "ms",
+    peer: {
+      name: `ours, the first ${tenth}`,
+      value: median(times.slice(0, tenth)),
+    },
+    atMost: { of: "ratio", limit: 1.2 },
+  });
+  return [
+    row("ADD", ADD),
+    row("DEL", DEL),
+    {
+      what: `${
+        pairs.toLocaleString("en")
+      } pairs: files and links more than after one`,
+      ours: await things() - before,
+      unit: "files",
+      atMost: { of: "value", limit: 0 },
     },
   ];
 }
