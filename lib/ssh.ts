@@ -6,25 +6,13 @@
  */
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import {
-  cmd,
   type Command,
   type Outcome,
-  run,
   type RunOptions,
   show,
-  succeeded,
-  withInput,
 } from "./command.ts";
-import { journalPath, type Node, UnreachableError } from "./node.ts";
-import {
-  endMarked,
-  pasteable,
-  readReply,
-  remoteLine,
-  type Reply,
-  type SshTarget,
-  toolArgs,
-} from "./ssh_command.ts";
+import { journalPath, type Node } from "./node.ts";
+import { pasteable, type SshTarget } from "./ssh_command.ts";
 import {
   type Connection,
   connectionOf,
@@ -34,7 +22,8 @@ import {
   socketName,
 } from "./ssh_connection.ts";
 import { copyOver, showCopyOver } from "./ssh_copy.ts";
-import { isStale, whyUnreachable } from "./ssh_failure.ts";
+import { send } from "./ssh_send.ts";
+import { control, type SendOptions } from "./ssh_session.ts";
 
 /** How ssh reaches a node, as the cluster file says. */
 export function sshTarget(
@@ -56,14 +45,14 @@ export function sshNode(
   { stateDir }: Pick<Cluster, "stateDir">,
 ): Node {
   const connect = once(() => prepare(target, stateDir));
-  const send = async (
+  const sendInTurn = async (
     command: Command,
     options: SendOptions = {},
   ): Promise<Outcome> => {
     const connection = await connect();
     return await inTurn(
       connection,
-      () => attempt(target, connection, command, options),
+      () => send(target, connection, command, options),
     );
   };
   return {
@@ -71,13 +60,13 @@ export function sshNode(
     journalPath,
     enter: (command, terminal = false) => pasteable(target, command, terminal),
     run(command, { env, cwd, ...options } = {}) {
-      return send(
+      return sendInTurn(
         { ...command, argv: within(command.argv, env, cwd) },
         options,
       );
     },
     copy: (file, path, mode, options) =>
-      copyOver({ name: target.name, stateDir, send }, {
+      copyOver({ name: target.name, stateDir, send: sendInTurn }, {
         file,
         path,
         mode,
@@ -92,9 +81,6 @@ export function sshNode(
       ),
   };
 }
-
-/** How a command is sent to a node: as RunOptions, but for what `env` and `cwd` do there. */
-export type SendOptions = Omit<RunOptions, "env" | "cwd">;
 
 function within(
   argv: Command["argv"],
@@ -123,224 +109,13 @@ async function prepare(
   return connectionOf(`${folder}/${await socketName(stateDir, target)}`);
 }
 
-/** One go at a command; a second where the connection had died before it began. */
-async function attempt(
-  target: SshTarget,
-  connection: Connection,
-  command: Command,
-  options: SendOptions,
-): Promise<Outcome> {
-  const first = await ssh(target, connection, command, options);
-  const stale = !first.reply.began && first.outcome.code === 255 &&
-    isStale(first.reply.said) && options.input === undefined;
-  const { outcome, reply, remark } = stale
-    ? await ssh(target, connection, command, options)
-    : first;
-  if (!reply.began) {
-    return neverBegan(target, outcome, reply.said, options);
-  }
-  if (reply.outcome !== undefined) return reply.outcome;
-  const isOpen = await control(target, connection, "check");
-  return cutOff(target, outcome, reply, isOpen, remark);
-}
-
-/** What came of an ssh. */
-interface Sent {
-  /** Of ssh itself; `ended` says why this side gave it up. */
-  readonly outcome: Outcome;
-  readonly reply: Reply;
-  /** What there is to say of the command's end on the node. */
-  readonly remark: string;
-}
-
-/**
- * Runs ssh. Who only killed it would leave the command at work on the node, and
- * wait for it, too: the process that has the connection holds its outputs.
- */
-async function ssh(
-  target: SshTarget,
-  connection: Connection,
-  command: Command,
-  { timeout_ms = 30_000, signal, input }: SendOptions,
-): Promise<Sent> {
-  const mark = crypto.randomUUID();
-  const line = remoteLine(command, mark, input !== undefined);
-  const { stdin } = command;
-  if (signal?.aborted) {
-    const outcome: Outcome = { ...nothing, ended: "interrupted" };
-    return { outcome, reply: readReply(outcome, mark), remark: "" };
-  }
-  const giveUp = new AbortController();
-  const running = client(target, connection, [line], {
-    timeout_ms: forever_ms,
-    signal: giveUp.signal,
-    ...(input === undefined ? {} : { input }),
-  }, stdin);
-  const ended = await patience(running, timeout_ms, signal);
-  const remark = ended === undefined
-    ? ""
-    : await endThere(target, connection, mark, giveUp);
-  const outcome = await running;
-  return {
-    outcome: ended === undefined
-      ? outcome
-      : { ...outcome, code: undefined, ended },
-    reply: readReply(outcome, mark),
-    remark,
-  };
-}
-
-const nothing = { code: undefined, stdout: "", stderr: "" };
-
-/** For what is ended by other means. */
-const forever_ms = 2 ** 31 - 1;
-
-/** Runs OpenSSH's client; what it says is not translated, since it is read here. */
-async function client(
-  target: SshTarget,
-  { socket }: Connection,
-  args: readonly string[],
-  options: SendOptions,
-  stdin?: string,
-): Promise<Outcome> {
-  const command = cmd`ssh ${toolArgs(target, socket)} ${args}`;
-  const env = { ...Deno.env.toObject(), LC_ALL: "C" };
-  return await run(
-    stdin === undefined ? command : withInput(command, stdin),
-    { ...options, env },
-  );
-}
-
-/** Asks the process that has the connection to do something; false where there is none. */
-async function control(
-  target: SshTarget,
-  connection: Connection,
-  what: "check" | "exit",
-): Promise<boolean> {
-  return succeeded(await client(target, connection, ["-O", what], {}));
-}
-
-/** Waits for a command; undefined when it ended by itself, else why nobody waits any longer. */
-async function patience(
-  running: Promise<unknown>,
-  timeout_ms: number,
-  signal: AbortSignal | undefined,
-): Promise<"timed out" | "interrupted" | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let interrupt = () => {};
-  const impatient = new Promise<"timed out" | "interrupted">((resolve) => {
-    timer = setTimeout(() => resolve("timed out"), timeout_ms);
-    interrupt = () => resolve("interrupted");
-    signal?.addEventListener("abort", interrupt, { once: true });
-  });
-  try {
-    return await Promise.race([running.then(() => undefined), impatient]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", interrupt);
-  }
-}
-
-/**
- * Ends a command on its node; where that cannot be, the connection, since nobody
- * else would end this side's waiting.
- *
- * @returns what there is to say of it: nothing where all of it is gone
- */
-async function endThere(
-  target: SshTarget,
-  connection: Connection,
-  mark: string,
-  giveUp: AbortController,
-): Promise<string> {
-  if (!await control(target, connection, "check")) {
-    giveUp.abort();
-    return "";
-  }
-  const own = crypto.randomUUID();
-  const ending = client(
-    target,
-    connection,
-    [remoteLine(endMarked(mark), own)],
-    { timeout_ms: forever_ms },
-  );
-  const why = await patience(ending, 5_000, undefined) === undefined
-    ? "some of it does not go"
-    : "no answer";
-  if (why !== "no answer") {
-    const reply = readReply(await ending, own);
-    if (reply.began && reply.outcome?.code === 0) return "";
-  }
-  giveUp.abort();
-  await control(target, connection, "exit");
-  connection.open = false;
-  return `\nit could not be ended on ${target.name} (${why}), and may still be at work there`;
-}
-
-/** @throws {UnreachableError} but where the user did not want it to begin any more */
-function neverBegan(
-  target: SshTarget,
-  outcome: Outcome,
-  said: string,
-  { timeout_ms = 30_000 }: SendOptions,
-): Outcome {
-  const { name } = target;
-  switch (outcome.ended) {
-    case "interrupted":
-      return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
-    case "no such command":
-    case "not executable":
-      throw new UnreachableError(
-        name,
-        "ssh is not installed on this machine: apt-get install openssh-client",
-      );
-    case "timed out":
-      throw new UnreachableError(
-        name,
-        `no answer within ${
-          timeout_ms / 1000
-        } s: is it overloaded, or the way there? ` +
-          "--timeout SECONDS gives it longer",
-      );
-    default:
-      throw new UnreachableError(
-        name,
-        whyUnreachable(said, outcome.code, target),
-      );
-  }
-}
-
-/**
- * What came of a command that began, and of whose end nothing came back.
- *
- * @param isOpen whether the connection outlived it
- * @throws {UnreachableError} when the connection broke under it
- */
-function cutOff(
-  target: SshTarget,
-  { ended }: Outcome,
-  { stdout, stderr }: Reply & { began: true },
-  isOpen: boolean,
-  remark: string,
-): Outcome {
-  if (ended === "timed out" || ended === "interrupted") {
-    return { code: undefined, stdout, stderr: stderr + remark, ended };
-  }
-  // Killed there, with the shell around it.
-  if (isOpen) return { code: undefined, stdout, stderr, ended: "killed" };
-  throw new UnreachableError(
-    target.name,
-    "the connection broke while a command ran: whether it did its work is " +
-      "not known; run this stage again",
-  );
-}
-
 /** Closes a node's connection, where one is open. */
 export async function disconnect(
   target: SshTarget,
   { stateDir }: Pick<Cluster, "stateDir">,
 ): Promise<void> {
   const connection = await prepare(target, stateDir);
+  for (const lane of connection.idle.splice(0)) lane.close();
   await control(target, connection, "exit");
   connection.open = false;
 }

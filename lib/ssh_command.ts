@@ -87,6 +87,31 @@ const outer = `script=$1; shift; ` +
   `[ -O / ] || exec ${sudo} sh -c "$script" "$0" "$@"; eval "$script"`;
 
 /**
+ * The line for the node's login shell that runs a script as root. Works in every
+ * shell that takes single quotes as POSIX has them.
+ *
+ * @param words the script for a POSIX shell, and its arguments
+ */
+export function asRoot(words: readonly string[]): string {
+  return `exec sh -c ${[outer, "deno-cni", ...words].map(quote).join(" ")}`;
+}
+
+/** For scripts: messages that can be read, and the folders of the system's programs. */
+export const environment = `export LC_ALL=C PATH="/usr/local/sbin:` +
+  `/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\${PATH:+:$PATH}"`;
+
+/** For scripts, after \`(exec "$@")\`: sets code to its exit code, or to a word where it could not be executed. */
+export const execute = `  code=$?
+  case $code in
+  127) command -v "$1" >/dev/null || code=absent ;;
+  126)
+    case $1 in
+    */*) [ -f "$1" ] && [ -x "$1" ] || code=refused ;;
+    esac
+    ;;
+  esac`;
+
+/**
  * Runs on the node, as root: marks where the command's output begins on both
  * streams, whatever a login shell's profile has printed, runs the command and
  * tells its exit code; ssh's own is then about ssh alone.
@@ -96,7 +121,7 @@ const outer = `script=$1; shift; ` +
 const inner = `
 mark=$1 size=$2
 shift 2
-export LC_ALL=C PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\${PATH:+:$PATH}"
+${environment}
 if [ "$size" != - ]; then
   input=$(cat; echo .)
   [ "\${#input}" = "$((size + 1))" ] || exit 1
@@ -107,24 +132,12 @@ if [ "$size" != - ]; then
 else
   (exec "$@")
 fi
-code=$?
-case $code in
-127) command -v "$1" >/dev/null || code=absent ;;
-126)
-  case $1 in
-  */*) [ -f "$1" ] && [ -x "$1" ] || code=refused ;;
-  esac
-  ;;
-esac
+${execute}
 printf '\\n%s %s\\n' "$mark" "$code" >&2
 `;
 
-/** What a command's input is, for remoteLine(): a text, a stream of bytes, or nothing. */
-export type Input = string | "stream" | undefined;
-
 /**
- * A command as the line that the node's login shell gets. Works in every shell
- * that takes single quotes as POSIX has them.
+ * A command as the line for the node's login shell.
  *
  * @param mark a word that no output holds
  * @param streamed whether its input is a stream whose size nobody tells beforehand
@@ -137,8 +150,7 @@ export function remoteLine(
   const size = streamed || command.stdin === undefined
     ? "-"
     : String(new TextEncoder().encode(command.stdin).length);
-  const argv = [outer, "deno-cni", inner, mark, size, ...command.argv];
-  return `exec sh -c ${argv.map(quote).join(" ")}`;
+  return asRoot([inner, mark, size, ...command.argv]);
 }
 
 /**
@@ -191,14 +203,15 @@ export function readReply(
   // What a process in the background has said since is lost no more than here.
   const said = rest.slice(0, end.index) +
     rest.slice(end.index + end[0].length);
-  const outcome = { stdout: out, stderr: said, ...ended(end[1] ?? "") };
+  const outcome = { stdout: out, stderr: said, ...endedBy(end[1] ?? "") };
   return { began: true, stdout: out, stderr: said, outcome };
 }
 
 /** A shell's word for a command that a signal has ended: 128 and the signal's number (ABRT, KILL, SEGV, TERM). */
 const killed = [134, 137, 139, 143];
 
-function ended(word: string): Pick<Outcome, "code" | "ended"> {
+/** What a script says of a command's end: an exit code, or a word of its own. */
+export function endedBy(word: string): Pick<Outcome, "code" | "ended"> {
   if (word === "absent") return { code: undefined, ended: "no such command" };
   if (word === "refused") return { code: undefined, ended: "not executable" };
   const code = Number(word);
@@ -207,27 +220,45 @@ function ended(word: string): Pick<Outcome, "code" | "ended"> {
 }
 
 /**
- * Ends a command that runs on the node, with all of its process group, and is
- * back when there is none of it any more; exits 1 where some of it stays. The
- * command is found by its mark, which stands in the arguments of its shell.
+ * Ends all that a process on the node has started, and is back when there is
+ * none of it any more; exits 1 where some of it stays.
+ *
+ * @param pid a lane's shell, which stays itself; or a mark, which stands in the arguments of a
+ * remoteLine()'s shell and goes with it
  */
-export function endMarked(mark: string): Command {
-  const script = `mark=$1$2
-groups=
-for file in $(grep -lsF -e "$mark" /proc/[0-9]*/cmdline); do
-  { read -r stat <"\${file%/cmdline}/stat"; } 2>/dev/null || continue
-  stat=\${stat##*) } stat=\${stat#* * }
-  groups="$groups \${stat%% *}"
-done
-for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
-tries=0
-for group in $groups; do
-  while kill -s 0 -- "-$group" 2>/dev/null; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 40 ] || exit 1
-    sleep 0.05
+export function endAll(
+  what: { readonly pid: number } | { readonly mark: string },
+): Command {
+  const script = `root=$1
+below() { # PID
+  for child in $(pgrep -P "$1"); do
+    echo "$child"
+    below "$child"
   done
+}
+all() {
+  case $root in
+  *-*)
+    for file in $(grep -lsF -e "$root$2" /proc/[0-9]*/cmdline); do
+      pid=\${file%/cmdline}
+      echo "\${pid#/proc/}"
+      below "\${pid#/proc/}"
+    done
+    ;;
+  *) below "$root" ;;
+  esac
+}
+tries=0
+while pids=$(all "$@"); [ -n "$pids" ]; do
+  kill -s KILL $pids 2>/dev/null
+  tries=$((tries + 1))
+  [ "$tries" -lt 40 ] || exit 1
+  [ "$tries" -lt 2 ] || sleep 0.05
 done`;
+  if ("pid" in what) {
+    return { argv: ["sh", "-c", script, "end", String(what.pid)] };
+  }
+  const { mark } = what;
   const half = mark.length >> 1;
   // In two, or this would find itself.
   const parts = [mark.slice(0, half), mark.slice(half)];

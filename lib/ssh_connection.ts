@@ -3,6 +3,7 @@
  * when.
  */
 import { UnreachableError } from "./node.ts";
+import type { Lane } from "./ssh_lane.ts";
 import type { SshTarget } from "./ssh_command.ts";
 
 /** What this process knows of the connection to a node. */
@@ -15,6 +16,8 @@ export interface Connection {
   /** How many more commands may run at one time. */
   free: number;
   readonly waiting: (() => void)[];
+  /** Lanes that nobody uses now. */
+  readonly idle: Lane[];
 }
 
 /** sshd's MaxSessions is 10 unless somebody changed it (sshd_config(5)); ending a command takes one, too. */
@@ -26,7 +29,7 @@ const connections = new Map<string, Connection>();
 export function connectionOf(socket: string): Connection {
   const known = connections.get(socket);
   if (known !== undefined) return known;
-  const made = { socket, open: false, free: sessions, waiting: [] };
+  const made = { socket, open: false, free: sessions, waiting: [], idle: [] };
   connections.set(socket, made);
   return made;
 }

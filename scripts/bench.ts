@@ -5,6 +5,7 @@ import { exitCode } from "../lib/cli.ts";
 import { runScript } from "../lib/main.ts";
 import { BenchError, benchLab } from "./bench-lab.ts";
 import { benchPlugin } from "./bench-plugin.ts";
+import { benchSsh } from "./bench-ssh.ts";
 
 const help =
   `scripts/bench.ts: measure the lab and the plugin beside their peers
@@ -15,7 +16,7 @@ Usage: scripts/bench.ts [--cluster FILE] [-o json]
 Times differ between machines; look at the ratios. The lab is one of its own,
 beside whatever is up. Exit code 1 where a figure exceeds its bound.`;
 
-const parts = [benchLab, benchPlugin];
+const parts = [benchLab, benchPlugin, benchSsh];
 
 await runScript(help, async ({ cluster, output }) => {
   const measured = [];
