@@ -374,7 +374,7 @@ clusterCIDR: 10.244.0.0/16
 nodes:
   - name: worker-1
     role: control-plane
-    address: 10.0.1.11
+    address: 10.0.1.12
     podCIDRs: 10.244.1.0/24
 `;
     const node = lab.node("worker-2");
