@@ -41,8 +41,9 @@ function lines(steps: readonly Step[]): string {
       ...(undo === undefined ? [] : [`# undo: ${show(undo)}`]),
     ].join("\n");
   }).join("\n");
-  return text.replaceAll(projectRoot, "PROJECT")
-    .replaceAll(Deno.execPath(), "deno");
+  // Deno may lie in the project: in .tools/.
+  return text.replaceAll(Deno.execPath(), "deno")
+    .replaceAll(projectRoot, "PROJECT");
 }
 
 for (const [name, cluster] of Object.entries({ aws, gcp })) {
