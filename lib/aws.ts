@@ -1,5 +1,6 @@
 /** Stage 01 on AWS: terraform makes the machines, as config/terraform/aws/ describes them. */
 import {
+  addressScript,
   addressStep,
   condition,
   greetingStep,
@@ -9,7 +10,13 @@ import {
 } from "./cloud.ts";
 import { type Cluster, projectRoot } from "./cluster.ts";
 import type { AwsSettings } from "./cluster_cloud.ts";
-import { cmd, type Command, type Outcome, write } from "./command.ts";
+import {
+  cmd,
+  type Command,
+  type Outcome,
+  withInput,
+  write,
+} from "./command.ts";
 import { identityFile } from "./machines.ts";
 import { fileIs, unknown } from "./probe.ts";
 import type { Answer, Step } from "./step.ts";
@@ -28,9 +35,11 @@ export function awsSteps(cluster: Cluster): Step[] {
   const folder = `${cluster.stateDir}/terraform`;
   const addressFile = `${folder}/ssh_from.tfvars.json`;
   const terraform = terraformIn(folder);
-  const files = [`${folder}/cluster.tfvars.json`];
-  if (aws.sshFrom === undefined) files.push(addressFile);
-  const variables = files.map((file) => `-var-file=${file}`);
+  const inputs: Inputs = {
+    path: `${folder}/cluster.tfvars.json`,
+    content: JSON.stringify(variablesOf(cluster, aws), null, 2) + "\n",
+    addressFile: aws.sshFrom === undefined ? addressFile : undefined,
+  };
   return [
     condition(
       "terraform makes the machines",
@@ -45,7 +54,7 @@ export function awsSteps(cluster: Cluster): Step[] {
     folderStep(folder),
     keyStep(cluster),
     ...(aws.sshFrom === undefined ? [addressStep(addressFile)] : []),
-    variablesStep(`${folder}/cluster.tfvars.json`, cluster, aws),
+    variablesStep(inputs),
     {
       why: "terraform fetches what it needs to talk to AWS",
       unless: {
@@ -56,7 +65,7 @@ export function awsSteps(cluster: Cluster): Step[] {
         terraform`init -input=false -no-color -reconfigure ${`-backend-config=path=${folder}/terraform.tfstate`}`,
       timeout_ms: making_ms,
     },
-    machinesOf(cluster, aws, folder, terraform, variables),
+    machinesOf(cluster, aws, folder, terraform, inputs),
     machinesStep(cluster, terraform`output -json -no-color`),
     ...cluster.nodes.map((node) => greetingStep(cluster, node)),
   ];
@@ -114,8 +123,16 @@ function folderStep(folder: string): Step {
   };
 }
 
-function variablesStep(path: string, cluster: Cluster, aws: AwsSettings): Step {
-  const content = JSON.stringify(variablesOf(cluster, aws), null, 2) + "\n";
+/** What terraform reads beside its configuration. */
+interface Inputs {
+  /** The file of variables, and what it has to hold. */
+  readonly path: string;
+  readonly content: string;
+  /** The file that says from where the operator calls, where that is asked for. */
+  readonly addressFile: string | undefined;
+}
+
+function variablesStep({ path, content }: Inputs): Step {
   return {
     why:
       "What config/terraform/aws/variables.tf asks for, from the cluster file",
@@ -151,17 +168,33 @@ function machinesOf(
   aws: AwsSettings,
   folder: string,
   terraform: Template,
-  variables: readonly string[],
+  inputs: Inputs,
 ): Step {
+  const { path, content, addressFile } = inputs;
   const plan = `${folder}/plan`;
+  const files = addressFile === undefined ? [path] : [path, addressFile];
+  const variables = files.map((file) => `-var-file=${file}`);
+  const ask =
+    terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`;
+  // In a dry run the files may still be those of an older cluster file, or address.
+  const upToDate = 'cmp -s - "$1" || exit 44; ' +
+    '[ -z "$2" ] || [ "$(sh "$3" ask "$2")" = same ] || exit 44; ' +
+    'shift 3; exec "$@"';
   const { name, nodes } = cluster;
   const many = nodes.length === 1 ? "one machine" : `${nodes.length} machines`;
   return {
     key: "the machines on AWS",
     why: `A network with ${many} in it (${aws.instanceType}, ${aws.region})`,
     unless: {
-      ask:
-        terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`,
+      ask: {
+        ...withInput(
+          cmd`sh -c ${upToDate} plan ${path} ${
+            addressFile ?? ""
+          } ${addressScript} ${ask.argv}`,
+          content,
+        ),
+        ...(ask.gist === undefined ? {} : { gist: ask.gist }),
+      },
       read: readPlan,
     },
     prepares: {
@@ -256,10 +289,11 @@ function readValidate(outcome: Outcome): Answer {
     : unknown(outcome, "whether terraform is initialised");
 }
 
-/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error. */
+/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error; 44 where what it reads is still to be written. */
 function readPlan(outcome: Outcome): Answer {
   if (outcome.code === 0) return { is: "present", ours: true };
   if (outcome.code === 2) return { is: "absent", preview: outcome.stdout };
+  if (outcome.code === 44) return { is: "absent" };
   if (outcome.code === 1 && uninitialised.test(outcome.stderr)) {
     return { is: "absent" };
   }

@@ -6,7 +6,8 @@ import { unknown } from "./probe.ts";
 import type { Answer, Step } from "./step.ts";
 
 const here = import.meta.dirname;
-const addressScript = `${here}/cloud/operator_address.sh`;
+/** Asks from where the operator calls, and writes it down. */
+export const addressScript = `${here}/cloud/operator_address.sh`;
 const takeAwayScript = `${here}/cloud/take_away.sh`;
 const greetingScript = `${here}/cloud/greeting.ts`;
 

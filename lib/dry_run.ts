@@ -58,6 +58,7 @@ async function* plans(
       about.forEach((name) => fresh.add(String(name)));
     }
     if (stage.steps === undefined) continue;
+    if (flags.undo && stage.endsNodes?.(cluster)) continue;
     const pluginFiles = flags.undo ? undefined : await stage.build?.peek();
     const stepsOf = (name: string) =>
       stepsFor(stage, cluster, name, pluginFiles);

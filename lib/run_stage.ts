@@ -57,7 +57,7 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
 async function undoStage(session: Session, stage: Stage): Promise<void> {
   const { manner } = session;
   const cluster = await session.cluster();
-  if (stage.steps !== undefined) {
+  if (stage.steps !== undefined && !stage.endsNodes?.(cluster)) {
     const taken = await eachNode(
       session,
       cluster,

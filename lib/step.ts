@@ -164,6 +164,8 @@ export interface Stage {
   readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
   /** Whether the operator's steps come after the nodes', and only where all of those went well. */
   readonly operatorLast?: (cluster: Cluster) => boolean;
+  /** Whether taking it back ends the nodes themselves: then nothing is taken back on them first, and they need not answer. */
+  readonly endsNodes?: (cluster: Cluster) => boolean;
   /** Work on the operator's machine whose result the nodes' steps need. */
   readonly build?: Build;
   /** Steps on each node. */

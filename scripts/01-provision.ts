@@ -35,6 +35,7 @@ export const provision: Stage = {
   operatorSteps: making,
   steps: ({ cluster, node }) =>
     cluster.provider === "lab" ? [] : [machineStep(node)],
+  endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
 };
 
 if (import.meta.main) await main(provision);
