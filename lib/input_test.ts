@@ -5,6 +5,7 @@ import { cmd } from "./command.ts";
 import { localNode, type Node, UnreachableError } from "./node.ts";
 import { plan } from "./plan.ts";
 import { script } from "./report.ts";
+import { inOrder } from "./run_stage.ts";
 import { apply } from "./stage.ts";
 import type { Step } from "./step.ts";
 
@@ -193,3 +194,47 @@ async function assertMissing(path: string): Promise<void> {
   }
   throw new Error(`${path} is there`);
 }
+
+Deno.test("in turn, a node comes behind those that its steps wait for, also where the file has it first", () => {
+  const after: Record<string, Partial<Step>> = {
+    "worker-2": { after: ["master", "worker-1"] },
+    "worker-1": { after: ["master"] },
+  };
+  const stepsOf = (name: string): readonly Step[] => [{
+    why: "join",
+    run: cmd`true`,
+    ...after[name],
+  }];
+  const ordered = (
+    names: readonly string[],
+    stepsOf: (name: string) => readonly Step[],
+  ) => [...inOrder(names, stepsOf)].map(({ name }) => name);
+  assertEquals(
+    ordered(["worker-2", "worker-1", "master"], stepsOf),
+    ["master", "worker-1", "worker-2"],
+  );
+  assertEquals(ordered(["worker-2", "other"], stepsOf), ["worker-2", "other"]);
+  // A giver comes first, too.
+  const given = ordered(["taker", "giver"], (name) =>
+    name === "giver" ? [] : [{
+      why: "take",
+      run: cmd`true`,
+      input: { from: "giver", why: "a text", ask: cmd`true` },
+    }]);
+  assertEquals(given, ["giver", "taker"]);
+});
+
+Deno.test("what a node has no use for is neither told nor recorded", () =>
+  inFolder(async (folder, node) => {
+    const step: Step = {
+      why: "for systemd",
+      unless: {
+        ask: cmd`true`,
+        read: () => ({ is: "present", unneeded: true }),
+      },
+      run: cmd`touch ${folder}/done`,
+    };
+    assertEquals(await apply(stage, node, [step], manner()), []);
+    assert(!(await Deno.readTextFile(`${folder}/journal`)).includes("touch"));
+    await assertMissing(`${folder}/done`);
+  }));
