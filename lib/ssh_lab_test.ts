@@ -4,13 +4,14 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "./cluster.ts";
 import { cmd, type Command, type Outcome, withInput } from "./command.ts";
 import { labNode } from "./lab.ts";
-import { make, on, rooted, withCluster } from "./lab_testing.ts";
+import { make, on, withCluster } from "./lab_testing.ts";
 import type { SshTarget } from "./ssh_command.ts";
 import type { Answer, Call, DriverRequest } from "./ssh_driver_testing.ts";
 import {
   restartSshd,
   sshdFolder,
   type SshLab,
+  sshTest,
   startSshLab,
 } from "./ssh_testing.ts";
 
@@ -86,7 +87,7 @@ const echoed = awkward.map((text) => `<${text}>`).join("");
 const echo =
   cmd`sh -c ${'for a in "$@"; do printf "<%s>" "$a"; done'} x ${awkward}`;
 
-rooted(
+sshTest(
   "arguments, input, both outputs and exit codes survive dash and bash as login shells, and a profile that talks",
   async () => {
     await withSshLab(async (lab) => {
@@ -145,7 +146,7 @@ rooted(
   },
 );
 
-rooted("each way not to be reached has its own line", async () => {
+sshTest("each way not to be reached has its own line", async () => {
   await withSshLab(async (lab) => {
     const { cluster, home } = lab;
     const said = async (target: Partial<SshTarget>, ...parts: string[]) => {
@@ -204,7 +205,7 @@ iptables -A OUTPUT -d 10.0.1.99 -j DROP`,
   });
 });
 
-rooted("a machine without sudo is told as such", async () => {
+sshTest("a machine without sudo is told as such", async () => {
   await withSshLab(async (lab) => {
     await addUser(lab.cluster, "master", "ann", "/bin/bash");
     await on(
@@ -218,7 +219,7 @@ rooted("a machine without sudo is told as such", async () => {
   });
 });
 
-rooted(
+sshTest(
   "a machine that this tool has made is pinned at first contact, and refused with another key",
   async () => {
     await withSshLab(async (lab) => {
@@ -255,7 +256,7 @@ async function running(lab: SshLab, word: string): Promise<string> {
   return stdout.trim();
 }
 
-rooted(
+sshTest(
   "a command that is out of time or interrupted is ended on the node, with all that it started",
   async () => {
     await withSshLab(async (lab) => {
@@ -291,7 +292,7 @@ rooted(
   },
 );
 
-rooted(
+sshTest(
   "a command that cannot be ended is said to be still at work",
   async () => {
     await withSshLab(async (lab) => {
@@ -312,7 +313,7 @@ rooted(
   },
 );
 
-rooted(
+sshTest(
   "a connection that breaks under a command is 'unreachable'; one that has died before it is made anew",
   async () => {
     await withSshLab(async (lab) => {
@@ -335,7 +336,7 @@ rooted(
   },
 );
 
-rooted(
+sshTest(
   "many commands share one connection, which a later run finds open and disconnect() closes",
   async () => {
     await withSshLab(async (lab) => {
@@ -369,7 +370,7 @@ rooted(
   },
 );
 
-rooted(
+sshTest(
   "a file arrives packed or plain, is not sent twice, and is never half there",
   async () => {
     await withSshLab(async (lab) => {
@@ -430,7 +431,7 @@ for p in ${
   },
 );
 
-rooted(
+sshTest(
   "what a dry run prints runs on the node, pasted into a shell of the client's side",
   async () => {
     await withSshLab(async (lab) => {

@@ -31,7 +31,8 @@ export function followProgress(
       entry.moved_bytes += bytes;
       if (!Deno.stderr.isTerminal() || now() - drawn_ms < 100) return;
       drawn_ms = now();
-      write(`\r\x1b[K${progressLine(name, [...under_way])}`);
+      const line = progressLine(name, [...under_way], width());
+      write(`\r\x1b[K${line}`);
     },
     end() {
       under_way.delete(entry);
@@ -40,16 +41,26 @@ export function followProgress(
   };
 }
 
-/** The line: which file, and how far it has got on each node. */
-export function progressLine(name: string, entries: readonly Entry[]): string {
+/** The terminal's, less the cursor's place. */
+function width(): number {
+  return Deno.consoleSize().columns - 1;
+}
+
+/** The line: which file, and how far it has got on each node; cut where a terminal would wrap it. */
+export function progressLine(
+  name: string,
+  entries: readonly Entry[],
+  columns: number,
+): string {
   const parts = entries.map(({ node, size_bytes, moved_bytes }) => {
     const share = size_bytes === 0 ? 1 : moved_bytes / size_bytes;
     return `${node} ${Math.floor(share * 100)}%`;
   });
   const all = entries.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
-  const shown = parts.slice(0, 4).join(", ");
-  const more = parts.length > 4 ? `, ${parts.length - 4} more` : "";
-  return `copying ${name} (${(all / 1e6).toFixed(0)} MB): ${shown}${more}`;
+  const line = `copying ${name} (${(all / 1e6).toFixed(0)} MB): ${
+    parts.join(", ")
+  }`;
+  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
 }
 
 function write(text: string): void {

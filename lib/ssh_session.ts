@@ -139,26 +139,33 @@ export async function endThere(
   end: Command,
   giveUp: () => void,
 ): Promise<string> {
-  if (!await control(target, connection, "check")) {
-    giveUp();
-    return "";
-  }
-  const own = crypto.randomUUID();
-  const ending = client(
-    target,
-    connection,
-    [remoteLine(end, own)],
-    { timeout_ms: forever_ms },
-  );
-  const why = await patience(ending, 5_000, undefined) === undefined
-    ? "some of it does not go"
-    : "no answer";
-  if (why !== "no answer") {
-    const reply = readReply(await ending, own);
-    if (reply.began && reply.outcome?.code === 0) return "";
-  }
+  const why = await control(target, connection, "check")
+    ? await tryToEnd(target, connection, end)
+    : "the connection is gone";
+  if (why === undefined) return "";
   giveUp();
   await control(target, connection, "exit");
   connection.open = false;
   return `\nit could not be ended on ${target.name} (${why}), and may still be at work there`;
+}
+
+/** @returns why it could not be done, undefined when it was */
+async function tryToEnd(
+  target: SshTarget,
+  connection: Connection,
+  end: Command,
+): Promise<string | undefined> {
+  const mark = crypto.randomUUID();
+  const line = remoteLine(end, mark);
+  const tooLate = new AbortController();
+  const { signal } = tooLate;
+  const options = { timeout_ms: forever_ms, signal };
+  const ending = client(target, connection, [line], options);
+  if (await patience(ending, 5_000, undefined) !== undefined) {
+    tooLate.abort();
+    return "no answer";
+  }
+  const reply = readReply(await ending, mark);
+  if (!reply.began) return "no session for it";
+  return reply.outcome?.code === 0 ? undefined : "some of it does not go";
 }

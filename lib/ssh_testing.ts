@@ -18,6 +18,27 @@ export interface SshLab {
   client(command: Command, timeout_ms?: number): ReturnType<typeof run>;
 }
 
+/** Runs a test that needs a real sshd; skipped by a name that tells what it lacks. */
+export function sshTest(name: string, body: () => Promise<void>): void {
+  const programs = ["ssh", "sshd", "sudo"].filter((program) =>
+    !["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"]
+      .some((folder) => exists(`${folder}/${program}`))
+  );
+  const lacks = [...(Deno.uid() === 0 ? [] : ["root"]), ...programs];
+  const ignore = lacks.length > 0;
+  const full = ignore ? `${name} (needs ${lacks.join(", ")})` : name;
+  Deno.test({ name: full, ignore, fn: body });
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Where a node's sshd has its files. */
 export const sshdFolder = "/run/sshd-test";
 

@@ -1,9 +1,14 @@
 /** The stages over ssh, on the nodes of a lab, beside the lab's own transport. */
 // @ts-types="../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Command, type Outcome } from "../lib/command.ts";
+import { cmd, type Command, type Outcome, withInput } from "../lib/command.ts";
 import { projectRoot } from "../lib/cluster.ts";
-import { restartSshd, type SshLab, startSshLab } from "../lib/ssh_testing.ts";
+import {
+  restartSshd,
+  type SshLab,
+  sshTest,
+  startSshLab,
+} from "../lib/ssh_testing.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { sshFile } from "./ssh_testing.ts";
 
@@ -57,11 +62,6 @@ async function bothWays(
 
 function done(outcome: Outcome): void {
   assertEquals(outcome.code, 0, outcome.stderr + outcome.stdout);
-}
-
-function sshTest(name: string, body: () => Promise<void>): void {
-  const ignore = Deno.uid() !== 0;
-  Deno.test(ignore ? `${name} (needs root)` : name, { ignore }, body);
 }
 
 /** All that the stages may change on a node, and what the journal says of it. */
@@ -141,6 +141,28 @@ sshTest(
         done(await overSsh(stage, "--undo"));
       }
       assertEquals(await states(lab), before);
+    });
+  },
+);
+
+sshTest(
+  "what a dry run prints over ssh does, pasted into a shell, what the stage does",
+  async () => {
+    await bothWays("t-ssh-paste", async ({ ssh, overSsh }) => {
+      done(await overSsh("01-provision"));
+      for (const stage of nodeStages) {
+        const planned = await overSsh(stage, "--dry-run", "--node", "worker-1");
+        done(planned);
+        const { stdout } = planned;
+        done(
+          await ssh.client(
+            withInput(cmd`env --chdir=${projectRoot} sh -eu`, stdout),
+          ),
+        );
+        const report = await overSsh(stage, "-o", "json", "--node", "worker-1");
+        const { changed, failed } = JSON.parse(report.stdout).recap["worker-1"];
+        assertEquals([changed, failed], [0, 0], `${stage}: ${stdout}`);
+      }
     });
   },
 );
