@@ -77,8 +77,8 @@ export function addressStep(file: string): Step {
           : unknown(outcome, "your own address");
       },
     },
+    // No undo: the file goes with its folder, when nothing needs it any more.
     run: cmd`sh ${addressScript} write ${file}`,
-    undo: cmd`rm -f ${file}`,
   };
 }
 

@@ -1,9 +1,16 @@
 /** Stage 08 where a cloud's router keeps the routes to the nodes' podCIDRs. */
-import { awsOf, awsUnknown } from "./aws.ts";
+import { awsOf } from "./aws.ts";
+import { awsUnknown } from "./aws_answers.ts";
 import { cloudLimit_ms, condition, readJson, takeAway } from "./cloud.ts";
 import type { Cluster } from "./cluster.ts";
 import { cmd, type Command, type Outcome, succeeded } from "./command.ts";
-import { descriptionOf, exists, gcloud, gcpOf, gcpUnknown } from "./gcp.ts";
+import {
+  descriptionOf,
+  exists,
+  gcloud,
+  gcpOf,
+  gcpUnknown,
+} from "./gcp_probe.ts";
 import { instanceName } from "./machines.ts";
 import type { Answer, Probe, Step } from "./step.ts";
 

@@ -8,7 +8,7 @@ import {
   parseCidr,
 } from "./cidr.ts";
 import type { Path, Reading } from "./cluster_file.ts";
-import { checkCloud } from "./cluster_cloud.ts";
+import { checkCloud } from "./cluster_cloud_rules.ts";
 import { checkKubernetes } from "./cluster_kubernetes.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
 import { type InFile, nodeMaskOf } from "./cluster_schema.ts";

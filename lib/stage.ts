@@ -122,7 +122,7 @@ async function applyStep(
     ...(previous === undefined ? {} : { previous }),
     ...(takeBack === undefined ? {} : { undo: takeBack }),
     ...(step.timeout_ms === undefined ? {} : { timeout_ms: step.timeout_ms }),
-    ...(step.consent === undefined ? {} : { consent: step.consent.undo }),
+    ...(step.consent?.undo === undefined ? {} : { consent: step.consent.undo }),
     ...(step.parts ? { parts: true } : {}),
   };
   if (todo === "skip") {

@@ -43,7 +43,7 @@ export interface Consent {
   /** What the step does that costs money, as the end of "This will …". */
   readonly apply: string;
   /** What its undo does that cannot be had again, put the same way. */
-  readonly undo: string;
+  readonly undo?: string;
 }
 
 /** A file of the operator's machine that is to be on the node. */

@@ -49,6 +49,13 @@ rooted(
     for (const verb of ["init", "plan", "apply"]) {
       assertStringIncludes(dry.stdout, `config/terraform/aws ${verb} `);
     }
+    const whole = done(await cloud.script("up", "--dry-run"));
+    for (const part of ["kubeadm init", "ip link add cni0", "create-route"]) {
+      assertStringIncludes(
+        whole.stdout.replaceAll("aws_route.sh", "create-route"),
+        part,
+      );
+    }
     assertEquals(await verbs(cloud), [], "a dry run did something");
     assert(!await exists(`${stateDir}/terraform`));
 
