@@ -9,6 +9,7 @@ import type { SshTarget } from "./ssh_command.ts";
 import type { Answer, Call, DriverRequest } from "./ssh_driver_testing.ts";
 import {
   restartSshd,
+  runtimeDir,
   sshdFolder,
   type SshLab,
   sshTest,
@@ -361,10 +362,11 @@ sshTest(
       assertEquals(await connections(), 1);
       await drive(lab, {}, { disconnect: true });
       assertEquals(await connections(), 0);
-      const sockets = `${lab.cluster.stateDir}/state/ssh`;
-      assertEquals((await Deno.stat(sockets)).mode! & 0o777, 0o700);
-      assertEquals(await Array.fromAsync(Deno.readDir(sockets)), []);
-      await Deno.chmod(sockets, 0o755);
+      const outside = labNode(lab.cluster, "outside");
+      const sockets = `${runtimeDir}/deno-cni`;
+      assertEquals(await on(outside, `stat -c %a ${sockets}`), "700");
+      assertEquals(await on(outside, `ls -A ${sockets}`), "");
+      await on(outside, `chmod 755 ${sockets}`);
       assertStringIncludes(await refusal(lab, {}), "is open to other users");
     });
   },

@@ -39,6 +39,9 @@ function exists(path: string): boolean {
   }
 }
 
+/** The client's folder for control sockets and the like. */
+export const runtimeDir = "/run/user";
+
 /** Where a node's sshd has its files. */
 export const sshdFolder = "/run/sshd-test";
 
@@ -69,7 +72,7 @@ export async function startSshLab(
   const { denoDir } = JSON.parse(cache.stdout) as { denoDir: string };
   await on(
     outside,
-    `mkdir -p /run/deno-dir
+    `mkdir -p /run/deno-dir ${runtimeDir}
 mount --bind ${denoDir} /run/deno-dir
 mount --bind ${home} /root`,
   );
@@ -77,6 +80,8 @@ mount --bind ${home} /root`,
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/root",
     DENO_DIR: "/run/deno-dir",
+    // The lab's own, which goes with it, sockets and all.
+    XDG_RUNTIME_DIR: runtimeDir,
   };
   return {
     cluster,
