@@ -26,6 +26,7 @@ export function condition(
 /** The ssh key pair of the cluster's machines; the private half never leaves this machine. */
 export function keyStep(cluster: Cluster): Step {
   const file = identityFile(cluster);
+  const folder = file.slice(0, file.lastIndexOf("/"));
   const make = 'umask 077; mkdir -p "${1%/*}"; ' +
     '[ -e "$1" ] || ssh-keygen -q -t ed25519 -N "" -C "$2" -f "$1"; ' +
     '[ -e "$1.pub" ] || ssh-keygen -y -f "$1" >"$1.pub"';
@@ -52,7 +53,8 @@ export function keyStep(cluster: Cluster): Step {
       ...cmd`sh -euc ${make} key ${file} ${`deno-cni-${cluster.name}`}`,
       gist: `ssh-keygen -t ed25519 -f ${file}`,
     },
-    undo: cmd`rm -rf ${file.slice(0, file.lastIndexOf("/"))}`,
+    // The last to go: what is known of machines is needed until they are gone.
+    undo: cmd`rm -rf ${folder} ${machinesPath(cluster)}`,
   };
 }
 
@@ -108,7 +110,6 @@ export function machinesStep(cluster: Cluster, list: Command): Step {
       ...cmd`sh -euc ${write} write ${path} ${list.argv}`,
       gist: `${list.gist ?? show(list)} > ${path}`,
     },
-    undo: cmd`rm -f ${path}`,
     timeout_ms: cloudLimit_ms,
   };
 }

@@ -134,6 +134,10 @@ rooted(
       ["delete-route"],
       "nobody agreed to destroy",
     );
+    assert(
+      await exists(`${stateDir}/machines.json`),
+      "forgotten, and still there",
+    );
     const undone = done(await cloud.script("01-provision", "--undo", "-y"));
     assertStringIncludes(
       undone.stderr,
