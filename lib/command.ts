@@ -132,14 +132,19 @@ export function withInput(command: Command, stdin: string): Command {
 
 /**
  * Writes a file in one step that a reader never sees half done: into a
- * neighbour first, which is then renamed (rename(2)). Makes missing folders.
+ * neighbour first, which is renamed (rename(2)) once all of the text is there.
+ * Whoever sends it may be killed, and then its end is the end of the input.
+ * Makes missing folders.
  *
  * @param mode octal digits, as chmod(1) takes them
  */
 export function write(path: string, content: string, mode = "644"): Command {
   const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
+    'if [ "$(wc -c <"$1.new")" -lt "$3" ]; then ' +
+    'rm "$1.new"; echo "the text was cut short" >&2; exit 1; fi && ' +
     'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
-  const command = cmd`sh -c ${script} write ${path} ${mode}`;
+  const size_bytes = new TextEncoder().encode(content).length;
+  const command = cmd`sh -c ${script} write ${path} ${mode} ${size_bytes}`;
   return { ...withInput(command, content), gist: `write ${path}` };
 }
 

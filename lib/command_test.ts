@@ -133,3 +133,22 @@ Deno.test("write() makes missing folders and leaves no neighbour behind", async 
   );
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("write() puts nothing in place when whoever sends the text is cut off", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/file`;
+  await run(write(path, "before\n"));
+  const command = write(path, "one line\nand another ü\n");
+  for (const sent of ["", "one line\n", "one line\nand another "]) {
+    const outcome = await run({ ...command, stdin: sent });
+    assertEquals([outcome.code, outcome.stderr], [
+      1,
+      "the text was cut short\n",
+    ]);
+    assertEquals(await Deno.readTextFile(path), "before\n");
+  }
+  assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
+  await run({ argv: ["sh", "-c", paste(command)] });
+  assertEquals(await Deno.readTextFile(path), command.stdin);
+  await Deno.remove(folder, { recursive: true });
+});

@@ -122,6 +122,7 @@ export function containerdSteps(): readonly Step[] {
     why: "What containerd keeps lies in the node's own folders; its CRI " +
       "plugin is for a kubelet, which the lab does not have",
     unless: fileIs(configPath, config, (text) => text.startsWith(`# ${mark}:`)),
+    key: `write ${configPath}`,
     run: write(configPath, config),
     // Not of the next step: that would be taken for undone where containerd was killed.
     undo: endContainerd(),

@@ -44,6 +44,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
   const kept = (path: string, content: string, why: string): Step => ({
     why,
     unless: fileIs(path, content, isOurs),
+    key: `write ${path}`,
     run: write(path, content),
     undo: cmd`rm -f ${path}`,
   });
@@ -228,6 +229,7 @@ function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   }, {
     why: `Where the packages of Kubernetes ${kubernetes.version} come from`,
     unless: unlessInstalled(sources, line),
+    key: `write ${sources}`,
     run: write(sources, line),
     undo: cmd`rm -f ${sources}`,
   }, {
