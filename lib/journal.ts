@@ -11,7 +11,7 @@ import { type StageName, stageNames } from "./step.ts";
 /** One step of a stage, on this node. */
 export interface JournalRecord {
   readonly stage: StageName;
-  /** Names the step within its stage; see stepKey() in lib/stage.ts. */
+  /** Names the step within its stage; see stepKey() in lib/book.ts. */
   readonly step: string;
   readonly state: "running" | "done";
   /** Whether the step changed the node, in this run or an earlier one. */

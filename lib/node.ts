@@ -9,6 +9,7 @@ import {
   type Outcome,
   run,
   type RunOptions,
+  show,
   succeeded,
   write,
 } from "./command.ts";
@@ -118,8 +119,7 @@ export function localNode(name: string, journal = journalPath): Node {
         throw new CommandError(name, command, outcome, `copy ${file}`);
       }
     },
-    showCopy: (file, path, mode) =>
-      copyCommand(file, path, mode).argv.join(" "),
+    showCopy: (file, path, mode) => show(copyCommand(file, path, mode)),
   };
   return self;
 }
