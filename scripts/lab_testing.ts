@@ -43,7 +43,9 @@ export async function testLab(
     file,
     change(text.replace("name: lab\n", `name: ${name}\n`)),
   );
-  const env = { ...Deno.env.toObject(), DENO_CNI_STATE: `${folder}/state` };
+  // What `make test ARGS=…` was given is not for a `make` that a dry run names.
+  const { MAKEFLAGS: _, ARGS: __, ...inherited } = Deno.env.toObject();
+  const env = { ...inherited, DENO_CNI_STATE: `${folder}/state` };
   Deno.env.set("DENO_CNI_STATE", env.DENO_CNI_STATE);
   const cluster = await loadCluster(file);
   Deno.env.delete("DENO_CNI_STATE");
