@@ -5,7 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { BuildError, buildPlugin, compileCommand } from "./build.ts";
+import { BuildError, buildPlugin } from "./build.ts";
+import { compileCommand } from "./compiled.ts";
 import { cmd, run, succeeded } from "./command.ts";
 import { projectRoot } from "./cluster.ts";
 
