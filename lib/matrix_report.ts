@@ -63,7 +63,8 @@ export interface PathReport extends Path {
   readonly cause?: number;
 }
 
-const labels: Readonly<Record<PathKind, string>> = {
+/** What the kinds of path are called in a table. */
+export const labels: Readonly<Record<PathKind, string>> = {
   "pod-to-own-node": "pod → own node",
   "pod-to-other-node": "pod → other node",
   "pod-to-pod-same-node": "pod → pod, same node",
@@ -88,7 +89,19 @@ export interface TableOptions {
   readonly addresses: ReadonlyMap<Family, Addresses>;
   /** Columns of text that the table may take. */
   readonly width: number;
+  /** Marks the cells that have such a path. */
+  readonly marks?: Marks;
 }
+
+/** How cells are marked. */
+export interface Marks {
+  readonly has: (path: PathReport) => boolean;
+  /** What makes a marked cell stand out besides its sign. */
+  readonly emphasize: (text: string) => string;
+}
+
+/** Stands before a marked cell. */
+export const markSign = "▸ ";
 
 /** The report as text: the table, what is wrong and why, a summary. */
 export function table(report: MatrixReport, options: TableOptions): string {
@@ -147,9 +160,13 @@ interface Row {
 function grid(report: MatrixReport, options: TableOptions): string[] {
   const columns = report.pods.map(({ node }) => node);
   if (columns.length === 0) return [];
+  const unmarked = (cells: readonly string[]) =>
+    options.marks === undefined
+      ? cells
+      : cells.map((cell) => " ".repeat(markSign.length) + cell);
   const rows: Row[] = [
-    { label: "", cells: columns },
-    { label: "test pods", cells: report.pods.map(podsCell) },
+    { label: "", cells: unmarked(columns) },
+    { label: "test pods", cells: unmarked(report.pods.map(podsCell)) },
     ...pathKinds.flatMap((kind) => kindRows(kind, columns, report, options)),
   ];
   const labelWidth = Math.max(...rows.map(({ label }) => label.length)) + 2;
@@ -159,7 +176,8 @@ function grid(report: MatrixReport, options: TableOptions): string[] {
   return blocks(widths, options.width - labelWidth).map(([first, end]) =>
     rows.map(({ label, cells }) => {
       const line = cells.slice(first, end).map((cell, at) =>
-        cell.padEnd(widths[first + at] ?? 0)
+        emphasized(cell, options) +
+        " ".repeat((widths[first + at] ?? 0) - cell.length)
       );
       return (label.padEnd(labelWidth) + line.join("")).trimEnd();
     }).join("\n")
@@ -228,7 +246,31 @@ function rowOf(
     return [...new Set(own.map((path) => cell(path, report, options)))];
   });
   if (cells.some((words) => words.length > 1)) return undefined;
-  return { label, cells: cells.map(([word = "-"]) => word) };
+  return {
+    label,
+    cells: cells.map(([word = "-"], column) =>
+      markOf(paths, columns[column], options) + word
+    ),
+  };
+}
+
+/** What stands before a column's cell for these paths. */
+function markOf(
+  paths: readonly PathReport[],
+  column: string | undefined,
+  { marks }: TableOptions,
+): string {
+  if (marks === undefined) return "";
+  const marked = paths.some((path) =>
+    columnOf(path) === column && marks.has(path)
+  );
+  return marked ? markSign : " ".repeat(markSign.length);
+}
+
+function emphasized(cell: string, { marks }: TableOptions): string {
+  return marks !== undefined && cell.startsWith(markSign)
+    ? marks.emphasize(cell)
+    : cell;
 }
 
 function podsCell({ waitsFor, asExpected, cause }: PodsReport): string {
@@ -261,7 +303,11 @@ function short(stage: StageName): string {
   return stage.slice(0, 2);
 }
 
-function observedWords(path: PathReport, options: TableOptions): string {
+/** What was seen of a path, as a table says it. */
+export function observedWords(
+  path: PathReport,
+  options: Pick<TableOptions, "addresses">,
+): string {
   const { observed } = path;
   if (observed.answer === "untried") return "not tried";
   if (observed.answer === "no") return "no";
@@ -284,7 +330,7 @@ function expectedWords(
 function seen(
   path: PathReport,
   source: string,
-  { addresses }: TableOptions,
+  { addresses }: Pick<TableOptions, "addresses">,
 ): string {
   const own = addresses.get(path.family);
   return own === undefined ? source : whose(path, source, own);

@@ -23,6 +23,8 @@ export interface Session extends AsyncDisposable {
   selected(cluster: Cluster): readonly string[];
   /** Whether the user asked to end. */
   interrupted(): boolean;
+  /** Asks the user; undefined where the input ends or the user interrupts, which ends the waiting at once. */
+  answer(question: string): Promise<string | undefined>;
 }
 
 /** Another run is at work on the same cluster. */
@@ -48,14 +50,29 @@ export async function openSession(
   const results: StepResult[] = [];
   const abort = new AbortController();
   let stopping = false;
+  let wake: (() => void) | undefined;
   const interrupt = () => {
-    if (stopping) abort.abort();
+    if (wake !== undefined) {
+      console.error();
+      wake();
+    } else if (stopping) abort.abort();
     else {
       console.error(
         "\nending after the command under way; Ctrl-C again ends that too",
       );
     }
     stopping = true;
+  };
+  const answer = async (question: string) => {
+    if (stopping) return undefined;
+    const woken = new Promise<undefined>((resolve) => {
+      wake = () => resolve(undefined);
+    });
+    try {
+      return await Promise.race([readAnswer(question), woken]);
+    } finally {
+      wake = undefined;
+    }
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
@@ -73,13 +90,13 @@ export async function openSession(
       ...(flags.step
         ? {
           ask: async (node: string, step: Step) => {
-            const goOn = await askTerminal(node, step, flags.yes);
+            const goOn = await askTerminal(node, step, flags.yes, answer);
             stopping ||= !goOn;
             return goOn;
           },
         }
         : {}),
-      consent: (request) => askConsent(request, flags),
+      consent: (request) => askConsent(request, flags, answer),
     },
     cluster: () => loadCluster(flags.cluster),
     selected: (cluster) =>
@@ -87,6 +104,7 @@ export async function openSession(
         flags.nodes.length === 0 || flags.nodes.includes(name)
       ),
     interrupted: () => stopping,
+    answer,
     [Symbol.asyncDispose]() {
       for (const signal of signals) {
         Deno.removeSignalListener(signal, interrupt);
@@ -142,6 +160,7 @@ async function askTerminal(
   node: string,
   step: Step,
   yes: boolean,
+  readAnswer: Session["answer"],
 ): Promise<boolean> {
   const command = "copy" in step.run
     ? `copy ${step.run.copy} to ${step.run.to}`
@@ -156,6 +175,7 @@ async function askTerminal(
 async function askConsent(
   { what, preview, commands }: ConsentRequest,
   { yes, quiet }: Flags,
+  readAnswer: Session["answer"],
 ): Promise<boolean> {
   if (!yes && !Deno.stdin.isTerminal()) {
     throw new StepError(
