@@ -14,6 +14,7 @@ import { checkTogether } from "./cluster_rules.ts";
 import {
   type InFile,
   nodeMaskOf,
+  pageHost,
   podCIDR,
   runtimes,
   schema,
@@ -67,6 +68,8 @@ export interface Cluster {
     /** The address that pods try to reach: the first of `addresses`. */
     readonly address: string;
     readonly addresses: readonly string[];
+    /** Pages that answer with the address that they saw, one a family: what is tried where the machines are no lab. */
+    readonly urls?: readonly string[];
   };
   /** Which Kubernetes 02 makes of machines that are no lab; left out, the usual one. */
   readonly kubernetes?: KubernetesSettings;
@@ -179,12 +182,7 @@ function toCluster(
     ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
     segmentCIDR: firstOf(rest.segmentCIDR),
     segmentCIDRs: rest.segmentCIDR,
-    outside: {
-      gateway: firstOf(rest.outside.gateway),
-      gateways: rest.outside.gateway,
-      address: firstOf(rest.outside.address),
-      addresses: rest.outside.address,
-    },
+    outside: outsideOf(rest.outside),
     ...(rest.kubernetes === undefined ? {} : { kubernetes: rest.kubernetes }),
     ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
     routes: rest.routes ?? defaultRoutes(provider),
@@ -200,6 +198,20 @@ function toCluster(
     })),
     stateDir: `${stateRoot}/${name}`,
     file,
+  };
+}
+
+/** The addresses of a host whose pages are given are those of the pages. */
+function outsideOf(
+  { gateway, address, url }: InFile["outside"],
+): Cluster["outside"] {
+  const addresses = url?.map((url) => pageHost(url) ?? "") ?? address;
+  return {
+    gateway: firstOf(gateway),
+    gateways: gateway,
+    address: firstOf(addresses),
+    addresses,
+    ...(url === undefined ? {} : { urls: url }),
   };
 }
 

@@ -9,12 +9,15 @@ export interface KubernetesSettings {
   readonly version: string;
   /** Whether the control plane takes pods like any worker. */
   readonly podsOnControlPlane: "yes" | "no";
+  /** The image of stage 09's pods: one that has busybox with its httpd. */
+  readonly testImage: string;
 }
 
 /** What a cluster file means that does not say. */
 export const usualKubernetes: KubernetesSettings = {
   version: "1.31",
   podsOnControlPlane: "no",
+  testImage: "docker.io/library/busybox:1.36",
 };
 
 /** The community's repository begins with 1.24: https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/ */
@@ -26,6 +29,16 @@ const version = text(
       : 'is not a minor version with packages; expected "1.24" or newer, e.g. "1.31"',
 );
 
+/** https://pkg.go.dev/github.com/distribution/reference: a name, then a tag, a digest or both. */
+const image = text(
+  "an image, e.g. docker.io/library/busybox:1.36",
+  (value) =>
+    /^[a-z0-9][\w.-]*(:\d+)?(\/[a-z0-9][\w.-]*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/
+        .test(value)
+      ? undefined
+      : "is no image's name; expected e.g. docker.io/library/busybox:1.36",
+);
+
 /** The key `kubernetes`. */
 export const kubernetesSettings: Check<KubernetesSettings> = mapping<
   KubernetesSettings
@@ -35,6 +48,7 @@ export const kubernetesSettings: Check<KubernetesSettings> = mapping<
     oneOf<"yes" | "no">("yes", "no"),
     usualKubernetes.podsOnControlPlane,
   ),
+  testImage: withDefault(image, usualKubernetes.testImage),
 });
 
 /** Notes Kubernetes settings of a cluster that has none, and what kubeadm would not take. */

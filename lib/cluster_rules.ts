@@ -11,7 +11,7 @@ import type { Path, Reading } from "./cluster_file.ts";
 import { checkCloud } from "./cluster_cloud_rules.ts";
 import { checkKubernetes } from "./cluster_kubernetes.ts";
 import { checkPodCIDRs } from "./cluster_pod_cidrs.ts";
-import { type InFile, nodeMaskOf } from "./cluster_schema.ts";
+import { type InFile, nodeMaskOf, pageHost } from "./cluster_schema.ts";
 import { checkSsh } from "./cluster_ssh.ts";
 import { checkSegment } from "./cluster_segment.ts";
 
@@ -59,10 +59,28 @@ function checkFamilies(value: Draft<InFile>, reading: Reading): void {
   for (const [at, { address }] of present(nodes)) {
     complete(address, ["nodes", at, "address"]);
   }
+  checkPages(value, reading);
   if (value.provider !== "lab") return;
   complete(segmentCIDR, ["segmentCIDR"]);
   complete(outside?.gateway, ["outside", "gateway"]);
   complete(outside?.address, ["outside", "address"]);
+}
+
+/** Pages are for machines that are no lab, and one a family. */
+function checkPages(
+  { provider, outside }: Draft<InFile>,
+  reading: Reading,
+): void {
+  if (outside?.url === undefined) return;
+  if (provider === "lab" || provider === "local") {
+    reading.wrong(
+      ["outside", "url"],
+      `provider: ${provider} has an outside host of its own; expected ssh, aws or gcp`,
+    );
+    return;
+  }
+  const hosts = outside.url.map((url) => url && pageHost(url));
+  checkList(hosts, ["outside", "url"], reading);
 }
 
 type Texts = readonly (string | undefined)[] | undefined;

@@ -65,7 +65,7 @@ export interface InFile {
   mtu?: number;
   runtime: Runtime;
   segmentCIDR: string[];
-  outside: { gateway: string[]; address: string[] };
+  outside: { gateway: string[]; address: string[]; url?: string[] };
   kubernetes?: KubernetesSettings;
   ssh?: SshSettings;
   routes?: Routes;
@@ -145,6 +145,26 @@ export const podCIDR: Check<string> = text(
   },
 );
 
+/** busybox' wget knows http alone; a host's name would want DNS before anything can be tried. */
+const page = text(
+  "a page that answers with the caller's address, e.g. http://203.0.113.8/source",
+  (value) =>
+    pageHost(value) === undefined
+      ? "is no page to ask; expected http://ADDRESS/…, e.g. http://203.0.113.8/source"
+      : undefined,
+);
+
+/** The address at which a page is; undefined where it names none. */
+export function pageHost(url: string): string | undefined {
+  const [, six, four] =
+    /^http:\/\/(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([0-9.]+))(?::\d+)?\/[\w.~%/?=&+-]*$/
+      .exec(url) ?? [];
+  const host = six ?? four;
+  return host === undefined || mistakeOf(parseAddress)(host) !== undefined
+    ? undefined
+    : host;
+}
+
 export const schema: Check<InFile> = mapping<InFile>({
   name: required(label),
   provider: withDefault(
@@ -166,6 +186,7 @@ export const schema: Check<InFile> = mapping<InFile>({
     mapping<InFile["outside"]>({
       gateway: withDefault(listOf(address), ["10.0.1.1"]),
       address: withDefault(listOf(address), ["203.0.113.8"]),
+      url: optional(listOf(page)),
     }),
     { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),

@@ -219,7 +219,7 @@ Deno.test("what is no mapping is refused", () => {
   ]);
   refusedWith(
     "outside: 10.0.1.1",
-    "c.yaml:3: outside: 10.0.1.1 is no mapping; expected a mapping of gateway, address",
+    "c.yaml:3: outside: 10.0.1.1 is no mapping; expected a mapping of gateway, address, url",
   );
   refused(
     "  - name: worker-1\n    address: 10.0.1.11",
@@ -872,7 +872,19 @@ nodes: [{ name: master, role: control-plane, address: 10.0.1.10 }]
   assertEquals(cluster.kubernetes, {
     version: "1.31",
     podsOnControlPlane: "yes",
+    testImage: "docker.io/library/busybox:1.36",
   });
+  const image = "registry.example.org:5000/tools/busybox@sha256:" +
+    "0".repeat(64);
+  const own = machines(`kubernetes: { testImage: "${image}" }`);
+  assertEquals(
+    parseCluster(own, "c.yaml", "/state").kubernetes?.testImage,
+    image,
+  );
+  const [none = ""] = mistakes(
+    machines('kubernetes: { testImage: "busybox; rm -rf /" }'),
+  );
+  assertStringIncludes(none, "is no image's name");
   for (const version of ["1.20", "1.31.2", "v1.31", "latest"]) {
     const [said = ""] = mistakes(
       machines(`kubernetes: { version: "${version}" }`),
@@ -883,6 +895,43 @@ nodes: [{ name: master, role: control-plane, address: 10.0.1.10 }]
   assertStringIncludes(mask, "26 is not what kube-controller-manager gives");
   const lab = machines('kubernetes: { version: "1.31" }')
     .replace("provider: ssh", "provider: lab");
-  const [none = ""] = mistakes(lab);
-  assertStringIncludes(none, "provider: lab has no Kubernetes");
+  const [notThere = ""] = mistakes(lab);
+  assertStringIncludes(notThere, "provider: lab has no Kubernetes");
+});
+
+Deno.test("pages beyond the cluster are for machines that are no lab, one a family, by address", () => {
+  const machines = (url: string) =>
+    `name: real
+provider: ssh
+clusterCIDR: [10.244.0.0/16, "fd00:10:244::/56"]
+outside: { url: ${url} }
+nodes: [{ name: master, role: control-plane, address: [10.0.1.10, "fd00::1"] }]
+`;
+  const four = "http://203.0.113.8:8080/source?plain=1";
+  const six = "http://[2001:db8::8]/source";
+  const { outside } = parseCluster(
+    machines(`["${four}", "${six}"]`),
+    "c.yaml",
+    "/state",
+  );
+  assertEquals(outside.urls, [four, six]);
+  assertEquals(outside.addresses, ["203.0.113.8", "2001:db8::8"]);
+  for (
+    const url of [
+      "https://203.0.113.8/",
+      "http://example.org/",
+      "http://203.0.113.8",
+      "http://203.0.113.256/",
+      "http://[203.0.113.8]/",
+    ]
+  ) {
+    const [said = ""] = mistakes(machines(`"${url}"`));
+    assertStringIncludes(said, `outside.url: ${url} is no page to ask`);
+  }
+  const [twice = ""] = mistakes(machines(`["${four}", "http://192.0.2.1/"]`));
+  assertStringIncludes(twice, "of the same family");
+  const [lab = ""] = mistakes(
+    machines(six).replace("provider: ssh", "provider: lab"),
+  );
+  assertStringIncludes(lab, "provider: lab has an outside host of its own");
 });

@@ -29,6 +29,12 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
       gateways: own(outside.gateways),
       address: ofFamily(outside.addresses, family) ?? outside.address,
       addresses: own(outside.addresses),
+      // Each page is at the address that has its place in the list.
+      ...(outside.urls === undefined ? {} : {
+        urls: outside.urls.filter((_, at) =>
+          familyOf(outside.addresses[at] ?? "") === family
+        ),
+      }),
     },
     nodes: nodes.map((node): ClusterNode => ({
       ...node,

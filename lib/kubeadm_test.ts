@@ -8,6 +8,7 @@ import {
 // @ts-types="./std/snapshot.d.ts"
 import { assertSnapshot } from "@std/testing/snapshot";
 import type { Cluster } from "./cluster.ts";
+import { usualKubernetes } from "./cluster_kubernetes.ts";
 import { labCluster } from "./cluster_testing.ts";
 import { cmd, type Outcome, paste, run, show } from "./command.ts";
 import { keepSteps, nodeSteps } from "./kubeadm.ts";
@@ -17,7 +18,11 @@ import type { Answer, Step } from "./step.ts";
 const machines: Cluster = {
   ...labCluster({ name: "machines", stateDir: "/state/machines" }),
   provider: "ssh",
-  kubernetes: { version: "1.33", podsOnControlPlane: "yes" },
+  kubernetes: {
+    ...usualKubernetes,
+    version: "1.33",
+    podsOnControlPlane: "yes",
+  },
 };
 const [master, worker1, worker2] = machines.nodes;
 assert(master && worker1 && worker2);
@@ -56,7 +61,7 @@ Deno.test("the packages are those of the version that the cluster file names", (
   for (const version of ["1.24", "1.29", "1.40"]) {
     const steps = machineSteps({
       ...machines,
-      kubernetes: { version, podsOnControlPlane: "no" },
+      kubernetes: { ...usualKubernetes, version },
     });
     assertStringIncludes(lines(steps), `/core:/stable:/v${version}/deb/`);
   }
