@@ -926,7 +926,8 @@ nodes: [{ name: master, role: control-plane, address: [10.0.1.10, "fd00::1"] }]
     ]
   ) {
     const [said = ""] = mistakes(machines(`"${url}"`));
-    assertStringIncludes(said, `outside.url: ${url} is no page to ask`);
+    assertStringIncludes(said, "outside.url: ");
+    assertStringIncludes(said, "is no page to ask; expected http://ADDRESS/");
   }
   const [twice = ""] = mistakes(machines(`["${four}", "http://192.0.2.1/"]`));
   assertStringIncludes(twice, "of the same family");
