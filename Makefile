@@ -47,6 +47,9 @@ test: ## All checks and all tests; as root, or those that need root are skipped
 bench: ## Measure the lab and the plugin beside their peers
 	$(deno) bench $(flags) scripts/bench.ts --cluster $(CLUSTER) $(ARGS)
 
+docs: ## Write what commands print into the pages that show it
+	$(deno) lab $(flags) scripts/docs.ts $(ARGS)
+
 fmt: ## Format the sources
 	$(deno) deno fmt --quiet
 
@@ -60,4 +63,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify shell plugin check test bench fmt clean help
+.PHONY: up down $(stages) verify shell plugin check test bench docs fmt clean help

@@ -24,6 +24,8 @@ export interface Flags {
   readonly form: PluginForm | undefined;
   /** The pod to go to (scripts/shell.ts). */
   readonly pod?: string;
+  /** Compare only (scripts/docs.ts). */
+  readonly check?: true;
 }
 
 /** Flags that cannot be understood; exit code 2. */
@@ -50,6 +52,7 @@ const booleans = [
   "quiet",
   "portable",
   "compiled",
+  "check",
   "help",
 ];
 const strings = ["cluster", "node", "output", "timeout", "pod"];
@@ -182,5 +185,6 @@ export function parseFlags(
       ? "compiled"
       : undefined,
     ...(pod === undefined ? {} : { pod }),
+    ...(flag("check") ? { check: true as const } : {}),
   };
 }

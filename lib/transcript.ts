@@ -1,0 +1,130 @@
+/**
+ * What a page of Markdown says that commands print, and whether they do. Pure.
+ *
+ * A block fenced as `console` holds commands, each a line that begins with
+ * `$ `, and below each what it prints. A line `…` stands for any lines. What a
+ * reader need not see is run by a comment of one line: `<!-- run: COMMAND -->`.
+ */
+
+/** A command of a page. */
+export type Entry =
+  & {
+    readonly command: string;
+    /** The line of the page that it stands in, from 1. */
+    readonly line: number;
+  }
+  & (
+    | { readonly is: "run" }
+    | {
+      readonly is: "shown";
+      /** What the page says that it prints, without empty lines at the end. */
+      readonly said: readonly string[];
+    }
+  );
+
+/** A page that cannot be read. */
+export class TranscriptError extends Error {
+  override readonly name = "TranscriptError";
+}
+
+/**
+ * Finds the commands of a page, in their order.
+ *
+ * @throws {TranscriptError} naming the line
+ */
+export function readPage(text: string): readonly Entry[] {
+  const entries: Entry[] = [];
+  let shown: { command: string; line: number; said: string[] } | undefined;
+  let fence: "console" | "other" | undefined;
+  const close = () => {
+    if (shown === undefined) return;
+    entries.push({ is: "shown", ...shown, said: trimmed(shown.said) });
+    shown = undefined;
+  };
+  text.split("\n").forEach((content, at) => {
+    const line = at + 1;
+    const [, run] = /^<!-- run: (.+) -->$/.exec(content) ?? [];
+    if (content.startsWith("```")) {
+      close();
+      if (fence !== undefined) fence = undefined;
+      else fence = content === "```console" ? "console" : "other";
+    } else if (fence === undefined) {
+      if (run !== undefined) entries.push({ is: "run", command: run, line });
+    } else if (fence === "console" && content.startsWith("$ ")) {
+      close();
+      shown = { command: content.slice(2), line, said: [] };
+    } else if (fence === "console") {
+      if (shown === undefined) {
+        throw new TranscriptError(
+          `line ${line}: expected a command, "$ …", ahead of what it prints: ${content}`,
+        );
+      }
+      shown.said.push(content);
+    }
+  });
+  if (fence !== undefined) throw new TranscriptError("the last ``` is missing");
+  return entries;
+}
+
+function trimmed(lines: readonly string[]): string[] {
+  const end = lines.findLastIndex((line) => line.trim() !== "");
+  return lines.slice(0, end + 1);
+}
+
+/** What differs from run to run, and what stands for it in a comparison. */
+const changing: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "MAC"],
+  [/\bfe80:[0-9a-f:]+/g, "LINK-LOCAL"],
+  [/\bveth[0-9a-z]{6,}/g, "VETH"],
+  [/@if\d+/g, "@IF"],
+  // Two pods of a node start at one time, and either may get the first address.
+  [/\b(10\.244\.\d+)\.[2-9]\b/g, "$1.POD"],
+  [/\b(fd00:10:244:\d+::)[2-9]\b/g, "$1POD"],
+  [/\bMakefile:\d+/g, "MAKEFILE"],
+  [/\b\d+(?:\.\d+)? ?m?s\b/g, "TIME"],
+  [/\s+/g, " "],
+];
+
+function masked(line: string): string {
+  return changing.reduce(
+    (text, [pattern, name]) => text.replace(pattern, name),
+    line,
+  ).trim();
+}
+
+/** Whether what was printed is what the page says, but for what differs from run to run. */
+export function agrees(
+  said: readonly string[],
+  printed: readonly string[],
+): boolean {
+  return matches(said.map(masked), trimmed(printed).map(masked));
+}
+
+function matches(said: readonly string[], printed: readonly string[]): boolean {
+  const [first, ...rest] = said;
+  if (first === undefined) return printed.length === 0;
+  if (first !== "…") {
+    return printed[0] === first && matches(rest, printed.slice(1));
+  }
+  return printed.some((_, from) => matches(rest, printed.slice(from))) ||
+    rest.length === 0;
+}
+
+/**
+ * The page with what was printed in place of what it said.
+ *
+ * @param printed by the line of the command; others stay as they are
+ */
+export function rewrite(
+  text: string,
+  printed: ReadonlyMap<number, readonly string[]>,
+): string {
+  const entries = readPage(text);
+  const lines = text.split("\n");
+  for (const entry of entries.toReversed()) {
+    const now = printed.get(entry.line);
+    if (entry.is !== "shown" || now === undefined) continue;
+    lines.splice(entry.line, entry.said.length, ...trimmed(now));
+  }
+  return lines.join("\n");
+}
