@@ -932,7 +932,7 @@ nodes: [{ name: master, role: control-plane, address: [10.0.1.10, "fd00::1"] }]
   const [twice = ""] = mistakes(machines(`["${four}", "http://192.0.2.1/"]`));
   assertStringIncludes(twice, "of the same family");
   const [lab = ""] = mistakes(
-    machines(six).replace("provider: ssh", "provider: lab"),
+    machines(`"${six}"`).replace("provider: ssh", "provider: lab"),
   );
   assertStringIncludes(lab, "provider: lab has an outside host of its own");
 });
