@@ -16,7 +16,8 @@ lab="ip:iproute2 iptables:iptables ping:iputils-ping unshare:util-linux flock:ut
 [ "${DENO_CNI_RUNTIME:-}" != containerd ] || lab="$lab containerd:containerd runc:runc"
 # What is wanted: without it, tests are skipped by name and figures are left out.
 test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd runc:runc \
-  podman:podman sshd:openssh-server ssh:openssh-client sudo:sudo zstd:zstd"
+  podman:podman sshd:openssh-server ssh:openssh-client sudo:sudo zstd:zstd \
+  chromium:chromium chromedriver:chromium-driver"
 bench="/usr/lib/cni/host-local:containernetworking-plugins mn:mininet brctl:bridge-utils"
 
 fail() {
