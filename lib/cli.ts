@@ -24,6 +24,8 @@ export interface Flags {
   readonly form: PluginForm | undefined;
   /** The pod to go to (scripts/shell.ts). */
   readonly pod?: string;
+  /** What was given beside flags, where the script takes that. */
+  readonly words: readonly string[];
   /** Compare only (scripts/docs.ts). */
   readonly check?: true;
 }
@@ -103,12 +105,14 @@ This stage also takes:
  * Reads the flags. A flag beats the environment, which beats the default.
  *
  * @param environment the environment's variables
+ * @param takesWords whether there may be more than flags
  * @returns the flags, or "help" where that was asked for
  * @throws {UsageError} naming the flag, its value and what was expected
  */
 export function parseFlags(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  takesWords = false,
 ): Flags | "help" {
   const wrong: string[] = [];
   const parsed = parseArgs(args, {
@@ -116,7 +120,8 @@ export function parseFlags(
     string: strings,
     collect: strings,
     alias: { y: "yes", o: "output", v: "verbose", q: "quiet", h: "help" },
-    unknown: (arg) => {
+    unknown: (arg, key) => {
+      if (takesWords && key === undefined) return true;
       wrong.push(arg);
       return false;
     },
@@ -186,5 +191,6 @@ export function parseFlags(
       : undefined,
     ...(pod === undefined ? {} : { pod }),
     ...(flag("check") ? { check: true as const } : {}),
+    words: takesWords ? parsed._.map(String) : [],
   };
 }

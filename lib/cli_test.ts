@@ -23,6 +23,7 @@ Deno.test("without flags the lab is meant, all of it, for real", () => {
     yes: false,
     output: "table",
     verbose: false,
+    words: [],
     quiet: false,
     timeout_ms: 30_000,
     form: undefined,

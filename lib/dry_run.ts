@@ -40,7 +40,13 @@ export async function dryRun(
   return exitCode.done;
 }
 
-async function* plans(
+/**
+ * What a run of these stages would do, machine by machine, in the order in
+ * which it would; changes nothing.
+ *
+ * @throws what plan() does
+ */
+export async function* plans(
   stages: readonly Stage[],
   cluster: Cluster,
   session: Session,
@@ -116,7 +122,8 @@ function shower(
   };
 }
 
-interface StagePlan extends Planned {
+/** What a stage would do on a machine. */
+export interface StagePlan extends Planned {
   readonly stage: StageName;
 }
 

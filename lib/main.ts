@@ -26,13 +26,16 @@ export async function main(stage: Stage): Promise<never> {
 /**
  * Reads the flags, runs the body, and ends the process: with the body's exit
  * code, or with the one that its error stands for.
+ *
+ * @param takesWords whether there may be more than flags
  */
 export async function runScript(
   help: string,
   body: (flags: Flags) => Promise<number>,
+  takesWords = false,
 ): Promise<never> {
   try {
-    const flags = parseFlags(Deno.args, Deno.env.toObject());
+    const flags = parseFlags(Deno.args, Deno.env.toObject(), takesWords);
     if (flags === "help") {
       console.log(help);
       Deno.exit(exitCode.done);

@@ -47,14 +47,20 @@ export function readCalls(
   }));
 }
 
+/** The address that a target answered with; undefined where it is none. A server of both families writes one of IPv4 as [::ffff:10.244.1.2]. */
+export function readSource(said: string): string | undefined {
+  const source = said.replace(/^\[(.*)\]$/, "$1").replace(/^::ffff:/, "");
+  return /^[0-9a-f.:]+$/.test(source) ? source : undefined;
+}
+
 /** What timeout(1) exits with: GNU's 124 or, where the signal shows through, 128 + SIGTERM. */
 const timedOut = [124, 143];
 
 function readCall(code: number, said: string): Observed {
   if (timedOut.includes(code)) return { answer: "no", said: "no answer" };
   if (code === 0) {
-    const source = said.replace(/^\[(.*)\]$/, "$1").replace(/^::ffff:/, "");
-    return /^[0-9a-f.:]+$/.test(source)
+    const source = readSource(said);
+    return source !== undefined
       ? { answer: "yes", source }
       : { answer: "no", said: `something else answered: "${said}"` };
   }

@@ -3,7 +3,7 @@
  * list, and executes each of its plugins for a pod (CNI SPEC.md, sections 1 to
  * 4; where the spec leaves it open, as libcni does). Pure: it makes commands.
  */
-import { cmd, type Command, withInput } from "./command.ts";
+import { cmd, type Command, show, withInput } from "./command.ts";
 
 /** Where a runtime looks for configurations. */
 export const configFolder = "/etc/cni/net.d";
@@ -118,10 +118,12 @@ export function add(
     const after = at === list.plugins.length - 1 ? file : part;
     const executable = `${pluginFolder}/${plugin.type}`;
     const environment = environmentOf("ADD", attachment);
-    return withInput(
-      cmd`env ${environment} sh -c ${script} add ${executable} ${before} ${after}`,
-      input(list, plugin, undefined),
-    );
+    const needed = environment.filter((one) => !one.startsWith("CNI_ARGS="));
+    return {
+      ...cmd`env ${environment} sh -c ${script} add ${executable} ${before} ${after}`,
+      stdin: input(list, plugin, undefined),
+      gist: show(cmd`env ${needed} ${executable}`),
+    };
   });
 }
 

@@ -6,26 +6,8 @@ import { runScript } from "../lib/main.ts";
 import { runStage, worstCode } from "../lib/run_stage.ts";
 import { failure, recap, runReport, stageLine } from "../lib/report.ts";
 import { openSession } from "../lib/session.ts";
-import { provision } from "./01-provision.ts";
-import { kubeadm } from "./02-kubeadm.ts";
-import { cniConfig } from "./03-cni-config.ts";
-import { bridge } from "./04-bridge.ts";
-import { plugin } from "./05-plugin.ts";
-import { forwarding } from "./06-forwarding.ts";
-import { masquerade } from "./07-masquerade.ts";
-import { routes } from "./08-routes.ts";
 import { verification } from "./09-verify.ts";
-
-const stages = [
-  provision,
-  kubeadm,
-  cniConfig,
-  bridge,
-  plugin,
-  forwarding,
-  masquerade,
-  routes,
-];
+import { stages } from "./stages.ts";
 
 const help =
   `scripts/up.ts: run all nine stages in their order, and stop at the first that fails

@@ -1,0 +1,154 @@
+/**
+ * The exercises: in each, somebody ran one stage wrongly on one node. A learner
+ * is told what users complain of, finds the cause with the trace, and repairs
+ * it with that stage. Pure.
+ */
+import { unlessGone, withCirculatingRule } from "./circulating.ts";
+import type { Cluster } from "./cluster.ts";
+import { workersOf } from "./matrix.ts";
+import { caller, server } from "./pods.ts";
+import type { Plan, Stage, StageName, Step } from "./step.ts";
+
+/** A stage that was run wrongly, and what came of it. */
+export interface Exercise {
+  readonly number: number;
+  readonly title: string;
+  /** What users complain of: what happens, not why. */
+  readonly symptom: string;
+  /** Where to begin to look: the ends of a trace, as pods' names. */
+  readonly from: string;
+  readonly to: string;
+  /** One after the other says more; the last one says what repairs it. */
+  readonly hints: readonly [string, ...string[]];
+  /** The stage that was run wrongly, and that repairs it. */
+  readonly stage: StageName;
+  /** The name of the node on which it was. */
+  readonly on: string;
+  /** That stage as it was run. */
+  readonly wrongly: (stage: Stage) => Stage;
+  /** What was wrong, for whoever has solved it. */
+  readonly moral: string;
+}
+
+/**
+ * The exercises on a cluster.
+ *
+ * @throws {RangeError} when it has fewer than two workers
+ */
+export function exercises(cluster: Cluster): readonly Exercise[] {
+  const [one, two] = workersOf(cluster).map(({ name }) => name);
+  if (one === undefined || two === undefined) {
+    throw new RangeError("exercises want two workers");
+  }
+  const from = `${one}/${caller}`;
+  const to = `${two}/${server}`;
+  const ends = { from, to };
+  return [{
+    number: 1,
+    title: `no pod reaches the pods of ${two}`,
+    symptom: `No pod gets an answer from ${to}, not even ${two}/${caller}, ` +
+      `its neighbour on the bridge. The nodes themselves reach ${to} without ` +
+      "any trouble, so the web server is not to blame.",
+    ...ends,
+    hints: [
+      `Trace it: make trace FROM=${from} TO=${to}. At which node is the last ` +
+      "good hop, and what comes after it there?",
+      `On ${two}, which rules has the chain FORWARD, and what becomes of a ` +
+      "packet that none of them accepts? " +
+      `make shell NODE=${two} ARGS="-- iptables -S FORWARD"`,
+      "The rules accept a network, but which one? Whoever ran stage 06 there " +
+      "took the nodes' network for the pods'. The stage repairs it: " +
+      `make 06-forwarding ARGS="--node ${two}"`,
+    ],
+    stage: "06-forwarding",
+    on: two,
+    wrongly: forTheSegment,
+    moral: `Stage 06 had been run on ${two} with the segment ` +
+      `${
+        cluster.segmentCIDRs.join(", ")
+      } for the pod network: what pods sent ` +
+      "met no ACCEPT, and FORWARD's policy dropped it. Nodes were let through, " +
+      "for their addresses are in that segment.",
+  }, {
+    number: 2,
+    title: `pods of ${one} and ${two} do not reach each other`,
+    symptom: `${from} gets no answer from ${to}, and ${two}/${caller} none ` +
+      `from ${one}/${server}. Each of them reaches everything else: its ` +
+      "neighbours, the nodes, and what is outside the cluster.",
+    ...ends,
+    hints: [
+      `Trace it: make trace FROM=${from} TO=${to}. Does the packet arrive? ` +
+      "And where does the answer go?",
+      `An answer needs a way too. Compare what ${one} and ${two} know of ` +
+      `each other's pods: make shell NODE=${two} ARGS="-- ip route"`,
+      `${two} sends what is for the pods of ${one} by the wrong address. ` +
+      `Stage 08 repairs it: make 08-routes ARGS="--node ${two}"`,
+    ],
+    stage: "08-routes",
+    on: two,
+    wrongly: (stage) => throughTheGateway(stage, one),
+    moral: `Stage 08 had been run on ${two} with a wrong address for ${one}: ` +
+      "requests arrived, but the answers went to the default gateway, which " +
+      "knows no pods. A path works only if both directions do.",
+  }, {
+    number: 3,
+    title: `${to} cannot tell the pods of ${one} apart`,
+    symptom: "Every ping is answered and every page is served. But the web " +
+      `server in ${to} logs one and the same address for all pods of ${one}, ` +
+      "and it is no pod's.",
+    ...ends,
+    hints: [
+      `Trace it: make trace FROM=${from} TO=${to}. At which hop does the ` +
+      "source address change?",
+      `What may change a source address is in the table nat of ${one}: make ` +
+      `shell NODE=${one} ARGS="-- iptables -t nat -S POSTROUTING". Which ` +
+      "packets does the rule not leave alone?",
+      "The rule lacks the exemption of the pod network. Stage 07 takes it out " +
+      `and puts the right one in: make 07-masquerade ARGS="--node ${one}"`,
+    ],
+    stage: "07-masquerade",
+    on: one,
+    wrongly: withCirculatingRule,
+    moral: `Stage 07 had been run on ${one} without ` +
+      `"! -d ${
+        cluster.clusterCIDRs.join('" and "! -d ')
+      }": what pods sent to ` +
+      "pods of other nodes was masqueraded too, and no ping shows that.",
+  }];
+}
+
+/** A stage whose steps are planned for another cluster file than the true one. */
+function misread(stage: Stage, change: (plan: Plan) => Plan): Stage {
+  const { steps } = stage;
+  if (steps === undefined) return stage;
+  return { ...stage, steps: (plan) => steps(change(plan)).map(patient) };
+}
+
+/** Who repairs it by hand first has taken back already what the stage will take back. */
+function patient(step: Step): Step {
+  const { undo } = step;
+  if (undo === undefined || typeof undo === "function") return step;
+  const isRule = /^ip6?tables$/.test(undo.argv[0]) && undo.argv.includes("-D");
+  return isRule ? { ...step, undo: unlessGone(undo) } : step;
+}
+
+function forTheSegment(stage: Stage): Stage {
+  return misread(stage, (plan) => {
+    const { cluster } = plan;
+    const clusterCIDRs = cluster.segmentCIDRs;
+    return { ...plan, cluster: { ...cluster, clusterCIDRs } };
+  });
+}
+
+function throughTheGateway(stage: Stage, name: string): Stage {
+  return misread(stage, (plan) => {
+    const { cluster } = plan;
+    const { gateway, gateways } = cluster.outside;
+    const nodes = cluster.nodes.map((node) =>
+      node.name === name
+        ? { ...node, address: gateway, addresses: gateways }
+        : node
+    );
+    return { ...plan, cluster: { ...cluster, nodes } };
+  });
+}

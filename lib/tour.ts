@@ -1,0 +1,385 @@
+/**
+ * The tour: brings a lab up stage by stage, each with what changes and why,
+ * its commands, and what can then be seen; makes the classic mistake on the
+ * way, and mends it.
+ */
+import { StepError } from "./ask.ts";
+import { noLongerWanted } from "./book.ts";
+import { withCirculatingRule } from "./circulating.ts";
+import { exitCode } from "./cli.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { CommandError, succeeded } from "./command.ts";
+import { plans } from "./dry_run.ts";
+import { workersOf } from "./matrix.ts";
+import { type Change, changedPaths, changes } from "./matrix_changes.ts";
+import { type MatrixReport, type PathReport, table } from "./matrix_report.ts";
+import { caller } from "./pods.ts";
+import { missingOfPod, podSites } from "./prepare.ts";
+import { runStage, worstCode } from "./run_stage.ts";
+import type { Session } from "./session.ts";
+import { look, type Reach } from "./situation.ts";
+import type { Stage } from "./step.ts";
+import { listeners, type Listening, pings } from "./tour_mistake.ts";
+import {
+  announcement,
+  changesText,
+  condense,
+  type Shown,
+  transcript,
+} from "./tour_stop.ts";
+import { mendingSentences, mistakeSentences, tourTexts } from "./tour_texts.ts";
+import type { Sentences } from "./tour_texts.ts";
+import { nodeOf, operatorNode } from "./transport.ts";
+import { verify } from "./verify.ts";
+import { wrapLines } from "./wrap.ts";
+
+/** What the tour is given: lib/ knows no stages. */
+export interface Itinerary {
+  /** All stages but 09, in their order. */
+  readonly stages: readonly Stage[];
+  /** The one that is done wrongly on the way. */
+  readonly masquerade: Stage;
+  /** The stages whose probes tell why a path is broken. */
+  readonly suspects: readonly Stage[];
+  readonly reach: (cluster: Cluster) => Reach;
+}
+
+/** How the tour speaks. */
+export interface Voice {
+  readonly say: (text: string) => void;
+  /** Makes text stand out besides the sign that it has. */
+  readonly emphasize: (text: string) => string;
+  /** Columns of text that a table may take. */
+  readonly width: number;
+}
+
+/** What a stop came to. */
+export interface StopReport {
+  readonly name: string;
+  readonly sentences: Sentences;
+  readonly shown: readonly {
+    readonly on: string;
+    readonly alike: readonly string[];
+    readonly steps: readonly Pick<Shown["steps"][number], "why" | "run">[];
+  }[];
+  /** From the first pods on. */
+  readonly matrix?: MatrixReport;
+  readonly changes?: readonly Change[];
+  /** At the classic mistake and at its mending: what each receiver saw. */
+  readonly listening?: readonly Listening[];
+}
+
+/** The data form of the tour (`-o json`). */
+export interface TourReport {
+  readonly version: 1;
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** Whether it went to its end. */
+  readonly finished: boolean;
+  readonly stops: readonly StopReport[];
+}
+
+/** The tour ends before its end. */
+class TourEnd extends Error {
+  override readonly name = "TourEnd";
+  constructor(readonly code: number, message: string) {
+    super(message);
+  }
+}
+
+/**
+ * Goes the whole way.
+ *
+ * @returns the exit code, and what was seen
+ * @throws {UnreachableError | CommandError | StepError | JournalError}
+ */
+export async function tour(
+  session: Session,
+  itinerary: Itinerary,
+  voice: Voice,
+): Promise<{ readonly code: number; readonly report: TourReport }> {
+  const { name: cluster } = await session.cluster();
+  const stops: StopReport[] = [];
+  const report = (finished: boolean): TourReport => (
+    { version: 1, cluster, finished, stops }
+  );
+  try {
+    const guide = new Guide(session, itinerary, voice, stops);
+    await guide.stages();
+    await guide.mistake();
+    return { code: exitCode.done, report: report(true) };
+  } catch (error) {
+    const stopped = session.interrupted() &&
+      (error instanceof StepError || error instanceof CommandError);
+    if (!stopped && !(error instanceof TourEnd)) throw error;
+    if (!stopped) voice.say(error.message);
+    const code = error instanceof TourEnd ? error.code : exitCode.interrupted;
+    return { code, report: report(false) };
+  }
+}
+
+/** A stop at which a rule is put in place of another. */
+interface Lesson {
+  /** Whether the wrong one is put in. */
+  readonly mistaken: boolean;
+  /** Why the other one is taken out. */
+  readonly goes: string;
+}
+
+/** What one stop is, before anything is done there. */
+interface Stop {
+  readonly title: string;
+  readonly sentences: Sentences;
+  readonly shown: readonly Shown[];
+}
+
+/** One tour under way. */
+class Guide {
+  #before: MatrixReport | undefined;
+
+  constructor(
+    readonly session: Session,
+    readonly itinerary: Itinerary,
+    readonly voice: Voice,
+    readonly stops: StopReport[],
+  ) {}
+
+  /** Stages 01 to 08; the matrix from the first pods on. */
+  async stages(): Promise<void> {
+    for (const stage of this.itinerary.stages) {
+      const { sentences } = tourTexts[stage.name];
+      await this.stage(stage, stage.name, sentences(await this.plan()));
+      if (stage.name === "05-plugin") await this.firstPods();
+    }
+  }
+
+  /** The rule that circulates, seen by the receiver; then the real stage again. */
+  async mistake(): Promise<void> {
+    const { masquerade } = this.itinerary;
+    const wrong = withCirculatingRule(masquerade);
+    await this.stage(wrong, "The classic mistake", mistakeSentences, {
+      mistaken: true,
+      goes: "Our rule goes",
+    });
+    const title = `${masquerade.name}, to mend it`;
+    await this.stage(masquerade, title, mendingSentences, {
+      mistaken: false,
+      goes: "The rule that circulates goes",
+    });
+  }
+
+  /** @param lesson where a rule is put in place of another, and the receivers are asked */
+  async stage(
+    stage: Stage,
+    title: string,
+    sentences: Sentences,
+    lesson?: Lesson,
+  ): Promise<void> {
+    const { session } = this;
+    const cluster = await session.cluster();
+    const found = await Array.fromAsync(
+      plans([stage], cluster, session, session.flags),
+    );
+    const names = cluster.nodes.map(({ name }) => name);
+    const shown = condense(found, guideOf(cluster).name, names)
+      .map((one) => lesson === undefined ? one : inWords(one, lesson));
+    await this.announce({ title, sentences, shown });
+    const results = await runStage(session, stage);
+    if (session.interrupted()) throw ended();
+    const code = worstCode(results);
+    if (code !== exitCode.done) {
+      throw new TourEnd(
+        code,
+        `${stage.name} failed; what to do stands with the error.`,
+      );
+    }
+    const changed = results.filter(({ status }) => status === "changed").length;
+    this.voice.say(`Done: changed ${changed}\n`);
+    const { look } = tourTexts[stage.name];
+    if (look !== undefined) await this.look(look(await session.cluster()));
+    if (this.#before !== undefined) await this.matrix(lesson);
+    await this.goOn();
+  }
+
+  /** Stage 09 for the first time. */
+  async firstPods(): Promise<void> {
+    const { session, itinerary } = this;
+    const cluster = await session.cluster();
+    const options = {
+      timeout_ms: session.manner.timeout_ms,
+      signal: session.manner.signal,
+    };
+    const situation = await look(cluster, itinerary.reach(cluster), options);
+    const [site] = podSites(situation, [guideOf(cluster).name]);
+    const shown: Shown[] = site === undefined ? [] : [{
+      on: site.node.name,
+      alike: workersOf(cluster).map(({ name }) => name)
+        .filter((name) => name !== site.node.name),
+      exactly: false,
+      // What 09 keeps for itself is no part of a pod's birth.
+      steps: missingOfPod(site, caller).start
+        .filter(({ run }) => !run.gist?.startsWith("write ")),
+    }];
+    const { sentences } = tourTexts["09-verify"];
+    const plan = await this.plan();
+    await this.announce({
+      title: "09-verify, and from here on after every stage",
+      sentences: sentences(plan),
+      shown,
+    });
+    await this.matrix();
+    await this.goOn();
+  }
+
+  /** Shows what can be looked at, as long as there are no pods. */
+  async look(
+    { on, command }: ReturnType<
+      NonNullable<(typeof tourTexts)["04-bridge"]["look"]>
+    >,
+  ): Promise<void> {
+    const cluster = await this.session.cluster();
+    const node = on === "operator"
+      ? operatorNode(cluster)
+      : nodeOf(cluster, guideOf(cluster).name);
+    const outcome = await node.run(command);
+    if (!succeeded(outcome)) {
+      throw new CommandError(node.name, command, outcome, "look at it");
+    }
+    const where = on === "operator" ? "" : node.name;
+    this.voice.say(`${transcript(where, command, outcome.stdout)}\n`);
+  }
+
+  /** Tries every path, and shows what has changed. */
+  async matrix(lesson?: Lesson): Promise<void> {
+    const { session, itinerary: { suspects, reach }, voice } = this;
+    const { manner } = session;
+    const cluster = await session.cluster();
+    const situation = await look(cluster, reach(cluster), {
+      timeout_ms: manner.timeout_ms,
+      signal: manner.signal,
+    });
+    const selected = session.selected(cluster);
+    const order = { selected, stages: suspects, manner };
+    const { report, known } = await verify(situation, order);
+    const listening = lesson && await this.listen(report, cluster, lesson);
+    const before = this.#before;
+    this.#before = report;
+    const options = { cluster, addresses: known, width: voice.width };
+    if (before === undefined) {
+      voice.say(`${wrapLines(table(report, options))}\n`);
+      this.note({ matrix: report });
+      return this.judge(report, lesson);
+    }
+    const changed = new Set(changedPaths(before, report));
+    const marks = {
+      has: (path: PathReport) => changed.has(path),
+      emphasize: voice.emphasize,
+    };
+    const found = changes(before, report, options);
+    voice.say(`${wrapLines(table(report, { ...options, marks }))}\n`);
+    voice.say(`${changesText(found)}\n`);
+    this.note({
+      matrix: report,
+      changes: found,
+      ...(listening === undefined ? {} : { listening }),
+    });
+    this.judge(report, lesson);
+  }
+
+  /** What the caller and the receivers have to say. */
+  async listen(
+    report: MatrixReport,
+    cluster: Cluster,
+    { mistaken }: Lesson,
+  ): Promise<readonly Listening[]> {
+    const { voice } = this;
+    const from = guideOf(cluster).name;
+    if (mistaken) voice.say(`${await pings(report, cluster, from)}\n`);
+    const listening = await listeners(report, cluster, from);
+    for (const { text } of listening) voice.say(`${text}\n`);
+    return listening;
+  }
+
+  /** Adds to the report of the stop under way. */
+  note(more: Partial<StopReport>): void {
+    const last = this.stops.pop();
+    if (last !== undefined) this.stops.push({ ...last, ...more });
+  }
+
+  /** The network is as it should be, but for the mistake that the tour made. */
+  judge(report: MatrixReport, lesson: Lesson | undefined): void {
+    if (!lesson?.mistaken) {
+      if (report.passed) return;
+      throw new TourEnd(
+        exitCode.failed,
+        "That is not what this stage should bring about; the causes are above.",
+      );
+    }
+    const { causes } = report;
+    const shows = causes.length > 0 &&
+      causes.every(({ kind }) => kind === "masquerade");
+    if (shows) return;
+    throw new TourEnd(
+      exitCode.failed,
+      "The rule that circulates should show in this matrix, and it alone.",
+    );
+  }
+
+  async announce({ title, sentences, shown }: Stop): Promise<void> {
+    const { stops, itinerary, voice } = this;
+    stops.push({
+      name: title,
+      sentences,
+      shown: shown.map(({ on, alike, steps }) => ({
+        on,
+        alike,
+        steps: steps.map(({ why, run }) => ({ why, run })),
+      })),
+    });
+    // The stages, 09, the mistake and its mending.
+    const of = itinerary.stages.length + 3;
+    const number = stops.length;
+    voice.say(`${announcement({ title, number, of, sentences, shown })}\n`);
+    await this.wait("Enter runs it, q ends the tour: ");
+  }
+
+  async goOn(): Promise<void> {
+    if (this.stops.length === this.itinerary.stages.length + 3) return;
+    await this.wait("Enter goes on, q ends the tour: ");
+  }
+
+  async wait(question: string): Promise<void> {
+    const { session } = this;
+    if (session.interrupted()) throw ended();
+    if (session.flags.yes) return;
+    const answer = await session.answer(question);
+    if (answer === undefined || /^q/i.test(answer)) throw ended();
+    this.voice.say("");
+  }
+
+  async plan() {
+    const cluster = await this.session.cluster();
+    return { cluster, node: guideOf(cluster) };
+  }
+}
+
+/** The node that stands for the others. */
+export function guideOf(cluster: Cluster): ClusterNode {
+  const [first] = workersOf(cluster);
+  if (first === undefined) throw new TypeError("a lab without workers");
+  return first;
+}
+
+/** What the engine takes back, it knows no reason for; the tour does. */
+function inWords(shown: Shown, { goes }: Lesson): Shown {
+  return {
+    ...shown,
+    steps: shown.steps.map((step) =>
+      step.why === noLongerWanted ? { ...step, why: goes } : step
+    ),
+  };
+}
+
+function ended(): TourEnd {
+  return new TourEnd(exitCode.interrupted, "\nThe tour ends here.");
+}
