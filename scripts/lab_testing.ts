@@ -87,3 +87,34 @@ export function scriptCommand(
 ): Command {
   return cmd`${Deno.execPath()} run -A --no-check ${projectRoot}/scripts/${name}.ts --cluster ${file} ${args}`;
 }
+
+/** Ends a node of a lab, as a power cut would. */
+export async function killNode(lab: TestLab, name: string): Promise<void> {
+  for (const pid of await processesOf(lab, name)) kill(pid);
+}
+
+/** The processes that bear a node's mark: the one that holds it ahead of all that run in it. */
+async function processesOf(lab: TestLab, node: string): Promise<number[]> {
+  const holders: number[] = [];
+  const others: number[] = [];
+  const mark = (kind: string) =>
+    new RegExp(
+      `DENO_CNI_${kind}=${lab.cluster.name}-[0-9a-f]+/${node}\\0`,
+    );
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await Deno.readTextFile(`/proc/${name}/environ`)
+      .catch(() => "");
+    if (mark("HOLDER").test(environment)) holders.push(Number(name));
+    else if (mark("NODE").test(environment)) others.push(Number(name));
+  }
+  return [...holders, ...others];
+}
+
+function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

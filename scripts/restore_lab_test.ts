@@ -15,7 +15,7 @@ import { bridge } from "./04-bridge.ts";
 import { forwarding } from "./06-forwarding.ts";
 import { masquerade } from "./07-masquerade.ts";
 import { routes } from "./08-routes.ts";
-import { type TestLab, testLab } from "./lab_testing.ts";
+import { killNode, type TestLab, testLab } from "./lab_testing.ts";
 
 const stages = [bridge, forwarding, masquerade, routes];
 
@@ -55,10 +55,33 @@ const kernelState =
   "ip -br addr show dev cni0; ip route show proto 244; iptables -S FORWARD; " +
   "iptables -t nat -S POSTROUTING; sysctl net.ipv4.ip_forward";
 
-/** Takes from a node's kernel what a reboot would take. */
-const forget = "ip link del cni0; ip route flush proto 244; " +
-  "iptables -F FORWARD; iptables -t nat -F POSTROUTING; " +
-  "sysctl -qw net.ipv4.ip_forward=0";
+/** What is on a real machine's disk, and so outlives a reboot; on a lab's node it does not. */
+const disk = [
+  "etc/cni",
+  "etc/deno-cni",
+  "etc/systemd/system/deno-cni.service",
+  "opt/cni",
+  "var/lib/deno-cni",
+];
+
+/** Ends a lab's nodes, makes them anew, empty, and gives them back what their disks would have kept. */
+async function reboot(lab: TestLab, names: readonly string[]): Promise<void> {
+  const folder = lab.file.slice(0, lab.file.lastIndexOf("/"));
+  for (const name of names) {
+    // A lab's node may have a link to what a real one has itself.
+    await lab.on(name, cmd`tar -h -C / -cf ${folder}/${name}.tar ${disk}`);
+    await killNode(lab, name);
+  }
+  assertEquals((await lab.script("01-provision")).code, 0);
+  for (const name of names) {
+    assertEquals(
+      (await lab.node(name).run(cmd`ip link show dev cni0`)).code,
+      1,
+      "the node is not empty",
+    );
+    await lab.on(name, cmd`tar -C / -xf ${folder}/${name}.tar`);
+  }
+}
 
 Deno.test({
   name:
@@ -124,16 +147,17 @@ Deno.test({
       before,
     );
 
-    await each((name) => lab.on(name, cmd`sh -euc ${forget}`));
-    await each((name) => lab.on(name, cmd`sh ${restorePath}`));
+    await reboot(lab, names);
+    const [, start = ""] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
+    await each((name) => lab.on(name, cmd`sh -c ${start}`));
     const after = await lab.on("worker-1", cmd`sh -c ${kernelState}`);
     assertEquals(after, before);
     const verified = await lab.script("09-verify");
     assertEquals(verified.code, 0, verified.stderr + verified.stdout);
 
     // What cannot be done is no reason to leave out the rest, and is not hidden.
-    const half = `${forget}; ip link set eth0 down`;
-    await lab.on("worker-2", cmd`sh -euc ${half}`);
+    await reboot(lab, ["worker-2"]);
+    await lab.on("worker-2", cmd`ip link set eth0 down`);
     const failing = await lab.node("worker-2").run(cmd`sh ${restorePath}`);
     assertEquals(failing.code, 1);
     assertMatch(
@@ -153,6 +177,7 @@ Deno.test({
       const bad = results.find(({ problem }) => problem !== undefined);
       assertEquals(bad, undefined, JSON.stringify(bad));
     };
+    await boot(lab, "worker-1");
     await undone(routes, "worker-1");
     const shorter = await lab.on("worker-1", cmd`cat ${restorePath}`);
     assert(!shorter.includes("ip route replace"));

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, withInput } from "../lib/command.ts";
 import { rooted } from "../lib/lab_testing.ts";
-import { scriptCommand, type TestLab } from "./lab_testing.ts";
+import { killNode, scriptCommand, type TestLab } from "./lab_testing.ts";
 import { done, overDirectory, provisioned, stateOf } from "./stages_testing.ts";
 
 /** Puts another iptables before the node's own: one that waits before it adds a rule. */
@@ -91,7 +91,7 @@ rooted(
   async () => {
     await using lab = await provisioned("t-killed");
     const { code, stderr, stdout } = await whileWaiting(lab, async () => {
-      for (const pid of await processesOf(lab, "worker-1")) kill(pid);
+      await killNode(lab, "worker-1");
     });
     assertEquals(code, 4, stderr);
     assertStringIncludes(stderr, "unreachable on worker-1");
@@ -104,29 +104,3 @@ rooted(
     done(await lab.script("06-forwarding"));
   },
 );
-
-/** The processes that bear a node's mark: the one that holds it ahead of all that run in it. */
-async function processesOf(lab: TestLab, node: string): Promise<number[]> {
-  const holders: number[] = [];
-  const others: number[] = [];
-  const mark = (kind: string) =>
-    new RegExp(
-      `DENO_CNI_${kind}=${lab.cluster.name}-[0-9a-f]+/${node}\\0`,
-    );
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const environment = await Deno.readTextFile(`/proc/${name}/environ`)
-      .catch(() => "");
-    if (mark("HOLDER").test(environment)) holders.push(Number(name));
-    else if (mark("NODE").test(environment)) others.push(Number(name));
-  }
-  return [...holders, ...others];
-}
-
-function kill(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
