@@ -17,8 +17,12 @@ import {
 } from "./matrix.ts";
 import { call, patience_ms, readCalls, url } from "./paths.ts";
 import { ofFamily } from "./cidr.ts";
+import type { Cluster } from "./cluster.ts";
 import type { RunOptions } from "./command.ts";
 import { familiesOf } from "./families.ts";
+import type { PodSeen } from "./kubectl.ts";
+import { execOn, podName } from "./kubectl_pods.ts";
+import { isUp } from "./kubectl_wait.ts";
 import {
   caller,
   nodePort,
@@ -30,7 +34,7 @@ import {
 } from "./pods.ts";
 import type { Prepared } from "./prepare.ts";
 import type { AddResult } from "./runtime.ts";
-import { type Situation, workerSites } from "./situation.ts";
+import { type Site, type Situation, workerSites } from "./situation.ts";
 
 /** All that paths begin and end at. */
 export interface Known extends Addresses {
@@ -59,11 +63,12 @@ export function knownOf(
     results.set(node, own.set(pod, { ...result, address }));
   };
   // Pods of nodes that were not selected take part as they are.
-  for (const { node, survey } of workerSites(situation)) {
-    if (podsWaitFor(situation.progress, node.name) !== undefined) continue;
+  for (const site of workerSites(situation)) {
+    const { node: { name } } = site;
+    if (podsWaitFor(situation.progress, name) !== undefined) continue;
     for (const pod of podNames) {
-      const state = survey.pods[pod];
-      if (state.is === "running") keep(node.name, pod, state.result);
+      const result = running(pod, site, situation);
+      if (result !== undefined) keep(name, pod, result);
     }
   }
   for (const { site: { node }, pods } of prepared) {
@@ -92,6 +97,35 @@ export function knownOf(
       }),
     ),
   };
+}
+
+/** What ADD gave a pod that is there already; undefined where it is not. */
+export function running(
+  pod: PodName,
+  { node, survey }: Site,
+  { kubernetes }: Situation,
+): AddResult | undefined {
+  if (kubernetes !== undefined) {
+    const seen = kubernetes.seen.pods.get(podName(pod, node.name));
+    return isUp(seen) ? resultOf(seen) : undefined;
+  }
+  const state = survey.pods[pod];
+  return state.is === "running" ? state.result : undefined;
+}
+
+/** What is known of the ADD of a pod of Kubernetes without asking its node: the addresses. */
+export function resultOf({ addresses }: PodSeen): AddResult {
+  return { address: addresses[0] ?? "", addresses, hostLinks: [], whole: {} };
+}
+
+/** Where commands run in a worker's pod that calls. */
+export function callerOn(
+  { node, runner }: Site,
+  { kubernetes }: Situation,
+): Runner {
+  return kubernetes === undefined
+    ? podOn(runner, caller)
+    : execOn(kubernetes.leader, caller, node.name);
 }
 
 /** The paths that the selected nodes have a part in: from them, and to and from their pods. */
@@ -128,17 +162,17 @@ function urlOf(
     const address = known.servers.get(path.to);
     return address === undefined ? undefined : url(address, 80);
   }
-  return nodeUrl(path.to, cluster.outside.address, known);
+  return nodeUrl(path.to, cluster, known);
 }
 
 /** Where a node or the outside host answers. */
 export function nodeUrl(
   name: string,
-  outsideAddress: string,
+  { outside: { address, urls } }: Cluster,
   known: Addresses,
 ): string {
-  const address = name === outside ? outsideAddress : known.nodes.get(name);
-  return url(address ?? "", nodePort);
+  if (name !== outside) return url(known.nodes.get(name) ?? "", nodePort);
+  return urls?.[0] ?? url(address, nodePort);
 }
 
 /** Gathers paths by where they start; those without both ends are left out. */
@@ -156,7 +190,7 @@ export function startsOf(
     const target = urlOf(path, situation, known);
     if (site === undefined || target === undefined) continue;
     if (startsAtPod(path) && !known.callers.has(path.from)) continue;
-    const runner = startsAtPod(path) ? podOn(site.runner, caller) : site.runner;
+    const runner = startsAtPod(path) ? callerOn(site, situation) : site.runner;
     const start = starts.get(runner.name) ?? { runner, calls: [] };
     start.calls.push({ path, url: target });
     starts.set(runner.name, start);
@@ -215,5 +249,28 @@ async function callAll(
       return observed === undefined ? [] : [[path, observed] as const];
     });
   }));
+  return new Map(seen.flat());
+}
+
+/**
+ * As whom a page beyond sees the nodes themselves, by node: whatever further
+ * NAT there is, a pod that leaves as its node is seen the same.
+ */
+export async function seenBeyond(
+  situation: Situation,
+  known: Known,
+  { limit_ms = patience_ms, ...options }: CallOptions,
+): Promise<ReadonlyMap<string, string>> {
+  if (situation.outside.is !== "page") return new Map();
+  const page = nodeUrl(outside, situation.cluster, known);
+  const seen = await Promise.all(
+    workerSites(situation).map(async ({ node: { name }, runner }) => {
+      const outcome = await runner.run(call([page], limit_ms), options);
+      const observed = readCalls(outcome, [page]).get(page);
+      return observed?.answer === "yes"
+        ? [[name, observed.source] as const]
+        : [];
+    }),
+  );
   return new Map(seen.flat());
 }

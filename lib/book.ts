@@ -27,6 +27,8 @@ export interface Manner {
   readonly stopping: () => boolean;
   /** Told of each result at once. */
   readonly tell: (result: StepResult) => void;
+  /** Told, a line at a time, of what goes on in something that takes long. */
+  readonly progress?: (line: string) => void;
   /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
   readonly about?: readonly string[];
   /** Asked before each command where the user wants to go step by step; false ends the run. */

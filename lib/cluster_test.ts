@@ -931,8 +931,11 @@ nodes: [{ name: master, role: control-plane, address: [10.0.1.10, "fd00::1"] }]
   }
   const [twice = ""] = mistakes(machines(`["${four}", "http://192.0.2.1/"]`));
   assertStringIncludes(twice, "of the same family");
-  const [lab = ""] = mistakes(
+  const lab = mistakes(
     machines(`"${six}"`).replace("provider: ssh", "provider: lab"),
   );
-  assertStringIncludes(lab, "provider: lab has an outside host of its own");
+  assertStringIncludes(
+    lab.join("\n"),
+    "provider: lab has an outside host of its own",
+  );
 });

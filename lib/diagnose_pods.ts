@@ -25,6 +25,8 @@ export interface PodsTried {
   readonly survey: Survey;
   /** What starting them said, where it failed. */
   readonly startError?: CommandError | RuntimeError;
+  /** Why Kubernetes does not get them to run. */
+  readonly stuck?: Cause;
   /** What CHECK said, where it failed. */
   readonly checkErrors: readonly CommandError[];
 }
@@ -39,10 +41,12 @@ export function diagnosePods(
   cluster: Cluster,
   facts: NodeFacts | undefined,
 ): Cause | undefined {
-  const { node, survey, startError, checkErrors } = tried;
+  const { node, survey, startError, stuck, checkErrors } = tried;
   const runtime = runtimeFault(node, survey);
   if (runtime !== undefined) return runtime;
-  if (startError === undefined && checkErrors.length === 0) return undefined;
+  const isWell = startError === undefined && stuck === undefined &&
+    checkErrors.length === 0;
+  if (isWell) return undefined;
   if (facts !== undefined) {
     const fault = bridgeFault(facts, cluster) ??
       bridgeAddressFault(facts, cluster) ??
@@ -50,6 +54,7 @@ export function diagnosePods(
       podFault(facts, server, cluster, true);
     if (fault !== undefined) return fault;
   }
+  if (stuck !== undefined) return stuck;
   const [error = startError] = checkErrors;
   if (error instanceof RuntimeError || error === undefined) {
     return {

@@ -13,7 +13,7 @@ import {
   show,
 } from "./command.ts";
 import type { Node } from "./node.ts";
-import { type PodName, podOn, type Runner } from "./pods.ts";
+import type { PodName, Runner } from "./pods.ts";
 import { type AddResult, ifname } from "./runtime.ts";
 import type { Answer, StageName, Step } from "./step.ts";
 
@@ -40,6 +40,13 @@ export interface PodFacts {
   /** `ip -j addr show` and `ip -j route show` inside it, routes of the node's family. */
   readonly links: Asked;
   readonly routes: Asked;
+}
+
+/** A pod that is there, and how to run the node's programs in its network namespace. */
+export interface PodInside {
+  readonly pod: PodName;
+  readonly result: AddResult;
+  readonly inside: Runner;
 }
 
 /** What a node says of itself, of one family. */
@@ -102,7 +109,7 @@ export async function gatherNode(
     readonly stage: StageName;
     readonly steps: readonly Step[];
   }[],
-  pods: readonly { readonly pod: PodName; readonly result: AddResult }[],
+  pods: readonly PodInside[],
   options: RunOptions,
 ): Promise<NodeFacts> {
   const iptables = iptablesOf(node);
@@ -134,8 +141,8 @@ export async function gatherNode(
       ]
     )
   );
-  const askingPods = pods.map(async ({ pod, result }): Promise<PodFacts> => {
-    const inside = podOn(runner, pod);
+  const askingPods = pods.map(async (one): Promise<PodFacts> => {
+    const { pod, result, inside } = one;
     const [links, routes] = await Promise.all([
       ask(inside, cmd`ip -j addr show dev ${ifname}`),
       ask(inside, showRoutes),

@@ -14,7 +14,8 @@ const kubeadm_ms = 600_000;
 
 /** Says how far kubeadm got here: "running" or "done". */
 const statePath = "/var/lib/deno-cni/kubeadm";
-const adminConf = "/etc/kubernetes/admin.conf";
+/** What kubectl on the control plane goes by. */
+export const adminConf = "/etc/kubernetes/admin.conf";
 const kubeletConf = "/etc/kubernetes/kubelet.conf";
 
 /** Where the operator's own kubeconfig is. */

@@ -77,6 +77,8 @@ export interface Addresses {
   readonly gateways: ReadonlyMap<string, string>;
   /** By node: the pod that calls. */
   readonly callers: ReadonlyMap<string, string>;
+  /** By node: as whom a page beyond sees the node itself, which further NAT may have changed. */
+  readonly beyond?: ReadonlyMap<string, string>;
 }
 
 /** A path that was looked at. */
@@ -270,9 +272,11 @@ export function expectedSource(
 ): string | undefined {
   if (expected.answer === "no") return undefined;
   if (expected.as === "pod") return addresses.callers.get(path.from);
-  return path.kind === "node-to-own-pod"
-    ? addresses.gateways.get(path.from)
-    : addresses.nodes.get(path.from);
+  if (path.kind === "node-to-own-pod") return addresses.gateways.get(path.from);
+  const beyond = path.kind === "pod-to-outside"
+    ? addresses.beyond?.get(path.from)
+    : undefined;
+  return beyond ?? addresses.nodes.get(path.from);
 }
 
 /** The bridge's address on a node, without its prefix length; undefined before 02 has found out its podCIDR. */
@@ -295,6 +299,10 @@ export function whose(
   addresses: Addresses,
 ): string {
   if (source === addresses.callers.get(path.from)) return "the pod";
+  if (
+    path.kind === "pod-to-outside" &&
+    source === addresses.beyond?.get(path.from)
+  ) return "the node";
   for (const table of [addresses.nodes, addresses.gateways]) {
     for (const [node, address] of table) {
       if (address !== source) continue;

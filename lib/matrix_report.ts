@@ -29,6 +29,10 @@ export interface MatrixReport {
   readonly complete: Readonly<Record<string, readonly StageName[]>>;
   /** The test pods of each worker. */
   readonly pods: readonly PodsReport[];
+  /** Whether Kubernetes calls each node Ready; absent where there is none. */
+  readonly nodes?: readonly NodeReport[];
+  /** What became of a service's name in each worker's pod; absent where it was not tried. */
+  readonly dns?: readonly DnsReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
   readonly causes: readonly (Cause & { readonly number: number })[];
@@ -45,6 +49,27 @@ export interface PodsReport {
   readonly waitsFor?: StageName;
   /** The addresses of each pod that is there, one a family. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A node in the eyes of Kubernetes. */
+export interface NodeReport {
+  readonly node: string;
+  readonly ready: boolean;
+  /** The stage before which it cannot be Ready; absent when it must be. */
+  readonly waitsFor?: StageName;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A service's name, as a worker's pod resolves it. */
+export interface DnsReport {
+  readonly node: string;
+  /** Absent where it was not resolved. */
+  readonly address?: string;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;
@@ -128,14 +153,26 @@ export function summary(report: MatrixReport): string {
   if (report.passed) {
     return `All ${paths.length} paths are as expected${next}`;
   }
+  const unready = names(report.nodes);
+  const nameless = names(report.dns);
   const counts = [
+    ...(unready === "" ? [] : [`Ready of ${unready}`]),
     ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
     ...(podless.length > 0
       ? [`the pods on ${podless.map(({ node }) => node).join(", ")}`]
       : []),
+    ...(nameless === "" ? [] : [`DNS on ${nameless}`]),
   ];
   const many = causes.length === 1 ? "1 cause" : `${causes.length} causes`;
   return `Not as expected: ${counts.join(" and ")}; ${many} above`;
+}
+
+/** The nodes of which something is not as expected. */
+function names(
+  found: readonly { node: string; asExpected: boolean }[] | undefined,
+): string {
+  return (found ?? []).filter(({ asExpected }) => !asExpected)
+    .map(({ node }) => node).join(", ");
 }
 
 /** The kinds of path that a stage turns to yes. */
@@ -164,10 +201,13 @@ function grid(report: MatrixReport, options: TableOptions): string[] {
     options.marks === undefined
       ? cells
       : cells.map((cell) => " ".repeat(markSign.length) + cell);
+  const plain = ({ label, cells }: Row) => ({ label, cells: unmarked(cells) });
   const rows: Row[] = [
     { label: "", cells: unmarked(columns) },
+    ...ofNodes("node Ready", report.nodes, columns, nodeCell).map(plain),
     { label: "test pods", cells: unmarked(report.pods.map(podsCell)) },
     ...pathKinds.flatMap((kind) => kindRows(kind, columns, report, options)),
+    ...ofNodes("pod → DNS", report.dns, columns, dnsCell).map(plain),
   ];
   const labelWidth = Math.max(...rows.map(({ label }) => label.length)) + 2;
   const widths = columns.map((_, column) =>
@@ -273,6 +313,32 @@ function emphasized(cell: string, { marks }: TableOptions): string {
     : cell;
 }
 
+/** A row of what is known node by node; none where nothing is. */
+function ofNodes<Found extends { readonly node: string }>(
+  label: string,
+  found: readonly Found[] | undefined,
+  columns: readonly string[],
+  words: (found: Found) => string,
+): Row[] {
+  if (found === undefined) return [];
+  const cells = columns.map((column) => {
+    const own = found.find(({ node }) => node === column);
+    return own === undefined ? "-" : words(own);
+  });
+  return [{ label, cells }];
+}
+
+function nodeCell({ ready, waitsFor, cause }: NodeReport): string {
+  if (ready) return "yes";
+  return waitsFor === undefined
+    ? `✗ no [${cause}]`
+    : `no, until ${short(waitsFor)}`;
+}
+
+function dnsCell({ asExpected, cause }: DnsReport): string {
+  return asExpected ? "yes" : `✗ no [${cause}]`;
+}
+
 function podsCell({ waitsFor, asExpected, cause }: PodsReport): string {
   if (waitsFor !== undefined) return `no pods, until ${short(waitsFor)}`;
   return asExpected ? "yes" : `✗ no [${cause}]`;
@@ -316,10 +382,11 @@ export function observedWords(
     : `yes, as ${seen(path, observed.source, options)}`;
 }
 
-function expectedWords(
+/** What was expected of a path, as a table says it. */
+export function expectedWords(
   path: PathReport,
   report: MatrixReport,
-  options: TableOptions,
+  options: Pick<TableOptions, "addresses">,
 ): string {
   const { expected, expectedSource } = path;
   if (expected.answer === "no") return noWords(opener(expected), report);
@@ -348,6 +415,14 @@ function note(
   for (const pods of report.pods) {
     if (pods.cause !== cause.number) continue;
     lines.push(`    test pods on ${pods.node}: expected yes, saw no`);
+  }
+  for (const { node, cause: number } of report.nodes ?? []) {
+    if (number !== cause.number) continue;
+    lines.push(`    node ${node}: expected Ready, saw NotReady`);
+  }
+  for (const { node, cause: number } of report.dns ?? []) {
+    if (number !== cause.number) continue;
+    lines.push(`    pod → DNS, ${node}: expected an address, saw none`);
   }
   const explained = report.paths.filter((path) => path.cause === cause.number);
   for (const path of explained) {

@@ -86,13 +86,21 @@ export const paths = {
   sandbox: (pod: PodName) => `/run/netns/${pod}`,
 } as const;
 
-/** A pod to run commands in, wherever its node is. */
-export function podOn(node: Runner, pod: PodName): Runner {
+/**
+ * A pod to run commands of the node in, wherever that is.
+ *
+ * @param sandbox the path of its network namespace on the node
+ */
+export function podOn(
+  node: Runner,
+  pod: PodName,
+  sandbox: string = paths.sandbox(pod),
+): Runner {
   const inside = (command: Command): Command => ({
     ...command,
     argv: [
       "nsenter",
-      `--net=${paths.sandbox(pod)}`,
+      `--net=${sandbox}`,
       ...command.argv,
     ],
   });

@@ -1,5 +1,6 @@
 /** Starting what stage 09 needs, and taking it away again. */
 import { CommandError, type RunOptions, show, succeeded } from "./command.ts";
+import { endings as kubernetesEndings } from "./kubectl_pods.ts";
 import { podsWaitFor } from "./matrix.ts";
 import type { Node } from "./node.ts";
 import {
@@ -24,14 +25,17 @@ import {
   RuntimeError,
 } from "./runtime.ts";
 import type { Site, Situation } from "./situation.ts";
-import { StepError } from "./ask.ts";
+import { limited, StepError } from "./ask.ts";
 import type { Manner } from "./book.ts";
 import { describe, type StepResult } from "./result.ts";
+import type { Cause } from "./suspects.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
 export type PodOutcome =
   | { readonly is: "there"; readonly result: AddResult }
-  | { readonly is: "failed"; readonly error: CommandError | RuntimeError };
+  | { readonly is: "failed"; readonly error: CommandError | RuntimeError }
+  /** Kubernetes did not get it to run. */
+  | { readonly is: "stuck"; readonly cause: Cause };
 
 /** What became of a worker's pods. */
 export interface Prepared {
@@ -65,7 +69,10 @@ export function handsFor(manner: Manner): Hands {
     async do(runner, step) {
       if (manner.stopping()) throw stopped();
       if (ask !== undefined && !await ask(runner.name, step)) throw stopped();
-      const outcome = await runner.run(step.run, options);
+      const outcome = await runner.run(
+        step.run,
+        limited(options, step.timeout_ms),
+      );
       if (!succeeded(outcome)) {
         throw new CommandError(runner.name, step.run, outcome, step.why);
       }
@@ -239,14 +246,18 @@ async function clearAway(
 /**
  * What takes everything of stage 09 away on these nodes.
  *
- * @param withOutside whether the outside host's server goes too
+ * @param withOutside whether the outside host's server goes too: nothing at all is to stay
  */
 export function endings(
-  { sites, outside }: Situation,
+  { sites, outside, kubernetes }: Situation,
   selected: readonly string[],
   withOutside: boolean,
 ): Placed[] {
-  const placed: Placed[] = [...sites.values()]
+  const ofKubernetes: Placed[] = kubernetes === undefined ? [] : [{
+    runner: kubernetes.leader,
+    steps: kubernetesEndings(kubernetes.seen, selected, withOutside),
+  }];
+  const ofNodes: Placed[] = [...sites.values()]
     .filter(({ node }) => selected.includes(node.name))
     .map(({ runner, survey }) => ({
       runner,
@@ -257,6 +268,7 @@ export function endings(
         ...(survey.serving ? [unserveNode()] : []),
       ],
     }));
+  const placed = [...ofKubernetes, ...ofNodes];
   if (withOutside && outside.is === "there" && outside.serving) {
     placed.push({ runner: outside.runner, steps: [unserveNode()] });
   }

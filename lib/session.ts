@@ -87,6 +87,9 @@ export async function openSession(
         results.push(result);
         tell(result);
       },
+      ...(flags.quiet
+        ? {}
+        : { progress: (line: string) => console.error(line) }),
       ...(flags.step
         ? {
           ask: async (node: string, step: Step) => {

@@ -1,9 +1,25 @@
 /** What stage 09 begins with: the nodes' journals, and what is there of test pods and servers. */
 import type { Family } from "./cidr.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import { CommandError, type RunOptions } from "./command.ts";
+import {
+  CommandError,
+  ending,
+  type Outcome,
+  type RunOptions,
+  succeeded,
+} from "./command.ts";
 import { inFamily } from "./families.ts";
 import { readJournal } from "./journal.ts";
+import {
+  type Dns,
+  dnsQuestion,
+  KubectlError,
+  type KubernetesSeen,
+  question,
+  readDns,
+  readKubernetes,
+} from "./kubectl.ts";
+import { mouldOf, type PodMould } from "./kubectl_pods.ts";
 import { labId } from "./lab.ts";
 import { type Progress, workersOf } from "./matrix.ts";
 import { type Node, UnreachableError } from "./node.ts";
@@ -24,7 +40,18 @@ export interface Site {
 export type OutsideSite =
   | { readonly is: "there"; readonly runner: Node; readonly serving: boolean }
   | { readonly is: "gone"; readonly why: string }
+  /** A page that the cluster file names, which answers by itself. */
+  | { readonly is: "page" }
   | { readonly is: "none" };
+
+/** Kubernetes, where its control plane was made: then the pods are its own. */
+export interface Kubernetes {
+  /** The control plane, where kubectl is. */
+  readonly leader: Node;
+  readonly mould: PodMould;
+  readonly seen: KubernetesSeen;
+  readonly dns: Dns;
+}
 
 /** The cluster as stage 09 finds it. */
 export interface Situation {
@@ -32,6 +59,8 @@ export interface Situation {
   readonly sites: ReadonlyMap<string, Site>;
   readonly outside: OutsideSite;
   readonly progress: Progress;
+  /** Absent where stage 09 starts the pods itself, through the plugin. */
+  readonly kubernetes?: Kubernetes;
 }
 
 /** How the machines are reached. */
@@ -55,8 +84,9 @@ export async function look(
   names: readonly string[] = cluster.nodes.map(({ name }) => name),
 ): Promise<Situation> {
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
-  const [outside, ...sites] = await Promise.all([
-    lookOutside(reach.outside, options),
+  const [outside, kubernetes, ...sites] = await Promise.all([
+    lookOutside(cluster, reach.outside, options),
+    isReal(cluster) ? lookKubernetes(cluster, reach, options) : undefined,
     ...asked.map(async (node): Promise<Site> => {
       const runner = reach.nodeOf(node.name);
       const [journal, survey] = await Promise.all([
@@ -80,7 +110,75 @@ export async function look(
           .map(({ node }) => node.name),
       ),
     },
+    ...(kubernetes === undefined ? {} : { kubernetes }),
   };
+}
+
+/** Machines of which 02 can have made a Kubernetes. */
+function isReal({ provider }: Cluster): boolean {
+  return provider !== "lab" && provider !== "local";
+}
+
+function leaderOf({ nodes }: Cluster, reach: Reach): Node {
+  const leader = nodes.find(({ role }) => role === "control-plane");
+  if (leader === undefined) throw new TypeError("a control plane");
+  return reach.nodeOf(leader.name);
+}
+
+/**
+ * Asks Kubernetes; undefined where its control plane was not made.
+ *
+ * @throws {StepError} when it does not answer, or our namespace is somebody else's
+ */
+async function lookKubernetes(
+  cluster: Cluster,
+  reach: Reach,
+  options: RunOptions,
+): Promise<Kubernetes | undefined> {
+  const leader = leaderOf(cluster, reach);
+  const [outcome, dns, mould] = await Promise.all([
+    leader.run(question(), options),
+    leader.run(dnsQuestion(), options),
+    mouldOf(cluster),
+  ]);
+  if (outcome.code === 44) return undefined;
+  const seen = seenIn(outcome, leader);
+  if (seen.namespace === "foreign") {
+    throw new StepError(
+      'refused: Kubernetes has a namespace "deno-cni-verify" that stage 09 did not make\n' +
+        `what to do: on ${leader.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
+    );
+  }
+  return { leader, mould, seen, dns: readDns(dns) };
+}
+
+function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
+  const problem = (what: string) =>
+    new StepError(
+      `Kubernetes does not answer kubectl on ${name}: ${what}\n` +
+        `what to do: see whether its API server runs (on ${name}: crictl ps, journalctl -u kubelet), then run this stage again`,
+    );
+  if (!succeeded(outcome)) {
+    throw problem(outcome.stderr.trim() || ending(outcome));
+  }
+  try {
+    return readKubernetes(outcome.stdout);
+  } catch (error) {
+    if (error instanceof KubectlError) throw problem(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Asks Kubernetes again.
+ *
+ * @throws {StepError} when it does not answer
+ */
+export async function lookAgain(
+  { leader }: Kubernetes,
+  options: RunOptions,
+): Promise<KubernetesSeen> {
+  return seenIn(await leader.run(question(), options), leader);
 }
 
 async function ask(runner: Node, options: RunOptions): Promise<Survey> {
@@ -111,10 +209,11 @@ async function ask(runner: Node, options: RunOptions): Promise<Survey> {
 }
 
 async function lookOutside(
+  { outside: { urls } }: Cluster,
   runner: Node | undefined,
   options: RunOptions,
 ): Promise<OutsideSite> {
-  if (runner === undefined) return { is: "none" };
+  if (runner === undefined) return { is: urls === undefined ? "none" : "page" };
   try {
     const { serving } = await ask(runner, options);
     return { is: "there", runner, serving };
@@ -144,7 +243,15 @@ export function situationIn(situation: Situation, family: Family): Situation {
     const site = situation.sites.get(node.name);
     return site === undefined ? [] : [[node.name, { ...site, node }]];
   });
-  return { ...situation, cluster, sites: new Map(sites) };
+  // A page is of one family.
+  const unpaged = situation.outside.is === "page" &&
+    cluster.outside.urls?.length === 0;
+  return {
+    ...situation,
+    cluster,
+    sites: new Map(sites),
+    ...(unpaged ? { outside: { is: "none" } } : {}),
+  };
 }
 
 /** The workers of a situation, in the cluster's order. */
@@ -157,11 +264,13 @@ export function workerSites({ cluster, sites }: Situation): readonly Site[] {
  * for a plan that asks nobody.
  *
  * @param listOf the network configuration that 03 writes on a node
+ * @param mould what Kubernetes' pods are made of, where machines are no lab
  */
 export function expectedSituation(
   cluster: Cluster,
   reach: Reach,
   listOf: (node: ClusterNode) => NodeList | undefined,
+  mould: PodMould,
 ): Situation {
   const complete = stageNames.filter((name) => name !== "09-verify");
   const sites = cluster.nodes.map((node): Site => ({
@@ -184,11 +293,19 @@ export function expectedSituation(
     cluster,
     sites: new Map(sites.map((site) => [site.node.name, site])),
     outside: reach.outside === undefined
-      ? { is: "none" }
+      ? { is: cluster.outside.urls === undefined ? "none" : "page" }
       : { is: "there", runner: reach.outside, serving: false },
     progress: {
       complete: new Map(cluster.nodes.map(({ name }) => [name, complete])),
       unfiltered: new Set(),
     },
+    ...(!isReal(cluster) ? {} : {
+      kubernetes: {
+        leader: leaderOf(cluster, reach),
+        mould,
+        seen: { nodes: new Map(), pods: new Map(), namespace: "none" },
+        dns: "ready",
+      },
+    }),
   };
 }

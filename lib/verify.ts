@@ -7,18 +7,34 @@ import {
   knownOf,
   nodeUrl,
   pathsToTry,
+  seenBeyond,
   tryPaths,
 } from "./attempts.ts";
 import type { Family } from "./cidr.ts";
-import { CommandError, type RunOptions, succeeded } from "./command.ts";
+import { CommandError, type RunOptions, show, succeeded } from "./command.ts";
 import { type Control, diagnose, type Scene } from "./diagnose.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "./evidence.ts";
 import { familiesOf } from "./families.ts";
-import { isAsExpected, outside, type Path, type Tried } from "./matrix.ts";
+import { execFault } from "./kubectl_faults.ts";
+import { execOn } from "./kubectl_pods.ts";
+import {
+  dnsRemarks,
+  podsInside,
+  prepareInKubernetes,
+  tryDns,
+  tryNodes,
+} from "./kubectl_prepare.ts";
+import {
+  isAsExpected,
+  outside,
+  type Path,
+  startsAtPod,
+  type Tried,
+} from "./matrix.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { call, patience_ms, readCalls } from "./paths.ts";
-import { attachmentOf, type PodName, podNames } from "./pods.ts";
+import { attachmentOf, caller, type PodName, podNames, podOn } from "./pods.ts";
 import {
   type Hands,
   handsFor,
@@ -67,17 +83,23 @@ interface View {
  * @throws {StepError} when the user wants no more
  */
 export async function verify(
-  situation: Situation,
+  before: Situation,
   order: Order,
 ): Promise<Verified> {
   const { manner, selected, limit_ms = patience_ms } = order;
   const hands = handsFor(manner);
-  const prepared = await prepare(situation, selected, hands);
-  const views = familiesOf(situation.cluster).map((family): View => {
-    const own = situationIn(situation, family);
-    return { family, situation: own, known: knownOf(own, prepared) };
-  });
-  const [tried, checks] = await Promise.all([
+  const ready = await prepare(before, order, hands);
+  const { situation, prepared } = ready;
+  const views = await Promise.all(
+    familiesOf(situation.cluster).map(async (family): Promise<View> => {
+      const own = situationIn(situation, family);
+      const known = knownOf(own, prepared);
+      const options = { ...hands.options, limit_ms };
+      const beyond = await seenBeyond(own, known, options);
+      return { family, situation: own, known: { ...known, beyond } };
+    }),
+  );
+  const [tried, checks, dns] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
@@ -85,8 +107,12 @@ export async function verify(
       const tried = await tryPaths(paths, situation, known, options);
       return { ...view, tried };
     })),
-    checkPods(prepared, hands.options),
+    situation.kubernetes === undefined
+      ? checkPods(prepared, hands.options)
+      : new Map<string, readonly CommandError[]>(),
+    tryDns(situation, selected, callersOf(views), hands.options),
   ]);
+  const nodes = tryNodes(situation, selected);
   if (manner.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
   }
@@ -103,17 +129,25 @@ export async function verify(
     selected,
     views: tried,
     explained,
-    remarks,
+    remarks: [...remarks, ...dnsRemarks(situation)],
+    nodes,
+    dns,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };
 }
 
+/** The workers whose calling pod is there, in any family. */
+function callersOf(views: readonly View[]): ReadonlyMap<string, string> {
+  return new Map(views.flatMap(({ known }) => [...known.callers]));
+}
+
 function startErrorOf(
   outcomes: readonly Prepared["pods"]["web"][],
-): Pick<PodsTried, "startError"> {
+): Pick<PodsTried, "startError" | "stuck"> {
   for (const outcome of outcomes) {
     if (outcome.is === "failed") return { startError: outcome.error };
+    if (outcome.is === "stuck") return { stuck: outcome.cause };
   }
   return {};
 }
@@ -121,20 +155,35 @@ function startErrorOf(
 /** Starts the servers and pods that are missing. */
 async function prepare(
   situation: Situation,
-  selected: readonly string[],
+  { selected, manner }: Order,
   hands: Hands,
-): Promise<readonly Prepared[]> {
+): Promise<{ situation: Situation; prepared: readonly Prepared[] }> {
   const sites = podSites(situation, selected);
-  if (sites.length === 0) return [];
+  if (sites.length === 0) return { situation, prepared: [] };
   const servers = missingServers(situation).map((placed) => async () => {
     for (const step of placed.steps) await hands.do(placed.runner, step);
     return [];
   });
+  const { kubernetes } = situation;
+  if (kubernetes !== undefined) {
+    await hands.each(servers, (start) => start());
+    const found = await prepareInKubernetes(
+      { ...situation, kubernetes },
+      sites,
+      hands,
+      manner,
+    );
+    return {
+      situation: { ...situation, kubernetes: found.kubernetes },
+      prepared: found.prepared,
+    };
+  }
   const pods = sites.map(
     (site) => async () => [await preparePods(site, hands)],
   );
   const jobs: (() => Promise<Prepared[]>)[] = [...servers, ...pods];
-  return (await hands.each(jobs, (job) => job())).flat();
+  const prepared = (await hands.each(jobs, (job) => job())).flat();
+  return { situation, prepared };
 }
 
 /** Asks the plugins whether the pods that were there already are as ADD left them. */
@@ -173,8 +222,8 @@ async function explain(
   pods: readonly PodsTried[],
   order: Order,
 ): Promise<Explained> {
-  const suspicious = pods.filter(({ startError, checkErrors }) =>
-    startError !== undefined || checkErrors.length > 0
+  const suspicious = pods.filter(({ startError, stuck, checkErrors }) =>
+    startError !== undefined || stuck !== undefined || checkErrors.length > 0
   );
   const scenes = await Promise.all(views.map(async (view) => {
     const wrong = view.tried.filter((one) => !isAsExpected(one));
@@ -182,7 +231,8 @@ async function explain(
       ...wrong.flatMap(({ path }) => [path.from, path.to]),
       ...suspicious.map(({ node }) => node),
     ]);
-    return { wrong, scene: await gather(involved, view, order) };
+    const scene = await gather(involved, view, order);
+    return { wrong, scene, situation: view.situation };
   }));
   const podCauses = new Map<string, Cause>();
   for (const one of pods) {
@@ -196,17 +246,33 @@ async function explain(
     if (cause !== undefined) podCauses.set(one.node, cause);
   }
   const pathCauses = new Map<Path, Cause>();
-  for (const { wrong, scene } of scenes) {
+  for (const { wrong, scene, situation } of scenes) {
     for (const one of wrong) {
       const { path, observed } = one;
       // A path without its pod is explained by what keeps the pod from being there.
       const podless = observed.answer === "untried"
-        ? podCauses.get(path.from) ?? podCauses.get(path.to)
+        ? podCauses.get(path.from) ?? podCauses.get(path.to) ??
+          notExecuted(path, observed.why, situation)
         : undefined;
       pathCauses.set(path, podless ?? diagnose(one, scene));
     }
   }
   return { pods: podCauses, paths: pathCauses };
+}
+
+/** A pod of Kubernetes that runs, and in which nothing could be executed. */
+function notExecuted(
+  path: Path,
+  why: string,
+  { kubernetes, sites }: Situation,
+): Cause | undefined {
+  const site = sites.get(path.from);
+  if (kubernetes === undefined || site === undefined) return undefined;
+  if (!startsAtPod(path)) return undefined;
+  const { leader } = kubernetes;
+  const { argv } = execOn(leader, caller, path.from)
+    .enter({ argv: ["true"] });
+  return execFault(path.from, show({ argv }), why, leader.name);
 }
 
 async function gather(
@@ -224,6 +290,14 @@ async function gather(
   );
   const facts = await Promise.all(here.map(async (site) => {
     const { node, runner } = site;
+    const results = known.results.get(node.name) ?? new Map();
+    const pods = situation.kubernetes === undefined
+      ? [...results].map(([pod, result]) => ({
+        pod,
+        result,
+        inside: podOn(runner, pod),
+      }))
+      : await podsInside(site, results, options);
     const [found, control] = await Promise.all([
       gatherNode(
         runner,
@@ -232,10 +306,7 @@ async function gather(
           stage: stage.name,
           steps: stage.steps?.({ cluster, node }) ?? [],
         })),
-        [...known.results.get(node.name) ?? []].map(([pod, result]) => ({
-          pod,
-          result,
-        })),
+        pods,
         options,
       ),
       controlCalls(site, situation, known, { ...options, limit_ms }),
@@ -268,7 +339,7 @@ async function controlCalls(
     ...(is === "none" ? [] : [outside]),
   ];
   const targets = others.map((name) =>
-    [name, nodeUrl(name, cluster.outside.address, known)] as const
+    [name, nodeUrl(name, cluster, known)] as const
   );
   const urls = targets.map(([, url]) => url);
   const outcome = await runner.run(call(urls, limit_ms), options);

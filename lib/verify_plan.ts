@@ -1,9 +1,19 @@
 /** Stage 09's dry run: its commands as a script for a POSIX shell on the operator's machine. Pure. */
-import { type Known, knownOf, pathsToTry, startsOf } from "./attempts.ts";
+import {
+  type Known,
+  knownOf,
+  pathsToTry,
+  running,
+  startsOf,
+} from "./attempts.ts";
 import type { Family } from "./cidr.ts";
 import type { Cluster } from "./cluster.ts";
 import { cmd, type Command, show } from "./command.ts";
 import { familiesOf } from "./families.ts";
+import { kubectl } from "./kubectl.ts";
+import { resolve } from "./kubectl_dns.ts";
+import { addressesOf, insideOf, waitStep } from "./kubectl_pods.ts";
+import { isRouted, missingSteps } from "./kubectl_prepare.ts";
 import { workersOf } from "./matrix.ts";
 import { call } from "./paths.ts";
 import {
@@ -25,7 +35,12 @@ import {
 } from "./prepare.ts";
 import { script } from "./report.ts";
 import { canCheck, check } from "./runtime.ts";
-import { type Site, type Situation, situationIn } from "./situation.ts";
+import {
+  type Kubernetes,
+  type Site,
+  type Situation,
+  situationIn,
+} from "./situation.ts";
 
 /**
  * What a run would execute. The address of a pod that is still to be started
@@ -41,14 +56,14 @@ export function planVerify(
   if (sites.length === 0) {
     return "# 09-verify: no pods, so no path can be tried\n";
   }
-  const fresh = sites.filter(isFresh);
+  const fresh = freshOf(sites, situation);
   const families = familiesOf(situation.cluster);
   const text = [
     ...preparations(situation, sites).map(({ runner, steps }) =>
       script("09-verify", { node: runner, steps })
     ),
     ...fresh.flatMap((site) =>
-      families.map((family) => addressLine(site, family, situation.cluster))
+      families.map((family) => addressLine(site, family, situation))
     ),
     ...families.flatMap((family) =>
       callPlans(situationIn(situation, family), family, selected, fresh)
@@ -56,16 +71,18 @@ export function planVerify(
           `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
         )
     ),
+    ...kubernetesQuestions(situation, sites).map(({ runner, steps }) =>
+      script("09-verify", { node: runner, steps })
+    ),
   ].join("\n");
-  return families.reduce((text, family) =>
-    workersOf(situation.cluster).reduce(
-      (text, { name }) =>
-        text.replaceAll(
-          placeholder(name, family),
-          reference(variable(name, family, situation.cluster), family),
-        ),
-      text,
-    ), text);
+  return families.flatMap((family) =>
+    workersOf(situation.cluster).map(({ name }) =>
+      [
+        placeholder(name, family),
+        variable(name, family, situation.cluster),
+      ] as const
+    )
+  ).reduce((text, [stand, name]) => filledIn(text, stand, name), text);
 }
 
 /** A plan as data (`--dry-run -o json`), as the other stages give it. */
@@ -83,13 +100,14 @@ export function planVerifyData(
 ): PlanData[] {
   const sites = podSites(situation, selected);
   if (sites.length === 0) return [];
-  const fresh = sites.filter(isFresh);
+  const fresh = freshOf(sites, situation);
   const why = "Call all these at once; each answers with the address it saw";
   return [
     ...preparations(situation, sites).map(asData),
     ...familiesOf(situation.cluster).flatMap((family) =>
       callPlans(situationIn(situation, family), family, selected, fresh)
     ).map(({ runner, run }) => asData({ runner, steps: [{ why, run }] })),
+    ...kubernetesQuestions(situation, sites).map(asData),
   ];
 }
 
@@ -108,8 +126,38 @@ function asData(
   return { stage: "09-verify", node: runner.name, steps };
 }
 
-function isFresh({ survey }: Site): boolean {
-  return podNames.some((pod) => survey.pods[pod].is !== "running");
+/** The workers of which a pod's address is not known yet. */
+function freshOf(
+  sites: readonly Site[],
+  situation: Situation,
+): readonly Site[] {
+  return sites.filter((site) =>
+    podNames.some((pod) => running(pod, site, situation) === undefined)
+  );
+}
+
+/** What Kubernetes itself is asked: its nodes, and a name in each worker's pod. */
+function kubernetesQuestions(
+  { kubernetes, cluster, progress }: Situation,
+  sites: readonly Site[],
+): Placed[] {
+  if (kubernetes === undefined) return [];
+  const { leader, dns } = kubernetes;
+  const nodes: PodStep = {
+    why: "Does Kubernetes call every node Ready?",
+    run: kubectl("get", "nodes"),
+  };
+  const names = dns === "ready" && isRouted(cluster, progress) ? sites : [];
+  return [{
+    runner: leader,
+    steps: [
+      nodes,
+      ...names.map(({ node: { name } }) => ({
+        why: `Does a pod on ${name} resolve the name of a service?`,
+        run: insideOf(caller, name, resolve()),
+      })),
+    ],
+  }];
 }
 
 /** What starts or checks the servers and pods, machine by machine. */
@@ -119,8 +167,22 @@ function preparations(
 ): Placed[] {
   return byMachine([
     ...missingServers(situation),
-    ...sites.map((site) => ({ runner: site.runner, steps: podSteps(site) })),
+    ...(situation.kubernetes === undefined
+      ? sites.map((site) => ({ runner: site.runner, steps: podSteps(site) }))
+      : kubernetesPods(situation.kubernetes, sites)),
   ]);
+}
+
+function kubernetesPods(
+  kubernetes: Kubernetes,
+  sites: readonly Site[],
+): Placed[] {
+  const nodes = sites.map(({ node: { name } }) => name);
+  const steps = missingSteps(kubernetes, nodes);
+  return [{
+    runner: kubernetes.leader,
+    steps: steps.length === 0 ? [] : [...steps, waitStep()],
+  }];
 }
 
 /** The calls of one family, from each place where some begin. */
@@ -130,7 +192,7 @@ function callPlans(
   selected: readonly string[],
   fresh: readonly Site[],
 ): { readonly runner: Runner; readonly run: Command }[] {
-  const stand = standIns(knownOf(situation, []), fresh, family);
+  const stand = standIns(situation, fresh, family);
   const paths = pathsToTry(situation, selected, stand);
   return startsOf(paths, situation, stand).map(({ runner, calls }) => ({
     runner,
@@ -186,21 +248,46 @@ function placeholder(node: string, family: Family): string {
   return family === 4 ? `@web.of.${node}@` : `@web::of.${node}@`;
 }
 
-/** The variable where the placeholder stood: a URL of IPv4 has nothing that a shell quotes, one of IPv6 has brackets. */
-function reference(variable: string, family: Family): string {
-  return family === 4 ? `"$${variable}"` : `'"$${variable}"'`;
+/**
+ * Puts the variable where its placeholder stands. The shell that reads the
+ * script has to see it: within single quotes, as a command for ssh has them,
+ * these are closed before it and opened again behind.
+ */
+function filledIn(text: string, stand: string, variable: string): string {
+  return text.split("\n").map((line) => {
+    const [first = "", ...rest] = line.split(stand);
+    return rest.reduce(
+      (before, after) =>
+        `${before}${
+          isQuoted(before) ? `'"$${variable}"'` : `"$${variable}"`
+        }${after}`,
+      first,
+    );
+  }).join("\n");
+}
+
+/** Whether a line that begins like this is within single quotes, where no backslash counts. */
+function isQuoted(line: string): boolean {
+  let quoted = false;
+  for (let at = 0; at < line.length; at++) {
+    if (line[at] === "'") quoted = !quoted;
+    else if (line[at] === "\\" && !quoted) at++;
+  }
+  return quoted;
 }
 
 /** What will be known once the missing pods have started. */
 function standIns(
-  known: Known,
+  situation: Situation,
   fresh: readonly Site[],
   family: Family,
 ): Known {
+  const known = knownOf(situation, []);
   const extended = (addresses: ReadonlyMap<string, string>, pod: PodName) =>
     new Map([
       ...addresses,
-      ...fresh.filter(({ survey }) => survey.pods[pod].is !== "running")
+      ...fresh
+        .filter((site) => running(pod, site, situation) === undefined)
         .map(({ node: { name } }) =>
           [name, placeholder(name, family)] as const
         ),
@@ -216,14 +303,21 @@ function standIns(
 function addressLine(
   { node, runner }: Site,
   family: Family,
-  cluster: Cluster,
+  { cluster, kubernetes }: Situation,
 ): string {
+  const which = cluster.clusterCIDRs.length === 1 ? "" : ` IPv${family}`;
+  const intro =
+    `# The${which} address that ADD gave pod ${server} on ${node.name}\n` +
+    `${variable(node.name, family, cluster)}=`;
+  if (kubernetes !== undefined) {
+    const sign = family === 4 ? "[.]" : ":";
+    const read = kubernetes.leader.enter(addressesOf(server, node.name));
+    return `${intro}$(${show(read)} | tr ' ' '\\n' | grep '${sign}')\n`;
+  }
   const form = family === 4 ? "[0-9.]*" : "[0-9a-f]*:[0-9a-f:]*";
   const address = `s/.*"address": *"\\(${form}\\)\\/.*/\\1/p`;
   const read = runner.enter(
     cmd`sed -n ${address} ${podPaths.result(server)}`,
   );
-  const which = cluster.clusterCIDRs.length === 1 ? "" : ` IPv${family}`;
-  return `# The${which} address that ADD gave pod ${server} on ${node.name}\n` +
-    `${variable(node.name, family, cluster)}=$(${show(read)})\n`;
+  return `${intro}$(${show(read)})\n`;
 }

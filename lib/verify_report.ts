@@ -9,7 +9,14 @@ import {
   type Progress,
   type Tried,
 } from "./matrix.ts";
-import type { MatrixReport, PathReport, PodsReport } from "./matrix_report.ts";
+import type { DnsTried, NodeTried } from "./kubectl_prepare.ts";
+import type {
+  DnsReport,
+  MatrixReport,
+  NodeReport,
+  PathReport,
+  PodsReport,
+} from "./matrix_report.ts";
 import { caller, server } from "./pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "./step.ts";
@@ -35,6 +42,9 @@ export interface Findings {
   readonly explained: Explained;
   /** What became of pods while they were started, a sentence each. */
   readonly remarks: readonly string[];
+  /** What Kubernetes says of the nodes, and what became of names in pods; nothing where there is none. */
+  readonly nodes: readonly NodeTried[];
+  readonly dns: readonly DnsTried[];
 }
 
 function unfilteredRemark(progress: Progress): readonly string[] {
@@ -89,6 +99,30 @@ export function reportOf(findings: Findings): MatrixReport {
     asExpected: isAsExpected(one),
     ...numberOf(explained.paths.get(one.path)),
   }));
+  const nodes = findings.nodes.map((
+    { node, ready, waitsFor, cause },
+  ): NodeReport => ({
+    node,
+    ready,
+    ...(waitsFor === undefined ? {} : { waitsFor }),
+    asExpected: cause === undefined,
+    ...numberOf(cause),
+  }));
+  const dns = findings.dns.map(({ node, resolved, cause }): DnsReport => {
+    // What keeps the pod from other pods keeps it from the DNS server, too.
+    const wider = paths.find((path) =>
+      path.from === node && path.kind.startsWith("pod-to-pod") &&
+      !path.asExpected
+    )?.cause;
+    return {
+      node,
+      ...(resolved.answer === "yes" ? { address: resolved.address } : {}),
+      asExpected: cause === undefined,
+      ...(cause === undefined || wider === undefined
+        ? numberOf(cause)
+        : { cause: wider }),
+    };
+  });
   const next = nextStage(pods, tried);
   return {
     version: 1,
@@ -96,6 +130,8 @@ export function reportOf(findings: Findings): MatrixReport {
     passed: paths.length > 0 && causes.length === 0,
     complete: Object.fromEntries(progress.complete),
     pods,
+    ...(nodes.length === 0 ? {} : { nodes }),
+    ...(dns.length === 0 ? {} : { dns }),
     paths,
     causes,
     remarks: [...findings.remarks, ...unfilteredRemark(progress)],

@@ -1,12 +1,14 @@
 #!/usr/bin/env -S deno run -A
 /**
- * Stage 09: starts two test pods on every worker, as a container runtime
- * would; tries every path between pods, nodes and the outside; and compares
- * what it saw with what the completed stages should have brought about.
- * The pods stay, for the curious, until `--undo`.
+ * Stage 09: starts two test pods on every worker, by kubectl where there is a
+ * Kubernetes, else as a container runtime would; tries every path between pods,
+ * nodes and the outside; and compares what it saw with what the completed
+ * stages should have brought about. The pods stay, for the curious, until
+ * `--undo`.
  */
 import { exitCode, type Flags, stageHelp } from "../lib/cli.ts";
 import type { Cluster } from "../lib/cluster.ts";
+import { mouldOf } from "../lib/kubectl_pods.ts";
 import { outsideNode } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
 import { table } from "../lib/matrix_report.ts";
@@ -104,6 +106,7 @@ async function dryRun(session: Session): Promise<number> {
       cluster,
       reach(cluster),
       (node) => listOf({ cluster, node }),
+      await mouldOf(cluster),
     )
     : await look(cluster, reach(cluster), session.manner);
   const all = flags.nodes.length === 0;
