@@ -172,17 +172,29 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
       return value === "tcp" || value === "all";
     case "-m": // Loads a match; what it asks follows.
       return value === "comment" || value === "conntrack" ||
-          value === "state" || value === "tcp" || value === "addrtype"
+          value === "state" || value === "tcp" || value === "addrtype" ||
+          value === "mark"
         ? true
         : undefined;
     case "--comment":
       return true;
+    case "--mark":
+      return isUnmarked(value);
     case "--ctstate":
     case "--state":
       return value.split(",").includes(packet.reply ? "ESTABLISHED" : "NEW");
     default:
       return undefined;
   }
+}
+
+/**
+ * Whether VALUE/MASK is what a packet without a mark has (iptables-extensions(8),
+ * mark). Kubernetes marks what goes to its services, and no path leads to one.
+ */
+function isUnmarked(text: string): boolean | undefined {
+  const [value = NaN, mask = 0xffff_ffff] = text.split("/").map(Number);
+  return Number.isNaN(value) || Number.isNaN(mask) ? undefined : value === 0;
 }
 
 function isLink(link: string | undefined, pattern: string): boolean {

@@ -101,3 +101,24 @@ Deno.test("addresses of either family are compared with subnets of their own", (
     "DROP",
   );
 });
+
+Deno.test("what Kubernetes drops or rewrites by its marks does not meet a packet without one", () => {
+  const rules = `-P FORWARD DROP
+-P POSTROUTING ACCEPT
+-A FORWARD -j KUBE-FIREWALL
+-A FORWARD -s 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT
+-A KUBE-FIREWALL -m comment --comment "kubernetes firewall for dropping marked packets" -m mark --mark 0x8000/0x8000 -j DROP
+-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "block incoming localnet connections" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
+-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
+-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0
+-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully`;
+  assertEquals(verdict(rules), {
+    target: "ACCEPT",
+    rule: rules.split("\n")[3] ?? "",
+  });
+  assertEquals(traverse(readTable(rules), "POSTROUTING", packet), {
+    target: "ACCEPT",
+  });
+  assertEquals(verdict("-A FORWARD -m mark --mark 0x0 -j DROP").target, "DROP");
+});
