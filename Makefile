@@ -35,6 +35,19 @@ verify: 09-verify ## The same as 09-verify
 shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
 	$(deno) lab $(flags) scripts/shell.ts --cluster $(CLUSTER) $(if $(NODE),--node $(NODE)) $(if $(POD),--pod $(POD)) $(ARGS)
 
+tour: ## A guided tour: the lab stage by stage, with the classic mistake
+	$(deno) lab $(flags) scripts/tour.ts --cluster $(CLUSTER) $(ARGS)
+
+# What follows "exercise" is a word for it and no goal of its own.
+exercise: ## Something to find and repair: make exercise 1, 1-hint, 1-check
+	$(deno) lab $(flags) scripts/exercise.ts --cluster $(CLUSTER) $(words_of_exercise) $(ARGS)
+ifeq ($(firstword $(MAKECMDGOALS)),exercise)
+words_of_exercise := $(wordlist 2,9,$(MAKECMDGOALS))
+$(words_of_exercise):
+	@:
+.PHONY: $(words_of_exercise)
+endif
+
 plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
 
@@ -63,4 +76,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify shell plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify shell tour exercise plugin check test bench docs fmt clean help

@@ -5,9 +5,16 @@
  */
 import { unlessGone, withCirculatingRule } from "./circulating.ts";
 import type { Cluster } from "./cluster.ts";
+import { makeLine } from "./make_line.ts";
 import { workersOf } from "./matrix.ts";
 import { caller, server } from "./pods.ts";
 import type { Plan, Stage, StageName, Step } from "./step.ts";
+
+/** Where to look, and a line for the operator's shell that looks there. */
+export interface Hint {
+  readonly says: string;
+  readonly run: string;
+}
 
 /** A stage that was run wrongly, and what came of it. */
 export interface Exercise {
@@ -18,8 +25,8 @@ export interface Exercise {
   /** Where to begin to look: the ends of a trace, as pods' names. */
   readonly from: string;
   readonly to: string;
-  /** One after the other says more; the last one says what repairs it. */
-  readonly hints: readonly [string, ...string[]];
+  /** Each says more than the one before; the last one, what repairs it. */
+  readonly hints: readonly [Hint, ...Hint[]];
   /** The stage that was run wrongly, and that repairs it. */
   readonly stage: StageName;
   /** The name of the node on which it was. */
@@ -43,6 +50,12 @@ export function exercises(cluster: Cluster): readonly Exercise[] {
   const from = `${one}/${caller}`;
   const to = `${two}/${server}`;
   const ends = { from, to };
+  const make = (target: string) => makeLine(target, cluster);
+  const trace = make(`trace FROM=${from} TO=${to}`);
+  const on = (node: string, command: string) =>
+    make(`shell NODE=${node} ARGS="-- ${command}"`);
+  const repair = (stage: StageName, node: string) =>
+    make(`${stage} ARGS="--node ${node}"`);
   return [{
     number: 1,
     title: `no pod reaches the pods of ${two}`,
@@ -51,14 +64,21 @@ export function exercises(cluster: Cluster): readonly Exercise[] {
       "any trouble, so the web server is not to blame.",
     ...ends,
     hints: [
-      `Trace it: make trace FROM=${from} TO=${to}. At which node is the last ` +
-      "good hop, and what comes after it there?",
-      `On ${two}, which rules has the chain FORWARD, and what becomes of a ` +
-      "packet that none of them accepts? " +
-      `make shell NODE=${two} ARGS="-- iptables -S FORWARD"`,
-      "The rules accept a network, but which one? Whoever ran stage 06 there " +
-      "took the nodes' network for the pods'. The stage repairs it: " +
-      `make 06-forwarding ARGS="--node ${two}"`,
+      {
+        says:
+          "Trace it. At which node is the last good hop, and what comes after it there?",
+        run: trace,
+      },
+      {
+        says:
+          `On ${two}, which rules has the chain FORWARD, and what becomes of a packet that none of them accepts?`,
+        run: on(two, "iptables -S FORWARD"),
+      },
+      {
+        says:
+          "The rules accept a network, but which one? Whoever ran stage 06 there took the nodes' network for the pods'. The stage repairs it:",
+        run: repair("06-forwarding", two),
+      },
     ],
     stage: "06-forwarding",
     on: two,
@@ -77,12 +97,20 @@ export function exercises(cluster: Cluster): readonly Exercise[] {
       "neighbours, the nodes, and what is outside the cluster.",
     ...ends,
     hints: [
-      `Trace it: make trace FROM=${from} TO=${to}. Does the packet arrive? ` +
-      "And where does the answer go?",
-      `An answer needs a way too. Compare what ${one} and ${two} know of ` +
-      `each other's pods: make shell NODE=${two} ARGS="-- ip route"`,
-      `${two} sends what is for the pods of ${one} by the wrong address. ` +
-      `Stage 08 repairs it: make 08-routes ARGS="--node ${two}"`,
+      {
+        says: "Trace it. Does the packet arrive? And where does the answer go?",
+        run: trace,
+      },
+      {
+        says:
+          `An answer needs a way too. What does ${two} know of the pods of ${one}, and what ${one} of those of ${two}?`,
+        run: on(two, "ip route"),
+      },
+      {
+        says:
+          `${two} sends what is for the pods of ${one} to an address that is not ${one}'s. Stage 08 repairs it:`,
+        run: repair("08-routes", two),
+      },
     ],
     stage: "08-routes",
     on: two,
@@ -98,13 +126,20 @@ export function exercises(cluster: Cluster): readonly Exercise[] {
       "and it is no pod's.",
     ...ends,
     hints: [
-      `Trace it: make trace FROM=${from} TO=${to}. At which hop does the ` +
-      "source address change?",
-      `What may change a source address is in the table nat of ${one}: make ` +
-      `shell NODE=${one} ARGS="-- iptables -t nat -S POSTROUTING". Which ` +
-      "packets does the rule not leave alone?",
-      "The rule lacks the exemption of the pod network. Stage 07 takes it out " +
-      `and puts the right one in: make 07-masquerade ARGS="--node ${one}"`,
+      {
+        says: "Trace it. At which hop does the source address change?",
+        run: trace,
+      },
+      {
+        says:
+          `What may change a source address is in the table nat of ${one}. Which packets does the rule there not leave alone?`,
+        run: on(one, "iptables -t nat -S POSTROUTING"),
+      },
+      {
+        says:
+          "The rule lacks the exemption of the pod network. Stage 07 takes it out and puts the right one in:",
+        run: repair("07-masquerade", one),
+      },
     ],
     stage: "07-masquerade",
     on: one,

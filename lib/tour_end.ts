@@ -1,15 +1,10 @@
 /** What the tour says at its end, or where it was ended. Pure. */
 import type { Cluster } from "./cluster.ts";
 import type { Exercise } from "./exercises.ts";
+import { makeLine } from "./make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { rule } from "./tour_stop.ts";
 import { wrap } from "./wrap.ts";
-
-/** A line that runs a target on this cluster. */
-export function makeLine(target: string, { file }: Cluster): string {
-  const which = file === "config/lab.yaml" ? "" : ` CLUSTER=${file}`;
-  return `make ${target}${which}`;
-}
 
 /** The summary, and where to go on. */
 export function afterwards(

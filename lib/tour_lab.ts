@@ -3,8 +3,8 @@ import type { Flags } from "./cli.ts";
 import { type Cluster, loadCluster } from "./cluster.ts";
 import { labId, removeLab } from "./lab.ts";
 import { membersOf, takeCensus } from "./lab/processes.ts";
+import { makeLine } from "./make_line.ts";
 import { openSession } from "./session.ts";
-import { makeLine } from "./tour_end.ts";
 
 /** Tells in a lab's state folder that a tour made it. */
 const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;

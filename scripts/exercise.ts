@@ -1,0 +1,277 @@
+#!/usr/bin/env -S deno run -A
+/** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
+import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
+import { type Cluster, loadCluster } from "../lib/cluster.ts";
+import {
+  fingerprints,
+  type Gymnasium,
+  lacks,
+  leftInJournal,
+  runOn,
+  unsolved,
+  wrongPaths,
+} from "../lib/exercise.ts";
+import {
+  type Entry,
+  readExerciseBook,
+  writeExerciseBook,
+} from "../lib/exercise_book.ts";
+import {
+  heading,
+  hintText,
+  listText,
+  problemsText,
+  storyText,
+} from "../lib/exercise_text.ts";
+import { type Exercise, exercises } from "../lib/exercises.ts";
+import { runScript } from "../lib/main.ts";
+import { makeLine } from "../lib/make_line.ts";
+import { workersOf } from "../lib/matrix.ts";
+import { failure } from "../lib/report.ts";
+import { worstCode } from "../lib/run_stage.ts";
+import { openSession, type Session } from "../lib/session.ts";
+import { isRunning } from "../lib/tour_lab.ts";
+import { wrap } from "../lib/wrap.ts";
+import { reach, stages as suspects } from "./09-verify.ts";
+import { stages } from "./stages.ts";
+
+const help = `scripts/exercise.ts: something broken, to be found and repaired
+
+Usage: scripts/exercise.ts [N | N-hint | N-check] [flags]
+       make exercise            lists the exercises
+       make exercise 1          breaks something in the lab, and tells the symptom
+       make exercise 1-hint     says where to look; each time a little more
+       make exercise 1-check    marks it: 0 solved, 1 with what is still wrong
+
+An exercise wants a whole lab (make up, or make tour). Find the cause with the
+trace, and repair it with one stage. make up repairs every exercise, too.
+
+Takes --cluster, -o, -q and --timeout of these:
+
+${flagsHelp}`;
+
+const gymnasium: Gymnasium = { stages, suspects, reach };
+
+/** An exercise that something is to be done with, within a run. */
+interface Work {
+  readonly session: Session;
+  readonly cluster: Cluster;
+  readonly exercise: Exercise;
+  /** What is remembered of it. */
+  readonly entry: Entry | undefined;
+  readonly remember: (entry: Entry) => Promise<void>;
+  readonly say: (text: string) => void;
+  readonly data: (value: Record<string, unknown>) => void;
+}
+
+const verbs: Readonly<Record<string, (work: Work) => Promise<number>>> = {
+  "": setUp,
+  "hint": hint,
+  "check": check,
+};
+
+async function run(flags: Flags): Promise<number> {
+  const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
+  const all = exercisesOf(cluster);
+  const [word, ...more] = flags.words;
+  if (more.length > 0) {
+    throw new UsageError(`${more.join(" ")}: give one exercise at a time`);
+  }
+  if (word === undefined) return await list(flags, cluster, all);
+  const [, number, verb = ""] = /^(\d+)(?:-(\w+))?$/.exec(word) ?? [];
+  const exercise = all.find((one) => String(one.number) === number);
+  const work = verbs[verb];
+  if (exercise === undefined || work === undefined) {
+    throw new UsageError(
+      `${word}: no such exercise; there are ${
+        all.map(({ number }) => number).join(", ")
+      }, each with -hint and -check: ${makeLine("exercise 1", cluster)}, ${
+        makeLine("exercise 1-check", cluster)
+      }`,
+    );
+  }
+  if (!isRunning(cluster)) {
+    console.error(
+      `The lab "${cluster.name}" does not run\nwhat to do: ` +
+        `${makeLine("up", cluster)}, or ${makeLine("tour", cluster)}`,
+    );
+    return exitCode.failed;
+  }
+  return await within(flags, exercise, work);
+}
+
+/** Under the cluster's lock. */
+async function within(
+  flags: Flags,
+  exercise: Exercise,
+  work: (work: Work) => Promise<number>,
+): Promise<number> {
+  const json = flags.output === "json";
+  await using session = await openSession(flags, (result) => {
+    if (result.problem !== undefined) console.error(failure(result));
+  });
+  const cluster = await session.cluster();
+  const book = await readExerciseBook(cluster);
+  const code = await work({
+    session,
+    cluster,
+    exercise,
+    entry: book.get(exercise.number),
+    remember: (entry) =>
+      writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
+    say(text) {
+      if (!json && !flags.quiet) console.log(text);
+    },
+    data(value) {
+      const { number } = exercise;
+      if (!json) return;
+      console.log(
+        JSON.stringify({ version: 1, exercise: number, ...value }, null, 2),
+      );
+    },
+  });
+  return session.interrupted() ? exitCode.interrupted : code;
+}
+
+function exercisesOf(cluster: Cluster): readonly Exercise[] {
+  const { file, provider } = cluster;
+  if (provider !== "lab") {
+    throw new UsageError(
+      `${file} is no lab (provider: ${provider}), and an exercise breaks ` +
+        "something: take config/lab.yaml, or another lab",
+    );
+  }
+  const workers = workersOf(cluster).length;
+  if (workers >= 2) return exercises(cluster);
+  throw new UsageError(
+    `${file} has ${workers} ${workers === 1 ? "worker" : "workers"}: the ` +
+      "exercises want two or more, for pods of one to call pods of the other",
+  );
+}
+
+async function list(
+  flags: Flags,
+  cluster: Cluster,
+  all: readonly Exercise[],
+): Promise<number> {
+  const book = await readExerciseBook(cluster);
+  if (flags.output === "json") {
+    const states = all.map(({ number, title }) => (
+      { number, title, state: book.get(number)?.state ?? "not begun" }
+    ));
+    console.log(JSON.stringify({ version: 1, exercises: states }, null, 2));
+  } else {
+    console.log(listText(all, book, cluster));
+  }
+  return exitCode.done;
+}
+
+async function setUp(work: Work): Promise<number> {
+  const { session, cluster, exercise, entry, say, data, remember } = work;
+  const under = await underWay(work);
+  if (under !== undefined && under !== exercise) {
+    console.error(
+      `Exercise ${under.number} is set up and not solved yet\nwhat to do: ` +
+        `solve it, or have it repaired by ${makeLine("up", cluster)}`,
+    );
+    return exitCode.failed;
+  }
+  const isSetUp = under === exercise && entry?.state === "set up";
+  if (isSetUp) say(`Exercise ${exercise.number} is set up already.\n`);
+  else {
+    // Its set-up was cut off before it could be remembered.
+    if (under === exercise) {
+      await runOn(session, exercise, gymnasium, "rightly");
+    }
+    const missing = await lacks(session, gymnasium);
+    if (missing.length > 0) return notWhole(work, missing);
+    const before = await fingerprints(session);
+    const results = await runOn(session, exercise, gymnasium, "wrongly");
+    if (session.interrupted()) return exitCode.interrupted;
+    const code = worstCode(results);
+    if (code !== exitCode.done) return code;
+    if (!await shows(work)) return exitCode.failed;
+    await remember({ state: "set up", hints: 0, before });
+  }
+  say(storyText(exercise, cluster));
+  data({ state: "set up", symptom: exercise.symptom });
+  return exitCode.done;
+}
+
+function notWhole({ cluster }: Work, missing: readonly string[]): number {
+  console.error(
+    `${
+      problemsText("The lab is not whole, which an exercise wants:", missing)
+    }\nwhat to do: ${makeLine("up", cluster)}; where that does not mend it, ` +
+      `${makeLine("down", cluster)} first`,
+  );
+  return exitCode.failed;
+}
+
+/** The exercise whose fault is in the lab now. */
+async function underWay({ session, cluster }: Work) {
+  for (const one of exercises(cluster)) {
+    const left = await leftInJournal(session, one, gymnasium);
+    if (left.length > 0) return one;
+  }
+  return undefined;
+}
+
+/** Sees to it that something is broken; else takes it back. */
+async function shows({ session, cluster, exercise }: Work): Promise<boolean> {
+  // Nothing is far away in a lab: who does not answer at once, does not.
+  const wrong = await wrongPaths(session, gymnasium, 500);
+  if (wrong.length > 0 || session.interrupted()) return true;
+  await runOn(session, exercise, gymnasium, "rightly");
+  console.error(
+    "The exercise does not show in this lab: something lets through what it " +
+      `should break\nwhat to do: ${makeLine("down", cluster)}, then ` +
+      makeLine("up", cluster),
+  );
+  return false;
+}
+
+async function hint(work: Work): Promise<number> {
+  const { cluster, exercise, entry, remember, say, data } = work;
+  if (entry === undefined) return notSetUp(work);
+  const hints = Math.min(entry.hints + 1, exercise.hints.length);
+  await remember({ ...entry, hints });
+  say(hintText(exercise, hints, cluster));
+  data({ hints: exercise.hints.slice(0, hints) });
+  return exitCode.done;
+}
+
+async function check(work: Work): Promise<number> {
+  const { session, cluster, exercise, entry, remember, say, data } = work;
+  if (entry === undefined) return notSetUp(work);
+  const problems = await unsolved(session, exercise, gymnasium, entry.before);
+  if (session.interrupted()) return exitCode.interrupted;
+  data({ solved: problems.length === 0, problems });
+  if (problems.length > 0) {
+    const { number } = exercise;
+    say(problemsText(`Exercise ${number} is not solved yet:`, problems));
+    say(`\n${makeLine(`exercise ${number}-hint`, cluster)} says where to look`);
+    return exitCode.failed;
+  }
+  await remember({ ...entry, state: "solved" });
+  say(
+    `${heading(exercise)}\n\nSolved: every path is right, and nothing else ` +
+      `is changed.\n\n${wrap(exercise.moral)}`,
+  );
+  const next = exercises(cluster)
+    .find(({ number }) => number === exercise.number + 1);
+  if (next !== undefined) {
+    say(`\nNext: ${makeLine(`exercise ${next.number}`, cluster)}`);
+  }
+  return exitCode.done;
+}
+
+function notSetUp({ exercise: { number }, cluster }: Work): number {
+  console.error(
+    `Exercise ${number} is not set up\nwhat to do: ` +
+      makeLine(`exercise ${number}`, cluster),
+  );
+  return exitCode.failed;
+}
+
+await runScript(help, run, true);
