@@ -4,12 +4,7 @@
  * evidence speaks against. Pure.
  */
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import {
-  type Evidence,
-  evidence,
-  iptablesOf,
-  type NodeFacts,
-} from "./evidence.ts";
+import { type Evidence, evidence, type NodeFacts } from "./evidence.ts";
 import {
   type Addresses,
   endsAtPod,
@@ -26,12 +21,12 @@ import { type Hop, hopsOf, leavings } from "./packets.ts";
 import { url } from "./paths.ts";
 import { caller, nodePort, type PodName, server } from "./pods.ts";
 import { readTable, traverse } from "./rules.ts";
+import { dropCause, rewriteCause } from "./suspect_rules.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
   type Cause,
   defaultRouteFault,
-  deleteRule,
   forwardingFault,
   makeStage,
   masqueradeFault,
@@ -40,7 +35,6 @@ import {
   routeFault,
   segmentFault,
   segmentLink,
-  undone,
 } from "./suspects.ts";
 
 /** All that was found out, for a diagnosis. */
@@ -212,40 +206,10 @@ function filtered(
   const found = facts.get(node);
   if (found === undefined || found.filter.outcome.code !== 0) return undefined;
   const table = readTable(found.filter.outcome.stdout);
-  const { target, rule, maybe } = traverse(table, chain, packet);
-  if (target === "ACCEPT") return undefined;
-  const cause = { kind: "rule", on: node } as const;
-  if (rule !== undefined) {
-    return {
-      ...cause,
-      what: `a rule of ${node} that is not this tool's ` +
-        `${maybe ? "may say" : "says"} ${target} in ${chain}`,
-      evidence: [evidence(found.filter, rule)],
-      mend: [deleteRule(found.node, "filter", rule)],
-    };
-  }
-  const lost = undone(found, "06-forwarding", (argv) => argv.includes("-C"));
-  if (chain !== "FORWARD" || lost.length === 0) {
-    return {
-      ...cause,
-      what: `${node}'s chain ${chain} drops what nothing accepts`,
-      evidence: [evidence(found.filter, `-P ${chain} ${target}`)],
-      mend: [
-        onNode(node, `${iptablesOf(found.node)} -w -P ${chain} ACCEPT`),
-      ],
-    };
-  }
-  return {
-    ...cause,
-    what: `${node} lacks ${
-      lost.length === 1 ? "a rule" : `${lost.length} rules`
-    } of 06-forwarding, so its chain FORWARD drops by its policy`,
-    evidence: [
-      ...lost.map(({ asked }) => evidence(asked)),
-      evidence(found.filter, `-P ${chain} ${target}`),
-    ],
-    mend: [makeStage("06-forwarding", node)],
-  };
+  const verdict = traverse(table, chain, packet);
+  return verdict.target === "ACCEPT"
+    ? undefined
+    : dropCause(found, chain, verdict);
 }
 
 function outsideFault({ cluster }: Scene, why: string): Cause {
@@ -301,19 +265,7 @@ function rewritten(tried: Tried, source: string, scene: Scene): Cause {
     const wanted = expected.answer === "yes" && expected.as === "node";
     if (wanted && target === "MASQUERADE") continue;
     const between = endsAtPod(path) && startsAtPod(path);
-    return {
-      kind: "masquerade",
-      on: node,
-      what: `a rule of ${node} also rewrites ` +
-        (between
-          ? "what pods send to pods: every ping passes, and Kubernetes' rule of no NAT between pods is broken"
-          : `this path: the receiver saw ${seen}`),
-      evidence: [evidence(nat, rule)],
-      mend: [
-        deleteRule(found.node, "nat", rule),
-        makeStage("07-masquerade", node),
-      ],
-    };
+    return rewriteCause(found, rule, between, seen);
   }
   const from = facts.get(path.from);
   const lost = from === undefined ? undefined : masqueradeFault(from);

@@ -13,7 +13,7 @@ import {
   show,
 } from "./command.ts";
 import type { Node } from "./node.ts";
-import type { PodName, Runner } from "./pods.ts";
+import type { Runner } from "./pods.ts";
 import { type AddResult, ifname } from "./runtime.ts";
 import type { Answer, StageName, Step } from "./step.ts";
 
@@ -35,7 +35,7 @@ export interface ProbeFact {
 
 /** What a pod says of itself. */
 export interface PodFacts {
-  readonly pod: PodName;
+  readonly pod: string;
   readonly result: AddResult;
   /** `ip -j addr show` and `ip -j route show` inside it, routes of the node's family. */
   readonly links: Asked;
@@ -44,7 +44,7 @@ export interface PodFacts {
 
 /** A pod that is there, and how to run the node's programs in its network namespace. */
 export interface PodInside {
-  readonly pod: PodName;
+  readonly pod: string;
   readonly result: AddResult;
   readonly inside: Runner;
 }

@@ -18,7 +18,6 @@ import {
   type ProbeFact,
   type RouteFacts,
 } from "./evidence.ts";
-import type { PodName } from "./pods.ts";
 import { ifname } from "./runtime.ts";
 import type { StageName } from "./step.ts";
 
@@ -29,11 +28,13 @@ export type CauseKind =
   | "check"
   | "configuration"
   | "dns"
+  | "duplicate-address"
   | "executable"
   | "forwarding"
   | "image"
   | "kubelet"
   | "masquerade"
+  | "mtu"
   | "node"
   | "node-route"
   | "not-yet-complete"
@@ -223,7 +224,7 @@ export function defaultRouteFault(
  */
 export function podFault(
   facts: NodeFacts,
-  pod: PodName,
+  pod: string,
   cluster: Cluster,
   needsRoute: boolean,
 ): Cause | undefined {
