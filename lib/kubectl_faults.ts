@@ -83,27 +83,21 @@ export function startFault(
   const cause = { kind: "start", on: node } as const;
   const describe = kubectl("-n", namespace, "describe", "pod", name);
   const [last] = pod?.warnings.slice(-1) ?? [];
-  const said = [
-    ...(pod?.waiting === undefined
-      ? []
-      : [`${pod.waiting.reason} ${pod.waiting.message}`.trim()]),
-    ...(pod?.warnings.slice(-3) ?? [])
-      .map(({ reason, message }) => `${reason} ${message}`.trim()),
-  ];
   const evidence = [{
     where: leader,
     command: show(describe),
-    printed: [...new Set(said)].join("\n") || podWords(pod),
+    printed: saidOf(pod) || podWords(pod),
   }];
   if (pod !== undefined && /Image|^ErrImage/.test(pod.waiting?.reason ?? "")) {
+    // One image, one cause, on however many nodes.
     return {
-      ...cause,
       kind: "image",
-      what: `${node} does not get the image ${pod.image} of pod ${name}`,
+      on: leader,
+      what: `the image of the test pods, ${pod.image}, cannot be had`,
       evidence,
       mend: [
-        `edit ${file}: name an image in kubernetes.testImage that ${node} can pull`,
-        ...newPods(node),
+        `edit ${file}: name an image in kubernetes.testImage that the nodes can pull`,
+        "make 09-verify",
       ],
     };
   }
@@ -121,6 +115,18 @@ export function startFault(
     evidence,
     mend: [onNode(leader, show(describe)), ...newPods(node)],
   };
+}
+
+/** What the kubelet says of a pod that does not run: the state, and what went wrong last. */
+function saidOf(pod: PodSeen | undefined): string {
+  const { waiting, warnings = [] } = pod ?? {};
+  const said = [
+    ...(waiting === undefined ? [] : [waiting]),
+    // "Error: ImagePullBackOff" says nothing that the state does not.
+    ...warnings.filter(({ message }) => !/^Error: \S+$/.test(message))
+      .slice(-1),
+  ].map(({ reason, message }) => `${reason} ${message}`.trim());
+  return [...new Set(said)].join("\n");
 }
 
 /** The end of a chain of messages is the plugin's own. */

@@ -60,16 +60,23 @@ export async function awaitAll(
   while (true) {
     const missing = missingOf(wanted, seen);
     if (missing.length === 0 || stopping()) return seen;
-    const line = missing.map(({ words }) => words).join(", ");
+    const line = missingWords(missing);
     if (line !== told) progress(`09-verify: waiting for ${line}`);
     told = line;
-    const passed_ms = now() - began_ms;
-    const hope = missing.some(({ words, patience_ms }) => {
-      const since = since_ms.get(words) ?? now();
-      since_ms.set(words, since);
+    const hopeful = missing.filter(({ name, patience_ms }) => {
+      // Whoever came out of the worst has its time again when it comes back.
+      const key = `${name} ${patience_ms}`;
+      for (const other of [...since_ms.keys()]) {
+        if (other.startsWith(`${name} `) && other !== key) {
+          since_ms.delete(other);
+        }
+      }
+      const since = since_ms.get(key) ?? now();
+      since_ms.set(key, since);
       return now() - since < patience_ms;
     });
-    if (!hope || passed_ms >= wait_ms) return seen;
+    const passed_ms = now() - began_ms;
+    if (hopeful.length === 0 || passed_ms >= wait_ms) return seen;
     await pause(passed_ms < 5_000 ? 300 : 1_000);
     seen = await ask();
   }
@@ -80,8 +87,10 @@ function sleep(ms: number): Promise<void> {
 }
 
 interface Missing {
-  /** What it is, and what keeps it. */
-  readonly words: string;
+  /** What it is. */
+  readonly name: string;
+  /** What keeps it, in a word. */
+  readonly state: string;
   readonly patience_ms: number;
 }
 
@@ -93,24 +102,35 @@ function missingOf(
     ...nodes.flatMap((name): Missing[] => {
       const node = seen.nodes.get(name);
       if (node?.ready === "True") return [];
+      const state = node === undefined ? "not there" : "NotReady";
       // Unknown: its kubelet was not heard of for 40 s already.
       const patience_ms = node?.ready === "False" ? 60_000 : 5_000;
-      return [{
-        words: `node ${name} (${
-          node === undefined ? "not there" : "NotReady"
-        })`,
-        patience_ms,
-      }];
+      return [{ name: `node ${name}`, state, patience_ms }];
     }),
     ...pods.flatMap((name): Missing[] => {
       const pod = seen.pods.get(name);
       if (isUp(pod)) return [];
       return [{
-        words: `pod ${name} (${podWords(pod)})`,
+        name: `pod ${name}`,
+        // Both words come in turn for as long as the kubelet tries.
+        state: podWords(pod).replace(/^ErrImagePull$/, "ImagePullBackOff"),
         patience_ms: patienceWith(pod),
       }];
     }),
   ];
+}
+
+/** What is missing, by what keeps it; counted where a line would not hold it. */
+function missingWords(missing: readonly Missing[]): string {
+  const states = [...new Set(missing.map(({ state }) => state))];
+  return states.map((state) => {
+    const names = missing.filter((one) => one.state === state)
+      .map(({ name }) => name);
+    const which = names.length <= 4
+      ? names.join(", ")
+      : `${names.length} of them`;
+    return `${which} (${state})`;
+  }).join("; ");
 }
 
 /** How far a pod has got, as `kubectl get pods` says it. */
