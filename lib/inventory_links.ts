@@ -1,0 +1,157 @@
+/** A machine's links, routes and pods, read from what `ip -j` printed. Pure. */
+
+/** A link. */
+export interface InventoryLink {
+  readonly name: string;
+  readonly index: number;
+  /** "bridge", "veth", …; none for a plain one. */
+  readonly kind?: string;
+  /** Whether it was set up. */
+  readonly up: boolean;
+  /** Whether there is something at its other end; a bridge has it by a port that is up. */
+  readonly carrier: boolean;
+  readonly mtu: number;
+  /** Its MAC address. */
+  readonly mac?: string;
+  readonly addresses: readonly HeldAddress[];
+  /** The bridge that it is a port of. */
+  readonly master?: string;
+  readonly alias?: string;
+  /** The index of its other end, which may be in another namespace. */
+  readonly peerIndex?: number;
+}
+
+/** An address of a link, without link-local ones of IPv6. */
+export interface HeldAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** A route of the main table. */
+export interface InventoryRoute {
+  /** "default" or a network. */
+  readonly to: string;
+  readonly via?: string;
+  readonly dev?: string;
+  /** "kernel", "244" (ours), "static", … */
+  readonly protocol?: string;
+}
+
+/** A named network namespace, and what of it concerns the pod network. */
+export interface InventoryPod {
+  readonly name: string;
+  /** Its links, without lo. */
+  readonly links: readonly InventoryLink[];
+  /** All addresses of them. */
+  readonly addresses: readonly HeldAddress[];
+  /** Its default routes' gateways, one a family. */
+  readonly gateways: readonly string[];
+  /** The host veth that eth0 is joined to; none where it is plugged in nowhere. */
+  readonly hostLink?: InventoryLink;
+}
+
+/** As `ip -j -d addr` gives a link (ip-link(8)); what is absent is left out. */
+interface IpLink {
+  readonly ifname: string;
+  readonly ifindex: number;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly address?: string;
+  readonly master?: string;
+  readonly ifalias?: string;
+  readonly link_index?: number;
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info?: readonly {
+    readonly local?: string;
+    readonly prefixlen: number;
+    readonly scope: string;
+  }[];
+}
+
+/** As `ip -j route` gives a route (ip-route(8)). */
+interface IpRoute {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly protocol?: string;
+}
+
+/** Reads what `ip -j -d addr` printed. */
+export function readLinks(text: string): readonly InventoryLink[] {
+  return array<IpLink>(text).map((link) => {
+    const { ifname, ifindex, flags, mtu } = link;
+    const { address, master, ifalias, link_index, linkinfo } = link;
+    return {
+      name: ifname,
+      index: ifindex,
+      ...(linkinfo?.info_kind === undefined
+        ? {}
+        : { kind: linkinfo.info_kind }),
+      up: flags.includes("UP"),
+      carrier: flags.includes("LOWER_UP"),
+      mtu,
+      ...(address === undefined ? {} : { mac: address }),
+      addresses: (link.addr_info ?? []).flatMap(
+        ({ local, prefixlen, scope }) =>
+          local === undefined || (scope === "link" && local.includes(":"))
+            ? []
+            : [{ address: local, prefixLength: prefixlen }],
+      ),
+      ...(master === undefined ? {} : { master }),
+      ...(ifalias === undefined ? {} : { alias: ifalias }),
+      ...(link_index === undefined ? {} : { peerIndex: link_index }),
+    };
+  });
+}
+
+/** Reads what `ip -j route` printed, without what the kernel keeps for itself. */
+export function readRoutes(text: string): readonly InventoryRoute[] {
+  return array<IpRoute>(text)
+    .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
+    .map(({ dst, gateway, dev, protocol }) => ({
+      to: dst,
+      ...(gateway === undefined ? {} : { via: gateway }),
+      ...(dev === undefined ? {} : { dev }),
+      ...(protocol === undefined ? {} : { protocol }),
+    }));
+}
+
+/**
+ * Reads what a pod said: three lists of JSON, a line each.
+ *
+ * @param hostLinks of its node, among which its other end is
+ */
+export function podOf(
+  name: string,
+  answer: string,
+  hostLinks: readonly InventoryLink[],
+): InventoryPod {
+  const [linkText = "", routeText = "", route6Text = ""] = answer.split("\n")
+    .filter((line) => line.trim() !== "");
+  const links = readLinks(linkText).filter(({ name }) => name !== "lo");
+  const eth0 = links.find(({ name }) => name === "eth0");
+  // Indices are each namespace's own: both ends must name each other.
+  const hostLink = eth0 &&
+    hostLinks.find(({ index, peerIndex, kind }) =>
+      kind === "veth" && index === eth0.peerIndex && peerIndex === eth0.index
+    );
+  return {
+    name,
+    links,
+    addresses: links.flatMap(({ addresses }) => addresses),
+    gateways: [...readRoutes(routeText), ...readRoutes(route6Text)].flatMap(
+      ({ to, via }) => to === "default" && via !== undefined ? [via] : [],
+    ),
+    ...(hostLink === undefined ? {} : { hostLink }),
+  };
+}
+
+function array<Element>(text: string): readonly Element[] {
+  const trimmed = text.trim();
+  if (trimmed === "") return [];
+  const value: unknown = JSON.parse(trimmed);
+  // iproute2 gives `[{}]` for a link of another kind than asked for.
+  return Array.isArray(value)
+    ? value.filter((one) => Object.keys(one).length > 0)
+    : [];
+}
