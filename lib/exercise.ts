@@ -106,6 +106,7 @@ function wrongIn(
   options: Pick<TableOptions, "addresses">,
 ): readonly string[] {
   const { pods, paths } = report;
+  const families = new Set(paths.map(({ family }) => family)).size;
   const podless = pods.filter(({ asExpected, waitsFor }) =>
     !asExpected || waitsFor !== undefined
   ).map(({ node }) => `the test pods on ${node} are not as they should be`);
@@ -114,7 +115,8 @@ function wrongIn(
   ).map((path) => {
     const expected = expectedWords(path, report, options);
     const saw = observedWords(path, options);
-    const way = `${labels[path.kind]}, ${path.from} → ${path.to}`;
+    const family = families > 1 ? `, IPv${path.family}` : "";
+    const way = `${labels[path.kind]}, ${path.from} → ${path.to}${family}`;
     return path.asExpected
       ? `${way}: ${expected}`
       : `${way}: ${saw}; it should be ${expected}`;

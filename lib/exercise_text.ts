@@ -4,7 +4,7 @@ import type { ExerciseBook } from "./exercise_book.ts";
 import type { Exercise } from "./exercises.ts";
 import { makeLine } from "./make_line.ts";
 import { rule } from "./tour_stop.ts";
-import { wrap } from "./wrap.ts";
+import { columns, wrap } from "./wrap.ts";
 
 /** An exercise's title, to be found again when one scrolls back. */
 export function heading({ number, title }: Exercise): string {
@@ -15,12 +15,6 @@ export function heading({ number, title }: Exercise): string {
 export function storyText(exercise: Exercise, cluster: Cluster): string {
   const { number, from, to, symptom } = exercise;
   const make = (target: string) => makeLine(target, cluster);
-  const lines = [
-    [make(`trace FROM=${from} TO=${to}`), "where the packet goes"],
-    [make(`exercise ${number}-hint`), "where to look"],
-    [make(`exercise ${number}-check`), "whether it is repaired"],
-  ] as const;
-  const width = Math.max(...lines.map(([line]) => line.length));
   return [
     heading(exercise),
     wrap(symptom),
@@ -28,7 +22,11 @@ export function storyText(exercise: Exercise, cluster: Cluster): string {
       "Find the cause, and repair it with one stage: nothing has to be done " +
         "by hand.",
     ),
-    lines.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`).join("\n"),
+    columns([
+      [make(`trace FROM=${from} TO=${to}`), "where the packet goes"],
+      [make(`exercise ${number}-hint`), "where to look"],
+      [make(`exercise ${number}-check`), "whether it is repaired"],
+    ]),
   ].join("\n\n");
 }
 

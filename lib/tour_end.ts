@@ -4,7 +4,7 @@ import type { Exercise } from "./exercises.ts";
 import { makeLine } from "./make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { rule } from "./tour_stop.ts";
-import { wrap } from "./wrap.ts";
+import { columns, wrap } from "./wrap.ts";
 
 /** The summary, and where to go on. */
 export function afterwards(
@@ -18,9 +18,6 @@ export function afterwards(
       : []
   );
   const make = (target: string) => makeLine(target, cluster);
-  const width = Math.max(
-    ...exercises.map(({ number }) => make(`exercise ${number}`).length),
-  );
   const [first] = exercises;
   return [
     rule("What it was all about"),
@@ -43,11 +40,10 @@ export function afterwards(
         "The lab stays. Each of these breaks something in it, for you to find " +
           "with the trace and to repair with one stage:",
       ),
-      ...exercises.map(({ number, title }) =>
-        wrap(
-          title,
-          `  ${make(`exercise ${number}`).padEnd(width)}  `,
-        )
+      columns(
+        exercises.map((
+          { number, title },
+        ) => [make(`exercise ${number}`), title]),
       ),
     ].join("\n"),
     [
@@ -63,17 +59,13 @@ export function afterwards(
 
 /** What can be done with the lab of a tour that was ended early. */
 export function unfinished(cluster: Cluster): string {
-  const lines = [
-    ["up", "goes on from here to the end of stage 09"],
-    ["tour", "begins the tour again, with a new lab"],
-    ["down", "removes the lab"],
-  ] as const;
   const make = (target: string) => makeLine(target, cluster);
-  const width = Math.max(...lines.map(([target]) => make(target).length));
   return [
     `The lab "${cluster.name}" stays as it is now:`,
-    ...lines.map(([target, what]) =>
-      `  ${make(target).padEnd(width)}  ${what}`
-    ),
+    columns([
+      [make("up"), "goes on from here to the end of stage 09"],
+      [make("tour"), "begins the tour again, with a new lab"],
+      [make("down"), "removes the lab"],
+    ]),
   ].join("\n");
 }

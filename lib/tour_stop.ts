@@ -132,30 +132,29 @@ function shownText({ on, alike, exactly, steps }: Shown): string {
     : `, and on ${others} with names and addresses of their own`;
   return [
     wrap(`${where}${alike.length === 0 ? "" : same}:`),
-    ...steps.map((step) => indent(stepText(step))),
+    ...steps.map(stepText),
   ].join("\n\n");
 }
 
 function stepText({ why, run }: PlannedStep): string {
-  const reason = wrap(why, "# ", "# ");
+  const reason = wrap(why, "  # ", "  # ");
   if ("copy" in run) {
-    return `${reason}\n${wrap(local(gist(run)), "", "    ")}`;
+    return `${reason}\n${wrap(local(gist(run)), "  ", "      ")}`;
   }
   // The script behind a gist would say less than the gist.
   if (run.gist === undefined) {
-    return `${reason}\n${wrapCommand(inProject(run))}`;
+    return `${reason}\n${wrapCommand(inProject(run), "  ")}`;
   }
-  const words = run.gist.split(" ");
+  const words = wrap(local(run.gist), "  ", "      ");
   // A file that is written can be looked at afterwards.
-  return words[0] === "write"
-    ? `${reason}\n${local(run.gist)}`
-    : `${reason}\n${wrap(run.gist, "", "    ")}${inputText(run)}`;
+  const input = run.gist.startsWith("write ") ? "" : inputText(run);
+  return `${reason}\n${words}${input}`;
 }
 
 function inputText({ stdin }: Command): string {
   if (stdin === undefined) return "";
   const lines = readable(stdin).trimEnd().split("\n");
-  return `\n${lines.map((line) => `<< ${line}`).join("\n")}`;
+  return `\n${lines.map((line) => `  << ${line}`).join("\n")}`;
 }
 
 /** JSON that stands in one line, over several. */

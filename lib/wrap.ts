@@ -30,6 +30,19 @@ export function wrap(
   return [...lines, line].join("\n");
 }
 
+/** Two columns, indented; below each other where they would not fit side by side. */
+export function columns(
+  rows: readonly (readonly [left: string, right: string])[],
+): string {
+  const left = Math.max(0, ...rows.map(([left]) => left.length));
+  const right = Math.max(0, ...rows.map(([, right]) => right.length));
+  return rows.map(([one, other]) =>
+    2 + left + 2 + right <= width
+      ? `  ${one.padEnd(left)}  ${other}`
+      : `  ${one}\n${wrap(other, "      ")}`
+  ).join("\n");
+}
+
 /** Breaks those lines of a text that are too long, under their own indentation. */
 export function wrapLines(text: string): string {
   return text.split("\n").map((line) => {

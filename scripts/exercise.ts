@@ -169,18 +169,19 @@ async function list(
 async function setUp(work: Work): Promise<number> {
   const { session, cluster, exercise, entry, say, data, remember } = work;
   const under = await underWay(work);
-  if (under !== undefined && under !== exercise) {
+  const own = under?.number === exercise.number;
+  if (under !== undefined && !own) {
     console.error(
       `Exercise ${under.number} is set up and not solved yet\nwhat to do: ` +
         `solve it, or have it repaired by ${makeLine("up", cluster)}`,
     );
     return exitCode.failed;
   }
-  const isSetUp = under === exercise && entry?.state === "set up";
+  const isSetUp = own && entry?.state === "set up";
   if (isSetUp) say(`Exercise ${exercise.number} is set up already.\n`);
   else {
     // Its set-up was cut off before it could be remembered.
-    if (under === exercise) {
+    if (own) {
       await runOn(session, exercise, gymnasium, "rightly");
     }
     const missing = await lacks(session, gymnasium);
