@@ -6,13 +6,13 @@ import { plans } from "./dry_run.ts";
 import type { Exercise } from "./exercises.ts";
 import { difference, fingerprint } from "./fingerprint.ts";
 import { readJournal } from "./journal.ts";
+import type { MatrixReport } from "./matrix_report.ts";
 import {
   expectedWords,
   labels,
-  type MatrixReport,
   observedWords,
-  type TableOptions,
-} from "./matrix_report.ts";
+  type WordOptions,
+} from "./matrix_words.ts";
 import { reach as others, stepsFor } from "./run_stage.ts";
 import type { Session } from "./session.ts";
 import { look, type Reach } from "./situation.ts";
@@ -103,7 +103,7 @@ export async function wrongPaths(
 
 function wrongIn(
   report: MatrixReport,
-  options: Pick<TableOptions, "addresses">,
+  options: Pick<WordOptions, "addresses">,
 ): readonly string[] {
   const { pods, paths } = report;
   const families = new Set(paths.map(({ family }) => family)).size;

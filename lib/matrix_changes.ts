@@ -1,13 +1,8 @@
 /** What became another between two runs of stage 09. Pure. */
 import type { PathKind } from "./matrix.ts";
 import { columnOf, pathKinds } from "./matrix.ts";
-import {
-  labels,
-  type MatrixReport,
-  observedWords,
-  type PathReport,
-  type TableOptions,
-} from "./matrix_report.ts";
+import type { MatrixReport, PathReport } from "./matrix_report.ts";
+import { labels, observedWords, type WordOptions } from "./matrix_words.ts";
 
 /** Paths that changed alike. */
 export interface Change {
@@ -49,7 +44,7 @@ export function changedPaths(
 export function changes(
   before: MatrixReport,
   now: MatrixReport,
-  options: Pick<TableOptions, "addresses">,
+  options: Pick<WordOptions, "addresses">,
 ): readonly Change[] {
   const old = new Map(before.paths.map((path) => [keyOf(path), path]));
   const found = new Map<string, Change & { readonly kind: PathKind }>();

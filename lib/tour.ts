@@ -7,54 +7,39 @@ import { StepError } from "./ask.ts";
 import { noLongerWanted } from "./book.ts";
 import { withCirculatingRule } from "./circulating.ts";
 import { exitCode } from "./cli.ts";
-import type { Cluster, ClusterNode } from "./cluster.ts";
 import { CommandError, succeeded } from "./command.ts";
 import { plans } from "./dry_run.ts";
 import { workersOf } from "./matrix.ts";
-import { type Change, changedPaths, changes } from "./matrix_changes.ts";
-import { type MatrixReport, type PathReport, table } from "./matrix_report.ts";
+import type { MatrixReport } from "./matrix_report.ts";
 import { caller } from "./pods.ts";
 import { missingOfPod, podSites } from "./prepare.ts";
 import { runStage, worstCode } from "./run_stage.ts";
 import type { Session } from "./session.ts";
-import { look, type Reach } from "./situation.ts";
+import { look } from "./situation.ts";
 import type { Stage } from "./step.ts";
-import { listeners, type Listening, pings } from "./tour_mistake.ts";
 import {
-  announcement,
-  changesText,
-  condense,
-  type Shown,
-  transcript,
-} from "./tour_stop.ts";
-import { mendingSentences, mistakeSentences, tourTexts } from "./tour_texts.ts";
-import type { Sentences } from "./tour_texts.ts";
+  ended,
+  guideOf,
+  type Itinerary,
+  judge,
+  type Lesson,
+  type Seen,
+  showMatrix,
+  TourEnd,
+  type Voice,
+} from "./tour_matrix.ts";
+import { announcement, condense, type Shown, transcript } from "./tour_stop.ts";
+import {
+  type Look,
+  mendingSentences,
+  mistakeSentences,
+  type Sentences,
+  tourTexts,
+} from "./tour_texts.ts";
 import { nodeOf, operatorNode } from "./transport.ts";
-import { verify } from "./verify.ts";
-import { wrapLines } from "./wrap.ts";
 
-/** What the tour is given: lib/ knows no stages. */
-export interface Itinerary {
-  /** All stages but 09, in their order. */
-  readonly stages: readonly Stage[];
-  /** The one that is done wrongly on the way. */
-  readonly masquerade: Stage;
-  /** The stages whose probes tell why a path is broken. */
-  readonly suspects: readonly Stage[];
-  readonly reach: (cluster: Cluster) => Reach;
-}
-
-/** How the tour speaks. */
-export interface Voice {
-  readonly say: (text: string) => void;
-  /** Makes text stand out besides the sign that it has. */
-  readonly emphasize: (text: string) => string;
-  /** Columns of text that a table may take. */
-  readonly width: number;
-}
-
-/** What a stop came to. */
-export interface StopReport {
+/** What a stop came to; what was seen is told from the first pods on. */
+export interface StopReport extends Partial<Seen> {
   readonly name: string;
   readonly sentences: Sentences;
   readonly shown: readonly {
@@ -62,11 +47,6 @@ export interface StopReport {
     readonly alike: readonly string[];
     readonly steps: readonly Pick<Shown["steps"][number], "why" | "run">[];
   }[];
-  /** From the first pods on. */
-  readonly matrix?: MatrixReport;
-  readonly changes?: readonly Change[];
-  /** At the classic mistake and at its mending: what each receiver saw. */
-  readonly listening?: readonly Listening[];
 }
 
 /** The data form of the tour (`-o json`). */
@@ -77,14 +57,6 @@ export interface TourReport {
   /** Whether it went to its end. */
   readonly finished: boolean;
   readonly stops: readonly StopReport[];
-}
-
-/** The tour ends before its end. */
-class TourEnd extends Error {
-  override readonly name = "TourEnd";
-  constructor(readonly code: number, message: string) {
-    super(message);
-  }
 }
 
 /**
@@ -116,14 +88,6 @@ export async function tour(
     const code = error instanceof TourEnd ? error.code : exitCode.interrupted;
     return { code, report: report(false) };
   }
-}
-
-/** A stop at which a rule is put in place of another. */
-interface Lesson {
-  /** Whether the wrong one is put in. */
-  readonly mistaken: boolean;
-  /** Why the other one is taken out. */
-  readonly goes: string;
 }
 
 /** What one stop is, before anything is done there. */
@@ -232,11 +196,7 @@ class Guide {
   }
 
   /** Shows what can be looked at, as long as there are no pods. */
-  async look(
-    { on, command }: ReturnType<
-      NonNullable<(typeof tourTexts)["04-bridge"]["look"]>
-    >,
-  ): Promise<void> {
+  async look({ on, command }: Look): Promise<void> {
     const cluster = await this.session.cluster();
     const node = on === "operator"
       ? operatorNode(cluster)
@@ -251,78 +211,20 @@ class Guide {
 
   /** Tries every path, and shows what has changed. */
   async matrix(lesson?: Lesson): Promise<void> {
-    const { session, itinerary: { suspects, reach }, voice } = this;
-    const { manner } = session;
-    const cluster = await session.cluster();
-    const situation = await look(cluster, reach(cluster), {
-      timeout_ms: manner.timeout_ms,
-      signal: manner.signal,
+    const { session, itinerary, voice } = this;
+    const seen = await showMatrix(session, itinerary, voice, {
+      ...(this.#before === undefined ? {} : { before: this.#before }),
+      ...(lesson === undefined ? {} : { lesson }),
     });
-    const selected = session.selected(cluster);
-    const order = { selected, stages: suspects, manner };
-    const { report, known } = await verify(situation, order);
-    const listening = lesson && await this.listen(report, cluster, lesson);
-    const before = this.#before;
-    this.#before = report;
-    const options = { cluster, addresses: known, width: voice.width };
-    if (before === undefined) {
-      voice.say(`${wrapLines(table(report, options))}\n`);
-      this.note({ matrix: report });
-      return this.judge(report, lesson);
-    }
-    const changed = new Set(changedPaths(before, report));
-    const marks = {
-      has: (path: PathReport) => changed.has(path),
-      emphasize: voice.emphasize,
-    };
-    const found = changes(before, report, options);
-    voice.say(`${wrapLines(table(report, { ...options, marks }))}\n`);
-    voice.say(`${changesText(found)}\n`);
-    this.note({
-      matrix: report,
-      changes: found,
-      ...(listening === undefined ? {} : { listening }),
-    });
-    this.judge(report, lesson);
-  }
-
-  /** What the caller and the receivers have to say. */
-  async listen(
-    report: MatrixReport,
-    cluster: Cluster,
-    { mistaken }: Lesson,
-  ): Promise<readonly Listening[]> {
-    const { voice } = this;
-    const from = guideOf(cluster).name;
-    if (mistaken) voice.say(`${await pings(report, cluster, from)}\n`);
-    const listening = await listeners(report, cluster, from);
-    for (const { text } of listening) voice.say(`${text}\n`);
-    return listening;
+    this.#before = seen.matrix;
+    this.note(seen);
+    judge(seen.matrix, lesson);
   }
 
   /** Adds to the report of the stop under way. */
-  note(more: Partial<StopReport>): void {
+  note(more: Seen): void {
     const last = this.stops.pop();
     if (last !== undefined) this.stops.push({ ...last, ...more });
-  }
-
-  /** The network is as it should be, but for the mistake that the tour made. */
-  judge(report: MatrixReport, lesson: Lesson | undefined): void {
-    if (!lesson?.mistaken) {
-      if (report.passed) return;
-      throw new TourEnd(
-        exitCode.failed,
-        "That is not what this stage should bring about; the causes are above.",
-      );
-    }
-    const { causes } = report;
-    const shows = causes.length > 0 &&
-      causes.every(({ kind }) => kind === "masquerade");
-    if (shows) return;
-    throw new TourEnd(
-      exitCode.failed,
-      "The rule that circulates should show in this matrix, and it alone.",
-    );
   }
 
   async announce({ title, sentences, shown }: Stop): Promise<void> {
@@ -363,13 +265,6 @@ class Guide {
   }
 }
 
-/** The node that stands for the others. */
-export function guideOf(cluster: Cluster): ClusterNode {
-  const [first] = workersOf(cluster);
-  if (first === undefined) throw new TypeError("a lab without workers");
-  return first;
-}
-
 /** What the engine takes back, it knows no reason for; the tour does. */
 function inWords(shown: Shown, { goes }: Lesson): Shown {
   return {
@@ -378,8 +273,4 @@ function inWords(shown: Shown, { goes }: Lesson): Shown {
       step.why === noLongerWanted ? { ...step, why: goes } : step
     ),
   };
-}
-
-function ended(): TourEnd {
-  return new TourEnd(exitCode.interrupted, "\nThe tour ends here.");
 }

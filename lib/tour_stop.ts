@@ -4,7 +4,7 @@ import { type Command, show } from "./command.ts";
 import type { StagePlan } from "./dry_run.ts";
 import { changeLine } from "./matrix_changes.ts";
 import type { Change } from "./matrix_changes.ts";
-import { markSign } from "./matrix_report.ts";
+import { markSign } from "./matrix_table.ts";
 import type { PlannedStep } from "./plan.ts";
 import { gist } from "./result.ts";
 import type { Sentences } from "./tour_texts.ts";

@@ -11,7 +11,7 @@ import type { Cluster } from "../lib/cluster.ts";
 import { mouldOf } from "../lib/kubectl_pods.ts";
 import { outsideNode } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
-import { table } from "../lib/matrix_report.ts";
+import { table } from "../lib/matrix_table.ts";
 import { endings, handsFor, takeAway } from "../lib/prepare.ts";
 import { failure, recap, runReport, stepLine } from "../lib/report.ts";
 import { openSession, type Session } from "../lib/session.ts";

@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
 import { cmd } from "../lib/command.ts";
-import { type MatrixReport, table } from "../lib/matrix_report.ts";
+import type { MatrixReport } from "../lib/matrix_report.ts";
+import { table } from "../lib/matrix_table.ts";
 import { look } from "../lib/situation.ts";
 import type { Manner } from "../lib/book.ts";
 import { verify } from "../lib/verify.ts";

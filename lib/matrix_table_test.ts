@@ -11,12 +11,8 @@ import {
   type Path,
   type Progress,
 } from "./matrix.ts";
-import {
-  type MatrixReport,
-  type PathReport,
-  summary,
-  table,
-} from "./matrix_report.ts";
+import type { MatrixReport, PathReport } from "./matrix_report.ts";
+import { summary, table } from "./matrix_table.ts";
 import { type StageName, stageNames } from "./step.ts";
 import type { Cause } from "./suspects.ts";
 
