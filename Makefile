@@ -35,6 +35,9 @@ verify: 09-verify ## The same as 09-verify
 shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
 	$(deno) lab $(flags) scripts/shell.ts --cluster $(CLUSTER) $(if $(NODE),--node $(NODE)) $(if $(POD),--pod $(POD)) $(ARGS)
 
+trace: ## Follow one packet, FROM=worker-1/shell TO=worker-2/web
+	$(deno) lab $(flags) scripts/trace.ts --cluster $(CLUSTER) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(ARGS)
+
 tour: ## A guided tour: the lab stage by stage, with the classic mistake
 	$(deno) lab $(flags) scripts/tour.ts --cluster $(CLUSTER) $(ARGS)
 
@@ -76,4 +79,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify shell tour exercise plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify shell trace tour exercise plugin check test bench docs fmt clean help

@@ -24,10 +24,16 @@ export interface Flags {
   readonly form: PluginForm | undefined;
   /** The pod to go to (scripts/shell.ts). */
   readonly pod?: string;
+  /** The ends of a path, as the user names them, and the family to look at (scripts/trace.ts). */
+  readonly from?: string;
+  readonly to?: string;
+  readonly family?: 4 | 6;
   /** What was given beside flags, where the script takes that. */
   readonly words: readonly string[];
   /** Compare only (scripts/docs.ts). */
   readonly check?: true;
+  /** To listen on; 0 for any that is free (scripts/watch.ts). */
+  readonly port?: number;
 }
 
 /** Flags that cannot be understood; exit code 2. */
@@ -57,7 +63,10 @@ const booleans = [
   "check",
   "help",
 ];
-const strings = ["cluster", "node", "output", "timeout", "pod"];
+const strings = [
+  ...["cluster", "node", "output", "timeout", "pod", "from", "to", "family"],
+  "port",
+];
 
 /** What every script's `--help` ends with. */
 export const flagsHelp = `Flags:
@@ -160,6 +169,18 @@ export function parseFlags(
     );
   }
   const pod = text("pod");
+  const port = text("port");
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) < 65536)) {
+    throw new UsageError(
+      `--port ${port}: expected a number from 0 to 65535; 0 takes any that is free`,
+    );
+  }
+  const from = text("from");
+  const to = text("to");
+  const family = text("family");
+  if (family !== undefined && family !== "4" && family !== "6") {
+    throw new UsageError(`--family ${family}: expected 4 or 6`);
+  }
   const flag = (name: string) => parsed[name] === true;
   const exclusive = (a: string, b: string) => {
     if (flag(a) && flag(b)) {
@@ -190,7 +211,11 @@ export function parseFlags(
       ? "compiled"
       : undefined,
     ...(pod === undefined ? {} : { pod }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(family === undefined ? {} : { family: family === "4" ? 4 : 6 }),
     ...(flag("check") ? { check: true as const } : {}),
+    ...(port === undefined ? {} : { port: Number(port) }),
     words: takesWords ? parsed._.map(String) : [],
   };
 }

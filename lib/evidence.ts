@@ -12,7 +12,6 @@ import {
   type RunOptions,
   show,
 } from "./command.ts";
-import type { Node } from "./node.ts";
 import type { Runner } from "./pods.ts";
 import { type AddResult, ifname } from "./runtime.ts";
 import type { Answer, StageName, Step } from "./step.ts";
@@ -103,7 +102,7 @@ export function iptablesOf(node: ClusterNode): "iptables" | "ip6tables" {
  * @throws {UnreachableError}
  */
 export async function gatherNode(
-  runner: Node,
+  runner: Runner,
   node: ClusterNode,
   probed: readonly {
     readonly stage: StageName;

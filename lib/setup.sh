@@ -12,7 +12,7 @@ deno_version=2.9.6 # of the official installer; npm gives the newest patch of 2.
 
 # What must be there, as program:package, or /file:package where it need not be on PATH.
 lab="ip:iproute2 iptables:iptables ping:iputils-ping unshare:util-linux flock:util-linux \
-  mount:mount hostname:hostname ps:procps busybox:busybox-static"
+  mount:mount hostname:hostname ps:procps busybox:busybox-static nft:nftables"
 [ "${DENO_CNI_RUNTIME:-}" != containerd ] || lab="$lab containerd:containerd runc:runc"
 # What is wanted: without it, tests are skipped by name and figures are left out.
 test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd runc:runc \

@@ -29,6 +29,7 @@ const packages: Record<string, readonly string[]> = {
   hostname: ["hostname"],
   procps: ["ps"],
   "busybox-static": ["busybox"],
+  nftables: ["nft"],
 };
 
 const lockFile = `{

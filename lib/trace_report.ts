@@ -97,6 +97,8 @@ export interface TraceHop {
   readonly source: string;
   readonly destination: string;
   readonly outcome: HopOutcome;
+  /** The addresses from here on, where they were REWRITTEN. */
+  readonly after?: { readonly source: string; readonly destination: string };
   /** What decided, where something did; the first is the one that ended it. */
   readonly by: readonly Decision[];
 }
@@ -109,7 +111,9 @@ export interface Decision {
     | "route"
     | "sysctl"
     | "neighbour"
-    | "link";
+    | "link"
+    /** The kernel's memory of what it rewrote; its text is ours. */
+    | "conntrack";
   /** As the system shows it: a rule of `iptables -S`, a route of `ip route`, … */
   readonly text: string;
   /** The stage that makes it, where it is one of ours. */

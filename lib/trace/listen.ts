@@ -55,16 +55,6 @@ export function rules({ family, ids, server }: Watched): string {
     "}\n";
 }
 
-/** One question by ARP: who has this address on the link's segment? */
-export interface ArpQuestion {
-  /** A network namespace, as listen() takes places. */
-  readonly link: string;
-  readonly address: string;
-}
-
-/** How long answers by ARP are waited for. */
-const arp_seconds = 0.3;
-
 const enterFunction = `
 within() { # PLACE COMMAND…
   if [ "$1" = ${ownNamespace} ]; then shift; else at=$1; shift; set -- nsenter --net="$at" "$@"; fi
@@ -223,19 +213,4 @@ export function readHeard(
     }),
   );
   return places.map((_, at) => parts.get(at + 1));
-}
-
-/**
- * Asks by ARP who has an address, and waits a moment for all who answer.
- * busybox's arping prints what came when it is interrupted.
- */
-export function whoHas({ link, address }: ArpQuestion): Command {
-  return cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`;
-}
-
-/** The link-layer addresses that answered, each once. */
-export function readWhoHas(stdout: string): readonly string[] {
-  const found = [...stdout.matchAll(/reply from \S+ \[([0-9a-f:]{17})\]/gi)]
-    .map(([, mac = ""]) => mac.toLowerCase());
-  return [...new Set(found)];
 }

@@ -4,6 +4,7 @@ import {
   contains,
   parseSubnet,
 } from "../../plugin/address.ts";
+import { UsageError } from "../cli.ts";
 import { type Family, familyOf, ofFamily } from "../cidr.ts";
 import type { Cluster } from "../cluster.ts";
 import { cmd, type Command } from "../command.ts";
@@ -24,16 +25,11 @@ export type Named =
   | { readonly is: "outside" }
   | { readonly is: "address"; readonly address: string };
 
-/** What was named is not there; the message says what is. */
-export class TraceError extends Error {
-  override readonly name = "TraceError";
-}
-
 /**
  * Reads a name of an end.
  *
  * @param flag as the user knows it, for the message
- * @throws {TraceError}
+ * @throws {UsageError}
  */
 export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   const names = cluster.nodes.map(({ name }) => name);
@@ -46,7 +42,7 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   if (flag === "--to" && addressOrUndefined(text) !== undefined) {
     return { is: "address", address: text };
   }
-  throw new TraceError(
+  throw new UsageError(
     `${flag} ${text}: expected a pod as NODE/POD, e.g. ${
       names.at(-1)
     }/web, or a node${
@@ -59,7 +55,7 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
  * The family to trace in: the one that was asked for, that of the address that
  * was named, or the cluster's first.
  *
- * @throws {TraceError} when they disagree, or the cluster lacks it
+ * @throws {UsageError} when they disagree, or the cluster lacks it
  */
 export function familyFor(
   to: Named,
@@ -71,12 +67,12 @@ export function familyFor(
     ? familyOf(to.address)
     : asked ?? families[0] ?? 4;
   if (asked !== undefined && asked !== family && to.is === "address") {
-    throw new TraceError(
+    throw new UsageError(
       `--family ${asked}: ${to.address} is an address of family ${family}`,
     );
   }
   if (families.includes(family)) return family;
-  throw new TraceError(
+  throw new UsageError(
     `the cluster of ${cluster.file} has no IPv${family}: its families are ${
       families.join(", ")
     }`,
@@ -115,7 +111,7 @@ export interface End {
 /**
  * Finds an end among what its machine has.
  *
- * @throws {TraceError} when there is no such pod, or it never had an address
+ * @throws {UsageError} when there is no such pod, or it never had an address
  */
 export function findEnd(
   end: Named,
@@ -135,7 +131,7 @@ export function findEnd(
       if (pod === undefined) throw noPod(end, machine);
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
-      throw new TraceError(
+      throw new UsageError(
         `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
       );
     }
@@ -150,9 +146,9 @@ export function findEnd(
 function noPod(
   { node, pod }: Named & { readonly is: "pod" },
   machine: Machine | undefined,
-): TraceError {
+): UsageError {
   const names = machine?.names ?? [];
-  return new TraceError(
+  return new UsageError(
     `${node}/${pod}: no such pod on ${node}; it has ${
       names.length === 0 ? "none" : names.join(", ")
     }: make 09-verify starts the test pods shell and web on every worker`,

@@ -34,6 +34,9 @@ export interface Pod {
 export interface Machine {
   readonly name: string;
   readonly links: readonly Link[];
+  /** Its address on the segment that joins the machines, and the link that has it. */
+  readonly segmentAddress?: string;
+  readonly segmentLink?: Link;
   readonly routes: readonly RouteFacts[];
   /** Those of its pods that were asked for. */
   readonly pods: readonly Pod[];
@@ -67,7 +70,9 @@ const namespaces = "/run/netns";
 const script = `
 part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
 boundary=$1 family=$2 pods=$3 address=$4 port=$5 folder=$6
-part programs; command -v ${Object.keys(programs).join(" ")}
+part programs; for program in ${
+  Object.keys(programs).join(" ")
+}; do command -v "$program"; done
 part links; ip -j addr show
 part routes; ip -j "-$family" route show
 part ids; ip netns list-id
@@ -106,10 +111,12 @@ export function surveyCommand(wanted: Wanted, boundary: string): Command {
 /**
  * Reads what surveyCommand() printed.
  *
+ * @param segmentAddress the machine's address on the segment that joins the machines
  * @returns undefined when it did not come to its end
  */
 export function readMachine(
   name: string,
+  segmentAddress: string | undefined,
   { stdout }: Outcome,
   boundary: string,
 ): Machine | undefined {
@@ -124,9 +131,15 @@ export function readMachine(
     name.startsWith("pod ") ? [at] : []
   );
   const own = section(parts.slice(0, begins[0] ?? parts.length));
+  const links = list<Link>(own("links"));
+  const segmentLink = links.find(({ addr_info }) =>
+    addr_info.some(({ local }) => local === segmentAddress)
+  );
   return {
     name,
-    links: list<Link>(own("links")),
+    links,
+    ...(segmentAddress === undefined ? {} : { segmentAddress }),
+    ...(segmentLink === undefined ? {} : { segmentLink }),
     routes: list<RouteFacts>(own("routes")),
     pods: begins.map((begin, at) => {
       const whole = parts.slice(begin, begins[at + 1] ?? parts.length);

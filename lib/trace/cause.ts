@@ -1,0 +1,343 @@
+/** Why a packet ends where it ends, and what mends it. Pure. */
+import { evidence, type NodeFacts } from "../evidence.ts";
+import { outsideName } from "../lab.ts";
+import {
+  bridgeAddressFault,
+  bridgeFault,
+  type Cause,
+  defaultRouteFault,
+  forwardingFault,
+  masqueradeFault,
+  onNode,
+  podFault,
+  routeFault,
+  segmentFault,
+} from "../suspects.ts";
+import { inSomePodCIDR } from "./cause_ends.ts";
+import { duplicateFault, gatewayFault, takenFault } from "./cause_links.ts";
+import { droppedBy, rewrittenFault } from "./cause_rules.ts";
+import { mtuFault } from "./cause_mtu.ts";
+import { neighbourDecision, placeName, routeOf } from "./knowledge.ts";
+import type { End, Place } from "./plan.ts";
+import type { Scene } from "./scene.ts";
+import type { Stop } from "./walk.ts";
+
+/** One direction: who sends, who receives. */
+interface Direction {
+  readonly is: "there" | "back";
+  readonly sender: End;
+  readonly receiver: End;
+}
+
+/** The likeliest cause of what is wrong; undefined when nothing is. */
+export function causeOf(scene: Scene): Cause | undefined {
+  const { followed: { there, back, sending, answered }, from, to } = scene;
+  if (!answered && sending.kind === "full-mtu") return mtuFault(scene);
+  const ways = [
+    [there, { is: "there", sender: from, receiver: to }],
+    [back, { is: "back", sender: to, receiver: from }],
+  ] as const;
+  for (const [way, direction] of ways) {
+    if (way.stop === undefined) continue;
+    // Somebody else may have answered in the receiver's place.
+    for (const suspect of suspects(way.stop, direction, scene)) {
+      if (suspect !== undefined) return suspect;
+    }
+    return unexplained(way.stop, direction, scene);
+  }
+  return rewrittenFault(scene) ?? duplicateFault(scene) ??
+    (answered ? undefined : unanswered(scene));
+}
+
+function* suspects(
+  stop: Stop,
+  direction: Direction,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  switch (stop.is) {
+    case "dropped":
+      yield droppedBy(stop, scene);
+      return;
+    case "unsent":
+      yield* unsent(stop.at, direction, scene);
+      return;
+    case "taken":
+      yield takenFault(stop.at, direction.receiver, scene);
+      return;
+    case "unrouted":
+      yield* unrouted(stop, direction, scene);
+      return;
+    case "lost":
+      yield* lost(stop, direction, scene);
+  }
+}
+
+const factsAt = (scene: Scene, { machine }: Place) => scene.facts.get(machine);
+
+/** Is the pod of a place plugged in? */
+function plugged(
+  place: Place | undefined,
+  scene: Scene,
+  needsRoute: boolean,
+): Cause | undefined {
+  if (place?.pod === undefined) return undefined;
+  const facts = factsAt(scene, place);
+  return facts === undefined
+    ? undefined
+    : podFault(facts, place.pod.name, scene.cluster, needsRoute);
+}
+
+/** A program's packet did not leave its own machine or pod, or there was none. */
+function* unsent(
+  place: Place,
+  { is, receiver }: Direction,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const facts = factsAt(scene, place);
+  if (facts !== undefined) {
+    yield bridgeFault(facts, scene.cluster);
+    yield plugged(place, scene, true);
+    if (place.pod === undefined) {
+      yield segmentFault(facts, scene.cluster);
+    }
+  }
+  if (is === "there") {
+    yield* wayMissing(place, receiver, scene);
+    return;
+  }
+  yield* answerless(place, receiver, scene);
+}
+
+/** The receiver took the packet and did not send an answer. */
+function* answerless(
+  place: Place,
+  asker: End,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const { there, said, sending } = scene.followed;
+  const seen = there.passages.at(-1)?.taken?.source;
+  const answers = scene.answersOf(place);
+  if (seen !== undefined && routeOf(answers, seen) === undefined) {
+    const asking = asker.machine && scene.facts.get(asker.machine);
+    if (seen === asker.address && asker.pod !== undefined && asking) {
+      yield masqueradeFault(asking);
+    }
+    yield* wayMissing(place, asker, scene);
+  }
+  yield {
+    kind: "receiver",
+    on: place.machine,
+    what: `${placeName(place)} took the packet and did not answer it`,
+    evidence: [{
+      where: scene.from.pod === undefined
+        ? scene.from.machine ?? ""
+        : `${scene.from.pod.name} on ${scene.from.machine}`,
+      command: sending.command.argv.join(" "),
+      printed: said,
+    }],
+    mend: place.pod === undefined
+      ? [onNode(place.machine, "iptables -S INPUT")]
+      : [
+        onNode(place.machine, `nsenter --net=${place.pod.sandbox} ss -ltn`),
+      ],
+  };
+}
+
+/** A place has no good route to where the packet should go. */
+function* wayMissing(
+  { machine }: Place,
+  receiver: End,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const facts = scene.facts.get(machine);
+  if (facts === undefined) return;
+  const far = receiver.machine && scene.facts.get(receiver.machine);
+  if (
+    far && far !== facts && inSomePodCIDR(receiver.address, far.node)
+  ) yield routeFault(facts, far.node);
+  if (receiver.machine === outsideName || receiver.machine === undefined) {
+    yield defaultRouteFault(facts, scene.cluster);
+  }
+}
+
+/** It came to a machine, which did not send it on. */
+function* unrouted(
+  { at: { place, came } }: Stop & { readonly is: "unrouted" },
+  direction: Direction,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const facts = factsAt(scene, place);
+  const { sender, receiver } = direction;
+  const isEnd = place.machine === sender.machine ||
+    place.machine === receiver.machine;
+  if (!isEnd || facts === undefined) {
+    // A machine that is not on the way: who sent it here?
+    yield* strayed(direction, came?.destination ?? receiver.address, scene);
+    return;
+  }
+  yield forwardingFault(facts);
+  yield segmentFault(facts, scene.cluster);
+  if (place.machine === receiver.machine && receiver.pod !== undefined) {
+    yield bridgeFault(facts, scene.cluster);
+    yield bridgeAddressFault(facts, scene.cluster);
+  }
+  yield* wayMissing(place, receiver, scene);
+}
+
+/** The packet went where it should not. */
+function* strayed(
+  { is, sender, receiver }: Direction,
+  destination: string,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const start = sender.machine;
+  if (start === undefined) return;
+  yield* wayMissing({ machine: start }, receiver, scene);
+  const asking = receiver.machine && scene.facts.get(receiver.machine);
+  // An answer to a pod's own address, where it should have been rewritten.
+  if (is === "back" && destination === receiver.address && asking) {
+    yield masqueradeFault(asking);
+  }
+}
+
+/** It left one place and never came to the next. */
+function* lost(
+  { from, to }: Stop & { readonly is: "lost" },
+  direction: Direction,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const { place, left } = from;
+  const { cluster } = scene;
+  const facts = factsAt(scene, place);
+  if (place.pod !== undefined) {
+    yield* offTheSegment(place, to, facts, scene);
+    yield duplicateFault(scene);
+    return;
+  }
+  const { sender, receiver } = direction;
+  const onBridge = left?.out === cluster.bridge;
+  if (to?.pod !== undefined || (onBridge && receiver.pod !== undefined)) {
+    if (facts !== undefined) yield bridgeFault(facts, cluster);
+    yield plugged(to ?? placeOf(receiver), scene, false);
+    const starts = placeOf(sender);
+    if (onBridge) yield gatewayFault(starts, scene);
+    yield duplicateFault(scene);
+    return;
+  }
+  const far = to && factsAt(scene, to);
+  if (facts !== undefined) yield segmentFault(facts, cluster);
+  if (far) yield segmentFault(far, cluster);
+  yield* strayed(direction, left?.destination ?? receiver.address, scene);
+  yield duplicateFault(scene);
+  if (to === undefined && onBridge) yield nobody(place, receiver, scene);
+}
+
+function placeOf({ machine = "", pod }: End): Place {
+  return { machine, ...(pod === undefined ? {} : { pod }) };
+}
+
+/** A pod's frame did not come through its veth and the bridge. */
+function* offTheSegment(
+  place: Place,
+  to: Place | undefined,
+  facts: NodeFacts | undefined,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  if (facts === undefined) return;
+  yield bridgeFault(facts, scene.cluster);
+  yield plugged(place, scene, true);
+  const { from, to: end } = scene;
+  // Pods of one node find each other without the gateway.
+  if (from.machine === end.machine && from.pod && end.pod) {
+    yield plugged({ machine: place.machine, pod: end.pod }, scene, true);
+    yield plugged({ machine: place.machine, pod: from.pod }, scene, true);
+    return;
+  }
+  yield bridgeAddressFault(facts, scene.cluster);
+  yield gatewayFault(place, scene);
+  if (to !== undefined) yield plugged(to, scene, false);
+}
+
+/** A podCIDR's address that no pod has. */
+function nobody(place: Place, receiver: End, scene: Scene): Cause {
+  const answers = scene.answersOf(place);
+  return {
+    kind: "receiver",
+    on: place.machine,
+    what: `no pod of ${place.machine} has the address ${receiver.address}`,
+    evidence: [
+      evidence(
+        answers.neighbours,
+        neighbourDecision(answers, receiver.address).text,
+      ),
+    ],
+    mend: [onNode(place.machine, `ip -all netns exec ip -br addr`)],
+  };
+}
+
+/** Both ways went well, and the program is not content. */
+function unanswered({ followed: { said, sending }, to }: Scene): Cause {
+  const on = to.machine ?? outsideName;
+  const port = sending.server?.port;
+  return {
+    kind: "receiver",
+    on,
+    what: "packets go there and back, and the program that should answer " +
+      "does not",
+    evidence: [{
+      where: on,
+      command: sending.command.argv.join(" "),
+      printed: said,
+    }],
+    mend: port === undefined ? [] : [
+      onNode(
+        on,
+        `${
+          to.pod === undefined ? "" : `nsenter --net=${to.pod.sandbox} `
+        }ss -Hltnp "sport = :${port}"`,
+      ),
+    ],
+  };
+}
+
+function unexplained(
+  stop: Stop,
+  { receiver }: Direction,
+  scene: Scene,
+): Cause {
+  const place = stop.is === "unsent"
+    ? stop.at
+    : stop.is === "lost"
+    ? stop.from.place
+    : stop.at.place;
+  const answers = scene.answersOf(place);
+  const words = {
+    dropped: "is dropped by",
+    unsent: "is not sent by",
+    unrouted: "ends in",
+    taken: "is taken by",
+    lost: "leaves, and is not seen again after",
+  };
+  const { said, sending } = scene.followed;
+  return {
+    kind: "unknown",
+    on: place.machine,
+    what: `the packet ${words[stop.is]} ${placeName(place)}, and nothing ` +
+      "that was looked at explains it (a firewall between the machines?)",
+    evidence: [
+      {
+        where: scene.from.machine ?? "",
+        command: sending.command.argv.join(" "),
+        printed: said,
+      },
+      evidence(
+        answers.neighbours,
+        neighbourDecision(
+          answers,
+          routeOf(answers, receiver.address)?.gateway ?? receiver.address,
+        ).text,
+      ),
+    ],
+    mend: [onNode(place.machine, "nft list ruleset")],
+  };
+}

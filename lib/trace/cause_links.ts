@@ -1,0 +1,158 @@
+/** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
+import { gateway } from "../cidr.ts";
+import {
+  type Evidence,
+  evidence,
+  type LinkFacts,
+  listed,
+  type RouteFacts,
+} from "../evidence.ts";
+import { outsideName } from "../lab.ts";
+import { type Cause, onNode } from "../suspects.ts";
+import { placeName, routeDecision } from "./knowledge.ts";
+import type { End, Place } from "./plan.ts";
+import type { Scene, Stranger } from "./scene.ts";
+import type { Passage } from "./walk.ts";
+
+/** Does a pod send to somebody who is not its gateway? */
+export function gatewayFault(
+  { machine, pod }: Place,
+  { facts, cluster }: Scene,
+): Cause | undefined {
+  const found = facts.get(machine);
+  const inside = found?.pods.find((facts) => facts.pod === pod?.name);
+  const [podCIDR] = found?.node.podCIDRs ?? [];
+  if (pod === undefined || inside === undefined || podCIDR === undefined) {
+    return undefined;
+  }
+  const wanted = gateway(podCIDR).replace(/\/.*/, "");
+  const own = listed<RouteFacts>(inside.routes)
+    .find(({ dst }) => dst === "default");
+  if (own?.gateway === undefined || own.gateway === wanted) return undefined;
+  return {
+    kind: "pod-route",
+    on: machine,
+    what: `pod ${pod.name} on ${machine} sends to the gateway ` +
+      `${own.gateway}, and its gateway, the bridge ${cluster.bridge}, is ${wanted}`,
+    evidence: [evidence(inside.routes, own)],
+    mend: [
+      onNode(
+        machine,
+        `nsenter --net=${pod.sandbox} ip route replace default via ${wanted}`,
+      ),
+    ],
+  };
+}
+
+/** Does somebody else answer for an address on the path? */
+export function duplicateFault({ strangers }: Scene): Cause | undefined {
+  const [stranger] = strangers;
+  if (stranger === undefined) return undefined;
+  const { claim: { address, owner, expected, asked, at, answered } } = stranger;
+  const both = answered.includes(expected);
+  return {
+    kind: "duplicate-address",
+    on: at,
+    what: `${address} is ${
+      both ? "answered for by two" : "taken by another"
+    } on ${at}: ${owner} (${expected}) ${
+      both ? "and" : "should have it, and"
+    } ${nameOf(stranger)} (${stranger.mac})${both ? "" : " answers"}`,
+    evidence: [
+      evidence(asked, replies(asked.outcome.stdout)),
+      ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
+        .flat(),
+    ],
+    mend: mendStranger(stranger),
+  };
+}
+
+/** Of what arping printed, who answered. */
+function replies(stdout: string): string {
+  return [
+    ...new Set(
+      stdout.split("\n").filter((line) => /reply from/.test(line))
+        .map((line) => line.replace(/ [\d.]+ms$/, "")),
+    ),
+  ].join("\n");
+}
+
+function nameOf({ name, port, claim: { at } }: Stranger): string {
+  if (name !== undefined) return name === outsideName ? name : `pod ${name}`;
+  return port === undefined
+    ? "a stranger"
+    : `whoever is behind ${port} of ${at}`;
+}
+
+function holding(
+  { asked, claim: { address } }: Stranger,
+): { readonly link: string; readonly cidr: string } | undefined {
+  if (asked === undefined) return undefined;
+  for (const { ifname, addr_info } of listed<LinkFacts>(asked)) {
+    const own = addr_info?.find(({ local }) => local === address);
+    if (own !== undefined) {
+      return { link: ifname, cidr: `${own.local}/${own.prefixlen}` };
+    }
+  }
+  return undefined;
+}
+
+function heldBy(stranger: Stranger, address: string): Evidence[] {
+  const held = holding(stranger);
+  if (held === undefined || stranger.asked === undefined) return [];
+  const { link, cidr } = held;
+  return [evidence(stranger.asked, { ifname: link, address: cidr ?? address })];
+}
+
+function mendStranger(stranger: Stranger): string[] {
+  const { name, port, claim: { at } } = stranger;
+  const held = holding(stranger);
+  if (held !== undefined && name !== undefined) {
+    const { link, cidr } = held;
+    const del = `ip addr del ${cidr} dev ${link}`;
+    return name === outsideName
+      ? [onNode(outsideName, del)]
+      : [onNode(at, `nsenter --net=/run/netns/${name} ${del}`)];
+  }
+  return port === undefined
+    ? [onNode(at, "ip neigh show")]
+    : [onNode(at, `ip link set ${port} nomaster`)];
+}
+
+/** Has a machine on the way the receiver's address itself? */
+export function takenFault(
+  { place }: Passage,
+  receiver: End,
+  { facts, answersOf, cluster }: Scene,
+): Cause | undefined {
+  const found = facts.get(place.machine);
+  if (found === undefined) return undefined;
+  const answers = answersOf(place);
+  const holder = listed<LinkFacts>(found.links).find(({ addr_info }) =>
+    addr_info.some(({ local }) => local === receiver.address)
+  );
+  const own = holder?.addr_info
+    .find(({ local }) => local === receiver.address);
+  const asked = answers.routes.get(receiver.address);
+  return {
+    kind: "duplicate-address",
+    on: place.machine,
+    what: `${placeName(place)} has the address ${receiver.address} itself` +
+      (holder === undefined ? "" : `, on ${holder.ifname}`) +
+      ", and keeps what is for the pod",
+    evidence: asked === undefined ? [] : [
+      evidence(
+        asked,
+        routeDecision(answers, receiver.address, cluster.bridge).text,
+      ),
+    ],
+    mend: holder === undefined || own === undefined
+      ? [onNode(place.machine, `ip route show table local`)]
+      : [
+        onNode(
+          place.machine,
+          `ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
+        ),
+      ],
+  };
+}

@@ -1,0 +1,103 @@
+/** What a rule does to a packet that it should not. Pure. */
+import { evidence } from "../evidence.ts";
+import { dropCause, rewriteCause } from "../suspect_rules.ts";
+import { type Cause, deleteRule, onNode } from "../suspects.ts";
+import { placeName, ruleDecision } from "./knowledge.ts";
+import type { Scene } from "./scene.ts";
+import type { Met, Passage, Stop } from "./walk.ts";
+
+/** Why the filter drops a packet. */
+export function droppedBy(
+  { at: { place }, by }: Stop & { readonly is: "dropped" },
+  { answersOf, facts }: Scene,
+): Cause {
+  const { event } = by;
+  const decision = ruleDecision(answersOf(place), event);
+  const found = place.pod === undefined ? facts.get(place.machine) : undefined;
+  const [family = "", table = ""] = event.table.split(" ");
+  const isIptables = decision.text.startsWith("-");
+  if (found !== undefined && isIptables && table === "filter") {
+    return dropCause(
+      found,
+      by.hook.toUpperCase(),
+      verdictOf(by, decision.text),
+    );
+  }
+  const { met } = event;
+  const inside = place.pod === undefined
+    ? ""
+    : `nsenter --net=${place.pod.sandbox} `;
+  return {
+    kind: "rule",
+    on: place.machine,
+    what: `${met.is === "rule" ? "a rule" : "the policy"} of ` +
+      `${event.table} ${event.chain} on ${placeName(place)} drops the packet`,
+    evidence: [{
+      where: placeName(place),
+      command: `nft -a list chain ${event.table} ${event.chain}`,
+      printed: decision.text,
+    }],
+    mend: found !== undefined && isIptables && met.is === "rule"
+      ? [deleteRule(found.node, table, decision.text)]
+      : met.is === "rule" && met.handle !== undefined
+      ? [
+        onNode(
+          place.machine,
+          `${inside}nft delete rule ${event.table} ${event.chain} handle ${met.handle}`,
+        ),
+      ]
+      : [
+        onNode(
+          place.machine,
+          `${inside}nft chain ${family} ${table} ${event.chain} '{ policy accept; }'`,
+        ),
+      ],
+  };
+}
+
+function verdictOf({ event }: Met, text: string) {
+  if (event.met.is !== "rule") return { target: "DROP" };
+  const [, target = "DROP"] = / -[jg] (\S+)/.exec(text) ?? [];
+  return { target, rule: text };
+}
+
+/** Has a rule given the packet another source, where both ends are pods? */
+export function rewrittenFault(
+  { followed: { there }, from, to, answersOf, facts }: Scene,
+): Cause | undefined {
+  if (from.pod === undefined || to.pod === undefined) return undefined;
+  const passage = there.passages.find(rewrites);
+  if (passage === undefined) return undefined;
+  const { place, left } = passage;
+  const found = facts.get(place.machine);
+  const met = passage.met.find(({ hook }) => hook === "postrouting");
+  if (met === undefined || found === undefined) return undefined;
+  const { text } = ruleDecision(answersOf(place), met.event);
+  if (text.startsWith("-")) return rewriteCause(found, text, true, "");
+  return {
+    kind: "masquerade",
+    on: place.machine,
+    what: `a rule of ${place.machine} rewrites what pods send to pods: the ` +
+      `receiver sees ${left?.source}`,
+    evidence: [evidence(found.nat), {
+      where: place.machine,
+      command: "nft list ruleset",
+      printed: text,
+    }],
+    mend: met.event.met.is === "rule" && met.event.met.handle !== undefined
+      ? [
+        onNode(
+          place.machine,
+          `nft delete rule ${met.event.table} ${met.event.chain} handle ${met.event.met.handle}`,
+        ),
+      ]
+      : [],
+  };
+}
+
+/** Whether a packet left a place under another source. */
+export function rewrites({ through, sent, left }: Passage): boolean {
+  const before = through ?? sent;
+  return before !== undefined && left !== undefined &&
+    before.source !== left.source;
+}

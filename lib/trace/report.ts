@@ -1,0 +1,114 @@
+/** A trace as it is reported. Pure. */
+import { type Family } from "../cidr.ts";
+import { show } from "../command.ts";
+import type { Cause } from "../suspects.ts";
+import type {
+  TraceEnd,
+  TraceHop,
+  TracePacket,
+  TraceReport,
+} from "../trace_report.ts";
+import { rewrites } from "./cause_rules.ts";
+import { hopsOf, type Told } from "./hops.ts";
+import type { End } from "./plan.ts";
+import type { Scene, Sent } from "./scene.ts";
+
+/** What a report is made of. */
+export interface Findings {
+  readonly scene: Scene;
+  readonly sent: readonly Sent[];
+  readonly cause: Cause | undefined;
+  readonly family: Family;
+  readonly clusterName: string;
+}
+
+/** Puts a report together. */
+export function reportOf(
+  { scene, sent, cause, family, clusterName }: Findings,
+): TraceReport {
+  const { from, to, followed, cluster, answersOf } = scene;
+  const told: Told = {
+    bridge: cluster.bridge,
+    answersOf,
+    offOn: (machine) =>
+      cause?.kind === "forwarding" && cause.on === machine
+        ? {
+          kind: "sysctl",
+          text: family === 4
+            ? "net.ipv4.ip_forward = 0"
+            : "net.ipv6.conf.all.forwarding = 0",
+          stage: "06-forwarding",
+        }
+        : undefined,
+    source: from.address,
+    destination: to.address,
+  };
+  const there = hopsOf(followed.there, "there", told);
+  const back = hopsOf(followed.back, "back", {
+    ...told,
+    source: to.address,
+    destination: from.address,
+  });
+  const hops = [...there, ...back];
+  return {
+    version: 1,
+    cluster: clusterName,
+    family,
+    from: endOf(from),
+    to: endOf(to),
+    packets: sent.map(packetOf),
+    followed: followed.sending.kind,
+    delivered: followed.answered && followed.there.stop === undefined,
+    hops,
+    lastGood: lastGoodOf(hops, cause),
+    ...(cause === undefined ? {} : { cause }),
+    remarks: remarksOf(followed, cause),
+  };
+}
+
+function endOf({ machine, pod, address }: End): TraceEnd {
+  return {
+    ...(machine === undefined ? {} : { node: machine }),
+    ...(pod === undefined ? {} : { pod: pod.name }),
+    address,
+  };
+}
+
+function packetOf({ sending, answered, said }: Sent): TracePacket {
+  const { kind, command, size_bytes } = sending;
+  return {
+    kind,
+    command: show(command),
+    ...(size_bytes === undefined ? {} : { size_bytes }),
+    answered,
+    said,
+  };
+}
+
+function lastGoodOf(
+  hops: readonly TraceHop[],
+  cause: Cause | undefined,
+): number {
+  const ended = hops.findIndex(({ outcome }) => outcome === "DROPPED");
+  if (ended >= 0) return ended - 1;
+  if (cause?.kind === "masquerade") {
+    const wrong = hops.findIndex(({ outcome }) => outcome === "REWRITTEN");
+    if (wrong >= 0) return wrong - 1;
+  }
+  return hops.length - 1;
+}
+
+function remarksOf(
+  { there, back, answered }: Sent,
+  cause: Cause | undefined,
+): readonly string[] {
+  const masked = there.passages.find(rewrites);
+  return [
+    ...(cause !== undefined || masked === undefined ? [] : [
+      `${masked.place.machine} masquerades this path: the receiver sees ${masked.left?.source}`,
+    ]),
+    ...(answered && (there.stop !== undefined || back.stop !== undefined)
+      ? ["an answer came all the same: somebody else gave it"]
+      : []),
+  ];
+}

@@ -1,0 +1,61 @@
+/**
+ * The trace: sends real packets, has the kernel of every machine on their way
+ * tell what it does with them, and puts together where they went.
+ */
+import type { Cluster } from "../cluster.ts";
+import type { Reach } from "../situation.ts";
+import type { TraceReport } from "../trace_report.ts";
+import { causeOf } from "./cause.ts";
+import { gather, identify, inquire, trySizes } from "./closer.ts";
+import { survey, type TraceOrder } from "./ground.ts";
+import { follow, listenAndSend } from "./hear.ts";
+import { reportOf } from "./report.ts";
+import type { Scene, Sent } from "./scene.ts";
+
+/**
+ * Traces.
+ *
+ * @throws {UsageError} when there is no such end
+ * @throws {UnreachableError} when a machine on the way cannot be reached
+ * @throws {StepError} when a machine lacks a program that tracing takes
+ * @throws {CommandError} when the kernel does not let us listen
+ */
+export async function trace(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<TraceReport> {
+  const ground = await survey(whole, reach, order);
+  const { answers, heard, claimed } = await listenAndSend(ground);
+  const sent = answers.map((answer): Sent => follow(answer, heard, ground));
+  const followed = sent.find(({ answered }) => !answered) ??
+    sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
+  if (followed === undefined) throw new TypeError("a ping is always sent");
+  const [answersOf, strangers, sizes] = await Promise.all([
+    inquire(heard, ground),
+    identify(claimed, ground),
+    trySizes(followed, ground),
+  ]);
+  const { cluster, from, to, machines, family } = ground;
+  const scene: Scene = {
+    ...{ cluster, from, to, machines, answersOf, claimed, strangers, followed },
+    facts: new Map(),
+    ...(sizes === undefined ? {} : { sizes }),
+  };
+  const isWell = followed.answered && followed.there.stop === undefined &&
+    followed.back.stop === undefined && strangers.length === 0 &&
+    !followed.there.passages.some(({ met }) =>
+      met.some(({ hook }) => hook === "postrouting")
+    );
+  const known = isWell
+    ? scene
+    : { ...scene, facts: await gather(ground, order.stages) };
+  const cause = causeOf(known);
+  return reportOf({
+    scene: known,
+    sent,
+    cause,
+    family,
+    clusterName: whole.name,
+  });
+}
