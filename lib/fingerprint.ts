@@ -5,6 +5,7 @@
  * and chains that are as they are without anybody's doing.
  */
 import { cmd, CommandError, type RunOptions, succeeded } from "./command.ts";
+import { readLinks, readRoutes } from "./inventory_links.ts";
 import type { Node } from "./node.ts";
 
 /** What became of a node's network between two fingerprints. */
@@ -31,7 +32,7 @@ part ip6tables; ip6tables-save 2>/dev/null || :
 part settings; sysctl -e "$@"
 part routes4; ip -4 -j route
 part routes6; ip -6 -j route
-part links; ip -j addr`;
+part links; ip -j -d addr`;
 
 /**
  * Asks a node; changes nothing.
@@ -106,59 +107,34 @@ function ruleLines(program: string, saved: string): string[] {
   });
 }
 
-interface Route {
-  readonly type?: string;
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-}
-
 function routeLines(json: string): string[] {
-  return list<Route>(json)
+  return readRoutes(json)
     .filter(({ dev = "", protocol }) =>
       protocol !== "kernel" && protocol !== "ra" && !isVeth(dev)
     )
-    .map(({ type, dst, gateway, dev, protocol }) =>
+    .map(({ to, via, dev, protocol }) =>
       [
-        "ip route",
-        ...(type === undefined || type === "unicast" ? [] : [type]),
-        dst,
-        ...(gateway === undefined ? [] : ["via", gateway]),
-        ...(dev === undefined ? [] : ["dev", dev]),
-        ...(protocol === undefined ? [] : ["proto", protocol]),
+        `ip route ${to}`,
+        ...(via === undefined ? [] : [`via ${via}`]),
+        ...(dev === undefined ? [] : [`dev ${dev}`]),
+        ...(protocol === undefined ? [] : [`proto ${protocol}`]),
       ].join(" ")
     );
 }
 
-interface Link {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly master?: string;
-  readonly addr_info: readonly {
-    readonly local: string;
-    readonly prefixlen: number;
-    readonly scope: string;
-  }[];
-}
-
 function linkLines(json: string): string[] {
-  return list<Link>(json).filter(({ ifname }) => !isVeth(ifname))
-    .flatMap(({ ifname, flags, mtu, master, addr_info }) => [
-      `link ${ifname}: ${flags.includes("UP") ? "up" : "down"}, mtu ${mtu}` +
-      (master === undefined ? "" : `, on ${master}`),
-      ...addr_info.filter(({ scope }) => scope === "global")
-        .map(({ local, prefixlen }) =>
-          `address ${local}/${prefixlen} on ${ifname}`
-        ),
+  return readLinks(json).filter(({ name }) => !isVeth(name))
+    .flatMap(({ name, up, mtu, master, alias, addresses }) => [
+      `link ${name}: ${up ? "up" : "down"}, mtu ${mtu}` +
+      (master === undefined ? "" : `, on ${master}`) +
+      (alias === undefined ? "" : `, alias ${alias}`),
+      ...addresses.map(({ address, prefixLength }) =>
+        `address ${address}/${prefixLength} on ${name}`
+      ),
     ]);
 }
 
+/** The plugin's host veths are named so; the uplink of a lab's node is a veth too, by another name. */
 function isVeth(name: string): boolean {
   return name.startsWith("veth");
-}
-
-function list<Element>(json: string): readonly Element[] {
-  return json.trim() === "" ? [] : JSON.parse(json);
 }
