@@ -71,3 +71,14 @@ Deno.test("flags that contradict each other are refused", () => {
   refuse("exclude each other", "--dry-run", "--step");
   refuse("goes with --dry-run", "--no-probes");
 });
+
+Deno.test("a port is a number that a port can have", () => {
+  assertEquals(flags("--port", "0").port, 0);
+  assertEquals(flags("--port=8090").port, 8090);
+  for (const port of ["http", "65536", "-1", "1.5"]) {
+    refuse(
+      `--port ${port}: expected a number from 0 to 65535`,
+      `--port=${port}`,
+    );
+  }
+});
