@@ -106,7 +106,9 @@ export function startFault(
       ...cause,
       what: `pod ${name} gets no network: ${pluginSaid(last.message)}`,
       evidence,
-      mend: [makeStage("05-plugin", node), makeStage("04-bridge", node)],
+      // What the plugin does by, needs, and is.
+      mend: (["03-cni-config", "04-bridge", "05-plugin"] as const)
+        .map((stage) => makeStage(stage, node)),
     };
   }
   return {

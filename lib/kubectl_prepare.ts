@@ -133,6 +133,25 @@ export async function prepareInKubernetes(
   return { prepared, kubernetes: { ...kubernetes, seen } };
 }
 
+/** What keeps pods that were taken away, a line each: for whoever waited in vain. */
+export async function leavingPods(
+  kubernetes: Kubernetes,
+  options: RunOptions,
+): Promise<string> {
+  const { pods, nodes } = await lookAgain(kubernetes, options);
+  return [...pods.values()].filter(({ leaving }) => leaving)
+    .map(({ name, node, warnings }) => {
+      const [last] = warnings.slice(-1);
+      const kubelet = nodes.get(node)?.ready === "True"
+        ? "its kubelet says no more"
+        : `the kubelet of ${node} does not report`;
+      const why = last === undefined
+        ? kubelet
+        : `${last.reason} ${last.message}`.trim();
+      return `pod ${name} is still there: ${why}\n`;
+    }).join("");
+}
+
 /** A node that is not Ready explains a pod that does not run. */
 function stuckNode(
   node: string,

@@ -1,6 +1,7 @@
 /** Starting what stage 09 needs, and taking it away again. */
 import { CommandError, type RunOptions, show, succeeded } from "./command.ts";
 import { endings as kubernetesEndings } from "./kubectl_pods.ts";
+import { whileTelling } from "./long_run.ts";
 import { podsWaitFor } from "./matrix.ts";
 import type { Node } from "./node.ts";
 import {
@@ -27,7 +28,7 @@ import {
 import type { Site, Situation } from "./situation.ts";
 import { limited, StepError } from "./ask.ts";
 import type { Manner } from "./book.ts";
-import { describe, type StepResult } from "./result.ts";
+import { describe, gist, type StepResult } from "./result.ts";
 import type { Cause } from "./suspects.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
@@ -69,9 +70,10 @@ export function handsFor(manner: Manner): Hands {
     async do(runner, step) {
       if (manner.stopping()) throw stopped();
       if (ask !== undefined && !await ask(runner.name, step)) throw stopped();
-      const outcome = await runner.run(
-        step.run,
-        limited(options, step.timeout_ms),
+      const outcome = await whileTelling(
+        `09-verify on ${runner.name}: ${gist(step.run)}`,
+        manner.progress,
+        runner.run(step.run, limited(options, step.timeout_ms)),
       );
       if (!succeeded(outcome)) {
         throw new CommandError(runner.name, step.run, outcome, step.why);
@@ -278,6 +280,7 @@ export function endings(
 /**
  * Takes everything away, on each machine up to the first command that fails.
  *
+ * @param explain what else there is to say of a machine on which one failed, in whole lines
  * @returns whether all of it went
  * @throws {StepError} when the user wants no more
  */
@@ -285,6 +288,7 @@ export async function takeAway(
   placed: readonly Placed[],
   hands: Hands,
   tell: Manner["tell"],
+  explain: (runner: Runner) => Promise<string> = () => Promise.resolve(""),
 ): Promise<boolean> {
   const went = await hands.each(placed, async ({ runner, steps }) => {
     for (const step of steps) {
@@ -295,7 +299,7 @@ export async function takeAway(
         tell({
           ...about(runner, step),
           status: "failed",
-          problem: `${describe(error.outcome)}\n` +
+          problem: `${describe(error.outcome)}\n${await explain(runner)}` +
             "what to do: mend the cause, then run 09-verify --undo again",
         });
         return false;

@@ -12,6 +12,7 @@ import {
   withRecord,
 } from "./journal.ts";
 import { blot, takeInput, waitForOthers, withTaken } from "./input.ts";
+import { whileTelling } from "./long_run.ts";
 import type { Node } from "./node.ts";
 import { advice, describe, gist, type StepResult } from "./result.ts";
 import type { Answer, Stage, StageName, Step } from "./step.ts";
@@ -193,7 +194,18 @@ async function runStep(book: Book, step: Step): Promise<Outcome | undefined> {
     await book.node.copy(copy, to, mode, book.options);
     return undefined;
   }
-  return await book.node.run(step.run, limited(book.options, step.timeout_ms));
+  const options = limited(book.options, step.timeout_ms);
+  return await telling(book, step.run, book.node.run(step.run, options));
+}
+
+/** A command that takes long is told of meanwhile, by what it does: its argv may say more than anybody should see. */
+function telling(
+  { stage, node, manner }: Book,
+  run: Command,
+  work: Promise<Outcome>,
+): Promise<Outcome> {
+  const what = `${stage} on ${node.name}: ${gist(run)}`;
+  return whileTelling(what, manner.progress, work);
 }
 
 /** @throws {StepError} unless whoever has to agree does */
@@ -249,7 +261,11 @@ async function undoRecord(
     }
   }
   const options = limited(book.options, record.timeout_ms);
-  const outcome = await node.run(record.undo, options);
+  const outcome = await telling(
+    book,
+    record.undo,
+    node.run(record.undo, options),
+  );
   if (!succeeded(outcome) && (record.state === "done" || record.parts)) {
     book.tell("failed", why, gist(record.undo), {
       problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,

@@ -16,8 +16,8 @@ import { type Control, diagnose, type Scene } from "./diagnose.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "./evidence.ts";
 import { familiesOf } from "./families.ts";
-import { execFault } from "./kubectl_faults.ts";
-import { execOn } from "./kubectl_pods.ts";
+import { execFault, nodeFault } from "./kubectl_faults.ts";
+import { insideOf } from "./kubectl_pods.ts";
 import {
   dnsRemarks,
   podsInside,
@@ -269,10 +269,10 @@ function notExecuted(
   const site = sites.get(path.from);
   if (kubernetes === undefined || site === undefined) return undefined;
   if (!startsAtPod(path)) return undefined;
-  const { leader } = kubernetes;
-  const { argv } = execOn(leader, caller, path.from)
-    .enter({ argv: ["true"] });
-  return execFault(path.from, show({ argv }), why, leader.name);
+  const { leader, seen } = kubernetes;
+  const tried = show(insideOf(caller, path.from, { argv: ["true"] }));
+  return nodeFault(path.from, seen, leader.name) ??
+    execFault(path.from, tried, why, leader.name);
 }
 
 async function gather(

@@ -9,6 +9,7 @@
 import { exitCode, type Flags, stageHelp } from "../lib/cli.ts";
 import type { Cluster } from "../lib/cluster.ts";
 import { mouldOf } from "../lib/kubectl_pods.ts";
+import { leavingPods } from "../lib/kubectl_prepare.ts";
 import { outsideNode } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
 import { table } from "../lib/matrix_table.ts";
@@ -88,7 +89,16 @@ export const verification = {
     const situation = await look(cluster, reach(cluster), manner, selected);
     const all = session.flags.nodes.length === 0;
     const placed = endings(situation, selected, all);
-    const went = await takeAway(placed, handsFor(manner), manner.tell);
+    const { kubernetes } = situation;
+    const went = await takeAway(
+      placed,
+      handsFor(manner),
+      manner.tell,
+      ({ name }) =>
+        name === kubernetes?.leader.name
+          ? leavingPods(kubernetes, manner)
+          : Promise.resolve(""),
+    );
     return went ? exitCode.done : exitCode.failed;
   },
 };
