@@ -81,6 +81,11 @@ const changing: readonly (readonly [RegExp, string])[] = [
   [/\b(10\.244\.\d+)\.[2-9]\b/g, "$1.POD"],
   [/\b(fd00:10:244:\d+::)[2-9]\b/g, "$1POD"],
   [/\bMakefile:\d+/g, "MAKEFILE"],
+  // A lab is named after its folder, too.
+  [/\blab-[0-9a-f]{8}\b/g, "LAB"],
+  // The compiled plugin is one file, the portable one four.
+  [/^(05-plugin +changed) \d+/g, "$1 SOME"],
+  [/\bok=\d+ changed=\d+/g, "SOME"],
   [/\b\d+(?:\.\d+)? ?m?s\b/g, "TIME"],
   [/\s+/g, " "],
 ];

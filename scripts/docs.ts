@@ -154,7 +154,16 @@ async function execute(
       }\n${outcome.stdout}`,
     );
   }
-  return outcome.stdout.split("\n");
+  return hide(outcome.stdout, env).split("\n");
+}
+
+/** The text without this machine's own paths. */
+function hide(text: string, env: Desk["env"]): string {
+  return text
+    .replaceAll(env.DENO_CNI_STATE ?? "", ".state")
+    .replaceAll(Deno.realPathSync(Deno.execPath()), "deno")
+    .replaceAll(Deno.execPath(), "deno")
+    .replaceAll(`${projectRoot}/`, "");
 }
 
 /** Compares the pictures that were made with those of docs/, and puts changed ones there. */
