@@ -3,7 +3,7 @@ import { CommandError, succeeded } from "../command.ts";
 import type { Asked } from "../evidence.ts";
 import { ifname } from "../runtime.ts";
 import { type Claimed, claimsOf, readWhoHas, whoHas } from "./arp.ts";
-import { parseEvents } from "./events.ts";
+import { isWhole, parseEvents } from "./events.ts";
 import type { Ground } from "./ground.ts";
 import { readHeard, start, stop, type Watched } from "./listen.ts";
 import {
@@ -23,6 +23,8 @@ export interface Listened {
   readonly answers: readonly Answer[];
   readonly heard: readonly Heard[];
   readonly claimed: readonly Claimed[];
+  /** The machines that did not tell all of what they heard. */
+  readonly deaf: ReadonlySet<string>;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
   let answers: readonly Answer[];
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
+  const deaf = new Set<string>();
   const listening: [string, readonly Place[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
@@ -85,7 +88,9 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
           own.map(namespaceOf),
         );
         for (const [at, place] of own.entries()) {
-          heard.push({ place, events: parseEvents(texts[at] ?? "") });
+          const text = texts[at] ?? "";
+          if (!isWhole(text)) deaf.add(machine);
+          heard.push({ place, events: parseEvents(text) });
         }
       }),
     );
@@ -93,7 +98,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
   const ordered = places.flatMap((place) =>
     heard.find((one) => one.place === place) ?? []
   );
-  return { answers, heard: ordered, claimed };
+  return { answers, heard: ordered, claimed, deaf };
 }
 
 /** Waits for all of them, also where one fails: none may begin after its end was told. */

@@ -71,8 +71,10 @@ end() {
   for place; do within "$place" nft delete table inet ${ownTable} 2>/dev/null; done
   # A monitor that has told of the table's end has told of all before.
   tries=100
+  number=0
   for monitor in $monitors; do
-    until grep -q '^delete table inet ${ownTable}' "$folder/events.$monitor" || [ $tries = 0 ]; do
+    number=$((number + 1))
+    until grep -q '^delete table inet ${ownTable}' "$folder/events.$number" || [ $tries = 0 ]; do
       sleep 0.01
       tries=$((tries - 1))
     done
@@ -87,14 +89,14 @@ number=0
 for place; do
   number=$((number + 1))
   within "$place" nft -f "$folder/rules" || { echo "$place" >"$folder/failed"; end "$@"; exit 1; }
+  : >"$folder/events.$number"
   if [ "$place" = ${ownNamespace} ]; then
-    nft -a monitor >"$folder/events.new" &
+    nft -a monitor >>"$folder/events.$number" &
   else
-    nsenter --net="$place" nft -a monitor >"$folder/events.new" &
+    nsenter --net="$place" nft -a monitor >>"$folder/events.$number" &
   fi
   monitor=$!
-  mv "$folder/events.new" "$folder/events.$monitor"
-  ln -s "events.$monitor" "$folder/place.$number"
+  echo "$monitor" >>"$folder/monitors"
   # It listens once its netlink socket has joined groups.
   tries=200
   until grep -q "^[^ ]*  *12  *$monitor  *0*[1-9a-f]" "/proc/$monitor/net/netlink" || [ $tries = 0 ]; do
@@ -117,10 +119,9 @@ clear_leftover() {
       kill -KILL "$old"
     fi
   fi
-  for file in "$folder"/events.*; do
-    monitor=\${file##*.}
+  [ ! -e "$folder/monitors" ] || while read -r monitor; do
     if [ "$(cat "/proc/$monitor/comm" 2>/dev/null)" = nft ]; then kill "$monitor"; fi
-  done
+  done <"$folder/monitors"
   while IFS= read -r place; do
     within "$place" nft delete table inet ${ownTable} 2>/dev/null || :
   done <"$folder/places"
@@ -163,9 +164,9 @@ if [ -s "$folder/keeper" ]; then
   done
 fi
 number=1
-while [ -e "$folder/place.$number" ]; do
+while [ -e "$folder/events.$number" ]; do
   printf '\\n%s %s\\n' "$boundary" "$number"
-  cat "$folder/place.$number"
+  cat "$folder/events.$number"
   number=$((number + 1))
 done
 rm -rf "$folder"

@@ -7,8 +7,9 @@ import type { Reach } from "../situation.ts";
 import type { TraceReport } from "../trace_report.ts";
 import { causeOf } from "./cause.ts";
 import { gather, identify, inquire, trySizes } from "./closer.ts";
-import { survey, type TraceOrder } from "./ground.ts";
-import { follow, listenAndSend } from "./hear.ts";
+import { StepError } from "../ask.ts";
+import { type Ground, survey, type TraceOrder } from "./ground.ts";
+import { follow, listenAndSend, type Listened } from "./hear.ts";
 import { reportOf } from "./report.ts";
 import type { Scene, Sent } from "./scene.ts";
 
@@ -26,7 +27,7 @@ export async function trace(
   order: TraceOrder,
 ): Promise<TraceReport> {
   const ground = await survey(whole, reach, order);
-  const { answers, heard, claimed } = await listenAndSend(ground);
+  const { answers, heard, claimed } = await listenWell(ground);
   const sent = answers.map((answer): Sent => follow(answer, heard, ground));
   const followed = sent.find(({ answered }) => !answered) ??
     sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
@@ -58,4 +59,17 @@ export async function trace(
     family,
     clusterName: whole.name,
   });
+}
+
+/** What was not heard must not look like a packet that was not there. */
+async function listenWell(ground: Ground): Promise<Listened> {
+  const first = await listenAndSend(ground);
+  if (first.deaf.size === 0) return first;
+  const second = await listenAndSend(ground);
+  if (second.deaf.size === 0) return second;
+  const names = [...second.deaf].join(", ");
+  throw new StepError(
+    `the kernel did not tell of all that it saw, on ${names}\n` +
+      "what to do: trace again when less is going on there",
+  );
 }
