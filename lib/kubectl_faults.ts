@@ -45,30 +45,34 @@ export function nodeFault(
   };
 }
 
-function notReady({ ready, message, reason }: NodeSeen): string {
+function notReady(seen: NodeSeen): string {
+  const { ready, message, reason } = seen;
   if (ready === "Unknown") return "its kubelet has stopped reporting";
-  return lacksNetwork(message)
+  return lacksNetwork(seen)
     ? "its container runtime sees no pod network"
     : message || reason || "the kubelet gives no reason";
 }
 
-/** The kubelet's message, as containerd and CRI-O give it: "cni plugin not initialized", "cni config uninitialized". */
-function lacksNetwork(message: string): boolean {
-  return /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
-    .test(message);
+/**
+ * Whether a node is NotReady for want of a CNI configuration, by the kubelet's
+ * message, which is the container runtime's: "cni plugin not initialized",
+ * "cni config uninitialized".
+ */
+export function lacksNetwork({ ready, message }: NodeSeen): boolean {
+  return ready === "False" &&
+    /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
+      .test(message);
 }
 
-function mendNode(
-  { name, ready, message }: NodeSeen,
-  leader: string,
-): readonly string[] {
+function mendNode(seen: NodeSeen, leader: string): readonly string[] {
+  const { name, ready } = seen;
   if (ready === "Unknown") {
     return [
       onNode(name, "systemctl restart kubelet"),
       onNode(name, "systemctl status kubelet containerd"),
     ];
   }
-  if (lacksNetwork(message)) return [makeStage("03-cni-config", name)];
+  if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
   return [onNode(leader, show(kubectl("describe", "node", name)))];
 }
 

@@ -50,16 +50,14 @@ export function missingSteps(
     const pod = seen.pods.get(name);
     return pod !== undefined && ruin(pod, mould) !== undefined ? [name] : [];
   });
+  // A namespace on its way out takes along what is in it.
+  const leaving = seen.namespace === "leaving";
   const missing = wanted.filter(({ name }) =>
-    !seen.pods.has(name) || bad.includes(name)
+    leaving || !seen.pods.has(name) || bad.includes(name)
   );
   return [
     // What is on its way out has to be gone before it can come again.
-    ...(seen.namespace === "leaving"
-      ? removeAllSteps()
-      : bad.length > 0
-      ? [removeStep(bad)]
-      : []),
+    ...(leaving ? removeAllSteps() : bad.length > 0 ? [removeStep(bad)] : []),
     ...(missing.length === 0
       ? []
       : [applyStep(mould, [...new Set(missing.map(({ node }) => node))])]),
@@ -78,6 +76,8 @@ function ruin(pod: PodSeen, { image }: PodMould): string | undefined {
 /**
  * Starts what is missing of the pods, and waits until all run or will not.
  *
+ * @param sites the workers whose pods are wanted
+ * @param selected the nodes that are looked at
  * @returns what became of the pods, and Kubernetes as it was seen last
  * @throws {CommandError} when kubectl refuses
  * @throws {StepError} when Kubernetes does not answer, or the user wants no more
@@ -85,6 +85,7 @@ function ruin(pod: PodSeen, { image }: PodMould): string | undefined {
 export async function prepareInKubernetes(
   situation: Situation & { readonly kubernetes: Kubernetes },
   sites: readonly Site[],
+  selected: readonly string[],
   hands: Hands,
   manner: Manner,
 ): Promise<{ prepared: readonly Prepared[]; kubernetes: Kubernetes }> {
@@ -96,7 +97,7 @@ export async function prepareInKubernetes(
   const ask = () => lookAgain(kubernetes, hands.options);
   const wanted = {
     pods: names.flatMap((node) => podNames.map((pod) => podName(pod, node))),
-    nodes: names.filter((name) =>
+    nodes: selected.filter((name) =>
       progress.complete.get(name)?.includes("03-cni-config")
     ),
   };

@@ -17,6 +17,7 @@ import { describe } from "./result.ts";
 import { runStage, worstCode } from "./run_stage.ts";
 import { BusyError, openSession } from "./session.ts";
 import type { Stage } from "./step.ts";
+import { nodeOf } from "./transport.ts";
 
 /** Runs a stage as the command line asks, and ends the process with the exit code. */
 export async function main(stage: Stage): Promise<never> {
@@ -102,6 +103,13 @@ async function runOne(stage: Stage, flags: Flags): Promise<number> {
   } else if (!flags.quiet && results.length > 0) {
     console.log(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worstCode(results) === 0) {
+      const { manner } = session;
+      const said = await stage.epilogue?.(
+        await session.cluster(),
+        (name) => nodeOf(cluster, name),
+        { timeout_ms: manner.timeout_ms, signal: manner.signal },
+      );
+      if (said) console.log(said);
       console.log(`Look at it: ${stage.afterwards}`);
     }
   }

@@ -1,6 +1,7 @@
 /** A stage as data: its steps, and the probes that ask whether a step is still to be done. */
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import type { Command, Outcome } from "./command.ts";
+import type { Command, Outcome, RunOptions } from "./command.ts";
+import type { Node } from "./node.ts";
 
 /** What a probe found. */
 export type Answer =
@@ -158,6 +159,17 @@ export interface Stage {
   readonly summary: string;
   /** What one can look at afterwards. */
   readonly afterwards: string;
+  /**
+   * What there is to say once all of it went well, in whole lines: asked of the
+   * nodes, changing nothing. "" where there is nothing.
+   *
+   * @throws {UnreachableError}
+   */
+  readonly epilogue?: (
+    cluster: Cluster,
+    nodeOf: (name: string) => Node,
+    options: RunOptions,
+  ) => Promise<string>;
   /** Its steps cannot be planned before every node's podCIDRs are known. */
   readonly needsPodCIDRs?: true;
   /** Steps on the operator's own machine, before the nodes'. */

@@ -170,6 +170,7 @@ async function prepare(
     const found = await prepareInKubernetes(
       { ...situation, kubernetes },
       sites,
+      selected,
       hands,
       manner,
     );

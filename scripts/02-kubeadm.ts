@@ -13,6 +13,7 @@ import { podCIDRsPath } from "../lib/cluster.ts";
 import { cmd, write } from "../lib/command.ts";
 import { containerdSteps, containersPossible } from "../lib/containerd.ts";
 import { keepSteps, nodeSteps } from "../lib/kubeadm.ts";
+import { readiness } from "../lib/kubectl_nodes.ts";
 import { machineSteps } from "../lib/kubeadm_machine.ts";
 import { fileIs } from "../lib/probe.ts";
 import type { Stage } from "../lib/step.ts";
@@ -31,6 +32,8 @@ export const kubeadm: Stage = {
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
   operatorLast: isReal,
+  epilogue: (cluster, nodeOf, options) =>
+    isReal(cluster) ? readiness(cluster, nodeOf, options) : Promise.resolve(""),
   operatorSteps: (cluster) =>
     isReal(cluster) ? keepSteps(cluster) : [
       ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
