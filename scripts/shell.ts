@@ -4,9 +4,12 @@ import { type Flags, UsageError } from "../lib/cli.ts";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
 import { cmd, type Command, succeeded } from "../lib/command.ts";
 import { containersQuestion, execIn, readRuntime } from "../lib/containerd.ts";
+import { question, readKubernetes } from "../lib/kubectl.ts";
+import { insideOf, podName } from "../lib/kubectl_pods.ts";
 import { outsideName } from "../lib/lab.ts";
 import { runScript } from "../lib/main.ts";
 import type { Node } from "../lib/node.ts";
+import { podNames } from "../lib/pods.ts";
 import { nodeOf } from "../lib/transport.ts";
 
 const help = `scripts/shell.ts: a shell on a node or in a pod
@@ -41,10 +44,41 @@ async function shell(flags: Flags): Promise<number> {
   if (flags.pod === undefined) {
     return await hold(node.enter(await innerCommand(node), terminal));
   }
+  const entering = await inKubernetes(cluster, node.name, flags.pod);
+  if (entering !== undefined) return await hold(entering);
   await checkPod(node, flags.pod);
   return await hold(
     node.enter(await commandInPod(node, flags.pod), terminal),
   );
+}
+
+/** How to get into a pod of Kubernetes, by the control plane; undefined where the cluster has none. */
+async function inKubernetes(
+  cluster: Cluster,
+  node: string,
+  pod: string,
+): Promise<Command | undefined> {
+  if (cluster.provider === "lab" || cluster.provider === "local") {
+    return undefined;
+  }
+  const leader = cluster.nodes.find(({ role }) => role === "control-plane");
+  if (leader === undefined) return undefined;
+  const there = nodeOf(cluster, leader.name);
+  const outcome = await there.run(question());
+  if (!succeeded(outcome)) return undefined;
+  const { pods } = readKubernetes(outcome.stdout);
+  const name = podNames.find((name) => name === pod);
+  if (name === undefined || !pods.has(podName(name, node))) {
+    const others = podNames.filter((name) => pods.has(podName(name, node)));
+    throw new UsageError(
+      `--pod ${pod}: no such pod on ${node}; it has ${
+        others.join(", ") || "none: make 09-verify starts some"
+      }`,
+    );
+  }
+  const terminal = Deno.stdin.isTerminal();
+  const command = givenCommand() ?? shellCommand(`${node}/${pod}`, false);
+  return there.enter(insideOf(name, node, command, terminal), terminal);
 }
 
 function namesOf({ nodes, provider }: Cluster): string[] {
