@@ -212,14 +212,18 @@ const faults: readonly Fault[] = [
   {
     name: "a stranger on the bridge has a pod's address",
     on: "worker-2",
-    break: "ip link add stranger type veth peer name eth0 netns " +
-      "$(unshare --net sh -c 'sleep 1 >/dev/null 2>&1 & echo $!')",
+    break: "setsid unshare --net sleep 600 </dev/null >/dev/null 2>&1 & " +
+      "echo $! >/run/stranger; at=/proc/$!/ns/net; " +
+      'until [ "$(readlink $at)" != "$(readlink /proc/self/ns/net)" ]; do :; done; ' +
+      "ip link add stranger master cni0 up type veth peer name eth0 netns $!; " +
+      "nsenter --net=$at ip addr add $web/24 dev eth0; " +
+      "nsenter --net=$at ip link set eth0 up",
     kind: "duplicate-address",
     says: "stranger",
     shows: "reply from",
     ends: ["there", "worker-2", "veth"],
     delivered: true,
-    after: "ip link del stranger",
+    after: "kill $(cat /run/stranger)",
   },
   {
     name: "the receiver's node has the pod's address itself",

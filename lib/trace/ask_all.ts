@@ -3,8 +3,8 @@ import {
   cmd,
   type Command,
   type Outcome,
+  paste,
   type RunOptions,
-  show,
 } from "../command.ts";
 import type { Asked } from "../evidence.ts";
 import type { Runner } from "../pods.ts";
@@ -19,17 +19,13 @@ export interface Question {
   readonly sandbox?: string;
 }
 
-const script = `
-boundary=$1
-errors=$(mktemp)
-while IFS= read -r line; do
-  printf '\\n%s begin\\n' "$boundary"
-  eval "$line" 2>"$errors" </dev/null
-  printf '\\n%s code %s\\n' "$boundary" $?
-  cat "$errors"
-done
-rm -f "$errors"
+const head = `
+errors=$(mktemp) || errors=/dev/null
+begin() { printf '\\n%s begin\\n' "$boundary"; }
+ended() { printf '\\n%s code %s\\n' "$boundary" $?; cat "$errors"; }
 `;
+
+const tail = '[ "$errors" = /dev/null ] || rm -f "$errors"\n';
 
 /**
  * Asks all of these, one after the other. They change nothing.
@@ -43,17 +39,17 @@ export async function askAll(
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
   const boundary = crypto.randomUUID();
-  const stdin = questions.map(({ command, sandbox }) =>
-    show(
-      sandbox === undefined
-        ? command
-        : cmd`nsenter --net=${sandbox} ${command.argv}`,
-    ) + "\n"
-  ).join("");
-  const outcome = await runner.run(
-    { ...cmd`sh -c ${script} ask ${boundary}`, stdin },
-    options,
-  );
+  const asked = questions.map(({ command, sandbox }) => {
+    const line = paste(
+      sandbox === undefined ? command : {
+        ...command,
+        argv: ["nsenter", `--net=${sandbox}`, ...command.argv],
+      },
+    );
+    return `begin\n{ ${line}\n} 2>"$errors" </dev/null; ended\n`;
+  });
+  const stdin = `boundary=${boundary}${head}${asked.join("")}${tail}`;
+  const outcome = await runner.run({ ...cmd`sh`, stdin }, options);
   const parts = outcome.stdout.split(`\n${boundary} begin\n`).slice(1);
   return questions.map(({ where, command }, at) => ({
     where,
