@@ -70,14 +70,16 @@ export function wrapCommand(command: Command, indent = ""): string {
   return [...lines, line].join("\n");
 }
 
-/** The arguments, quoted; an option stays with its value, and "!" with both. */
+/** The arguments, quoted; an option stays with its value, and "!" with both; the first two stay together. */
 function parts({ argv }: Command): string[] {
-  const found: string[] = [];
-  let open = false;
-  for (const argument of argv) {
+  const [program, ...args] = argv;
+  const found = [quote(program)];
+  let open = true; // A program is never left alone on its line.
+  for (const argument of args) {
     const text = quote(argument);
     const isOption = argument.startsWith("-") || argument === "!";
-    const joins = open && (!isOption || found.at(-1) === "!");
+    const joins = open &&
+      (!isOption || found.at(-1) === "!" || found.length === 1);
     if (joins) found.push(`${found.pop()} ${text}`);
     else found.push(text);
     open = isOption;
