@@ -25,7 +25,13 @@ const width = 79;
 export function traceText(report: TraceReport, options: TextOptions): string {
   const { from, to, family } = report;
   return [
-    `${endName(from)} → ${endName(to)}, IPv${family}: ${followedWords(report)}`,
+    wrap(
+      `${titleOf(from)} → ${titleOf(to)}, IPv${family}: ${
+        followedWords(report)
+      }`,
+      "",
+      "  ",
+    ),
     ...ways(report, options),
     "",
     ...packetLines(report),
@@ -38,6 +44,13 @@ export function traceText(report: TraceReport, options: TextOptions): string {
 export function endName({ node, pod, address }: TraceEnd): string {
   if (node === undefined) return address;
   return pod === undefined ? node : `${node}/${pod}`;
+}
+
+function titleOf(end: TraceEnd): string {
+  const name = endName(end);
+  return name === end.address
+    ? `${name} (nobody known)`
+    : `${name} (${end.address})`;
 }
 
 const packetNames = {

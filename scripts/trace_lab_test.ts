@@ -151,7 +151,7 @@ const faults: readonly Fault[] = [
     kind: "bridge",
     says: "cni0 is down on worker-2",
     shows: "cni0",
-    ends: ["there", "worker-2", "veth"],
+    ends: ["there", "worker-2", "segment"],
   },
   {
     name: "the sender's host veth is unplugged",

@@ -129,9 +129,7 @@ function* answerless(
     on: place.machine,
     what: `${placeName(place)} took the packet and did not answer it`,
     evidence: [{
-      where: scene.from.pod === undefined
-        ? scene.from.machine ?? ""
-        : `${scene.from.pod.name} on ${scene.from.machine}`,
+      where: senderName(scene),
       command: sending.command.argv.join(" "),
       printed: said,
     }],
@@ -173,6 +171,7 @@ function* unrouted(
   if (!isEnd || facts === undefined) {
     // A machine that is not on the way: who sent it here?
     yield* strayed(direction, came?.destination ?? receiver.address, scene);
+    if (place.machine === outsideName) yield beyond(place, receiver, scene);
     return;
   }
   yield forwardingFault(facts);
@@ -182,6 +181,33 @@ function* unrouted(
     yield bridgeAddressFault(facts, scene.cluster);
   }
   yield* wayMissing(place, receiver, scene);
+}
+
+/** The host outside the cluster has no way to an address: a lab ends there. */
+function beyond(place: Place, receiver: End, scene: Scene): Cause | undefined {
+  const answers = scene.answersOf(place);
+  const asked = answers.routes.get(receiver.address);
+  if (asked === undefined || routeOf(answers, receiver.address) !== undefined) {
+    return undefined;
+  }
+  return {
+    kind: "outside",
+    on: outsideName,
+    what:
+      `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
+      "world ends there",
+    evidence: [evidence(asked)],
+    mend: [`make trace FROM=${endName(scene.from)} TO=${outsideName}`],
+  };
+}
+
+function endName({ machine = "", pod }: End): string {
+  return pod === undefined ? machine : `${machine}/${pod.name}`;
+}
+
+/** Who sends, as evidence has it. */
+function senderName({ from: { machine = "", pod } }: Scene): string {
+  return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
 }
 
 /** The packet went where it should not. */
@@ -326,7 +352,7 @@ function unexplained(
       "that was looked at explains it (a firewall between the machines?)",
     evidence: [
       {
-        where: scene.from.machine ?? "",
+        where: senderName(scene),
         command: sending.command.argv.join(" "),
         printed: said,
       },

@@ -85,7 +85,7 @@ function hopsAt(
     }));
   }
   if (through !== undefined) {
-    const bridged = through.in !== undefined && through.in === through.out;
+    const bridged = through.in === told.bridge && through.out === told.bridge;
     hops.push({
       ...base,
       place: "forward",
@@ -217,7 +217,7 @@ function endHop(
 }
 
 function lostHop(
-  { from, to }: Stop & { readonly is: "lost" },
+  { from }: Stop & { readonly is: "lost" },
   direction: TraceHop["direction"],
   told: Told,
 ): TraceHop {
@@ -225,11 +225,10 @@ function lostHop(
   const packet = left ?? through ?? sent;
   const answers = told.answersOf(place);
   const destination = packet?.destination ?? told.destination;
-  const bridged = packet?.in !== undefined && packet.in === packet.out;
+  const bridged = packet?.in === told.bridge && packet.out === told.bridge;
   // A bridged frame bears its link-layer addresses already.
   const gateway = routeOf(answers, destination)?.gateway;
-  const isVeth = place.pod !== undefined || packet?.out === told.bridge ||
-    to?.pod !== undefined;
+  const isVeth = place.pod !== undefined || packet?.out === told.bridge;
   return {
     direction,
     ...at(place),

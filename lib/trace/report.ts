@@ -1,6 +1,7 @@
 /** A trace as it is reported. Pure. */
-import { type Family } from "../cidr.ts";
+import type { Family } from "../cidr.ts";
 import { show } from "../command.ts";
+import { outsideName } from "../lab.ts";
 import type { Cause } from "../suspects.ts";
 import type {
   TraceEnd,
@@ -54,8 +55,8 @@ export function reportOf(
     version: 1,
     cluster: clusterName,
     family,
-    from: endOf(from),
-    to: endOf(to),
+    from: endOf(from, scene),
+    to: endOf(to, scene),
     packets: sent.map(packetOf),
     followed: followed.sending.kind,
     delivered: followed.answered && followed.there.stop === undefined,
@@ -66,9 +67,18 @@ export function reportOf(
   };
 }
 
-function endOf({ machine, pod, address }: End): TraceEnd {
+function endOf(
+  { machine, pod, address }: End,
+  { cluster: { nodes, outside } }: Scene,
+): TraceEnd {
+  const own = machine === outsideName
+    ? [outside.address, outside.gateway]
+    : nodes.filter(({ name }) => name === machine)
+      .map(({ address }) => address);
+  // A podCIDR's address that no pod has is nobody's.
+  const isKnown = pod !== undefined || own.includes(address);
   return {
-    ...(machine === undefined ? {} : { node: machine }),
+    ...(machine === undefined || !isKnown ? {} : { node: machine }),
     ...(pod === undefined ? {} : { pod: pod.name }),
     address,
   };
