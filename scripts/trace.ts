@@ -6,6 +6,7 @@ import { failure } from "../lib/report.ts";
 import { openSession } from "../lib/session.ts";
 import { parseEnd } from "../lib/trace/plan.ts";
 import { trace } from "../lib/trace/trace.ts";
+import type { TraceReport } from "../lib/trace_report.ts";
 import { traceText } from "../lib/trace_text.ts";
 import { reach, stages } from "./09-verify.ts";
 
@@ -48,13 +49,21 @@ async function run(flags: Flags): Promise<number> {
   });
   const cluster = await session.cluster();
   const { timeout_ms, signal } = session.manner;
-  const report = await trace(cluster, reach(cluster), {
+  const order = {
     from: parseEnd(from, "--from", cluster),
     to: parseEnd(to, "--to", cluster),
     ...(family === undefined ? {} : { family }),
     stages,
     options: { timeout_ms, signal },
-  });
+  };
+  let report: TraceReport;
+  try {
+    report = await trace(cluster, reach(cluster), order);
+  } catch (error) {
+    if (!session.interrupted() || !(error instanceof Error)) throw error;
+    console.error("the trace was interrupted; nothing of it is left behind");
+    return exitCode.interrupted;
+  }
   const isWell = report.delivered && report.cause === undefined;
   if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
   else if (!flags.quiet || !isWell) {

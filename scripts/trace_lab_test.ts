@@ -3,8 +3,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../lib/command.ts";
 import type { CauseKind } from "../lib/suspects.ts";
-import type { TraceHop, TraceReport } from "../lib/trace_report.ts";
+import type { TraceHop } from "../lib/trace_report.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
+import { leftovers, traced } from "./trace_testing.ts";
 import { follow, needsRoot, runAll } from "./verify_testing.ts";
 
 /** A thing that is broken by hand, and what the trace must say of it. */
@@ -268,31 +269,6 @@ async function podsOf(lab: TestLab, node: string): Promise<string> {
   }));
   const [[veth, web] = [], [caller, shell] = []] = found;
   return `veth=${veth}; web=${web}; caller=${caller}; shell=${shell};`;
-}
-
-async function traced(
-  lab: TestLab,
-  from: string,
-  to: string,
-): Promise<{ report: TraceReport; code: number | undefined; text: string }> {
-  const { code, stdout, stderr } = await lab.script(
-    "trace",
-    ...["--from", from, "--to", to, "-o", "json"],
-  );
-  const text = `${stdout}\n${stderr}`;
-  if (!stdout.startsWith("{")) throw new Error(text);
-  return { report: JSON.parse(stdout), code, text };
-}
-
-/** What is left of a trace on the machines of a path; nothing, when all is well. */
-async function leftovers(lab: TestLab): Promise<string> {
-  const script = "nft list tables | grep trace; ls -d /run/deno-cni-trace; " +
-    'for at in /run/netns/*; do [ ! -e "$at" ] || nsenter --net="$at" nft list tables | grep trace; done; :';
-  const said = await Promise.all(
-    ["worker-1", "worker-2", "outside"]
-      .map((name) => lab.on(name, cmd`sh -c ${script}`)),
-  );
-  return said.join("");
 }
 
 Deno.test({

@@ -1,4 +1,5 @@
 /** Listening on every machine of a path while the packets are on their way. */
+import { StepError } from "../ask.ts";
 import { CommandError, succeeded } from "../command.ts";
 import type { Asked } from "../evidence.ts";
 import { ifname } from "../runtime.ts";
@@ -33,6 +34,7 @@ export interface Listened {
  *
  * @throws {UnreachableError} when a machine went away
  * @throws {CommandError} when the kernel does not let us listen
+ * @throws {StepError} when the user interrupted
  */
 export async function listenAndSend(ground: Ground): Promise<Listened> {
   const { from, to, family, machines, places, options, runnerOf } = ground;
@@ -50,6 +52,8 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
   const sender = places[0];
   if (sender === undefined) throw new TypeError("a sender");
   const claims = claimsOf(from, to, machines, ground.cluster, family);
+  // What is begun is ended, also when the user interrupts.
+  const { signal, ...always } = options;
   let answers: readonly Answer[];
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
@@ -59,7 +63,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
     await settled([...byMachine].map(async ([machine, own]) => {
       listening.push([machine, own]);
       const command = start(watched, own.map(namespaceOf));
-      const outcome = await runnerOf(machine).run(command, options);
+      const outcome = await runnerOf(machine).run(command, always);
       if (succeeded(outcome)) return;
       const why = "have the kernel tell of the packets (nftables)";
       const gist = { ...command, argv: ["nft", "-f", "-"] as const };
@@ -76,8 +80,6 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
       })),
     ]);
   } finally {
-    // Also when the user interrupts: this is what leaves nothing behind.
-    const { signal: _, ...always } = options;
     await Promise.all(
       listening.map(async ([machine, own]) => {
         const boundary = crypto.randomUUID();
@@ -95,6 +97,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
       }),
     );
   }
+  if (signal?.aborted) throw new StepError("the trace was interrupted");
   const ordered = places.flatMap((place) =>
     heard.find((one) => one.place === place) ?? []
   );
