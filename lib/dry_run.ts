@@ -6,7 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Node } from "./node.ts";
 import { plan, type Planned, planUndo } from "./plan.ts";
 import { script } from "./report.ts";
-import { inOrder, reach, stepsFor } from "./run_stage.ts";
+import { inOrder, isWanted, reach, stepsFor } from "./run_stage.ts";
 import { openSession, type Session } from "./session.ts";
 import { operatorSteps } from "./stage.ts";
 import type { Stage, StageName, Step } from "./step.ts";
@@ -90,8 +90,27 @@ export async function* plans(
         ),
       );
     }
+    if (flags.undo) yield* await planAfterUndo(stage, cluster, names, flags);
     if (last) yield* own;
   }
+}
+
+/** What the other nodes would have to do about those that are taken back. */
+async function planAfterUndo(
+  stage: Stage,
+  cluster: Cluster,
+  names: readonly string[],
+  { timeout_ms }: Flags,
+): Promise<StagePlan[]> {
+  const planned = (stage.afterUndo?.(cluster, names) ?? []).map(
+    async ({ on, step }) => {
+      const node = nodeOf(cluster, on);
+      return await isWanted(node, step, { timeout_ms })
+        ? [{ stage: stage.name, node, steps: [step] }]
+        : [];
+    },
+  );
+  return (await Promise.all(planned)).flat();
 }
 
 /** Prints plans one by one: as a script, or as the elements of a list in JSON. */

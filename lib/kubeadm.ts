@@ -7,7 +7,7 @@ import { podCIDRsPath } from "./cluster.ts";
 import { usualKubernetes } from "./cluster_kubernetes.ts";
 import { cmd, type Command, type Outcome, succeeded } from "./command.ts";
 import { mark } from "./probe.ts";
-import type { Answer, Input, Probe, Step } from "./step.ts";
+import type { AfterStep, Answer, Input, Probe, Step } from "./step.ts";
 
 /** Milliseconds for kubeadm, which fetches images and waits for what it has started. */
 const kubeadm_ms = 600_000;
@@ -259,6 +259,35 @@ rm -f "$1" "$1.lock"`;
     ...cmd`sh -euc ${script} reset ${statePath} ${kubeletConf}`,
     gist: "kubeadm reset -f",
   };
+}
+
+/**
+ * What the control plane has to forget of workers that were taken out: without
+ * that, Kubernetes keeps a node that is NotReady for ever, and its pods.
+ */
+export function forgetSteps(
+  cluster: Cluster,
+  gone: readonly string[],
+): readonly { readonly on: string; readonly step: AfterStep }[] {
+  const { name: on } = controlPlane(cluster);
+  if (gone.includes(on)) return [];
+  const ask = '[ -e "$1" ] || exit 44; ' +
+    'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
+  return gone.map((name) => ({
+    on,
+    step: {
+      why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
+      unless: {
+        ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
+        read: (outcome) =>
+          succeeded(outcome) && outcome.stdout.trim() !== ""
+            ? { is: "absent" }
+            : { is: "present" },
+      },
+      run:
+        cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
+    },
+  }));
 }
 
 /** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */

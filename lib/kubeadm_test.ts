@@ -11,7 +11,7 @@ import type { Cluster } from "./cluster.ts";
 import { usualKubernetes } from "./cluster_kubernetes.ts";
 import { labCluster } from "./cluster_testing.ts";
 import { cmd, type Outcome, paste, run, show } from "./command.ts";
-import { keepSteps, nodeSteps } from "./kubeadm.ts";
+import { forgetSteps, keepSteps, nodeSteps } from "./kubeadm.ts";
 import { machineSteps } from "./kubeadm_machine.ts";
 import type { Answer, Step } from "./step.ts";
 
@@ -284,3 +284,23 @@ Deno.test("a kubeadm that makes no token is a failure, not an empty file", () =>
       assertStringIncludes(stderr, "kubeadm made no token");
     },
   ));
+
+Deno.test("the control plane forgets workers that were taken out, where it knows them and stays itself", () => {
+  assertEquals(forgetSteps(machines, ["master", "worker-1"]), []);
+  const [first, ...more] = forgetSteps(machines, ["worker-1"]);
+  assertEquals(more, []);
+  assertEquals(first?.on, "master");
+  assert(first);
+  const { run, unless } = first.step;
+  assertEquals(
+    show(run),
+    "kubectl --kubeconfig /etc/kubernetes/admin.conf delete node worker-1 --ignore-not-found",
+  );
+  const read = (code: number, stdout = "") =>
+    unless.read({ code, stdout, stderr: "" }).is;
+  assertEquals(read(0, "node/worker-1\n"), "absent");
+  assertEquals(read(0), "present");
+  // No control plane, or one that does not answer.
+  assertEquals(read(44), "present");
+  assertEquals(read(1), "present");
+});

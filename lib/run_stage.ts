@@ -2,11 +2,12 @@
 import type { Manner, Others } from "./book.ts";
 import { exitCode } from "./cli.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Node } from "./node.ts";
-import type { StepResult } from "./result.ts";
+import { type RunOptions, succeeded } from "./command.ts";
+import { type Node, UnreachableError } from "./node.ts";
+import { advice, describe, gist, type StepResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { apply, operatorSteps, undo } from "./stage.ts";
-import type { Plan, PluginFile, Stage, Step } from "./step.ts";
+import type { AfterStep, Plan, PluginFile, Stage, Step } from "./step.ts";
 import { nodeOf, operatorNode } from "./transport.ts";
 
 /**
@@ -65,10 +66,54 @@ async function undoStage(session: Session, stage: Stage): Promise<void> {
         undo(stage.name, node, probesFor(stage, cluster, name), manner),
     );
     if (worstCode(taken.flat()) !== 0 || manner.stopping()) return;
+    await afterUndo(session, stage, cluster);
   }
   if (stage.operatorSteps === undefined) return;
   const own = operatorSteps(stage, cluster, session.selected(cluster));
   await undo(stage.name, operatorNode(cluster), own, onOperator(session));
+}
+
+/** What the other nodes have to do about those that were taken back. */
+async function afterUndo(
+  session: Session,
+  stage: Stage,
+  cluster: Cluster,
+): Promise<void> {
+  const { manner } = session;
+  const { timeout_ms, signal } = manner;
+  const undone = session.selected(cluster);
+  for (const { on, step } of stage.afterUndo?.(cluster, undone) ?? []) {
+    const node = nodeOf(cluster, on);
+    const told = {
+      stage: stage.name,
+      node: on,
+      why: step.why,
+      command: gist(step.run),
+    };
+    if (!await isWanted(node, step, { timeout_ms, signal })) continue;
+    const outcome = await node.run(step.run, { timeout_ms, signal });
+    manner.tell(
+      succeeded(outcome) ? { ...told, status: "changed" } : {
+        ...told,
+        status: "failed",
+        problem: `${describe(outcome)}\n${advice(outcome, on)}`,
+      },
+    );
+  }
+}
+
+/** Whether such a step has something to do, as far as its node answers. */
+export async function isWanted(
+  node: Node,
+  { unless }: AfterStep,
+  options: RunOptions,
+): Promise<boolean> {
+  try {
+    return unless.read(await node.run(unless.ask, options)).is === "absent";
+  } catch (error) {
+    if (error instanceof UnreachableError) return false;
+    throw error;
+  }
 }
 
 /** With `--node`, what the operator's machine did about other nodes stays. */

@@ -99,6 +99,11 @@ export interface Step {
   readonly parts?: true;
 }
 
+/** A step that no journal knows: its probe finds its effect present or absent. */
+export type AfterStep = Required<Pick<Step, "why" | "unless">> & {
+  readonly run: Command;
+};
+
 /** A file of the built plugin, and what it must be like on a node. */
 export interface PluginFile extends Copy {
   readonly size_bytes: number;
@@ -159,6 +164,14 @@ export interface Stage {
   readonly summary: string;
   /** What one can look at afterwards. */
   readonly afterwards: string;
+  /**
+   * What is to be done on other nodes once it was taken back on these: as far
+   * as those answer, for the nodes may be taken back because they do not.
+   */
+  readonly afterUndo?: (
+    cluster: Cluster,
+    undone: readonly string[],
+  ) => readonly { readonly on: string; readonly step: AfterStep }[];
   /**
    * What there is to say once all of it went well, in whole lines: asked of the
    * nodes, changing nothing. "" where there is nothing.

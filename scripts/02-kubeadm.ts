@@ -12,7 +12,7 @@ import type { Cluster } from "../lib/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster.ts";
 import { cmd, write } from "../lib/command.ts";
 import { containerdSteps, containersPossible } from "../lib/containerd.ts";
-import { keepSteps, nodeSteps } from "../lib/kubeadm.ts";
+import { forgetSteps, keepSteps, nodeSteps } from "../lib/kubeadm.ts";
 import { readiness } from "../lib/kubectl_nodes.ts";
 import { machineSteps } from "../lib/kubeadm_machine.ts";
 import { fileIs } from "../lib/probe.ts";
@@ -32,6 +32,8 @@ export const kubeadm: Stage = {
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
   operatorLast: isReal,
+  afterUndo: (cluster, gone) =>
+    isReal(cluster) ? forgetSteps(cluster, gone) : [],
   epilogue: (cluster, nodeOf, options) =>
     isReal(cluster) ? readiness(cluster, nodeOf, options) : Promise.resolve(""),
   operatorSteps: (cluster) =>
