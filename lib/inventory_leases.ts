@@ -9,12 +9,15 @@ export interface Lease {
   readonly containerID: string;
   /** "" in a lease of the oldest format. */
   readonly ifname: string;
+  /** Its file. */
+  readonly path: string;
 }
 
 /** A lease's file that names no attachment: its writer died, or it is no lease. */
 export interface BrokenLease {
   readonly address: string;
   readonly network: string;
+  readonly path: string;
 }
 
 /**
@@ -35,8 +38,8 @@ export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
     const [network = "", address = ""] = path.split("/").slice(-2);
     const owner = parseLease(lines.join("\n"));
     return typeof owner === "string"
-      ? { address, network }
-      : { address, network, ...owner };
+      ? { address, network, path }
+      : { address, network, path, ...owner };
   });
 }
 

@@ -162,12 +162,25 @@ Deno.test("leases are read with their owner, of every format, and those that nam
       {
         address: "10.244.1.2",
         network: "net",
+        path: "/d/net/10.244.1.2",
         containerID: "c1",
         ifname: "eth0",
       },
-      { address: "10.244.1.3", network: "net", containerID: "old", ifname: "" },
-      { address: "10.244.1.4", network: "net" },
-      { address: "fd00::2", network: "net", containerID: "c6", ifname: "eth0" },
+      {
+        address: "10.244.1.3",
+        network: "net",
+        path: "/d/net/10.244.1.3",
+        containerID: "old",
+        ifname: "",
+      },
+      { address: "10.244.1.4", network: "net", path: "/d/net/10.244.1.4" },
+      {
+        address: "fd00::2",
+        network: "net",
+        path: "/d/net/fd00::2",
+        containerID: "c6",
+        ifname: "eth0",
+      },
     ],
   );
 });

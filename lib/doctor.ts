@@ -1,0 +1,119 @@
+/** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
+import type { Cluster } from "./cluster.ts";
+import type { RunOptions } from "./command.ts";
+import type { Check, Finding, Patient } from "./doctor_check.ts";
+import { filterChecks } from "./doctor_filter.ts";
+import { firewallChecks } from "./doctor_firewalls.ts";
+import { leaseChecks } from "./doctor_leases.ts";
+import { linkChecks } from "./doctor_links.ts";
+import { machineChecks } from "./doctor_machine.ts";
+import { routeChecks } from "./doctor_routes.ts";
+import type { Asked } from "./evidence.ts";
+import { inventory } from "./inventory.ts";
+import type { Reach } from "./situation.ts";
+import { askAll } from "./trace/ask_all.ts";
+
+/** All known traps. */
+export const checks: readonly Check[] = [
+  ...filterChecks,
+  ...firewallChecks,
+  ...linkChecks,
+  ...routeChecks,
+  ...machineChecks,
+  ...leaseChecks,
+];
+
+/** What the doctor found; the data of `-o json`. */
+export interface DoctorReport {
+  readonly version: 1;
+  readonly cluster: string;
+  readonly nodes: readonly NodeReport[];
+}
+
+/** A node, and what was found there. */
+export type NodeReport =
+  | { readonly node: string; readonly is: "unreachable"; readonly why: string }
+  | {
+    readonly node: string;
+    readonly is: "examined";
+    readonly checks: readonly CheckReport[];
+  };
+
+/** A check, and what it found; nothing where all is well. */
+export interface CheckReport {
+  readonly name: string;
+  readonly well: string;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Examines nodes; changes nothing.
+ *
+ * @param names of the nodes; the others are looked at too, for what is wrong between nodes
+ * @throws {JournalError} as inventory() does
+ */
+export async function examine(
+  cluster: Cluster,
+  reach: Reach,
+  names: readonly string[],
+  options: RunOptions,
+): Promise<DoctorReport> {
+  const { nodeOf } = reach;
+  const { nodes } = await inventory(
+    cluster,
+    { nodeOf, outside: undefined },
+    options,
+  );
+  const reports = nodes.filter(({ name }) => names.includes(name))
+    .map(async ({ name, host }): Promise<NodeReport> => {
+      const node = cluster.nodes.find((node) => node.name === name);
+      if (host.is !== "read" || node === undefined) {
+        const why = host.is === "read" ? "no such node" : host.why;
+        return { node: name, is: "unreachable", why };
+      }
+      const from_s = Math.floor(Date.now() / 1000);
+      const asked = { from_s, until_s: from_s };
+      const patient: Patient = { cluster, node, host, nodes, asked };
+      const questions = checks.map((check) => check.asks?.(patient) ?? []);
+      const answers = await askAll(
+        nodeOf(name),
+        questions.flat().map((command) => ({ where: name, command })),
+        options,
+      );
+      const until_s = Math.ceil(Date.now() / 1000);
+      const seen = { ...patient, asked: { from_s, until_s } };
+      return {
+        node: name,
+        is: "examined",
+        checks: read(seen, questions, answers),
+      };
+    });
+  return {
+    version: 1,
+    cluster: cluster.name,
+    nodes: await Promise.all(reports),
+  };
+}
+
+/** @param questions of each check, in the order of the checks */
+function read(
+  patient: Patient,
+  questions: readonly (readonly unknown[])[],
+  answers: readonly Asked[],
+): readonly CheckReport[] {
+  let at = 0;
+  return checks.map((check, index): CheckReport => {
+    const end = at + (questions[index]?.length ?? 0);
+    const own = answers.slice(at, end);
+    at = end;
+    const { name, well } = check;
+    return { name, well, findings: check.read(patient, own) };
+  });
+}
+
+/** How many findings of a kind there are. */
+export function count(report: DoctorReport, is: Finding["is"]): number {
+  return report.nodes.flatMap((node) =>
+    node.is === "examined" ? node.checks : []
+  ).flatMap(({ findings }) => findings).filter((one) => one.is === is).length;
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env -S deno run -A
+/** Looks every node over for the known traps: `make doctor`. */
+import { exitCode, type Flags } from "../lib/cli.ts";
+import { count, examine } from "../lib/doctor.ts";
+import { doctorText } from "../lib/doctor_text.ts";
+import { runScript } from "../lib/main.ts";
+import { openSession } from "../lib/session.ts";
+import { reach } from "./09-verify.ts";
+
+const help = `scripts/doctor.ts: look every node over for the known traps
+
+Usage: scripts/doctor.ts [--node NAME] [flags]
+       make doctor [ARGS="flags"]
+
+Forwarding and firewalls, the bridge, MTU, rp_filter, routes and networks that
+overlap, the runtime's configuration and programs, conntrack, leases and what
+was left behind: what is wrong with its evidence and what mends it. What waits
+for a stage that has not run is no fault. It asks only; nothing is changed.
+
+Examples:
+  make doctor
+  make doctor ARGS="--node worker-1 -v"
+  make doctor CLUSTER=config/ssh.yaml ARGS="-o json"
+
+Flags:
+  --cluster FILE     the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
+  --node NAME        only this node; may be given several times
+  -o, --output FORM  table or json (default table, or $DENO_CNI_OUTPUT)
+  -v, --verbose      a line for each check, also where all is well
+  -q, --quiet        only what is to be mended
+  --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
+  -h, --help         this text
+
+Exit codes: 0 no fault (there may be warnings), 1 a fault, 2 wrong flags or
+            cluster file, 4 a node could not be reached, 130 interrupted.`;
+
+async function run(flags: Flags): Promise<number> {
+  // It changes nothing: no lock is needed, as for a dry run.
+  await using session = await openSession(
+    { ...flags, dryRun: true },
+    () => {},
+  );
+  const cluster = await session.cluster();
+  const report = await examine(
+    cluster,
+    reach(cluster),
+    session.selected(cluster),
+    session.manner,
+  );
+  if (session.interrupted()) return exitCode.interrupted;
+  if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
+  else {
+    const { verbose, quiet } = flags;
+    const text = doctorText(report, { cluster, verbose, quiet });
+    if (text !== "") console.log(text);
+  }
+  if (count(report, "fault") > 0) return exitCode.failed;
+  return report.nodes.some(({ is }) => is === "unreachable")
+    ? exitCode.unreachable
+    : exitCode.done;
+}
+
+await runScript(help, run);
