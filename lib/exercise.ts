@@ -1,5 +1,5 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
-import { stepKey } from "./book.ts";
+import { type Manner, stepKey } from "./book.ts";
 import type { Cluster } from "./cluster.ts";
 import type { RunOptions } from "./command.ts";
 import { plans } from "./dry_run.ts";
@@ -147,22 +147,41 @@ export async function leftInJournal(
   ).map(({ step }) => step);
 }
 
-/** Runs the exercise's stage on its node: wrongly, or as it is to be. */
-export async function runOn(
+/** Runs the exercise's stage on its node wrongly, as far as the user lets it. */
+export async function breakIt(
   session: Session,
   exercise: Exercise,
   { stages }: Gymnasium,
-  how: "wrongly" | "rightly",
+): Promise<readonly StepResult[]> {
+  const stage = exercise.wrongly(stageOf(exercise, stages));
+  return await runOn(session, exercise, stage, session.manner);
+}
+
+/** Runs it as it is to be, also after the user has interrupted: so nothing broken is left behind. */
+export async function mendIt(
+  session: Session,
+  exercise: Exercise,
+  { stages }: Gymnasium,
+): Promise<readonly StepResult[]> {
+  return await runOn(session, exercise, stageOf(exercise, stages), {
+    ...session.manner,
+    stopping: () => false,
+    signal: new AbortController().signal,
+  });
+}
+
+async function runOn(
+  session: Session,
+  { on }: Exercise,
+  stage: Stage,
+  manner: Manner,
 ): Promise<readonly StepResult[]> {
   const cluster = await session.cluster();
-  const right = stageOf(exercise, stages);
-  const stage = how === "wrongly" ? exercise.wrongly(right) : right;
-  return await apply(
-    stage.name,
-    nodeOf(cluster, exercise.on),
-    stepsFor(stage, cluster, exercise.on, undefined),
-    { ...session.manner, others: others(cluster) },
-  );
+  const steps = stepsFor(stage, cluster, on, undefined);
+  return await apply(stage.name, nodeOf(cluster, on), steps, {
+    ...manner,
+    others: others(cluster),
+  });
 }
 
 /**

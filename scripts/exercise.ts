@@ -2,12 +2,14 @@
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
 import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
+import { StepError } from "../lib/ask.ts";
 import {
+  breakIt,
   fingerprints,
   type Gymnasium,
   lacks,
   leftInJournal,
-  runOn,
+  mendIt,
   unsolved,
   wrongPaths,
 } from "../lib/exercise.ts";
@@ -112,25 +114,29 @@ async function within(
   });
   const cluster = await session.cluster();
   const book = await readExerciseBook(cluster);
-  const code = await work({
-    session,
-    cluster,
-    exercise,
-    entry: book.get(exercise.number),
-    remember: (entry) =>
-      writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
-    say(text) {
-      if (!json && !flags.quiet) console.log(text);
-    },
-    data(value) {
-      const { number } = exercise;
-      if (!json) return;
-      console.log(
-        JSON.stringify({ version: 1, exercise: number, ...value }, null, 2),
-      );
-    },
-  });
-  return session.interrupted() ? exitCode.interrupted : code;
+  try {
+    return await work({
+      session,
+      cluster,
+      exercise,
+      entry: book.get(exercise.number),
+      remember: (entry) =>
+        writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
+      say(text) {
+        if (!json && !flags.quiet) console.log(text);
+      },
+      data(value) {
+        const { number } = exercise;
+        if (!json) return;
+        console.log(
+          JSON.stringify({ version: 1, exercise: number, ...value }, null, 2),
+        );
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof StepError && session.interrupted())) throw error;
+    return exitCode.interrupted;
+  }
 }
 
 function exercisesOf(cluster: Cluster): readonly Exercise[] {
@@ -177,26 +183,51 @@ async function setUp(work: Work): Promise<number> {
     );
     return exitCode.failed;
   }
-  const isSetUp = own && entry?.state === "set up";
-  if (isSetUp) say(`Exercise ${exercise.number} is set up already.\n`);
-  else {
-    // Its set-up was cut off before it could be remembered.
-    if (own) {
-      await runOn(session, exercise, gymnasium, "rightly");
-    }
+  if (own && entry?.state === "set up") {
+    say(`Exercise ${exercise.number} is set up already.\n`);
+  } else {
+    // Whoever set it up was killed before it could be remembered.
+    if (own) await mendIt(session, exercise, gymnasium);
     const missing = await lacks(session, gymnasium);
     if (missing.length > 0) return notWhole(work, missing);
     const before = await fingerprints(session);
-    const results = await runOn(session, exercise, gymnasium, "wrongly");
-    if (session.interrupted()) return exitCode.interrupted;
-    const code = worstCode(results);
+    const code = await broken(work);
     if (code !== exitCode.done) return code;
-    if (!await shows(work)) return exitCode.failed;
     await remember({ state: "set up", hints: 0, before });
   }
   say(storyText(exercise, cluster));
   data({ state: "set up", symptom: exercise.symptom });
   return exitCode.done;
+}
+
+/** Breaks it and sees to it that this shows; else, nothing stays broken. */
+async function broken(work: Work): Promise<number> {
+  const { session, cluster, exercise } = work;
+  let code: number = exitCode.failed;
+  try {
+    code = worstCode(await breakIt(session, exercise, gymnasium));
+    if (code === exitCode.done && !session.interrupted()) {
+      // Nothing is far away in a lab: who does not answer at once, does not.
+      const wrong = await wrongPaths(session, gymnasium, 500);
+      if (wrong.length === 0) {
+        code = exitCode.failed;
+        console.error(
+          "The exercise does not show in this lab: something lets through " +
+            `what it should break\nwhat to do: ${makeLine("down", cluster)}, ` +
+            `then ${makeLine("up", cluster)}`,
+        );
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof StepError && session.interrupted())) throw error;
+  } finally {
+    if (session.interrupted()) code = exitCode.interrupted;
+    if (code !== exitCode.done) await mendIt(session, exercise, gymnasium);
+  }
+  if (session.interrupted()) {
+    console.error("The exercise was not set up; the lab is as it was");
+  }
+  return code;
 }
 
 function notWhole({ cluster }: Work, missing: readonly string[]): number {
@@ -216,20 +247,6 @@ async function underWay({ session, cluster }: Work) {
     if (left.length > 0) return one;
   }
   return undefined;
-}
-
-/** Sees to it that something is broken; else takes it back. */
-async function shows({ session, cluster, exercise }: Work): Promise<boolean> {
-  // Nothing is far away in a lab: who does not answer at once, does not.
-  const wrong = await wrongPaths(session, gymnasium, 500);
-  if (wrong.length > 0 || session.interrupted()) return true;
-  await runOn(session, exercise, gymnasium, "rightly");
-  console.error(
-    "The exercise does not show in this lab: something lets through what it " +
-      `should break\nwhat to do: ${makeLine("down", cluster)}, then ` +
-      makeLine("up", cluster),
-  );
-  return false;
 }
 
 async function hint(work: Work): Promise<number> {

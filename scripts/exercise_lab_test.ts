@@ -106,25 +106,24 @@ Deno.test({
     for (const exercise of cases) {
       const { number, node, stage, kind, shows } = exercise;
       await t.step(`exercise ${number}`, async () => {
-        for (const round of [1, 2]) {
-          const set = await lab.script("exercise", `${number}`);
-          assertEquals(set.code, 0, set.stderr);
-          const [line, part] = shows;
-          assertStringIncludes(await shell(lab, node, line), part);
-          // The symptom tells neither the stage nor what it did.
-          assert(!set.stdout.includes(stage), set.stdout);
-          if (round === 1) {
-            const { report } = await verified(cluster);
-            assertEquals(report.causes.map(({ kind }) => kind), [kind]);
-            const { found, said } = await isFound(lab, exercise);
-            assert(found, said);
-          }
-          const broken = await check(lab, number);
-          assertEquals(broken.code, 1);
-          assertStringIncludes(broken.problems, "it should be yes");
-          await runAll(lab, [stage, "--node", node]);
-          assertEquals(await check(lab, number), { code: 0, problems: "" });
-        }
+        const set = await lab.script("exercise", `${number}`);
+        assertEquals(set.code, 0, set.stderr);
+        const [line, part] = shows;
+        assertStringIncludes(await shell(lab, node, line), part);
+        // The symptom tells neither the stage nor what it did.
+        assert(!set.stdout.includes(stage), set.stdout);
+        const { report } = await verified(cluster);
+        assertEquals(report.causes.map(({ kind }) => kind), [kind]);
+        const { found, said } = await isFound(lab, exercise);
+        assert(found, said);
+        const broken = await check(lab, number);
+        assertEquals(broken.code, 1);
+        assertStringIncludes(broken.problems, "it should be yes");
+        await runAll(lab, [stage, "--node", node]);
+        assertEquals(await check(lab, number), { code: 0, problems: "" });
+        // Once more, after it was solved.
+        await runAll(lab, ["exercise", `${number}`], [stage, "--node", node]);
+        assertEquals((await check(lab, number)).code, 0);
       });
     }
     const { stdout } = await lab.script("exercise");
@@ -242,6 +241,60 @@ Deno.test({
     await runAll(lab, ["up"], ["exercise", "3"]);
   },
 });
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "Ctrl-C while an exercise is set up leaves it set up or not begun, and nothing in between; killed, the next one begins anew (needs root)",
+  async fn() {
+    await using lab = await testLab("exercise-cut");
+    await runAll(lab, ["up"]);
+    const cluster = await clusterOf(lab);
+    for (const [wait_ms, signal] of cuts) {
+      const code = await cutOff(lab, wait_ms, signal);
+      const { stdout } = await lab.script("exercise", "-o", "json");
+      const [{ state }] = JSON.parse(stdout).exercises;
+      const { report, text } = await verified(cluster);
+      if (signal === "SIGKILL") assert(code !== 0);
+      else if (code === 130) assert(report.passed, text);
+      else {
+        assertEquals([code, state, report.passed], [0, "set up", false]);
+      }
+      await runAll(lab, ["exercise", "1"], ["up"]);
+      assertEquals((await check(lab, 1)).code, 0);
+    }
+  },
+});
+
+/** Cut off before, while and after it breaks something. */
+const cuts = [
+  [700, "SIGINT"],
+  [1000, "SIGINT"],
+  [1400, "SIGINT"],
+  [1000, "SIGKILL"],
+] as const;
+
+async function cutOff(
+  lab: TestLab,
+  wait_ms: number,
+  signal: Deno.Signal,
+): Promise<number> {
+  const [program, ...args] = scriptCommand("exercise", lab.file, "1").argv;
+  const child = new Deno.Command(program, {
+    args,
+    env: { ...lab.env },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const { status } = child;
+  await new Promise((resolve) => setTimeout(resolve, wait_ms));
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // It was done already.
+  }
+  return (await status).code;
+}
 
 Deno.test({
   ...needsRoot,
