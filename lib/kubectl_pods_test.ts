@@ -52,6 +52,7 @@ const seen = (
     readonly image?: string;
     readonly phase?: string;
     readonly leaving?: true;
+    readonly address?: string;
   }[],
   namespace?: "leaving",
 ) =>
@@ -75,7 +76,10 @@ const seen = (
           nodeName: pod.name.replace(/^(web|shell)-/, ""),
           containers: [{ image: pod.image ?? image }],
         },
-        status: { phase: pod.phase ?? "Running" },
+        status: {
+          phase: pod.phase ?? "Running",
+          ...(pod.address === undefined ? {} : { podIP: pod.address }),
+        },
       })),
     ],
   }));
@@ -87,7 +91,8 @@ function stepsFor(found: ReturnType<typeof seen>): string[] {
     seen: found,
     dns: "none",
   } as const;
-  return missingSteps(kubernetes, ["worker-1", "worker-2"])
+  const workers = cluster.nodes.filter(({ role }) => role === "worker");
+  return missingSteps(kubernetes, workers)
     .map(({ run }) =>
       show(run).replace("kubectl --kubeconfig /etc/kubernetes/admin.conf ", "")
     );
@@ -105,11 +110,19 @@ Deno.test("pods that are there are left alone, missing ones made, unusable ones 
     "apply -f -",
   ];
   const others = all.slice(1);
+  assertEquals(
+    stepsFor(
+      seen([...others, { name: "shell-worker-1", address: "10.244.1.5" }]),
+    ),
+    [],
+  );
   for (
     const bad of [
       { image: "busybox:older" },
       { phase: "Failed" },
       { leaving: true },
+      // The node had another podCIDR when it started.
+      { address: "10.244.7.5" },
     ] as const
   ) {
     assertEquals(

@@ -1,5 +1,6 @@
 /** Starting stage 09's pods in Kubernetes, and what its own view adds to the matrix: nodes that are Ready, names that resolve. */
-import type { Cluster } from "./cluster.ts";
+import { containsAddress, parseCidr } from "./cidr.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { RunOptions } from "./command.ts";
 import type { Manner } from "./book.ts";
 import type { KubernetesSeen, PodSeen } from "./kubectl.ts";
@@ -41,14 +42,16 @@ import type { Cause } from "./suspects.ts";
 /** The steps that make the pods of these nodes as they should be; none where they are. */
 export function missingSteps(
   { seen, mould }: Kubernetes,
-  nodes: readonly string[],
+  nodes: readonly ClusterNode[],
 ): readonly PodStep[] {
   const wanted = nodes.flatMap((node) =>
-    podNames.map((pod) => ({ node, name: podName(pod, node) }))
+    podNames.map((pod) => ({ node, name: podName(pod, node.name) }))
   );
-  const bad = wanted.flatMap(({ name }) => {
+  const bad = wanted.flatMap(({ name, node }) => {
     const pod = seen.pods.get(name);
-    return pod !== undefined && ruin(pod, mould) !== undefined ? [name] : [];
+    return pod !== undefined && ruin(pod, mould, node) !== undefined
+      ? [name]
+      : [];
   });
   // A namespace on its way out takes along what is in it.
   const leaving = seen.namespace === "leaving";
@@ -60,17 +63,29 @@ export function missingSteps(
     ...(leaving ? removeAllSteps() : bad.length > 0 ? [removeStep(bad)] : []),
     ...(missing.length === 0
       ? []
-      : [applyStep(mould, [...new Set(missing.map(({ node }) => node))])]),
+      : [applyStep(mould, [...new Set(missing.map(({ node }) => node.name))])]),
   ];
 }
 
 /** Why a pod cannot be used as it is; a pod that only does not run yet may. */
-function ruin(pod: PodSeen, { image }: PodMould): string | undefined {
+function ruin(
+  pod: PodSeen,
+  { image }: PodMould,
+  { podCIDRs }: ClusterNode,
+): string | undefined {
   if (pod.leaving) return "it was on its way out";
   if (pod.phase === "Failed" || pod.phase === "Succeeded") {
     return pod.waiting?.message || `it had ended (${pod.phase})`;
   }
-  return pod.image === image ? undefined : `its image was ${pod.image}`;
+  if (pod.image !== image) return `its image was ${pod.image}`;
+  const stray = pod.addresses.find((address) =>
+    !podCIDRs.some((cidr) => containsAddress(parseCidr(cidr), address))
+  );
+  return stray === undefined
+    ? undefined
+    : `its address, ${stray}, is not of the node's podCIDR ${
+      podCIDRs.join(", ")
+    }`;
 }
 
 /**
@@ -92,7 +107,7 @@ export async function prepareInKubernetes(
   const { cluster, kubernetes, progress } = situation;
   const { leader, mould, seen: before } = kubernetes;
   const names = sites.map(({ node: { name } }) => name);
-  const steps = missingSteps(kubernetes, names);
+  const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
   for (const step of steps) await hands.do(leader, step);
   const ask = () => lookAgain(kubernetes, hands.options);
   const wanted = {
@@ -122,7 +137,7 @@ export async function prepareInKubernetes(
     };
     const remarks = podNames.flatMap((pod) => {
       const found = before.pods.get(podName(pod, node));
-      const why = found && ruin(found, mould);
+      const why = found && ruin(found, mould, site.node);
       return why ? [`Pod ${pod} on ${node} was started anew: ${why}`] : [];
     });
     return {

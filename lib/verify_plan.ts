@@ -177,8 +177,7 @@ function kubernetesPods(
   kubernetes: Kubernetes,
   sites: readonly Site[],
 ): Placed[] {
-  const nodes = sites.map(({ node: { name } }) => name);
-  const steps = missingSteps(kubernetes, nodes);
+  const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
   return [{
     runner: kubernetes.leader,
     steps: steps.length === 0 ? [] : [...steps, waitStep()],
