@@ -127,9 +127,10 @@ function hopLines(
   const addresses = arrow(hop);
   const length = first.length + columns.outcome + rest.length +
     addresses.length;
-  const lines = length <= width
-    ? [first + outcome + rest + addresses]
-    : [(first + outcome + rest).trimEnd(), `${indent}${addresses}`];
+  const lines = length <= width ? [first + outcome + rest + addresses] : [
+    (first + outcome + rest).trimEnd(),
+    wrap(addresses, indent, `${indent}  `),
+  ];
   const more = [
     ...(hop.after === undefined ? [] : [`now ${arrow(hop.after)}`]),
     ...hop.by.map(decisionText),

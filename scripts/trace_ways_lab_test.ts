@@ -106,6 +106,7 @@ Deno.test({
       ["worker-1", "worker-1/web"],
       ["master", "worker-2/web"],
       ["master", "worker-1"],
+      ["master", "master"],
       ["worker-2", "203.0.113.8"],
     ] as const;
     for (const [from, to] of others) {
@@ -163,6 +164,7 @@ Deno.test({
         "--from nobody: expected a pod",
       ],
       [["--from", "worker-1", "--to", "nobody"], "--to nobody: expected a pod"],
+      [["--from", "worker-1/web", "--to", "worker-1/web"], "to itself"],
       [["--from", "worker-1"], "expected --from and --to"],
       [["--from", "worker-1", "--to", "fd00::1"], "has no IPv6"],
       [["--from", "worker-1", "--to", "master", "--family", "5"], "4 or 6"],

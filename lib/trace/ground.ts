@@ -10,6 +10,7 @@ import type { Reach } from "../situation.ts";
 import { StepError } from "../ask.ts";
 import type { Stage } from "../step.ts";
 import {
+  checkApart,
   type End,
   familyFor,
   findEnd,
@@ -96,6 +97,7 @@ export async function survey(
   const find = (end: Named) =>
     findEnd(end, first.get(machineOf(end, cluster) ?? ""), cluster);
   const [from, to] = [find(fromName), find(toName)];
+  checkApart(from, to);
   const between = hopsBetween(from, to, first, cluster)
     .filter((name) => !names.has(name));
   const machines = new Map([...first, ...await look(between)]);

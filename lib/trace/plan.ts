@@ -193,6 +193,15 @@ export function routeTo(
   }).toSorted((a, b) => length(b.dst) - length(a.dst))[0];
 }
 
+/** @throws {UsageError} when a pod would send to itself, which no link sees */
+export function checkApart(from: End, to: End): void {
+  if (from.pod === undefined || to.pod === undefined) return;
+  if (from.machine !== to.machine || from.pod.name !== to.pod.name) return;
+  throw new UsageError(
+    `${from.machine}/${from.pod.name} would send to itself: name two ends`,
+  );
+}
+
 /** A place at which a trace listens. */
 export interface Place {
   readonly machine: string;
