@@ -17,6 +17,7 @@ import { journalPath, localNode, type Node } from "./node.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
 import type { StepResult } from "./result.ts";
 import { apply } from "./stage.ts";
+import type { Step } from "./step.ts";
 
 /** Secrets by what they look like; the token is one that the real kubeadm could make. */
 const token = "k3yf1x.9d8s7a6f5g4h3j2k";
@@ -232,3 +233,60 @@ rooted("a secret that a process was started with would be found", async () => {
   assert(found.length > 0);
   assert((await run(cmd`true`)).code === 0);
 });
+
+const kubeadmPath = (await run(cmd`sh -c ${"command -v kubeadm"}`)).stdout
+  .trim();
+
+Deno.test({
+  name: `the real kubeadm takes the flags of stage 02${
+    kubeadmPath === "" ? " (needs kubeadm)" : ""
+  }${Deno.uid() === 0 ? "" : " (needs root)"}`,
+  ignore: kubeadmPath === "" || Deno.uid() !== 0,
+  fn: () =>
+    withCluster(async (cluster) => {
+      await make(cluster);
+      const [leader, worker] = cluster.nodes;
+      assert(leader && worker);
+      const node = labNode(cluster, "master");
+      await on(node, "mount -t tmpfs tmpfs /root; rm -rf /etc/kubernetes");
+      const [, ...flags] = gistOf(nodeSteps(cluster, leader)[0]).split(" ");
+      const version = await on(node, `${kubeadmPath} version -o short`);
+      const init = await node.run(
+        // Told its own version, it does not ask the internet for the newest.
+        cmd`${kubeadmPath} ${flags} --kubernetes-version=${version} --dry-run --ignore-preflight-errors=all`,
+        { timeout_ms: 120_000 },
+      );
+      assertEquals(init.code, 0, init.stdout + init.stderr);
+      assertStringIncludes(
+        init.stdout,
+        "--cluster-cidr=10.244.0.0/16",
+      );
+      assertStringIncludes(
+        init.stdout,
+        "--advertise-address=10.0.1.10",
+      );
+      // No token is printed, and the flag for that is known.
+      assert(!/[a-z0-9]{6}\.[a-z0-9]{16}/.test(init.stdout), init.stdout);
+
+      // The same check refuses what no kubeadm knows.
+      const wrong = await node.run(
+        cmd`${kubeadmPath} ${flags} --dry-run --no-such-flag`,
+      );
+      assert(wrong.code !== 0);
+
+      const [, ...join] = gistOf(nodeSteps(cluster, worker)[0]).split(" ");
+      const joining = await node.run(
+        cmd`${kubeadmPath} ${
+          join.map((flag) => flag === "FILE" ? "/nowhere" : flag)
+        } --ignore-preflight-errors=all`,
+        { timeout_ms: 60_000 },
+      );
+      assert(joining.code !== 0);
+      assertStringIncludes(joining.stderr, "/nowhere");
+    }),
+});
+
+function gistOf(step: Step | undefined): string {
+  assert(step && !("copy" in step.run));
+  return step.run.gist ?? "";
+}
