@@ -1,7 +1,7 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
 import { type Manner, stepKey } from "./book.ts";
-import type { Cluster } from "./cluster.ts";
 import type { RunOptions } from "./command.ts";
+import type { Course } from "./course.ts";
 import { plans } from "./dry_run.ts";
 import type { Exercise } from "./exercises.ts";
 import { difference, fingerprint } from "./fingerprint.ts";
@@ -15,21 +15,12 @@ import {
 } from "./matrix_words.ts";
 import { reach as others, stepsFor } from "./run_stage.ts";
 import type { Session } from "./session.ts";
-import { look, type Reach } from "./situation.ts";
+import { look } from "./situation.ts";
 import { apply } from "./stage.ts";
 import type { StepResult } from "./result.ts";
 import type { Stage } from "./step.ts";
 import { nodeOf } from "./transport.ts";
 import { verify } from "./verify.ts";
-
-/** What exercises are given: lib/ knows no stages. */
-export interface Gymnasium {
-  /** All stages but 09, in their order. */
-  readonly stages: readonly Stage[];
-  /** The stages whose probes tell why a path is broken. */
-  readonly suspects: readonly Stage[];
-  readonly reach: (cluster: Cluster) => Reach;
-}
 
 /** How every node's network is set, by the node's name; see fingerprint(). */
 export type Fingerprints = Readonly<Record<string, readonly string[]>>;
@@ -55,13 +46,13 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
  */
 export async function lacks(
   session: Session,
-  gymnasium: Gymnasium,
+  course: Course,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, gymnasium);
+  const paths = await wrongPaths(session, course);
   if (paths.length > 0) return paths;
   const cluster = await session.cluster();
   const changes: string[] = [];
-  const { stages } = gymnasium;
+  const { stages } = course;
   for await (
     const { stage, node, steps } of plans(
       stages,
@@ -86,7 +77,7 @@ export async function lacks(
  */
 export async function wrongPaths(
   session: Session,
-  { suspects, reach }: Gymnasium,
+  { suspects, reach }: Course,
   limit_ms?: number,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
@@ -128,7 +119,7 @@ function wrongIn(
 export async function leftInJournal(
   session: Session,
   exercise: Exercise,
-  { stages }: Gymnasium,
+  { stages }: Course,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
   const right = stageOf(exercise, stages);
@@ -151,7 +142,7 @@ export async function leftInJournal(
 export async function breakIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Gymnasium,
+  { stages }: Course,
 ): Promise<readonly StepResult[]> {
   const stage = exercise.wrongly(stageOf(exercise, stages));
   return await runOn(session, exercise, stage, session.manner);
@@ -161,7 +152,7 @@ export async function breakIt(
 export async function mendIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Gymnasium,
+  { stages }: Course,
 ): Promise<readonly StepResult[]> {
   return await runOn(session, exercise, stageOf(exercise, stages), {
     ...session.manner,
@@ -193,10 +184,10 @@ async function runOn(
 export async function unsolved(
   session: Session,
   exercise: Exercise,
-  gymnasium: Gymnasium,
+  course: Course,
   before: Fingerprints,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, gymnasium);
+  const paths = await wrongPaths(session, course);
   if (paths.length > 0) return paths;
   const now = await fingerprints(session);
   const different = Object.entries(before).flatMap(([name, lines]) => {
@@ -207,7 +198,7 @@ export async function unsolved(
     ];
   });
   const { stage, on } = exercise;
-  const left = await leftInJournal(session, exercise, gymnasium);
+  const left = await leftInJournal(session, exercise, course);
   return [
     ...different,
     ...(left.length === 0 ? [] : [

@@ -1,27 +1,23 @@
 /** The matrix at a stop of the tour: what can reach what, and what has changed. */
 import { exitCode } from "./cli.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
+import type { Course } from "./course.ts";
 import { workersOf } from "./matrix.ts";
 import { type Change, changedPaths, changes } from "./matrix_changes.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import { table } from "./matrix_table.ts";
 import type { Session } from "./session.ts";
-import { look, type Reach } from "./situation.ts";
+import { look } from "./situation.ts";
 import type { Stage } from "./step.ts";
 import { listeners, type Listening, pings } from "./tour_mistake.ts";
 import { changesText } from "./tour_stop.ts";
 import { verify } from "./verify.ts";
 import { wrapLines } from "./wrap.ts";
 
-/** What the tour is given: lib/ knows no stages. */
-export interface Itinerary {
-  /** All stages but 09, in their order. */
-  readonly stages: readonly Stage[];
-  /** The one that is done wrongly on the way. */
+/** What the tour is made of. */
+export interface Itinerary extends Course {
+  /** The stage that is done wrongly on the way. */
   readonly masquerade: Stage;
-  /** The stages whose probes tell why a path is broken. */
-  readonly suspects: readonly Stage[];
-  readonly reach: (cluster: Cluster) => Reach;
 }
 
 /** How the tour speaks. */

@@ -3,10 +3,10 @@
 import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
 import { type Cluster, loadCluster } from "../lib/cluster.ts";
 import { StepError } from "../lib/ask.ts";
+import type { Course } from "../lib/course.ts";
 import {
   breakIt,
   fingerprints,
-  type Gymnasium,
   lacks,
   leftInJournal,
   mendIt,
@@ -52,7 +52,7 @@ Takes --cluster, -o, -q and --timeout of these:
 
 ${flagsHelp}`;
 
-const gymnasium: Gymnasium = { stages, suspects, reach };
+const course: Course = { stages, suspects, reach };
 
 /** An exercise that something is to be done with, within a run. */
 interface Work {
@@ -187,8 +187,8 @@ async function setUp(work: Work): Promise<number> {
     say(`Exercise ${exercise.number} is set up already.\n`);
   } else {
     // Whoever set it up was killed before it could be remembered.
-    if (own) await mendIt(session, exercise, gymnasium);
-    const missing = await lacks(session, gymnasium);
+    if (own) await mendIt(session, exercise, course);
+    const missing = await lacks(session, course);
     if (missing.length > 0) return notWhole(work, missing);
     const before = await fingerprints(session);
     const code = await broken(work);
@@ -205,10 +205,10 @@ async function broken(work: Work): Promise<number> {
   const { session, cluster, exercise } = work;
   let code: number = exitCode.failed;
   try {
-    code = worstCode(await breakIt(session, exercise, gymnasium));
+    code = worstCode(await breakIt(session, exercise, course));
     if (code === exitCode.done && !session.interrupted()) {
       // Nothing is far away in a lab: who does not answer at once, does not.
-      const wrong = await wrongPaths(session, gymnasium, 500);
+      const wrong = await wrongPaths(session, course, 500);
       if (wrong.length === 0) {
         code = exitCode.failed;
         console.error(
@@ -222,7 +222,7 @@ async function broken(work: Work): Promise<number> {
     if (!(error instanceof StepError && session.interrupted())) throw error;
   } finally {
     if (session.interrupted()) code = exitCode.interrupted;
-    if (code !== exitCode.done) await mendIt(session, exercise, gymnasium);
+    if (code !== exitCode.done) await mendIt(session, exercise, course);
   }
   if (session.interrupted()) {
     console.error("The exercise was not set up; the lab is as it was");
@@ -243,7 +243,7 @@ function notWhole({ cluster }: Work, missing: readonly string[]): number {
 /** The exercise whose fault is in the lab now. */
 async function underWay({ session, cluster }: Work) {
   for (const one of exercises(cluster)) {
-    const left = await leftInJournal(session, one, gymnasium);
+    const left = await leftInJournal(session, one, course);
     if (left.length > 0) return one;
   }
   return undefined;
@@ -262,7 +262,7 @@ async function hint(work: Work): Promise<number> {
 async function check(work: Work): Promise<number> {
   const { session, cluster, exercise, entry, remember, say, data } = work;
   if (entry === undefined) return notSetUp(work);
-  const problems = await unsolved(session, exercise, gymnasium, entry.before);
+  const problems = await unsolved(session, exercise, course, entry.before);
   if (session.interrupted()) return exitCode.interrupted;
   data({ solved: problems.length === 0, problems });
   if (problems.length > 0) {

@@ -173,17 +173,21 @@ Deno.test({
 Deno.test({
   ...needsRoot,
   name:
-    "Ctrl-C while the classic mistake is in leaves a lab that up repairs (needs root)",
+    "at a terminal what changed is in colour too; Ctrl-C while the classic mistake is in leaves a lab that up repairs (needs root)",
   async fn() {
     await using lab = await testLab("tour-cut");
-    const tour = atTerminal(scriptCommand("tour", lab.file), lab.env);
+    const env = { ...lab.env, NO_COLOR: "" };
+    const tour = atTerminal(scriptCommand("tour", lab.file), env);
+    let coloured = false;
     for (;;) {
       const said = await tour.until("q ends the tour: ");
+      coloured ||= said.includes("\x1b[1;32m▸ yes");
       const mistaken = said.includes("The web server in");
       await tour.type(mistaken ? "\x03" : "\n");
       if (mistaken) break;
     }
     assertEquals((await tour.end()).code, 130);
+    assert(coloured, "what changed is not set off at a terminal");
     assert(!(await natRules(lab, "worker-1")).includes("! -d 10.244.0.0/16"));
     const up = await lab.script("up");
     assertEquals(up.code, 0, up.stdout + up.stderr);
