@@ -38,8 +38,20 @@ shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
 trace: ## Follow one packet, FROM=worker-1/shell TO=worker-2/web
 	$(deno) lab $(flags) scripts/trace.ts --cluster $(CLUSTER) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(ARGS)
 
+picture: ## Draw the cluster as it is
+	$(deno) lab $(flags) scripts/picture.ts --cluster $(CLUSTER) $(ARGS)
+
+watch: ## A page that shows the cluster while stages run
+	$(deno) lab $(flags) scripts/watch.ts --cluster $(CLUSTER) $(ARGS)
+
 tour: ## A guided tour: the lab stage by stage, with the classic mistake
 	$(deno) lab $(flags) scripts/tour.ts --cluster $(CLUSTER) $(ARGS)
+
+doctor: ## Look every node over for the known traps, each with what mends it
+	$(deno) lab $(flags) scripts/doctor.ts --cluster $(CLUSTER) $(ARGS)
+
+status: ## Nodes, stages as they are on them, drift, pods and leases
+	$(deno) lab $(flags) scripts/status.ts --cluster $(CLUSTER) $(ARGS)
 
 # What follows "exercise" is a word for it and no goal of its own.
 exercise: ## Something to find and repair: make exercise 1, 1-hint, 1-check
@@ -79,4 +91,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify shell trace tour exercise plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify shell trace picture watch tour doctor status exercise plugin check test bench docs fmt clean help

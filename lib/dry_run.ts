@@ -216,7 +216,7 @@ async function planOn(
 }
 
 /** For a plan before 02 has run: the podCIDRs that it will most likely find. */
-function withExpectedPodCIDRs(cluster: Cluster): Cluster {
+export function withExpectedPodCIDRs(cluster: Cluster): Cluster {
   const expected = splitClusterCIDR(cluster);
   return {
     ...cluster,

@@ -8,7 +8,7 @@ import {
   stepKey,
 } from "./book.ts";
 import { type Command, type RunOptions, succeeded } from "./command.ts";
-import { readJournal } from "./journal.ts";
+import { type Journal, readJournal } from "./journal.ts";
 import type { Node } from "./node.ts";
 import type { Answer, Copy, Input, StageName, Step } from "./step.ts";
 
@@ -46,15 +46,7 @@ export async function plan(
   const { assume, about, others, fresh, ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
-  const kept = new Set(steps.map((step) => stepKey(step)));
-  const planned: PlannedStep[] = [];
-  for (const record of recordsOf(journal, stage, about).toReversed()) {
-    if (kept.has(record.step)) continue;
-    const maybeOurs = record.changed || record.state === "running";
-    if (record.undo !== undefined && maybeOurs) {
-      planned.push({ why: noLongerWanted, run: record.undo });
-    }
-  }
+  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, about)];
   for (const step of steps) {
     if (step.about !== undefined && fresh?.has(step.about)) {
       planned.push(...byHand(step));
@@ -69,8 +61,24 @@ export async function plan(
   return { node, steps: planned };
 }
 
-/** Where the other node cannot give yet what the probe compares, the step is still to be done. */
-async function askNow(
+/** What a run would take back of an earlier one, since the cluster no longer asks for it. */
+export function noLonger(
+  stage: StageName,
+  journal: Journal,
+  steps: readonly Step[],
+  about?: readonly string[],
+): readonly PlannedStep[] {
+  const kept = new Set(steps.map((step) => stepKey(step)));
+  return recordsOf(journal, stage, about).toReversed().flatMap((record) => {
+    const maybeOurs = record.changed || record.state === "running";
+    return kept.has(record.step) || record.undo === undefined || !maybeOurs
+      ? []
+      : [{ why: noLongerWanted, run: record.undo }];
+  });
+}
+
+/** What its probe says of a step. Where the other node cannot give yet what the probe compares, the step is still to be done. */
+export async function askNow(
   node: Node,
   step: Step,
   options: RunOptions,

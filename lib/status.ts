@@ -1,0 +1,231 @@
+/** Status: the nodes, and how each stage stands on them, by what the nodes say now. */
+import type { Others } from "./book.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { type RunOptions, show } from "./command.ts";
+import { capacity, leasesIn, staleLeases } from "./doctor_leases.ts";
+import { withExpectedPodCIDRs } from "./dry_run.ts";
+import {
+  type BrokenLease,
+  inventory,
+  type InventoryNode,
+  type Lease,
+} from "./inventory.ts";
+import { readJournal } from "./journal.ts";
+import { type Node, UnreachableError } from "./node.ts";
+import { stepsFor } from "./run_stage.ts";
+import type { Reach } from "./situation.ts";
+import { operatorSteps } from "./stage.ts";
+import { answered, lookAt, type StageOn, unanswered } from "./status_stage.ts";
+import type { PluginFile, Stage, StageName, Step } from "./step.ts";
+import { askAll } from "./trace/ask_all.ts";
+import { operatorNode } from "./transport.ts";
+
+/** The cluster at one moment; the data of `-o json`. */
+export interface StatusReport {
+  readonly version: 1;
+  readonly cluster: string;
+  /** When it was read, as ISO 8601 has it. */
+  readonly at: string;
+  readonly nodes: readonly NodeStatus[];
+  readonly stages: readonly StageStatus[];
+}
+
+/** A node, and its pods. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly role: ClusterNode["role"];
+  readonly addresses: readonly string[];
+  /** What it should have been told by 02; empty before. */
+  readonly podCIDRs: readonly string[];
+  /** Absent where it does not answer. */
+  readonly has?: {
+    readonly pods: readonly {
+      readonly name: string;
+      readonly addresses: readonly string[];
+    }[];
+    /** One a podCIDR. */
+    readonly leases: readonly {
+      readonly podCIDR: string;
+      readonly held: number;
+      /** How many pods there is room for; a large one is rounded. */
+      readonly capacity: number;
+    }[];
+    /** Leases whose attachment is gone. */
+    readonly stale: readonly Lease[];
+    /** Leases that name none. */
+    readonly broken: readonly BrokenLease[];
+  };
+  /** Why it does not answer. */
+  readonly unreachable?: string;
+}
+
+/** A stage, and how it stands on each machine that it has something to do with. */
+export interface StageStatus {
+  readonly name: StageName;
+  readonly summary: string;
+  readonly on: readonly StageOn[];
+}
+
+/**
+ * Asks every machine; changes nothing.
+ *
+ * @param stages all but 09, in their order
+ * @throws {JournalError | CommandError}
+ */
+export async function status(
+  found: Cluster,
+  reach: Reach,
+  stages: readonly Stage[],
+  options: RunOptions,
+): Promise<StatusReport> {
+  const cluster = withExpectedPodCIDRs(found);
+  const files = await filesOf(stages);
+  const { nodeOf } = reach;
+  const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
+    inventory(cluster, { nodeOf, outside: undefined }, options),
+    lookAtOperator(cluster, stages, reach, options),
+    ...cluster.nodes.map(({ name }) =>
+      lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
+    ),
+  ]);
+  return {
+    version: 1,
+    cluster: cluster.name,
+    at,
+    nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at])),
+    stages: stages.map(({ name, summary }) => ({
+      name,
+      summary,
+      on: [operator, ...onNodes].flatMap((all) => all.get(name) ?? []),
+    })),
+  };
+}
+
+type ByStage = ReadonlyMap<StageName, readonly StageOn[]>;
+
+type Files = ReadonlyMap<StageName, readonly PluginFile[]>;
+
+/** What the stages that build something would install. */
+async function filesOf(stages: readonly Stage[]): Promise<Files> {
+  const files = new Map<StageName, readonly PluginFile[]>();
+  for (const { name, build } of stages) {
+    if (build !== undefined) files.set(name, await build.peek());
+  }
+  return files;
+}
+
+async function lookAtNode(
+  node: Node,
+  cluster: Cluster,
+  stages: readonly Stage[],
+  files: Files,
+  reach: Reach,
+  options: RunOptions,
+): Promise<ByStage> {
+  const all = stages.map(({ name }, at) => ({
+    stage: name,
+    steps: stages[at] === undefined
+      ? []
+      : stepsFor(stages[at], cluster, node.name, files.get(name)),
+  }));
+  try {
+    return await lookAtAll(node, all, othersOf(reach), options);
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error;
+    return new Map(
+      all.filter(({ steps }) => steps.length > 0).map(({ stage }) =>
+        [stage, [unanswered(node.name, error.reason)]] as const
+      ),
+    );
+  }
+}
+
+/** All probes of a machine are asked in one go. */
+async function lookAtAll(
+  node: Node,
+  all: readonly {
+    readonly stage: StageName;
+    readonly steps: readonly Step[];
+  }[],
+  others: Others,
+  options: RunOptions,
+): Promise<ByStage> {
+  const asks = all.flatMap(({ steps }) => steps)
+    .flatMap(({ unless }) => unless?.ask ?? []);
+  // Several steps ask the same.
+  const once = new Map(asks.map((ask) => [show(ask), ask]));
+  const questions = [...once.values()]
+    .map((command) => ({ where: node.name, command }));
+  const [journal, asked] = await Promise.all([
+    readJournal(node, options),
+    askAll(node, questions, options),
+  ]);
+  const known = answered(node, asked);
+  return new Map(
+    await Promise.all(all.map(async ({ stage, steps }) => {
+      const on = await lookAt(known, stage, steps, journal, others, options);
+      return [stage, on.is === "none" ? [] : [on]] as const;
+    })),
+  );
+}
+
+/**
+ * What the stages do on the operator's own machine. In a cloud it takes an
+ * account and seconds to ask for that: there the dry run is for it.
+ */
+async function lookAtOperator(
+  cluster: Cluster,
+  stages: readonly Stage[],
+  reach: Reach,
+  options: RunOptions,
+): Promise<ByStage> {
+  const names = cluster.nodes.map(({ name }) => name);
+  const all = stages.map((stage) => ({
+    stage: stage.name,
+    steps: operatorSteps(stage, cluster, names),
+  })).filter(({ steps }) => steps.length > 0);
+  const { provider } = cluster;
+  if (provider === "aws" || provider === "gcp") {
+    return new Map(all.map(({ stage }) => {
+      const why = `make ${stage} ARGS="--dry-run" asks the cloud`;
+      return [stage, [unanswered("operator", why)]] as const;
+    }));
+  }
+  return await lookAtAll(operatorNode(cluster), all, othersOf(reach), options);
+}
+
+/** The other nodes, none of which is waited for. */
+function othersOf({ nodeOf }: Reach): Others {
+  return { node: nodeOf, ended: () => Promise.resolve(true) };
+}
+
+/** @param known the node as its cluster is known, before 02 without its podCIDRs */
+function nodeStatus(
+  { name, role, host, address }: InventoryNode,
+  known: ClusterNode | undefined,
+): NodeStatus {
+  const podCIDRs = known?.podCIDRs ?? [];
+  const common = {
+    name,
+    role,
+    addresses: known?.addresses ?? [address],
+    podCIDRs,
+  };
+  if (host.is === "unreachable") return { ...common, unreachable: host.why };
+  return {
+    ...common,
+    has: {
+      pods: host.pods.map(({ name, addresses }) => ({
+        name,
+        addresses: addresses.map(({ address }) => address),
+      })),
+      leases: podCIDRs.map((podCIDR) => ({
+        podCIDR,
+        held: leasesIn(host, podCIDR).length,
+        capacity: Number(capacity(podCIDR)),
+      })),
+      stale: staleLeases(host),
+      broken: host.brokenLeases,
+    },
+  };
+}

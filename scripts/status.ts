@@ -1,0 +1,60 @@
+#!/usr/bin/env -S deno run -A
+/** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
+import { exitCode, type Flags } from "../lib/cli.ts";
+import { runScript } from "../lib/main.ts";
+import { openSession } from "../lib/session.ts";
+import { status } from "../lib/status.ts";
+import { isUnmade, statusText } from "../lib/status_text.ts";
+import { reach } from "./09-verify.ts";
+import { stages } from "./stages.ts";
+
+const help = `scripts/status.ts: how the cluster stands, on one screen
+
+Usage: scripts/status.ts [flags]
+       make status [ARGS="flags"]
+
+Nodes, how each stage stands on them, what a stage would change now, pods and
+leases: as the nodes say it now, by the stages' own probes. A stage is
+  applied  a run of it would change nothing
+  partly   some of it is there, and it was never run to its end
+  not      applied: nothing of it is there
+  drifted  it was run to its end, and is no longer all there
+  unknown  the node does not answer, or cannot say
+
+Examples:
+  make status
+  make status ARGS="-v"         with the commands that a stage would run
+  make status ARGS="-o json"
+
+Flags:
+  --cluster FILE     the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
+  -o, --output FORM  table or json (default table, or $DENO_CNI_OUTPUT)
+  -v, --verbose      the commands that a stage would run, and every pod
+  --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
+  -h, --help         this text
+
+Exit codes: 0 whatever it finds, 2 wrong flags or cluster file, 4 a node that
+            was made could not be reached, 130 interrupted.`;
+
+async function run(flags: Flags): Promise<number> {
+  // It changes nothing: no lock is needed, as for a dry run.
+  await using session = await openSession(
+    { ...flags, dryRun: true },
+    () => {},
+  );
+  const cluster = await session.cluster();
+  const report = await status(cluster, reach(cluster), stages, session.manner);
+  if (session.interrupted()) return exitCode.interrupted;
+  const { verbose } = flags;
+  console.log(
+    flags.output === "json"
+      ? JSON.stringify(report, null, 2)
+      : statusText(report, { cluster, verbose }),
+  );
+  const gone = report.nodes.some(({ unreachable }) =>
+    unreachable !== undefined
+  );
+  return gone && !isUnmade(report) ? exitCode.unreachable : exitCode.done;
+}
+
+await runScript(help, run);
