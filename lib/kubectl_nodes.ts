@@ -1,9 +1,12 @@
 /** What stage 02 ends with: which nodes Kubernetes calls Ready, and why the others are not. */
-import type { Cluster } from "./cluster.ts";
-import { type RunOptions, succeeded } from "./command.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { type RunOptions, show, succeeded } from "./command.ts";
+import { kubeconfigPath } from "./kubeadm.ts";
 import { KubectlError, question, readKubernetes } from "./kubectl.ts";
 import { lacksNetwork, nodeFault } from "./kubectl_faults.ts";
 import type { Node } from "./node.ts";
+import { sshTarget } from "./ssh.ts";
+import { sshArgs } from "./ssh_command.ts";
 
 /**
  * A line on the nodes, or a few; "" where there is no Kubernetes to ask.
@@ -11,20 +14,21 @@ import type { Node } from "./node.ts";
  * @throws {UnreachableError}
  */
 export async function readiness(
-  { nodes }: Cluster,
+  cluster: Cluster,
   nodeOf: (name: string) => Node,
   options: RunOptions,
 ): Promise<string> {
+  const { nodes } = cluster;
   const leader = nodes.find(({ role }) => role === "control-plane");
   if (leader === undefined) return "";
   const outcome = await nodeOf(leader.name).run(question(), options);
   if (!succeeded(outcome)) return "";
   try {
-    return readinessWords(
-      nodes.map(({ name }) => name),
-      outcome.stdout,
-      leader.name,
-    );
+    const names = nodes.map(({ name }) => name);
+    return [
+      readinessWords(names, outcome.stdout, leader.name),
+      kubeconfigWords(cluster, leader),
+    ].join("\n");
   } catch (error) {
     if (error instanceof KubectlError) return "";
     throw error;
@@ -53,4 +57,25 @@ export function readinessWords(
     ]),
     ...others,
   ].join("\n");
+}
+
+/**
+ * How the operator's own kubectl gets to the API server, whose certificate is
+ * for the control plane's address on the segment: by itself where ssh gets
+ * there by that address, else through ssh.
+ */
+export function kubeconfigWords(
+  cluster: Pick<Cluster, "ssh" | "stateDir">,
+  leader: ClusterNode,
+): string {
+  const target = sshTarget(cluster, leader);
+  const kubectl = `kubectl --kubeconfig ${kubeconfigPath(cluster)}`;
+  if (target.host === leader.address) return `From here: ${kubectl} get nodes`;
+  const { address } = leader;
+  const host = address.includes(":") ? `[${address}]` : address;
+  const tunnel = show({
+    argv: ["ssh", "-N", "-L", `6443:${host}:6443`, ...sshArgs(target)],
+  });
+  return `From here, if ${address} cannot be reached: ${tunnel} &\n` +
+    `  ${kubectl} --server https://127.0.0.1:6443 --tls-server-name ${address} get nodes`;
 }

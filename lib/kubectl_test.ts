@@ -16,7 +16,7 @@ import {
 } from "./kubectl.ts";
 import { readResolved } from "./kubectl_dns.ts";
 import { dnsFault, nodeFault, startFault } from "./kubectl_faults.ts";
-import { readinessWords } from "./kubectl_nodes.ts";
+import { kubeconfigWords, readinessWords } from "./kubectl_nodes.ts";
 import { awaitAll, isUp, podWords } from "./kubectl_wait.ts";
 
 const cluster = { ...labCluster({ name: "real", stateDir: "/nowhere" }) };
@@ -184,6 +184,23 @@ Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wa
     await words("kubelet"),
     "Ready: 2 of 3 nodes\n" +
       "worker-2 is NotReady: its kubelet has stopped reporting",
+  );
+});
+
+Deno.test("the operator's kubectl is told of ssh where that goes by another address than the API server's", () => {
+  const [leader] = cluster.nodes;
+  assert(leader);
+  const kubectl = "kubectl --kubeconfig /state/real/kubeconfig";
+  const own = { stateDir: "/state/real", ssh: { user: "ubuntu" } };
+  assertEquals(
+    kubeconfigWords(own, leader),
+    `From here: ${kubectl} get nodes`,
+  );
+  assertEquals(
+    kubeconfigWords(own, { ...leader, ssh: { host: "master.example.org" } }),
+    "From here, if 10.0.1.10 cannot be reached: " +
+      "ssh -N -L 6443:10.0.1.10:6443 ubuntu@master.example.org &\n" +
+      `  ${kubectl} --server https://127.0.0.1:6443 --tls-server-name 10.0.1.10 get nodes`,
   );
 });
 
