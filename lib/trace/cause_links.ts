@@ -1,5 +1,6 @@
 /** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
 import { gateway } from "../cidr.ts";
+import { show } from "../command.ts";
 import {
   type Evidence,
   evidence,
@@ -53,13 +54,17 @@ export function duplicateFault({ strangers }: Scene): Cause | undefined {
   return {
     kind: "duplicate-address",
     on: at,
-    what: `${address} is ${
-      both ? "answered for by two" : "taken by another"
-    } on ${at}: ${owner} (${expected}) ${
-      both ? "and" : "should have it, and"
-    } ${nameOf(stranger)} (${stranger.mac})${both ? "" : " answers"}`,
+    what: both
+      ? `two answer for ${address} when ${asked.where} asks: ${owner} ` +
+        `(${expected}) and ${nameOf(stranger)} (${stranger.mac})`
+      : `${nameOf(stranger)} (${stranger.mac}) answers for ${address} when ` +
+        `${asked.where} asks, and ${owner} (${expected}) should`,
     evidence: [
-      evidence(asked, replies(asked.outcome.stdout)),
+      {
+        where: asked.where,
+        command: show(asked.command),
+        printed: replies(asked.outcome.stdout),
+      },
       ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
         .flat(),
     ],

@@ -25,6 +25,9 @@ export type Named =
   | { readonly is: "outside" }
   | { readonly is: "address"; readonly address: string };
 
+/** Loopback, unspecified, link-local, multicast, broadcast (RFC 6890). */
+const noOnes = /^(0|127|169\.254|22[4-9]|23\d|255)\.|^(::1?|fe[89ab].*|ff.*)$/i;
+
 /**
  * Reads a name of an end.
  *
@@ -40,6 +43,11 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   }
   if (flag === "--to" && text === outsideName) return { is: "outside" };
   if (flag === "--to" && addressOrUndefined(text) !== undefined) {
+    if (noOnes.test(text)) {
+      throw new UsageError(
+        `${flag} ${text}: no packet goes to one other machine by it; name the address of one`,
+      );
+    }
     return { is: "address", address: text };
   }
   throw new UsageError(

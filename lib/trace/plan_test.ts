@@ -88,6 +88,16 @@ Deno.test("what is no end is refused with what is expected", () => {
   }
 });
 
+Deno.test("an address that is no one machine's is refused", () => {
+  for (const text of ["127.0.0.1", "::1", "224.0.0.1", "fe80::1", "ff02::1"]) {
+    assertThrows(
+      () => parseEnd(text, "--to", cluster),
+      UsageError,
+      `--to ${text}: no packet goes to one other machine`,
+    );
+  }
+});
+
 Deno.test("an address chooses its family, and a flag may not contradict it", () => {
   const v6 = { is: "address", address: "fd00::1" } as const;
   const node = { is: "node", node: "master" } as const;

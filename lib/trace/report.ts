@@ -1,7 +1,6 @@
 /** A trace as it is reported. Pure. */
 import type { Family } from "../cidr.ts";
 import { show } from "../command.ts";
-import { outsideName } from "../lab.ts";
 import type { Cause } from "../suspects.ts";
 import type {
   TraceEnd,
@@ -67,16 +66,13 @@ export function reportOf(
   };
 }
 
-function endOf(
-  { machine, pod, address }: End,
-  { cluster: { nodes, outside } }: Scene,
-): TraceEnd {
-  const own = machine === outsideName
-    ? [outside.address, outside.gateway]
-    : nodes.filter(({ name }) => name === machine)
-      .map(({ address }) => address);
+function endOf({ machine, pod, address }: End, { machines }: Scene): TraceEnd {
+  const own = machine === undefined ? undefined : machines.get(machine);
   // A podCIDR's address that no pod has is nobody's.
-  const isKnown = pod !== undefined || own.includes(address);
+  const isKnown = pod !== undefined ||
+    own?.links.some(({ addr_info }) =>
+      addr_info.some(({ local }) => local === address)
+    );
   return {
     ...(machine === undefined || !isKnown ? {} : { node: machine }),
     ...(pod === undefined ? {} : { pod: pod.name }),
