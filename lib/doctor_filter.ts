@@ -175,9 +175,12 @@ const forwardChain: Check = {
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("what the chain FORWARD does", asked)];
       }
-      return stopped(asked.outcome.stdout, samples(patient, one)).map(
+      const all = samples(patient, one);
+      return stopped(asked.outcome.stdout, all).map(
         ({ verdict, names }): Finding => {
-          const what = names.join(", ");
+          const what = names.length === all.length
+            ? "what its pods send and get"
+            : names.join(", ");
           if (verdict.rule === undefined) {
             return lacking(
               patient,

@@ -9,7 +9,7 @@ import {
 } from "./doctor_check.ts";
 import { samples, stopped } from "./doctor_filter.ts";
 import { type Asked, evidence } from "./evidence.ts";
-import { onNode } from "./suspects.ts";
+import { makeStage, onNode } from "./suspects.ts";
 
 /** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
 const tablesScript = `command -v nft >/dev/null || exit 44
@@ -186,7 +186,7 @@ const bothIptables: Check = {
         is: stops.length > 0 ? "fault" : "warning",
         what: stops.length > 0
           ? `${other} is in use beside the iptables of the stages, and drops ` +
-            stops.flatMap(({ names }) => names).join(", ")
+            "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
         evidence: [evidence(asked, text)],
@@ -195,50 +195,58 @@ const bothIptables: Check = {
     }),
 };
 
-/** firewalld answers over D-Bus, ufw reads its own files. */
+/** firewalld answers over D-Bus, ufw reads its own files; each with what it lets pass. */
 const servicesScript = `
-if command -v firewall-cmd >/dev/null && [ "$(firewall-cmd --state 2>&1)" = running ]; then echo firewalld; fi
-if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -qx 'Status: active'; then echo ufw; fi`;
+if command -v firewall-cmd >/dev/null && [ "$(firewall-cmd --state 2>&1)" = running ]; then
+  echo "firewalld: running, trusted: $(firewall-cmd --zone=trusted --list-sources)"
+fi
+if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -qx 'Status: active'; then
+  ufw status | sed -n 's/^\\(Status\\|.*ALLOW FWD\\)/ufw: &/p'
+fi`;
 
 const services: Check = {
   name: "firewall-services",
-  well: "neither firewalld nor ufw is at work",
+  well: "no firewalld or ufw is at work that does not know the pods",
   asks: () => [cmd`sh -c ${servicesScript} services`],
-  read({ cluster, node }, [asked]) {
-    if (
-      asked === undefined || !/^(firewalld|ufw|\s)*$/.test(asked.outcome.stdout)
-    ) {
+  read({ cluster: { clusterCIDRs }, node }, [asked]) {
+    const lines = (asked?.outcome.stdout ?? "").split("\n").filter(Boolean);
+    const known = /^(firewalld|ufw): /;
+    if (asked === undefined || !lines.every((line) => known.test(line))) {
       return [unclear("whether firewalld or ufw is at work", asked)];
     }
     const on = (command: string) => onNode(node.name, command);
-    const { stdout } = asked.outcome;
+    const warning = (what: string, about: string, mend: string[]): Finding => {
+      const own = lines.filter((line) => line.startsWith(about)).join("\n");
+      return { is: "warning", what, evidence: [evidence(asked, own)], mend };
+    };
+    const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
+    const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
+    if (unknown.length === 0) return [];
     const found: Finding[] = [];
-    if (stdout.includes("firewalld")) {
-      found.push({
-        is: "warning",
-        what: "firewalld is running: it rejects what its zones do not know, " +
-          "and each reload of it may take our rules away",
-        evidence: [evidence(asked, "firewalld: running")],
-        mend: [
-          ...cluster.clusterCIDRs.map((cidr) =>
+    if (lines.some((line) => line.startsWith("firewalld: "))) {
+      found.push(warning(
+        "firewalld is running: it rejects what its zones do not know, and " +
+          "each reload of it may take our rules away",
+        "firewalld: ",
+        [
+          ...unknown.map((cidr) =>
             on(`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`)
           ),
           on("firewall-cmd --reload"),
-          `make 06-forwarding ARGS="--node ${node.name}"`,
+          makeStage("06-forwarding", node.name),
         ],
-      });
+      ));
     }
-    if (stdout.includes("ufw")) {
-      found.push({
-        is: "warning",
-        what: "ufw is active: it drops what is routed unless it is told, and " +
-          "each reload of it goes ahead of our rules",
-        evidence: [evidence(asked, "ufw: Status: active")],
-        mend: cluster.clusterCIDRs.flatMap((cidr) => [
+    if (lines.some((line) => line.startsWith("ufw: "))) {
+      found.push(warning(
+        "ufw is active: it drops what is routed unless it is told, and each " +
+          "reload of it goes ahead of our rules",
+        "ufw: ",
+        unknown.flatMap((cidr) => [
           on(`ufw route allow from ${cidr}`),
           on(`ufw route allow to ${cidr}`),
         ]),
-      });
+      ));
     }
     return found;
   },

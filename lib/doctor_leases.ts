@@ -13,7 +13,7 @@ import {
 import { evidence } from "./evidence.ts";
 import type { Host, Lease } from "./inventory.ts";
 import { mark } from "./probe.ts";
-import { onNode } from "./suspects.ts";
+import { newPods, onNode } from "./suspects.ts";
 
 /** How many pods a podCIDR has room for: all hosts but the gateway. */
 export function capacity(podCIDR: string): bigint {
@@ -130,8 +130,8 @@ const brokenLeases: Check = {
     if (brokenLeases.length === 0) return [];
     return [{
       is: "warning",
-      what: `${count(brokenLeases.length, "lease")} that name no attachment: ` +
-        "nobody will release them",
+      what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
+        "name: nobody will release them",
       evidence: brokenLeases.slice(0, few).map(({ path }) =>
         shown(patient, `cat ${path}`, "no attachment")
       ),
@@ -157,26 +157,31 @@ const leftoverVeths: Check = {
       const ours = alias.startsWith(`${mark} `);
       const others = host.leases.some(({ network }) => network !== mark);
       // A plugin that has its addresses from elsewhere keeps no lease here.
-      const isPods = leased.has(alias) ||
-        host.pods.some(({ hostLink }) => hostLink?.name === name) ||
-        (!ours && (others || kind !== "veth")) ||
-        /^deno-cni #/.test(alias);
+      const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
+      const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
+      const printed = `master ${cluster.bridge}` +
+        (alias === "" ? "" : `, alias ${alias}`);
+      const ask = `ip -d link show dev ${name}`;
+      const seen = [shown(patient, ask, printed)];
+      if (pod !== undefined && ours && !hasLease) {
+        return [{
+          is: "warning",
+          what: `the pod ${pod.name} has no lease: its address may be given ` +
+            "to another",
+          evidence: seen,
+          mend: newPods(node.name),
+        }];
+      }
+      const isPods = pod !== undefined || hasLease ||
+        (!ours && (others || kind !== "veth"));
       if (isPods && !isHere) return [];
       return [{
         is: "warning",
         what: `${name} is a port of ${cluster.bridge} ` +
           (isHere
             ? "whose other end is on the node itself"
-            : ours
-            ? "whose attachment has no lease: its address may be given twice"
             : "that no pod of ours is behind"),
-        evidence: [
-          shown(
-            patient,
-            `ip -d link show dev ${name}`,
-            `master ${cluster.bridge}${alias === "" ? "" : `, alias ${alias}`}`,
-          ),
-        ],
+        evidence: seen,
         mend: [onNode(node.name, `ip link del ${name}`)],
       }];
     });

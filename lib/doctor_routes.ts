@@ -156,17 +156,21 @@ const twins: Check = {
       if (other.name === node.name || other.host.is !== "read") return [];
       const held = [
         ...other.host.links.flatMap((link) =>
-          link.addresses.map(({ address }) => ({ address, at: link.name }))
+          link.addresses.map(({ address, prefixLength }) => (
+            { address, at: link.name, prefixLength }
+          ))
         ),
         ...other.host.pods.flatMap(({ name, addresses }) =>
-          addresses.map(({ address }) => ({ address, at: `pod ${name}` }))
+          addresses.map(({ address, prefixLength }) => (
+            { address, at: `pod ${name}`, prefixLength }
+          ))
         ),
       ].filter(({ address }) =>
         mine.has(address) && !/^(127\.|::1$)/.test(address)
       );
       const mac = uplinkOf(other.host, [other.address])?.mac;
       return [
-        ...held.map(({ address, at }): Finding => ({
+        ...held.map(({ address, at, prefixLength }): Finding => ({
           is: "fault",
           what: `${address} is also held by ${other.name} (${at})`,
           evidence: [{
@@ -176,9 +180,12 @@ const twins: Check = {
               : `ip -br addr show dev ${at}`,
             printed: address,
           }],
-          mend: at.startsWith("pod ")
-            ? newPods(other.name)
-            : [onNode(other.name, `ip addr del ${address} dev ${at}`)],
+          mend: at.startsWith("pod ") ? newPods(other.name) : [
+            onNode(
+              other.name,
+              `ip addr del ${address}/${prefixLength} dev ${at}`,
+            ),
+          ],
         })),
         ...(own?.mac === undefined || mac !== own.mac ? [] : [{
           is: "fault" as const,
@@ -187,12 +194,7 @@ const twins: Check = {
           evidence: [
             shown(patient, `ip -br link show dev ${own.name}`, own.mac),
           ],
-          mend: [
-            onNode(
-              node.name,
-              `ip link set dev ${own.name} address <another>`,
-            ),
-          ],
+          mend: ["give it a MAC address of its own, where the machine is made"],
         }]),
       ];
     });

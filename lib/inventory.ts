@@ -130,7 +130,7 @@ folder=$(sed -n 's/.*"dataDir" *: *"\\([^"]*\\)".*/\\1/p' "\${list:-/dev/null}" 
 part leases
 for store in "\${folder:-/run/deno-cni/networks}" /var/lib/cni/networks; do
   find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \\
-    ! -name 'last_reserved_ip.*' -exec grep -H '' {} + 2>/dev/null
+    ! -name 'last_reserved_ip.*' \\( -size 0 -exec printf '%s:\\n' {} + -o -exec grep -H '' {} + \\) 2>/dev/null
 done | sort -u
 for sandbox in /run/netns/*; do
   if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then

@@ -152,6 +152,9 @@ function driftLines(
 /** As many pods of a node are named. */
 const shownPods = 8;
 
+/** A pod stays in one line with its addresses. */
+const unbreakable = "\u00a0";
+
 function podLines(
   nodes: readonly NodeStatus[],
   { verbose = false }: StatusTextOptions,
@@ -162,10 +165,11 @@ function podLines(
     const told = verbose ? pods : pods.slice(0, shownPods);
     const rest = pods.length - told.length;
     const texts = told.map((pod) =>
-      `${name}/${pod.name} ${pod.addresses.join(" ") || "without address"}`
+      [`${name}/${pod.name}`, ...pod.addresses].join(unbreakable)
     );
     if (rest > 0) texts.push(`and ${rest} more (-v)`);
-    return [wrap(texts.join(", "), "  ", "    ")];
+    const text = wrap(texts.join(", "), "  ", "    ");
+    return [text.replaceAll(unbreakable, " ")];
   });
   return lines.length === 0 ? [] : ["Pods:", ...lines];
 }
