@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, withInput } from "../lib/command.ts";
 import { rooted } from "../lib/lab_testing.ts";
 import { killNode, scriptCommand, type TestLab } from "./lab_testing.ts";
+import { atTerminal } from "./terminal_testing.ts";
 import { done, overDirectory, provisioned, stateOf } from "./stages_testing.ts";
 
 /** Puts another iptables before the node's own: one that waits before it adds a rule. */
@@ -102,5 +103,21 @@ rooted(
     );
     done(await lab.script("01-provision"));
     done(await lab.script("06-forwarding"));
+  },
+);
+
+rooted(
+  "Ctrl-C at the question that --step asks ends the run at once, and that step is not run",
+  async () => {
+    await using lab = await provisioned("t-step");
+    const before = await stateOf(lab, "master");
+    const command = scriptCommand("06-forwarding", lab.file, "--step");
+    const terminal = atTerminal(command, lab.env);
+    await terminal.until("Enter runs it, q ends here: ");
+    await terminal.type("\x03");
+    const { code, said } = await terminal.end();
+    assertEquals(code, 130, said);
+    assert(!said.includes("after the command under way"), said);
+    assertEquals(await stateOf(lab, "master"), before);
   },
 );

@@ -72,11 +72,16 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
   const itinerary = { stages, masquerade, suspects, reach };
   const terminal = Deno.stdout.isTerminal();
   const colour = terminal && !Deno.env.get("NO_COLOR");
-  const { code, report } = await tour(session, itinerary, {
+  const voice = {
     say,
-    emphasize: (text) => colour ? `\x1b[1;32m${text}\x1b[0m` : text,
+    emphasize: (text: string) => colour ? `\x1b[1;32m${text}\x1b[0m` : text,
     width: Math.max(80, terminal ? Deno.consoleSize().columns : 0),
-  });
+  };
+  const { code, report } = await tour(session, itinerary, voice)
+    .catch((error) => {
+      say(unfinished(cluster));
+      throw error;
+    });
   if (json) console.log(JSON.stringify(report, null, 2));
   say(
     report.finished

@@ -224,6 +224,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...needsRoot,
+  name:
+    "what is refused on the way ends the tour with the reason, what to do, and a lab that can be gone on with (needs root)",
+  async fn() {
+    await using lab = await testLab("tour-refused");
+    const tour = atTerminal(scriptCommand("tour", lab.file), lab.env);
+    await tour.until("Enter runs it");
+    await tour.type("\n");
+    await tour.until("Enter goes on");
+    await lab.on("worker-1", cmd`ip link add cni0 type bridge`);
+    await tour.type("\n\n\n\n\n\n");
+    const { code, said } = await tour.end();
+    assertEquals(code, 1, said);
+    assertStringIncludes(said, "cni0 is a bridge that this tool did not make");
+    assertStringIncludes(said, "what to do: on worker-1, remove it");
+    assertStringIncludes(said, "goes on from here");
+    await lab.on("worker-1", cmd`ip link del cni0`);
+    assertEquals((await lab.script("up")).code, 0);
+  },
+});
+
 Deno.test("without a terminal and without -y, and with flags that it has no use for, the tour says so and makes nothing", async () => {
   await using lab = await testLab("tour-flags");
   const waiting = await lab.script("tour");
