@@ -34,6 +34,10 @@ export interface Flags {
   readonly check?: true;
   /** To listen on; 0 for any that is free (scripts/watch.ts). */
   readonly port?: number;
+  /** The form of a picture, where it goes, and what is drawn over it (scripts/picture.ts). */
+  readonly format?: string;
+  readonly out?: string;
+  readonly trace?: string;
 }
 
 /** Flags that cannot be understood; exit code 2. */
@@ -65,7 +69,7 @@ const booleans = [
 ];
 const strings = [
   ...["cluster", "node", "output", "timeout", "pod", "from", "to", "family"],
-  "port",
+  ...["port", "format", "out", "trace"],
 ];
 
 /** What every script's `--help` ends with. */
@@ -124,7 +128,7 @@ export function parseFlags(
   takesWords = false,
 ): Flags | "help" {
   const wrong: string[] = [];
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(joined(args), {
     boolean: booleans,
     string: strings,
     collect: strings,
@@ -169,6 +173,9 @@ export function parseFlags(
     );
   }
   const pod = text("pod");
+  const format = text("format");
+  const out = text("out");
+  const trace = text("trace");
   const port = text("port");
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) < 65536)) {
     throw new UsageError(
@@ -216,6 +223,17 @@ export function parseFlags(
     ...(family === undefined ? {} : { family: family === "4" ? 4 : 6 }),
     ...(flag("check") ? { check: true as const } : {}),
     ...(port === undefined ? {} : { port: Number(port) }),
+    ...(format === undefined ? {} : { format }),
+    ...(out === undefined ? {} : { out }),
+    ...(trace === undefined ? {} : { trace }),
     words: takesWords ? parsed._.map(String) : [],
   };
+}
+
+/** The parser takes a lone "-" for no flag's value, while it stands for stdout after --out. */
+function joined(args: readonly string[]): string[] {
+  return args.flatMap((arg, at) => {
+    if (arg === "--out" && args[at + 1] === "-") return ["--out=-"];
+    return arg === "-" && args[at - 1] === "--out" ? [] : [arg];
+  });
 }

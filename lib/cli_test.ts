@@ -82,3 +82,9 @@ Deno.test("a port is a number that a port can have", () => {
     );
   }
 });
+
+Deno.test("stdout is a place for a picture", () => {
+  assertEquals(flags("--out", "-").out, "-");
+  assertEquals(flags("--out", "a.svg", "-q").out, "a.svg");
+  refuse("-: no such flag", "-");
+});

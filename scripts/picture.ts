@@ -1,0 +1,119 @@
+#!/usr/bin/env -S deno run -A
+/** The cluster as it is, as a picture: `make picture`. */
+import { exitCode, type Flags, UsageError } from "../lib/cli.ts";
+import { loadCluster } from "../lib/cluster.ts";
+import { type Inventory, inventory } from "../lib/inventory.ts";
+import { runScript } from "../lib/main.ts";
+import { drawMermaid, drawSvg } from "../lib/picture.ts";
+import { changes } from "../lib/picture_changes.ts";
+import type { TraceReport } from "../lib/trace_report.ts";
+import { ignoreAbsent, writeWhole } from "../lib/whole_file.ts";
+import { reach } from "./09-verify.ts";
+
+const help = `scripts/picture.ts: draw the cluster as it is, read from its nodes
+
+Usage: scripts/picture.ts [--cluster FILE] [--format FORMAT] [--out FILE] [--trace FILE]
+       make picture [ARGS="flags"]
+
+Examples:
+  make picture                                  writes .state/<cluster>/picture.svg
+  make picture ARGS="--format mermaid --out -"  for a page of Markdown
+  make trace FROM=worker-1/shell TO=worker-2/web ARGS="-o json" >trace.json
+  make picture ARGS="--trace trace.json"        with the packet's way drawn over it
+
+What is new since the last picture of the cluster is marked so, and told.
+
+  --format FORMAT  svg (default) or mermaid
+  --out FILE       where to (default .state/<cluster>/picture.svg, or picture.mmd); - for stdout
+  --trace FILE     what scripts/trace.ts -o json printed
+  -o json          what was read, as data: the type Inventory in lib/inventory.ts
+  --cluster FILE   the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
+  -h, --help       this text
+
+Exit codes: 0 done, 2 wrong flags or cluster file, 4 a node could not be reached
+            (it is in the picture, with the reason).`;
+
+async function picture(flags: Flags): Promise<number> {
+  const cluster = await loadCluster(flags.cluster);
+  const format = formatOf(flags);
+  const trace = flags.trace === undefined
+    ? undefined
+    : await readTrace(flags.trace);
+  const now = await inventory(cluster, reach(cluster), {
+    timeout_ms: flags.timeout_ms,
+  });
+  const silent = now.nodes.flatMap(({ name, host }) =>
+    host.is === "unreachable" ? [`${name}: ${host.why}`] : []
+  );
+  const code = silent.length === 0 ? exitCode.done : exitCode.unreachable;
+  if (flags.output === "json") {
+    console.log(JSON.stringify(now, null, 2));
+    return code;
+  }
+  const memory = `${cluster.stateDir}/picture.json`;
+  const before = await readBefore(memory);
+  const options = {
+    cluster,
+    ...(before === undefined ? {} : { before }),
+    ...(trace === undefined ? {} : { trace }),
+  };
+  const text = format === "svg"
+    ? drawSvg(now, options)
+    : drawMermaid(now, options);
+  await Deno.mkdir(cluster.stateDir, { recursive: true });
+  if (flags.out === "-") console.log(text.trimEnd());
+  else {
+    const ending = format === "svg" ? "svg" : "mmd";
+    const path = flags.out ?? `${cluster.stateDir}/picture.${ending}`;
+    await writeWhole(path, text);
+    console.log(path);
+  }
+  await writeWhole(memory, JSON.stringify(now));
+  for (const line of silent) console.error(`does not answer: ${line}`);
+  if (before !== undefined && !flags.quiet) {
+    for (const line of changes(before, now, cluster)) {
+      console.error(`since the last picture: ${line}`);
+    }
+  }
+  return code;
+}
+
+function formatOf({ format, trace }: Flags): "svg" | "mermaid" {
+  if (format === undefined || format === "svg") return "svg";
+  if (format !== "mermaid") {
+    throw new UsageError(`--format ${format}: expected svg or mermaid`);
+  }
+  if (trace === undefined) return format;
+  throw new UsageError("--trace is drawn over an SVG: leave --format away");
+}
+
+async function readTrace(path: string): Promise<TraceReport> {
+  const wrong = (why: string) =>
+    new UsageError(
+      `--trace ${path}: expected what scripts/trace.ts -o json printed; ${why}`,
+    );
+  try {
+    const value = JSON.parse(await Deno.readTextFile(path));
+    if (value?.version === 1 && Array.isArray(value.hops)) return value;
+    throw wrong("it is other JSON");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw wrong("it is not there");
+    if (error instanceof SyntaxError) throw wrong("it is no JSON");
+    throw error;
+  }
+}
+
+/** The cluster at the last picture; undefined at the first, and where what was kept is of another version. */
+async function readBefore(path: string): Promise<Inventory | undefined> {
+  const text = await Deno.readTextFile(path).catch(ignoreAbsent);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text);
+    return value?.version === 1 ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+await runScript(help, picture);

@@ -1,0 +1,167 @@
+#!/usr/bin/env -S deno run -A
+/** A page that shows the cluster while stages run: `make watch`. */
+import { StepError } from "../lib/ask.ts";
+import type { Manner } from "../lib/book.ts";
+import { exitCode, type Flags } from "../lib/cli.ts";
+import { type Cluster, ClusterFileError, loadCluster } from "../lib/cluster.ts";
+import { CommandError } from "../lib/command.ts";
+import { type Inventory, inventory } from "../lib/inventory.ts";
+import { JournalError } from "../lib/journal.ts";
+import { runScript } from "../lib/main.ts";
+import { UnreachableError } from "../lib/node.ts";
+import { drawSvg } from "../lib/picture.ts";
+import { changes } from "../lib/picture_changes.ts";
+import { look, type Situation } from "../lib/situation.ts";
+import { verify } from "../lib/verify.ts";
+import { type PageState, watch } from "../lib/watch.ts";
+import { pageState, type Seen } from "../lib/watch_state.ts";
+import { reach, stages as suspects } from "./09-verify.ts";
+import { stages } from "./stages.ts";
+
+const help = `scripts/watch.ts: a page that shows the cluster while stages run
+
+Usage: scripts/watch.ts [--cluster FILE] [--port NUMBER]
+       make watch [ARGS="--port 8090"]
+
+Examples:
+  make watch                  then, in another terminal: make up
+  make watch ARGS="--port 0"  any port that is free
+
+The picture, the stages of each node and what reaches what, refreshed as they
+change. The test pods of 09-verify are used where they are there; nothing is
+started and nothing changed. The page is for this machine alone, and asks
+nothing of any other. Ctrl-C ends it.
+
+  --port NUMBER  the port on 127.0.0.1 (default 8090)
+  --cluster FILE the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
+  -h, --help     this text`;
+
+const defaultPort = 8090;
+
+/** Between two readings. */
+const pause_ms = 700;
+
+async function main(flags: Flags): Promise<number> {
+  // A file that is wrong is told now, not in the page.
+  await loadCluster(flags.cluster, { ignoreFound: true });
+  const abort = new AbortController();
+  const manner: Manner = {
+    timeout_ms: flags.timeout_ms,
+    signal: abort.signal,
+    stopping: () => abort.signal.aborted,
+    tell: () => {},
+  };
+  const { handler, end } = await watch(reader(flags, manner), pause_ms);
+  const port = flags.port ?? defaultPort;
+  const server = serve(port, handler);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      abort.abort();
+      end();
+      server.shutdown();
+    });
+  }
+  console.log(`http://127.0.0.1:${server.addr.port}/`);
+  console.error("Open it in a browser; Ctrl-C ends it");
+  await server.finished;
+  return exitCode.done;
+}
+
+function serve(
+  port: number,
+  handler: Deno.ServeHandler,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      hostname: "127.0.0.1",
+      port,
+      onListen: () => {},
+    }, handler);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new StepError(
+      `Port ${port} of 127.0.0.1 is in use\n` +
+        'what to do: end who uses it, or take another: make watch ARGS="--port 0" takes any',
+    );
+  }
+}
+
+/** Reads the cluster time and again; what reaches what only when something has changed. */
+function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
+  let before: Inventory | undefined;
+  let last: Inventory | undefined;
+  let news: readonly string[] = [];
+  let seen: Seen = { is: "untried", why: "" };
+  return async () => {
+    // Stages find things out: the cluster is read anew each time.
+    const cluster = await loaded(flags);
+    const now = await inventory(cluster, reach(cluster), manner);
+    if (last === undefined || !isSame(last, now)) {
+      const found = last === undefined ? [] : changes(last, now, cluster);
+      if (found.length > 0) {
+        news = found;
+        // What is new stays marked until there is something newer.
+        before = last;
+      }
+      last = now;
+      seen = await tryPaths(cluster, manner);
+    }
+    const picture = drawSvg(now, {
+      cluster,
+      ...(before === undefined ? {} : { before }),
+    });
+    return pageState({ cluster, inventory: now, seen, picture, news }, stages);
+  };
+}
+
+function isSame(a: Inventory, b: Inventory): boolean {
+  const text = (one: Inventory) => JSON.stringify({ ...one, at: "" });
+  return text(a) === text(b);
+}
+
+/** The cluster as it is known; before 02, without what 02 finds out. */
+async function loaded(flags: Flags): Promise<Cluster> {
+  try {
+    return await loadCluster(flags.cluster);
+  } catch (error) {
+    if (!(error instanceof ClusterFileError)) throw error;
+    return await loadCluster(flags.cluster, { ignoreFound: true });
+  }
+}
+
+/** Tries the paths between the test pods that are there. */
+async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
+  try {
+    const situation = await look(cluster, reach(cluster), manner);
+    const selected = withPods(situation);
+    if (selected.length === 0) {
+      return {
+        is: "untried",
+        why: "No test pods: make 09-verify starts them, from 05-plugin on",
+      };
+    }
+    const order = { selected, stages: suspects, manner };
+    const { report, known } = await verify(situation, order);
+    return { is: "tried", report, addresses: known };
+  } catch (error) {
+    if (
+      error instanceof UnreachableError || error instanceof CommandError ||
+      error instanceof StepError || error instanceof JournalError
+    ) return { is: "untried", why: `Not tried: ${error.message}` };
+    throw error;
+  }
+}
+
+/** The nodes whose pods all run, so that trying their paths starts nothing; none unless every server answers. */
+function withPods({ sites, outside, kubernetes }: Situation): string[] {
+  // There, 09 applies a manifest first: that is not for who only watches.
+  if (kubernetes !== undefined) return [];
+  const all = [...sites.values()];
+  if (!all.every(({ survey }) => survey.serving)) return [];
+  if (outside.is === "there" && !outside.serving) return [];
+  return all.filter(({ survey: { pods } }) =>
+    Object.values(pods).every((pod) => pod.is === "running" && pod.serving)
+  ).map(({ node }) => node.name);
+}
+
+await runScript(help, main);
