@@ -121,7 +121,7 @@ function overlapFinding(
     ? `ip addr del ${address.address}/${address.prefixLength} dev ${route.dev}`
     : `ip route del ${route.to}`;
   // The node's own network stays: it is the pods' that has to be another.
-  const isOwn = link !== undefined &&
+  const isOwn = link !== undefined && route.protocol === "kernel" &&
     link.name === uplinkOf(host, node.addresses)?.name;
   return [{
     is: hit.length > 0 ? "fault" : "warning",

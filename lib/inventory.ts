@@ -128,10 +128,12 @@ for file in "$configs"/*; do
 done
 folder=$(sed -n 's/.*"dataDir" *: *"\\([^"]*\\)".*/\\1/p' "\${list:-/dev/null}" 2>/dev/null | head -n 1)
 part leases
-for store in "\${folder:-/run/deno-cni/networks}" /var/lib/cni/networks; do
+set -- "\${folder:-/run/deno-cni/networks}"
+[ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
+for store; do
   find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \\
     ! -name 'last_reserved_ip.*' \\( -size 0 -exec printf '%s:\\n' {} + -o -exec grep -H '' {} + \\) 2>/dev/null
-done | sort -u
+done
 for sandbox in /run/netns/*; do
   if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
     part "pod \${sandbox##*/}"

@@ -23,7 +23,7 @@ export interface BrokenLease {
 /**
  * Reads what `grep -H ''` printed of the leases' files, `<store>/<network>/<address>`.
  *
- * @returns a lease a file
+ * @returns a lease a file, in the order of their paths
  */
 export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
   const contents = new Map<string, string[]>();
@@ -34,7 +34,8 @@ export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
     if (path === undefined || content === undefined) continue;
     contents.set(path, [...contents.get(path) ?? [], content]);
   }
-  return [...contents].map(([path, lines]) => {
+  const sorted = [...contents].toSorted(([a], [b]) => a < b ? -1 : 1);
+  return sorted.map(([path, lines]) => {
     const [network = "", address = ""] = path.split("/").slice(-2);
     const owner = parseLease(lines.join("\n"));
     return typeof owner === "string"
