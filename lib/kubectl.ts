@@ -4,7 +4,7 @@
  * Pure: commands, and the reading of what they print.
  */
 import { cmd, type Command, type Outcome, succeeded } from "./command.ts";
-import { adminConf } from "./kubeadm.ts";
+import { adminConf } from "./kubeadm_keep.ts";
 import { mark } from "./probe.ts";
 
 /** Where stage 09's pods are. */

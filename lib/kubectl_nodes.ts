@@ -1,7 +1,7 @@
 /** What stage 02 ends with: which nodes Kubernetes calls Ready, and why the others are not. */
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { type RunOptions, show, succeeded } from "./command.ts";
-import { kubeconfigPath } from "./kubeadm.ts";
+import { kubeconfigPath } from "./kubeadm_keep.ts";
 import { KubectlError, question, readKubernetes } from "./kubectl.ts";
 import { lacksNetwork, nodeFault } from "./kubectl_faults.ts";
 import type { Node } from "./node.ts";

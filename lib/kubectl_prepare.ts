@@ -30,12 +30,8 @@ import {
 } from "./pods.ts";
 import type { Hands, PodOutcome, Prepared } from "./prepare.ts";
 import type { AddResult } from "./runtime.ts";
-import {
-  type Kubernetes,
-  lookAgain,
-  type Site,
-  type Situation,
-} from "./situation.ts";
+import { type Kubernetes, lookAgain } from "./kubectl_look.ts";
+import type { Site, Situation } from "./situation.ts";
 import type { StageName } from "./step.ts";
 import type { Cause } from "./suspects.ts";
 

@@ -1,25 +1,11 @@
 /** What stage 09 begins with: the nodes' journals, and what is there of test pods and servers. */
 import type { Family } from "./cidr.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import {
-  CommandError,
-  ending,
-  type Outcome,
-  type RunOptions,
-  succeeded,
-} from "./command.ts";
+import { CommandError, type RunOptions } from "./command.ts";
 import { inFamily } from "./families.ts";
 import { readJournal } from "./journal.ts";
-import {
-  type Dns,
-  dnsQuestion,
-  KubectlError,
-  type KubernetesSeen,
-  question,
-  readDns,
-  readKubernetes,
-} from "./kubectl.ts";
-import { mouldOf, type PodMould } from "./kubectl_pods.ts";
+import { isReal, type Kubernetes, lookKubernetes } from "./kubectl_look.ts";
+import type { PodMould } from "./kubectl_pods.ts";
 import { labId } from "./lab.ts";
 import { type Progress, workersOf } from "./matrix.ts";
 import { type Node, UnreachableError } from "./node.ts";
@@ -43,15 +29,6 @@ export type OutsideSite =
   /** A page that the cluster file names, which answers by itself. */
   | { readonly is: "page" }
   | { readonly is: "none" };
-
-/** Kubernetes, where its control plane was made: then the pods are its own. */
-export interface Kubernetes {
-  /** The control plane, where kubectl is. */
-  readonly leader: Node;
-  readonly mould: PodMould;
-  readonly seen: KubernetesSeen;
-  readonly dns: Dns;
-}
 
 /** The cluster as stage 09 finds it. */
 export interface Situation {
@@ -86,7 +63,9 @@ export async function look(
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
   const [outside, kubernetes, ...sites] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
-    isReal(cluster) ? lookKubernetes(cluster, reach, options) : undefined,
+    isReal(cluster)
+      ? lookKubernetes(cluster, leaderOf(cluster, reach), options)
+      : undefined,
     ...asked.map(async (node): Promise<Site> => {
       const runner = reach.nodeOf(node.name);
       const [journal, survey] = await Promise.all([
@@ -114,71 +93,10 @@ export async function look(
   };
 }
 
-/** Machines of which 02 can have made a Kubernetes. */
-function isReal({ provider }: Cluster): boolean {
-  return provider !== "lab" && provider !== "local";
-}
-
 function leaderOf({ nodes }: Cluster, reach: Reach): Node {
   const leader = nodes.find(({ role }) => role === "control-plane");
   if (leader === undefined) throw new TypeError("a control plane");
   return reach.nodeOf(leader.name);
-}
-
-/**
- * Asks Kubernetes; undefined where its control plane was not made.
- *
- * @throws {StepError} when it does not answer, or our namespace is somebody else's
- */
-async function lookKubernetes(
-  cluster: Cluster,
-  reach: Reach,
-  options: RunOptions,
-): Promise<Kubernetes | undefined> {
-  const leader = leaderOf(cluster, reach);
-  const [outcome, dns, mould] = await Promise.all([
-    leader.run(question(), options),
-    leader.run(dnsQuestion(), options),
-    mouldOf(cluster),
-  ]);
-  if (outcome.code === 44) return undefined;
-  const seen = seenIn(outcome, leader);
-  if (seen.namespace === "foreign") {
-    throw new StepError(
-      'refused: Kubernetes has a namespace "deno-cni-verify" that stage 09 did not make\n' +
-        `what to do: on ${leader.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
-    );
-  }
-  return { leader, mould, seen, dns: readDns(dns) };
-}
-
-function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
-  const problem = (what: string) =>
-    new StepError(
-      `Kubernetes does not answer kubectl on ${name}: ${what}\n` +
-        `what to do: see whether its API server runs (on ${name}: crictl ps, journalctl -u kubelet), then run this stage again`,
-    );
-  if (!succeeded(outcome)) {
-    throw problem(outcome.stderr.trim() || ending(outcome));
-  }
-  try {
-    return readKubernetes(outcome.stdout);
-  } catch (error) {
-    if (error instanceof KubectlError) throw problem(error.message);
-    throw error;
-  }
-}
-
-/**
- * Asks Kubernetes again.
- *
- * @throws {StepError} when it does not answer
- */
-export async function lookAgain(
-  { leader }: Kubernetes,
-  options: RunOptions,
-): Promise<KubernetesSeen> {
-  return seenIn(await leader.run(question(), options), leader);
 }
 
 async function ask(runner: Node, options: RunOptions): Promise<Survey> {

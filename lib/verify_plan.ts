@@ -7,12 +7,12 @@ import {
   startsOf,
 } from "./attempts.ts";
 import type { Family } from "./cidr.ts";
-import type { Cluster } from "./cluster.ts";
 import { cmd, type Command, show } from "./command.ts";
 import { familiesOf } from "./families.ts";
 import { kubectl } from "./kubectl.ts";
 import { resolve } from "./kubectl_dns.ts";
 import { addressesOf, insideOf, waitStep } from "./kubectl_pods.ts";
+import type { Kubernetes } from "./kubectl_look.ts";
 import { isRouted, missingSteps } from "./kubectl_prepare.ts";
 import { workersOf } from "./matrix.ts";
 import { call } from "./paths.ts";
@@ -27,20 +27,16 @@ import {
   server,
 } from "./pods.ts";
 import {
-  endings,
   missingOfPod,
   missingServers,
   type Placed,
   podSites,
 } from "./prepare.ts";
 import { script } from "./report.ts";
+import { filledIn, placeholder, variable } from "./stand_ins.ts";
+import { endings } from "./take_away.ts";
 import { canCheck, check } from "./runtime.ts";
-import {
-  type Kubernetes,
-  type Site,
-  type Situation,
-  situationIn,
-} from "./situation.ts";
+import { type Site, type Situation, situationIn } from "./situation.ts";
 
 /**
  * What a run would execute. The address of a pod that is still to be started
@@ -234,45 +230,6 @@ function podSteps(site: Site): PodStep[] {
     const why = `CHECK: is pod ${pod} still as ADD left it?`;
     return [...clear, ...start, ...checks.map((run) => ({ why, run }))];
   });
-}
-
-/** The shell's variable for the address of a node's pod. */
-function variable(node: string, family: Family, cluster: Cluster): string {
-  const at = workersOf(cluster).findIndex(({ name }) => name === node) + 1;
-  return family === 4 ? `web_${at}` : `web6_${at}`;
-}
-
-/** Stands for that address in a text; url() takes it for one of its family. */
-function placeholder(node: string, family: Family): string {
-  return family === 4 ? `@web.of.${node}@` : `@web::of.${node}@`;
-}
-
-/**
- * Puts the variable where its placeholder stands. The shell that reads the
- * script has to see it: within single quotes, as a command for ssh has them,
- * these are closed before it and opened again behind.
- */
-function filledIn(text: string, stand: string, variable: string): string {
-  return text.split("\n").map((line) => {
-    const [first = "", ...rest] = line.split(stand);
-    return rest.reduce(
-      (before, after) =>
-        `${before}${
-          isQuoted(before) ? `'"$${variable}"'` : `"$${variable}"`
-        }${after}`,
-      first,
-    );
-  }).join("\n");
-}
-
-/** Whether a line that begins like this is within single quotes, where no backslash counts. */
-function isQuoted(line: string): boolean {
-  let quoted = false;
-  for (let at = 0; at < line.length; at++) {
-    if (line[at] === "'") quoted = !quoted;
-    else if (line[at] === "\\" && !quoted) at++;
-  }
-  return quoted;
 }
 
 /** What will be known once the missing pods have started. */
