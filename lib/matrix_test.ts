@@ -289,3 +289,25 @@ Deno.test("whose() tells pods, nodes and strangers apart", () => {
   const other = path("node-to-other-pod", "worker-2", "worker-1");
   assertEquals(whose(other, "10.0.1.12", addresses), "that node");
 });
+
+Deno.test("beyond further NAT a pod is seen as its node is seen there", () => {
+  const path: Path = {
+    kind: "pod-to-outside",
+    from: "worker-1",
+    to: "outside",
+  };
+  const addresses = {
+    nodes: new Map([["worker-1", "10.0.1.11"]]),
+    gateways: new Map(),
+    callers: new Map([["worker-1", "10.244.1.5"]]),
+    beyond: new Map([["worker-1", "198.51.100.7"]]),
+  };
+  const expected = { answer: "yes", as: "node" } as const;
+  assertEquals(expectedSource(path, expected, addresses), "198.51.100.7");
+  assertEquals(whose(path, "198.51.100.7", addresses), "the node");
+  const { beyond: _, ...known } = addresses;
+  assertEquals(expectedSource(path, expected, known), "10.0.1.11");
+  // It holds for that path alone.
+  const inside: Path = { ...path, kind: "pod-to-other-node", to: "master" };
+  assertEquals(expectedSource(inside, expected, addresses), "10.0.1.11");
+});
