@@ -44,6 +44,7 @@ export type CauseKind =
   | "pod-route"
   | "receiver"
   | "route"
+  | "rp-filter"
   | "rule"
   | "segment"
   | "start"

@@ -5,17 +5,21 @@ import {
   bridgeAddressFault,
   bridgeFault,
   type Cause,
-  defaultRouteFault,
   forwardingFault,
   masqueradeFault,
   onNode,
   podFault,
-  routeFault,
   segmentFault,
 } from "../suspects.ts";
-import { inSomePodCIDR } from "./cause_ends.ts";
 import { duplicateFault, gatewayFault, takenFault } from "./cause_links.ts";
+import {
+  beyond,
+  reversePathFault,
+  strayed,
+  wayMissing,
+} from "./cause_routes.ts";
 import { droppedBy, rewrittenFault } from "./cause_rules.ts";
+import { grown } from "./counters.ts";
 import { mtuFault } from "./cause_mtu.ts";
 import { neighbourDecision, placeName, routeOf } from "./knowledge.ts";
 import type { End, Place } from "./plan.ts";
@@ -141,89 +145,44 @@ function* answerless(
   };
 }
 
-/** A place has no good route to where the packet should go. */
-function* wayMissing(
-  { machine }: Place,
-  receiver: End,
-  scene: Scene,
-): Generator<Cause | undefined> {
-  const facts = scene.facts.get(machine);
-  if (facts === undefined) return;
-  const far = receiver.machine && scene.facts.get(receiver.machine);
-  if (
-    far && far !== facts && inSomePodCIDR(receiver.address, far.node)
-  ) yield routeFault(facts, far.node);
-  if (receiver.machine === outsideName || receiver.machine === undefined) {
-    yield defaultRouteFault(facts, scene.cluster);
-  }
-}
-
 /** It came to a machine, which did not send it on. */
 function* unrouted(
-  { at: { place, came } }: Stop & { readonly is: "unrouted" },
+  { at }: Stop & { readonly is: "unrouted" },
   direction: Direction,
   scene: Scene,
 ): Generator<Cause | undefined> {
+  const { place, came } = at;
   const facts = factsAt(scene, place);
-  const { sender, receiver } = direction;
+  const { sender, receiver, is } = direction;
+  yield plugged(place, scene, true);
   const isEnd = place.machine === sender.machine ||
     place.machine === receiver.machine;
   if (!isEnd || facts === undefined) {
     // A machine that is not on the way: who sent it here?
-    yield* strayed(direction, came?.destination ?? receiver.address, scene);
+    const destination = came?.destination ?? receiver.address;
+    yield* strayed(sender, receiver, is === "back", destination, scene);
     if (place.machine === outsideName) yield beyond(place, receiver, scene);
     return;
   }
   yield forwardingFault(facts);
   yield segmentFault(facts, scene.cluster);
-  if (place.machine === receiver.machine && receiver.pod !== undefined) {
+  const hasPod = [sender, receiver].some(({ machine, pod }) =>
+    machine === place.machine && pod !== undefined
+  );
+  if (hasPod) {
     yield bridgeFault(facts, scene.cluster);
     yield bridgeAddressFault(facts, scene.cluster);
   }
   yield* wayMissing(place, receiver, scene);
-}
-
-/** The host outside the cluster has no way to an address: a lab ends there. */
-function beyond(place: Place, receiver: End, scene: Scene): Cause | undefined {
-  const answers = scene.answersOf(place);
-  const asked = answers.routes.get(receiver.address);
-  if (asked === undefined || routeOf(answers, receiver.address) !== undefined) {
-    return undefined;
-  }
-  return {
-    kind: "outside",
-    on: outsideName,
-    what:
-      `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
-      "world ends there",
-    evidence: [evidence(asked)],
-    mend: [`make trace FROM=${endName(scene.from)} TO=${outsideName}`],
-  };
-}
-
-function endName({ machine = "", pod }: End): string {
-  return pod === undefined ? machine : `${machine}/${pod.name}`;
+  const refused = reversePathFault(at, scene);
+  if (refused === undefined) return;
+  yield* wayMissing(place, sender, scene);
+  yield refused;
 }
 
 /** Who sends, as evidence has it. */
 function senderName({ from: { machine = "", pod } }: Scene): string {
   return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
-}
-
-/** The packet went where it should not. */
-function* strayed(
-  { is, sender, receiver }: Direction,
-  destination: string,
-  scene: Scene,
-): Generator<Cause | undefined> {
-  const start = sender.machine;
-  if (start === undefined) return;
-  yield* wayMissing({ machine: start }, receiver, scene);
-  const asking = receiver.machine && scene.facts.get(receiver.machine);
-  // An answer to a pod's own address, where it should have been rewritten.
-  if (is === "back" && destination === receiver.address && asking) {
-    yield masqueradeFault(asking);
-  }
 }
 
 /** It left one place and never came to the next. */
@@ -240,20 +199,26 @@ function* lost(
     yield duplicateFault(scene);
     return;
   }
-  const { sender, receiver } = direction;
+  const { sender, receiver, is } = direction;
   const onBridge = left?.out === cluster.bridge;
-  if (to?.pod !== undefined || (onBridge && receiver.pod !== undefined)) {
-    if (facts !== undefined) yield bridgeFault(facts, cluster);
+  const isHome = place.machine === receiver.machine &&
+    receiver.pod !== undefined;
+  if (to?.pod !== undefined || (onBridge && isHome)) {
+    if (facts !== undefined) {
+      yield bridgeFault(facts, cluster);
+      if (!onBridge) yield bridgeAddressFault(facts, cluster);
+    }
     yield plugged(to ?? placeOf(receiver), scene, false);
-    const starts = placeOf(sender);
-    if (onBridge) yield gatewayFault(starts, scene);
     yield duplicateFault(scene);
     return;
   }
   const far = to && factsAt(scene, to);
   if (facts !== undefined) yield segmentFault(facts, cluster);
   if (far) yield segmentFault(far, cluster);
-  yield* strayed(direction, left?.destination ?? receiver.address, scene);
+  // Another pod's address as the gateway: the node only passes the frame on.
+  if (onBridge) yield gatewayFault(placeOf(sender), scene);
+  const destination = left?.destination ?? receiver.address;
+  yield* strayed(sender, receiver, is === "back", destination, scene);
   yield duplicateFault(scene);
   if (to === undefined && onBridge) yield nobody(place, receiver, scene);
 }
@@ -363,7 +328,21 @@ function unexplained(
           routeOf(answers, receiver.address)?.gateway ?? receiver.address,
         ).text,
       ),
+      ...countersOf(place, scene),
     ],
     mend: [onNode(place.machine, "nft list ruleset")],
   };
+}
+
+/** What the kernel counted meanwhile. */
+function countersOf(
+  place: Place,
+  { machines, answersOf }: Scene,
+): Cause["evidence"] {
+  const before = machines.get(place.machine)?.counters;
+  if (before === undefined || place.pod !== undefined) return [];
+  const { counters, after } = answersOf(place);
+  const more = [...grown(before, after)]
+    .map(([name, by]) => `${name.replace(".", " ")}: ${by} more`);
+  return more.length === 0 ? [] : [evidence(counters, more.join("\n"))];
 }

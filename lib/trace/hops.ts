@@ -1,5 +1,4 @@
 /** A packet's way as a reader sees it: hops, each with what decided there. Pure. */
-import { outsideName } from "../lab.ts";
 import type { Decision, TraceHop } from "../trace_report.ts";
 import type { SeenPacket } from "./events.ts";
 import {
@@ -16,8 +15,8 @@ import type { Hook, Passage, Stop, Way } from "./walk.ts";
 export interface Told {
   readonly bridge: string;
   readonly answersOf: (place: Place) => PlaceAnswers;
-  /** Why a machine sends nothing on, where it is switched off. */
-  readonly offOn: (machine: string) => Decision | undefined;
+  /** The setting by which a machine does not send this on, if one is known. */
+  readonly refusalOf: (passage: Passage) => Decision | undefined;
   /** The ends, for a hop that no packet was seen at. */
   readonly source: string;
   readonly destination: string;
@@ -176,7 +175,7 @@ function endHop(
     case "unrouted": {
       const { place, came } = stop.at;
       const packet = came ?? told;
-      const off = told.offOn(place.machine);
+      const refusal = told.refusalOf(stop.at);
       const answers = told.answersOf(place);
       return {
         direction,
@@ -186,9 +185,9 @@ function endHop(
         source: packet.source,
         destination: packet.destination,
         outcome,
-        by: off === undefined || place.machine === outsideName
-          ? [routeDecision(answers, packet.destination, told.bridge)]
-          : [off],
+        by: [
+          refusal ?? routeDecision(answers, packet.destination, told.bridge),
+        ],
       };
     }
     case "taken": {

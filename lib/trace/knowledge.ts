@@ -6,6 +6,7 @@ import { mark, routeProtocol } from "../probe.ts";
 import type { StageName } from "../step.ts";
 import type { Decision } from "../trace_report.ts";
 import type { Question } from "./ask_all.ts";
+import { counterFiles, type Counters, readCounters } from "./counters.ts";
 import type { TraceEvent } from "./events.ts";
 import type { Place } from "./plan.ts";
 import type { Heard } from "./walk.ts";
@@ -23,6 +24,9 @@ export interface Neighbour {
 export interface PlaceAnswers {
   readonly place: Place;
   readonly neighbours: Asked;
+  /** The kernel's counters once the packets are through, and the question. */
+  readonly counters: Asked;
+  readonly after: Counters;
   /** `ip route get fibmatch`, by destination. */
   readonly routes: ReadonlyMap<string, Asked>;
   /** The chains that packets met: as nft lists them, and as iptables does. */
@@ -67,6 +71,7 @@ export function inquiry(
   const chains = chainsOf(heard);
   const questions: Question[] = [
     { ...at, command: cmd`ip ${`-${family}`} -j neigh show` },
+    { ...at, command: cmd`cat ${counterFiles}` },
     ...destinations.map((destination) => ({
       ...at,
       command: cmd`ip -j route get fibmatch ${destination}`,
@@ -83,12 +88,16 @@ export function inquiry(
   return {
     questions,
     read(answers) {
-      const [neighbours, ...rest] = answers;
-      if (neighbours === undefined) throw new TypeError("an answer each");
+      const [neighbours, counters, ...rest] = answers;
+      if (neighbours === undefined || counters === undefined) {
+        throw new TypeError("an answer each");
+      }
       const ofChains = rest.slice(destinations.length);
       return {
         place,
         neighbours,
+        counters,
+        after: readCounters(counters.outcome.stdout),
         routes: new Map(destinations.flatMap((destination, at) => {
           const asked = rest[at];
           return asked === undefined ? [] : [[destination, asked] as const];

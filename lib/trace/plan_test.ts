@@ -53,6 +53,7 @@ const machine: Machine = {
   names: ["shell"],
   namespaceNames: new Map(),
   serving: false,
+  counters: new Map(),
   programs: [],
 };
 

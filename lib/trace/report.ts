@@ -1,17 +1,21 @@
 /** A trace as it is reported. Pure. */
 import type { Family } from "../cidr.ts";
 import { show } from "../command.ts";
+import { familiesOf } from "../families.ts";
 import type { Cause } from "../suspects.ts";
 import type {
+  Decision,
   TraceEnd,
   TraceHop,
   TracePacket,
   TraceReport,
 } from "../trace_report.ts";
 import { rewrites } from "./cause_rules.ts";
+import { grown } from "./counters.ts";
 import { hopsOf, type Told } from "./hops.ts";
 import type { End } from "./plan.ts";
 import type { Scene, Sent } from "./scene.ts";
+import type { Passage } from "./walk.ts";
 
 /** What a report is made of. */
 export interface Findings {
@@ -30,16 +34,7 @@ export function reportOf(
   const told: Told = {
     bridge: cluster.bridge,
     answersOf,
-    offOn: (machine) =>
-      cause?.kind === "forwarding" && cause.on === machine
-        ? {
-          kind: "sysctl",
-          text: family === 4
-            ? "net.ipv4.ip_forward = 0"
-            : "net.ipv6.conf.all.forwarding = 0",
-          stage: "06-forwarding",
-        }
-        : undefined,
+    refusalOf: (passage) => refusalOf(passage, scene, cause),
     source: from.address,
     destination: to.address,
   };
@@ -62,7 +57,33 @@ export function reportOf(
     hops,
     lastGood: lastGoodOf(hops, cause),
     ...(cause === undefined ? {} : { cause }),
-    remarks: remarksOf(followed, cause),
+    remarks: remarksOf(followed, cause, scene),
+  };
+}
+
+/** Of what a machine neither sent on nor took: the setting that explains it. */
+function refusalOf(
+  { place, came }: Passage,
+  { cluster, machines, answersOf }: Scene,
+  cause: Cause | undefined,
+): Decision | undefined {
+  if (cause?.kind === "forwarding" && cause.on === place.machine) {
+    const [family] = familiesOf(cluster);
+    return {
+      kind: "sysctl",
+      text: family === 4
+        ? "net.ipv4.ip_forward = 0"
+        : "net.ipv6.conf.all.forwarding = 0",
+      stage: "06-forwarding",
+    };
+  }
+  const before = machines.get(place.machine)?.counters;
+  if (before === undefined || place.pod !== undefined) return undefined;
+  const more = grown(before, answersOf(place).after);
+  if (!more.has("TcpExt.IPReversePathFilter")) return undefined;
+  return {
+    kind: "sysctl",
+    text: `rp_filter: an answer to ${came?.source} would not go by ${came?.in}`,
   };
 }
 
@@ -107,9 +128,22 @@ function lastGoodOf(
 function remarksOf(
   { there, back, answered }: Sent,
   cause: Cause | undefined,
+  { from, to }: Scene,
 ): readonly string[] {
+  const detours = [there, back].map(({ passages }) =>
+    passages.map(({ place: { machine } }) => machine)
+      .find((machine) => machine !== from.machine && machine !== to.machine)
+  );
   const masked = there.passages.find(rewrites);
+  const [out, home] = detours;
   return [
+    ...(cause !== undefined || to.machine === undefined || !(out ?? home)
+      ? []
+      : [
+        `the ${out === undefined ? "answer" : "packet"} goes by way of ${
+          out ?? home
+        }, which is at neither end`,
+      ]),
     ...(cause !== undefined || masked === undefined ? [] : [
       `${masked.place.machine} masquerades this path: the receiver sees ${masked.left?.source}`,
     ]),

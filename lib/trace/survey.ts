@@ -5,6 +5,8 @@ import type { LinkFacts, RouteFacts } from "../evidence.ts";
 import { folder, nodePort } from "../pods.ts";
 import { type AddResult, parseResult, RuntimeError } from "../runtime.ts";
 
+import { counterFiles, type Counters, readCounters } from "./counters.ts";
+
 /** A link as `ip -j addr show` has it, with what a trace needs beside a diagnosis. */
 export interface Link extends LinkFacts {
   readonly ifindex: number;
@@ -46,6 +48,8 @@ export interface Machine {
   readonly namespaceNames: ReadonlyMap<number, string>;
   /** Whether stage 09's server answers here. */
   readonly serving: boolean;
+  /** What its kernel has counted before the packets are sent. */
+  readonly counters: Counters;
   /** Those of the programs that a trace needs which are there. */
   readonly programs: readonly string[];
 }
@@ -75,6 +79,7 @@ part programs; for program in ${
 }; do command -v "$program"; done
 part links; ip -j addr show
 part routes; ip -j "-$family" route show
+part counters; cat ${counterFiles.join(" ")} 2>/dev/null
 part ids; ip netns list-id
 part serving; ss -Hltn "sport = :$port"
 part names; ls ${namespaces} 2>/dev/null
@@ -151,6 +156,7 @@ export function readMachine(
         .map(([, id, name = ""]) => [Number(id), name]),
     ),
     serving: own("serving").trim() !== "",
+    counters: readCounters(own("counters")),
     programs: own("programs").split("\n").filter(Boolean)
       .map((path) => path.slice(path.lastIndexOf("/") + 1)),
   };

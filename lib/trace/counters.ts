@@ -1,0 +1,60 @@
+/** The kernel's counters of what it dropped: /proc/net/snmp and netstat (proc(5)). Pure. */
+
+/** Counters by name, e.g. "Ip.OutNoRoutes". */
+export type Counters = ReadonlyMap<string, number>;
+
+/** Those that say why a packet went nowhere. */
+const telling = [
+  "Ip.InHdrErrors",
+  "Ip.InAddrErrors",
+  "Ip.InDiscards",
+  "Ip.OutDiscards",
+  "Ip.OutNoRoutes",
+  "Ip.FragFails",
+  "IpExt.InNoRoutes",
+  "IpExt.InTruncatedPkts",
+  "TcpExt.IPReversePathFilter",
+  "Ip6InHdrErrors",
+  "Ip6InTooBigErrors",
+  "Ip6InNoRoutes",
+  "Ip6InAddrErrors",
+  "Ip6InDiscards",
+  "Ip6OutDiscards",
+  "Ip6OutNoRoutes",
+  "Ip6FragFails",
+];
+
+/** The files that readCounters() reads, one after the other. */
+export const counterFiles = [
+  "/proc/net/snmp",
+  "/proc/net/netstat",
+  "/proc/net/snmp6",
+] as const;
+
+/** Reads them: pairs of lines, names above numbers, or a name and a number a line. */
+export function readCounters(text: string): Counters {
+  const found = new Map<string, number>();
+  let names: readonly string[] = [];
+  for (const line of text.split("\n")) {
+    const [first = "", ...rest] = line.trim().split(/\s+/);
+    if (!first.endsWith(":")) {
+      if (first !== "") found.set(first, Number(rest[0]));
+      continue;
+    }
+    if (rest.every((word) => /^-?\d+$/.test(word))) {
+      for (const [at, name] of names.entries()) {
+        found.set(`${first.slice(0, -1)}.${name}`, Number(rest[at]));
+      }
+      names = [];
+    } else names = rest;
+  }
+  return found;
+}
+
+/** Those that tell of drops and grew, with how much. */
+export function grown(before: Counters, after: Counters): Counters {
+  return new Map(telling.flatMap((name) => {
+    const more = (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    return more > 0 ? [[name, more] as const] : [];
+  }));
+}
