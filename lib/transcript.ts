@@ -17,7 +17,7 @@ export type Entry =
     | { readonly is: "run" }
     | {
       readonly is: "shown";
-      /** What the page says that it prints, without empty lines at the end. */
+      /** What the page says that it prints, without white space at the ends of lines or empty lines at its own. */
       readonly said: readonly string[];
     }
   );
@@ -68,7 +68,7 @@ export function readPage(text: string): readonly Entry[] {
 
 function trimmed(lines: readonly string[]): string[] {
   const end = lines.findLastIndex((line) => line.trim() !== "");
-  return lines.slice(0, end + 1);
+  return lines.slice(0, end + 1).map((line) => line.trimEnd());
 }
 
 /** What differs from run to run, and what stands for it in a comparison. */

@@ -4,6 +4,7 @@ import { isOver, table } from "../lib/bench.ts";
 import { exitCode } from "../lib/cli.ts";
 import { runScript } from "../lib/main.ts";
 import { BenchError, benchLab } from "./bench-lab.ts";
+import { benchLook } from "./bench-look.ts";
 import { benchPlan } from "./bench-plan.ts";
 import { benchPlugin } from "./bench-plugin.ts";
 import { benchSsh } from "./bench-ssh.ts";
@@ -17,7 +18,7 @@ Usage: scripts/bench.ts [--cluster FILE] [-o json]
 Times differ between machines; look at the ratios. The lab is one of its own,
 beside whatever is up. Exit code 1 where a figure exceeds its bound.`;
 
-const parts = [benchLab, benchPlugin, benchSsh, benchPlan];
+const parts = [benchLab, benchLook, benchPlugin, benchSsh, benchPlan];
 
 await runScript(help, async ({ cluster, output }) => {
   const measured = [];
