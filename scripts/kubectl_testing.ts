@@ -87,8 +87,8 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
       stdin: JSON.stringify(entry) + "\n",
     });
     // A container's own /tmp, and its processes in the background.
-    const program = /^ {8}- \|\n((?: {10}.*\n)+)/m.exec(document)?.[1]
-      ?.replace(/^ {10}/gm, "");
+    const program = /^ {8}- \|\n((?: {10,}.*\n)+)/m.exec(document)?.[1]
+      ?.replace(/^ +/gm, "");
     if (program !== undefined) {
       const run = "mount -t tmpfs tmpfs /tmp; " +
         'setsid sh -euc "$1" </dev/null >/dev/null 2>&1 &';
