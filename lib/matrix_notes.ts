@@ -1,5 +1,5 @@
 /** The causes in stage 09's findings, as text for people. Pure. */
-import type { Cluster } from "./cluster.ts";
+import { causeLines } from "./cause_text.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import {
   expectedWords,
@@ -47,24 +47,6 @@ export function note(
     const paths = untried === 1 ? "1 path" : `${untried} paths`;
     lines.push(`    ${paths} could not be tried without it`);
   }
-  for (const { where, command, printed } of cause.evidence) {
-    lines.push(`    ${where}$ ${command}`);
-    lines.push(...printed.split("\n").map((line) => `      ${line}`));
-  }
-  for (const command of cause.mend) {
-    lines.push(`    mend: ${forCluster(command, cluster)}`);
-  }
+  lines.push(...causeLines(cause, cluster).map((line) => `    ${line}`));
   return lines.join("\n");
-}
-
-/** A command of ours, told which cluster it is about where that is not the default. */
-function forCluster(command: string, { file }: Cluster): string {
-  if (file === "config/lab.yaml") return command;
-  if (command.startsWith("scripts/")) {
-    return command.replace(" ", ` --cluster ${file} `);
-  }
-  if (!command.startsWith("make ")) return command;
-  return command.includes('ARGS="')
-    ? command.replace('ARGS="', `ARGS="--cluster ${file} `)
-    : `${command} ARGS="--cluster ${file}"`;
 }
