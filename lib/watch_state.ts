@@ -6,7 +6,7 @@ import type { Addresses } from "./matrix.ts";
 import { note } from "./matrix_notes.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { rowsOf, summary } from "./matrix_table.ts";
-import type { Stage } from "./step.ts";
+import type { StageName } from "./step.ts";
 import type { PageRow, PageState, Tone } from "./watch.ts";
 
 /** What reaches what, or why that is not known. */
@@ -33,7 +33,7 @@ export interface Sight {
 /** The page's state. */
 export function pageState(
   { cluster, inventory, seen, picture, news }: Sight,
-  stages: readonly Pick<Stage, "name" | "summary">[],
+  stages: readonly StageName[],
 ): PageState {
   const silent = inventory.nodes.flatMap(({ name, host }) =>
     host.is === "unreachable" ? [`${name}: ${host.why}`] : []
@@ -42,8 +42,8 @@ export function pageState(
     cluster: cluster.name,
     picture,
     nodes: inventory.nodes.map(({ name }) => name),
-    stages: stages.map(({ name, summary }) => ({
-      label: `${name}: ${summary}`,
+    stages: stages.map((name) => ({
+      label: name,
       cells: inventory.nodes.map(({ host }) => stageCell(name, host)),
     })),
     matrix: matrixOf(seen, cluster),
@@ -53,7 +53,7 @@ export function pageState(
 }
 
 function stageCell(
-  stage: Stage["name"],
+  stage: StageName,
   host: Inventory["nodes"][number]["host"],
 ): PageRow["cells"][number] {
   if (host.is === "unreachable") return { text: "?", tone: "quiet" };

@@ -110,7 +110,8 @@ function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
       cluster,
       ...(before === undefined ? {} : { before }),
     });
-    return pageState({ cluster, inventory: now, seen, picture, news }, stages);
+    const sight = { cluster, inventory: now, seen, picture, news };
+    return pageState(sight, stages.map(({ name }) => name));
   };
 }
 
