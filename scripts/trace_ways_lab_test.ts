@@ -140,6 +140,35 @@ Deno.test({
       assertStringIncludes(report.cause?.what ?? "", "no way to 192.0.2.1");
     });
 
+    await t.step("from a pod that only the runtime's cache names", async () => {
+      const result = JSON.parse(
+        await lab.on("worker-1", cmd`cat /run/deno-cni-pods/shell.json`),
+      );
+      const entry = JSON.stringify({
+        kind: "cniCacheV1",
+        cniArgs: [["K8S_POD_NAME", "front-worker-1"]],
+        result: {
+          ...result,
+          interfaces: [{ name: "eth0", sandbox: "/run/netns/cni-1" }],
+        },
+      });
+      const script =
+        "ln -s shell /run/netns/cni-1; mkdir -p /var/lib/cni/results; " +
+        'printf "%s" "$1" >/var/lib/cni/results/deno-cni-1-eth0';
+      await lab.on("worker-1", cmd`sh -euc ${script} x ${entry}`);
+      for (const name of ["front", "front-worker-1"]) {
+        const { report, code, text } = await traced(
+          lab,
+          `worker-1/${name}`,
+          "worker-2/web",
+        );
+        assertEquals(code, 0, text);
+        assertEquals(report.from.pod, name);
+      }
+      const after = "rm /run/netns/cni-1 /var/lib/cni/results/deno-cni-1-eth0";
+      await lab.on("worker-1", cmd`sh -euc ${after}`);
+    });
+
     await t.step("the table of it fits 80 columns", async () => {
       const { stdout, code } = await lab.script(
         "trace",

@@ -78,7 +78,7 @@ export async function survey(
       ...(toName.is === "address" ? { address: toName.address } : {}),
     };
     const boundary = crypto.randomUUID();
-    const command = surveyCommand(wanted, boundary);
+    const command = surveyCommand(name, wanted, boundary);
     const outcome = await runnerOf(name).run(command, options);
     const address = name === outsideName
       ? cluster.outside.gateway

@@ -2,8 +2,14 @@
 import type { Family } from "../cidr.ts";
 import { cmd, type Command, type Outcome } from "../command.ts";
 import type { LinkFacts, RouteFacts } from "../evidence.ts";
+import { readCache } from "../kubectl_pods.ts";
 import { folder, nodePort } from "../pods.ts";
-import { type AddResult, parseResult, RuntimeError } from "../runtime.ts";
+import {
+  type AddResult,
+  ifname,
+  parseResult,
+  RuntimeError,
+} from "../runtime.ts";
 
 import { counterFiles, type Counters, readCounters } from "./counters.ts";
 
@@ -42,7 +48,7 @@ export interface Machine {
   readonly routes: readonly RouteFacts[];
   /** Those of its pods that were asked for. */
   readonly pods: readonly Pod[];
-  /** All its network namespaces that have a name. */
+  /** The names of its pods: of Kubernetes, and of network namespaces. */
   readonly names: readonly string[];
   /** The names of network namespaces by the number that links have them by. */
   readonly namespaceNames: ReadonlyMap<number, string>;
@@ -73,7 +79,8 @@ const namespaces = "/run/netns";
 
 const script = `
 part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
-boundary=$1 family=$2 pods=$3 address=$4 port=$5 folder=$6
+boundary=$1 family=$2 pods=$3 address=$4 port=$5 folder=$6 machine=$7
+cache=/var/lib/cni/results/*-${ifname}
 part programs; for program in ${
   Object.keys(programs).join(" ")
 }; do command -v "$program"; done
@@ -82,21 +89,34 @@ part routes; ip -j "-$family" route show
 part counters; cat ${counterFiles.join(" ")} 2>/dev/null
 part ids; ip netns list-id
 part serving; ss -Hltn "sport = :$port"
-part names; ls ${namespaces} 2>/dev/null
-for at in ${namespaces}/*; do
+part names; ls ${namespaces} 2>/dev/null; grep -hos '"K8S_POD_NAME","[^"]*"' $cache | cut -d'"' -f4
+# A runtime of Kubernetes names namespaces as it likes; libcni's cache knows whose they are.
+sandbox_of() { # POD
+  if [ -e "${namespaces}/$1" ]; then echo "${namespaces}/$1"; return; fi
+  grep -hsF -e "\\"K8S_POD_NAME\\",\\"$1\\"" -e "\\"K8S_POD_NAME\\",\\"$1-$machine\\"" $cache |
+    grep -o '"sandbox":"[^"]*"' | cut -d'"' -f4 | while IFS= read -r at; do
+    if [ -e "$at" ]; then echo "$at"; fi
+  done | tail -n 1
+}
+tell() { # POD SANDBOX
+  part "pod $1"
+  part sandbox; echo "$2"
+  part links; nsenter --net="$2" ip -j addr show
+  part routes; nsenter --net="$2" ip -j "-$family" route show
+  part serving; nsenter --net="$2" ss -Hltn 'sport = :80'
+  part cached; grep -hsF -e "\\"sandbox\\":\\"$2\\"" $cache
+  [ ! -e "$folder/$1.json" ] || { part result; cat "$folder/$1.json"; }
+}
+for name in $pods; do
+  at=$(sandbox_of "$name")
+  if [ -n "$at" ]; then tell "$name" "$at"; fi
+done
+[ -z "$address" ] || for at in ${namespaces}/*; do
   name=\${at##*/}
-  case " $pods " in
-  *" $name "*) ;;
-  *)
-    [ -n "$address" ] && [ -e "$at" ] || continue
-    nsenter --net="$at" ip -o addr show to "$address" 2>/dev/null | grep -q . || continue ;;
-  esac
+  case " $pods " in *" $name "*) continue ;; esac
   [ -e "$at" ] || continue
-  part "pod $name"
-  part links; nsenter --net="$at" ip -j addr show
-  part routes; nsenter --net="$at" ip -j "-$family" route show
-  part serving; nsenter --net="$at" ss -Hltn 'sport = :80'
-  [ ! -e "$folder/$name.json" ] || { part result; cat "$folder/$name.json"; }
+  nsenter --net="$at" ip -o addr show to "$address" 2>/dev/null | grep -q . || continue
+  tell "$name" "$at"
 done
 part end
 `;
@@ -104,13 +124,18 @@ part end
 /**
  * The question that readMachine() reads the answer to. It changes nothing.
  *
+ * @param machine its name
  * @param boundary a text that no file of the machine holds
  */
-export function surveyCommand(wanted: Wanted, boundary: string): Command {
+export function surveyCommand(
+  machine: string,
+  wanted: Wanted,
+  boundary: string,
+): Command {
   const { family, pods, address = "" } = wanted;
   return cmd`sh -c ${script} survey ${boundary} ${family} ${
     pods.join(" ")
-  } ${address} ${nodePort} ${folder}`;
+  } ${address} ${nodePort} ${folder} ${machine}`;
 }
 
 /**
@@ -150,7 +175,7 @@ export function readMachine(
       const whole = parts.slice(begin, begins[at + 1] ?? parts.length);
       return readPod(parts[begin]?.name.slice("pod ".length) ?? "", whole);
     }),
-    names: own("names").split("\n").filter(Boolean),
+    names: [...new Set(own("names").split("\n").filter(Boolean))],
     namespaceNames: new Map(
       [...own("ids").matchAll(/^nsid (\d+) .*netns name: (.*)\)$/gm)]
         .map(([, id, name = ""]) => [Number(id), name]),
@@ -170,10 +195,13 @@ function section(parts: readonly Part[]): (name: string) => string {
 
 function readPod(name: string, parts: readonly Part[]): Pod {
   const own = section(parts);
-  const result = readResult(own("result"), name);
+  const sandbox = own("sandbox").trim();
+  const result = readResult(own("result"), name) ??
+    [...readCache(own("cached")).values()]
+      .find((cached) => cached.sandbox === sandbox)?.result;
   return {
     name,
-    sandbox: `${namespaces}/${name}`,
+    sandbox,
     links: list<Link>(own("links")),
     routes: list<RouteFacts>(own("routes")),
     serving: own("serving").trim() !== "",
