@@ -61,7 +61,9 @@ function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
         `what to do: see whether its API server runs (on ${name}: crictl ps, journalctl -u kubelet), then run this stage again`,
     );
   if (!succeeded(outcome)) {
-    throw problem(outcome.stderr.trim() || ending(outcome));
+    // kubectl says the same at each of its tries.
+    const said = new Set(outcome.stderr.trim().split("\n"));
+    throw problem([...said].join("\n") || ending(outcome));
   }
   try {
     return readKubernetes(outcome.stdout);

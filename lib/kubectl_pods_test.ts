@@ -28,6 +28,7 @@ Deno.test("config/pods.yaml is filled in for each node, its namespace once", () 
     [...text.matchAll(/^ {2}name: (\S+)$/gm)].map(([, name]) => name),
     [
       "deno-cni-verify",
+      "deno-cni-verify",
       "shell-worker-1",
       "web-worker-1",
       "shell-worker-2",

@@ -28,7 +28,12 @@ import {
   type PodStep,
   server,
 } from "./pods.ts";
-import type { Hands, PodOutcome, Prepared } from "./prepare.ts";
+import {
+  type Hands,
+  type PodOutcome,
+  type Prepared,
+  stopped,
+} from "./prepare.ts";
 import type { AddResult } from "./runtime.ts";
 import { type Kubernetes, lookAgain } from "./kubectl_look.ts";
 import type { Site, Situation } from "./situation.ts";
@@ -121,6 +126,7 @@ export async function prepareInKubernetes(
       stopping: manner.stopping,
     },
   );
+  if (manner.stopping()) throw stopped();
   const prepared = sites.map((site): Prepared => {
     const node = site.node.name;
     const outcome = (pod: PodName): PodOutcome => {

@@ -101,7 +101,8 @@ export function about(
   return { stage: "09-verify", node: name, why, command: show(run) };
 }
 
-function stopped(): StepError {
+/** What the user's wish to end is told as. */
+export function stopped(): StepError {
   return new StepError(
     "09-verify was ended before it was done; what it started stays until\n" +
       "  make 09-verify ARGS=--undo",

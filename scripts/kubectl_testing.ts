@@ -184,8 +184,10 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
       case "apply":
         for (const document of (command.stdin ?? "").split("---\n")) {
           const name = /^ {2}name: (\S+)$/m.exec(document)?.[1] ?? "";
-          if (document.includes("kind: Namespace")) hasNamespace = true;
-          else if (!pods.has(name)) await start(name, document);
+          if (/^kind: Namespace$/m.test(document)) hasNamespace = true;
+          else if (/^kind: Pod$/m.test(document) && !pods.has(name)) {
+            await start(name, document);
+          }
         }
         return said("applied\n");
       case "delete":
