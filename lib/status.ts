@@ -10,12 +10,19 @@ import {
   type InventoryNode,
   type Lease,
 } from "./inventory.ts";
-import { readJournal } from "./journal.ts";
+import { type Journal, readJournal } from "./journal.ts";
 import { type Node, UnreachableError } from "./node.ts";
+import { noLonger } from "./plan.ts";
 import { stepsFor } from "./run_stage.ts";
 import type { Reach } from "./situation.ts";
 import { operatorSteps } from "./stage.ts";
-import { answered, lookAt, type StageOn, unanswered } from "./status_stage.ts";
+import {
+  answered,
+  lookAt,
+  type Part,
+  type StageOn,
+  unanswered,
+} from "./status_stage.ts";
 import type { PluginFile, Stage, StageName, Step } from "./step.ts";
 import { askAll } from "./trace/ask_all.ts";
 import { operatorNode } from "./transport.ts";
@@ -96,12 +103,16 @@ export async function status(
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
-      on: [operator, ...onNodes].flatMap((all) => all.get(name) ?? []),
+      on: [operator, ...onNodes].flat().filter(({ stage }) => stage === name)
+        .map(({ stage: _, ...on }): StageOn => on),
     })),
   };
 }
 
-type ByStage = ReadonlyMap<StageName, readonly StageOn[]>;
+/** A stage on a machine, with the stage's name. */
+interface OnStage extends StageOn {
+  readonly stage: StageName;
+}
 
 type Files = ReadonlyMap<StageName, readonly PluginFile[]>;
 
@@ -121,35 +132,34 @@ async function lookAtNode(
   files: Files,
   reach: Reach,
   options: RunOptions,
-): Promise<ByStage> {
-  const all = stages.map(({ name }, at) => ({
-    stage: name,
-    steps: stages[at] === undefined
-      ? []
-      : stepsFor(stages[at], cluster, node.name, files.get(name)),
+): Promise<readonly OnStage[]> {
+  const all = stages.map((stage) => ({
+    stage: stage.name,
+    steps: stepsFor(stage, cluster, node.name, files.get(stage.name)),
   }));
   try {
     return await lookAtAll(node, all, othersOf(reach), options);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
-    return new Map(
-      all.filter(({ steps }) => steps.length > 0).map(({ stage }) =>
-        [stage, [unanswered(node.name, error.reason)]] as const
-      ),
-    );
+    return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
+      { stage, ...unanswered(node.name, error.reason) }
+    ));
   }
+}
+
+/** A stage's steps on a machine. */
+interface StageSteps {
+  readonly stage: StageName;
+  readonly steps: readonly Step[];
 }
 
 /** All probes of a machine are asked in one go. */
 async function lookAtAll(
   node: Node,
-  all: readonly {
-    readonly stage: StageName;
-    readonly steps: readonly Step[];
-  }[],
+  all: readonly StageSteps[],
   others: Others,
   options: RunOptions,
-): Promise<ByStage> {
+): Promise<readonly OnStage[]> {
   const asks = all.flatMap(({ steps }) => steps)
     .flatMap(({ unless }) => unless?.ask ?? []);
   // Several steps ask the same.
@@ -161,12 +171,27 @@ async function lookAtAll(
     askAll(node, questions, options),
   ]);
   const known = answered(node, asked);
-  return new Map(
-    await Promise.all(all.map(async ({ stage, steps }) => {
-      const on = await lookAt(known, stage, steps, journal, others, options);
-      return [stage, on.is === "none" ? [] : [on]] as const;
-    })),
-  );
+  const parts = all.flatMap((one) => partsOf(node.name, one, journal));
+  const found = await Promise.all(parts.map(async (part) => ({
+    stage: part.stage,
+    ...await lookAt(known, part, journal, others, options),
+  })));
+  return found.filter(({ is }) => is !== "none");
+}
+
+/** What the operator's machine does about a node counts as that node's. */
+function partsOf(
+  name: string,
+  { stage, steps }: StageSteps,
+  journal: Journal,
+): readonly Part[] {
+  const names = new Set([name, ...steps.flatMap(({ about }) => about ?? [])]);
+  return [...names].map((where): Part => ({
+    stage,
+    where,
+    steps: steps.filter(({ about = name }) => about === where),
+    noLonger: where === name ? noLonger(stage, journal, steps) : [],
+  })).filter(({ steps, noLonger }) => steps.length + noLonger.length > 0);
 }
 
 /**
@@ -178,7 +203,7 @@ async function lookAtOperator(
   stages: readonly Stage[],
   reach: Reach,
   options: RunOptions,
-): Promise<ByStage> {
+): Promise<readonly OnStage[]> {
   const names = cluster.nodes.map(({ name }) => name);
   const all = stages.map((stage) => ({
     stage: stage.name,
@@ -186,9 +211,12 @@ async function lookAtOperator(
   })).filter(({ steps }) => steps.length > 0);
   const { provider } = cluster;
   if (provider === "aws" || provider === "gcp") {
-    return new Map(all.map(({ stage }) => {
-      const why = `make ${stage} ARGS="--dry-run" asks the cloud`;
-      return [stage, [unanswered("operator", why)]] as const;
+    return all.map(({ stage }) => ({
+      stage,
+      ...unanswered(
+        "operator",
+        `make ${stage} ARGS="--dry-run" asks the cloud`,
+      ),
     }));
   }
   return await lookAtAll(operatorNode(cluster), all, othersOf(reach), options);

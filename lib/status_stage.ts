@@ -5,7 +5,7 @@ import { type RunOptions, show } from "./command.ts";
 import type { Asked } from "./evidence.ts";
 import type { Journal } from "./journal.ts";
 import type { Node } from "./node.ts";
-import { askNow, noLonger, type PlannedStep } from "./plan.ts";
+import { askNow, type PlannedStep } from "./plan.ts";
 import { gist } from "./result.ts";
 import type { StageName, Step } from "./step.ts";
 
@@ -80,6 +80,16 @@ export function judge(
   return on(some ? "partly" : "not");
 }
 
+/** A stage's steps on a machine, or those of the operator's machine about a node. */
+export interface Part {
+  readonly stage: StageName;
+  /** Whose they are: the machine's name, or that of the node that they are about. */
+  readonly where: string;
+  readonly steps: readonly Step[];
+  /** What a run would take back of an earlier one. */
+  readonly noLonger: readonly PlannedStep[];
+}
+
 /**
  * Asks a stage's probes.
  *
@@ -88,8 +98,7 @@ export function judge(
  */
 export async function lookAt(
   node: Node,
-  stage: StageName,
-  steps: readonly Step[],
+  { stage, where, steps, noLonger }: Part,
   journal: Journal,
   others: Others,
   options: RunOptions,
@@ -107,8 +116,11 @@ export async function lookAt(
       return [{ is, why: error.message }];
     }
   }));
-  const more = noLonger(stage, journal, steps);
-  return judge(node.name, stage, journal, found.flat(), more);
+  const records = journal.records.filter(({ about = node.name }) =>
+    about === where
+  );
+  const own = { ...journal, records };
+  return judge(where, stage, own, found.flat(), noLonger);
 }
 
 /** A machine that has been asked already: what it said is not asked again. */
