@@ -51,6 +51,7 @@ export interface Reach {
  * Asks every node; changes nothing.
  *
  * @param names the nodes to ask, where it is not all of them
+ * @param kubernetesNeeded false: a Kubernetes that does not answer is as none
  * @throws {UnreachableError | JournalError | CommandError}
  * @throws {StepError} when a node lacks what stage 09 works with
  */
@@ -59,12 +60,14 @@ export async function look(
   reach: Reach,
   options: RunOptions,
   names: readonly string[] = cluster.nodes.map(({ name }) => name),
+  kubernetesNeeded = true,
 ): Promise<Situation> {
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
   const [outside, kubernetes, ...sites] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
     isReal(cluster)
       ? lookKubernetes(cluster, leaderOf(cluster, reach), options)
+        .catch(unless(kubernetesNeeded))
       : undefined,
     ...asked.map(async (node): Promise<Site> => {
       const runner = reach.nodeOf(node.name);
@@ -90,6 +93,16 @@ export async function look(
       ),
     },
     ...(kubernetes === undefined ? {} : { kubernetes }),
+  };
+}
+
+/** What does not answer is passed over where it need not. */
+function unless(needed: boolean): (error: unknown) => undefined {
+  return (error) => {
+    const silent = error instanceof StepError ||
+      error instanceof UnreachableError;
+    if (needed || !silent) throw error;
+    return undefined;
   };
 }
 

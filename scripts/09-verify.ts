@@ -82,12 +82,22 @@ export const verification = {
     }
   },
 
-  /** Takes pods and servers away, of all nodes or of those that the flags name. */
-  async undo(session: Session): Promise<number> {
+  /**
+   * Takes pods and servers away, of all nodes or of those that the flags name.
+   *
+   * @param withCluster the cluster goes too, and what it does not say any more goes with it
+   */
+  async undo(session: Session, withCluster = false): Promise<number> {
     const { manner } = session;
     const cluster = await session.cluster();
     const selected = session.selected(cluster);
-    const situation = await look(cluster, reach(cluster), manner, selected);
+    const situation = await look(
+      cluster,
+      reach(cluster),
+      manner,
+      selected,
+      !withCluster,
+    );
     const all = session.flags.nodes.length === 0;
     const placed = endings(situation, selected, all);
     const { kubernetes } = situation;

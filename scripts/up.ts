@@ -47,7 +47,7 @@ async function up(flags: Flags): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
-    const code = await verification.undo(session);
+    const code = await verification.undo(session, true);
     if (code !== exitCode.done) return finish(code);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
