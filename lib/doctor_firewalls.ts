@@ -5,10 +5,10 @@ import {
   type Check,
   type Finding,
   type Patient,
+  shown,
   unclear,
 } from "./doctor_check.ts";
 import { samples, stopped } from "./doctor_filter.ts";
-import { type Asked, evidence } from "./evidence.ts";
 import { makeStage, onNode } from "./suspects.ts";
 
 /** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
@@ -78,7 +78,7 @@ const nftables: Check = {
     const rules = objects.flatMap(({ rule }) => rule ?? []);
     return objects.flatMap(({ chain }) => chain ?? [])
       .filter(({ family, hook }) => hook === "forward" && families.has(family))
-      .flatMap((chain) => chainFinding(patient, chain, rules, asked));
+      .flatMap((chain) => chainFinding(patient, chain, rules));
   },
 };
 
@@ -87,7 +87,6 @@ function chainFinding(
   patient: Patient,
   chain: NftChain,
   rules: readonly NftRule[],
-  asked: Asked,
 ): readonly Finding[] {
   const { family, table, name, policy } = chain;
   const own = rules.filter((rule) =>
@@ -109,8 +108,9 @@ function chainFinding(
     what: drops
       ? `the chain ${place} of nftables drops what is forwarded, whatever iptables accepts`
       : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
-    evidence: [evidence(
-      asked,
+    evidence: [shown(
+      patient,
+      `nft -j list chain ${place}`,
       JSON.stringify(drops ? { chain } : { rule: own.find(ends) }),
     )],
     mend: clusterCIDRs.flatMap((cidr) => {
@@ -189,7 +189,7 @@ const bothIptables: Check = {
             "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
-        evidence: [evidence(asked, text)],
+        evidence: [shown(patient, `${other} -w -t filter -S`, text)],
         mend: stops.length > 0 ? flush : [clear("-F")],
       }];
     }),
@@ -204,20 +204,31 @@ if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -qx 'Status: activ
   ufw status | sed -n 's/^\\(Status\\|.*ALLOW FWD\\)/ufw: &/p'
 fi`;
 
+/** Whose lines a program's answer is told in. */
+const names: Readonly<Record<string, string>> = { "firewall-cmd": "firewalld" };
+
 const services: Check = {
   name: "firewall-services",
   well: "no firewalld or ufw is at work that does not know the pods",
   asks: () => [cmd`sh -c ${servicesScript} services`],
-  read({ cluster: { clusterCIDRs }, node }, [asked]) {
+  read(patient, [asked]) {
+    const { cluster: { clusterCIDRs }, node } = patient;
     const lines = (asked?.outcome.stdout ?? "").split("\n").filter(Boolean);
     const known = /^(firewalld|ufw): /;
     if (asked === undefined || !lines.every((line) => known.test(line))) {
       return [unclear("whether firewalld or ufw is at work", asked)];
     }
     const on = (command: string) => onNode(node.name, command);
-    const warning = (what: string, about: string, mend: string[]): Finding => {
-      const own = lines.filter((line) => line.startsWith(about)).join("\n");
-      return { is: "warning", what, evidence: [evidence(asked, own)], mend };
+    const warning = (what: string, ask: string, mend: string[]): Finding => {
+      const [about = ""] = ask.split(" ");
+      const own = lines.filter((line) => line.startsWith(names[about] ?? about))
+        .join("\n");
+      return {
+        is: "warning",
+        what,
+        evidence: [shown(patient, ask, own)],
+        mend,
+      };
     };
     const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
     const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
@@ -227,7 +238,7 @@ const services: Check = {
       found.push(warning(
         "firewalld is running: it rejects what its zones do not know, and " +
           "each reload of it may take our rules away",
-        "firewalld: ",
+        "firewall-cmd --state",
         [
           ...unknown.map((cidr) =>
             on(`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`)
@@ -241,7 +252,7 @@ const services: Check = {
       found.push(warning(
         "ufw is active: it drops what is routed unless it is told, and each " +
           "reload of it goes ahead of our rules",
-        "ufw: ",
+        "ufw status",
         unknown.flatMap((cidr) => [
           on(`ufw route allow from ${cidr}`),
           on(`ufw route allow to ${cidr}`),

@@ -10,7 +10,6 @@ import {
   shown,
   unclear,
 } from "./doctor_check.ts";
-import { evidence } from "./evidence.ts";
 import type { Host, Lease } from "./inventory.ts";
 import { mark } from "./probe.ts";
 import { newPods, onNode } from "./suspects.ts";
@@ -221,7 +220,13 @@ const disk: Check = {
         what: left < least
           ? `${at} has no ${kind} left: no lease can be written, and no pod starts`
           : `${at} is full by ${percent} % of its ${kind}`,
-        evidence: [evidence(asked, line)],
+        evidence: [
+          shown(
+            patient,
+            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${at}`,
+            line.slice(kind.length + 1),
+          ),
+        ],
         mend: [
           `make room below ${at}: ${
             onNode(patient.node.name, `du -xak ${at} | sort -n | tail`)

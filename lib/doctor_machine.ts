@@ -137,16 +137,23 @@ function reference(node: string, type: string): string[] {
   ];
 }
 
-const foldersScript =
-  "grep -Hs -e '^ *bin_dir' -e '^ *conf_dir' /etc/containerd/config.toml || :";
+const containerdConfig = "/etc/containerd/config.toml";
 
 const runtimeFolders: Check = {
   name: "runtime-folders",
   well: `containerd looks in ${configFolder} and ${pluginFolder}`,
-  asks: (patient) => isReal(patient) ? [cmd`sh -c ${foldersScript}`] : [],
+  asks: (patient) =>
+    isReal(patient)
+      ? [
+        cmd`grep -Hs -e ${"^ *bin_dir"} -e ${"^ *conf_dir"} ${containerdConfig}`,
+      ]
+      : [],
   read(patient, [asked]) {
     if (!isReal(patient)) return [noKubelet];
-    if (asked === undefined || asked.outcome.code !== 0) {
+    // 1: it says nothing of them; 2: there is no such file (grep(1)).
+    if (
+      asked === undefined || ![0, 1, 2].includes(asked.outcome.code ?? NaN)
+    ) {
       return [unclear("where containerd looks for plugins", asked)];
     }
     const wanted = { bin_dir: pluginFolder, conf_dir: configFolder };
@@ -191,7 +198,10 @@ const modules: Check = {
     return ["overlay", "br_netfilter"].filter((name) => !there.includes(name))
       .map((name) => {
         const what = `the kernel's module ${name} is not loaded`;
-        return lacking(patient, "02-kubeadm", what, [evidence(asked)]);
+        const ask = "ls /proc/sys/net/bridge; grep overlay /proc/filesystems";
+        const printed = asked.outcome.stdout.trim() || "nothing";
+        const seen = [shown(patient, ask, printed)];
+        return lacking(patient, "02-kubeadm", what, seen);
       });
   },
 };

@@ -3,7 +3,7 @@
 import { exitCode, type Flags } from "../lib/cli.ts";
 import { runScript } from "../lib/main.ts";
 import { openSession } from "../lib/session.ts";
-import { status } from "../lib/status.ts";
+import { status, type StatusReport } from "../lib/status.ts";
 import { isUnmade, statusText } from "../lib/status_text.ts";
 import { reach } from "./09-verify.ts";
 import { stages } from "./stages.ts";
@@ -28,6 +28,7 @@ Examples:
 
 Flags:
   --cluster FILE     the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
+  --node NAME        only this node; may be given several times
   -o, --output FORM  table or json (default table, or $DENO_CNI_OUTPUT)
   -v, --verbose      the commands that a stage would run, and every pod
   --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
@@ -43,7 +44,9 @@ async function run(flags: Flags): Promise<number> {
     () => {},
   );
   const cluster = await session.cluster();
-  const report = await status(cluster, reach(cluster), stages, session.manner);
+  const names = session.selected(cluster);
+  const whole = await status(cluster, reach(cluster), stages, session.manner);
+  const report = flags.nodes.length === 0 ? whole : ofNodes(whole, names);
   if (session.interrupted()) return exitCode.interrupted;
   const { verbose } = flags;
   console.log(
@@ -55,6 +58,21 @@ async function run(flags: Flags): Promise<number> {
     unreachable !== undefined
   );
   return gone && !isUnmade(report) ? exitCode.unreachable : exitCode.done;
+}
+
+/** The report of these nodes alone. */
+function ofNodes(
+  report: StatusReport,
+  names: readonly string[],
+): StatusReport {
+  return {
+    ...report,
+    nodes: report.nodes.filter(({ name }) => names.includes(name)),
+    stages: report.stages.map((stage) => ({
+      ...stage,
+      on: stage.on.filter(({ where }) => names.includes(where)),
+    })),
+  };
 }
 
 await runScript(help, run);
