@@ -88,3 +88,11 @@ Deno.test("stdout is a place for a picture", () => {
   assertEquals(flags("--out", "a.svg", "-q").out, "a.svg");
   refuse("-: no such flag", "-");
 });
+
+Deno.test("a path has two ends and a family", () => {
+  const { from, to, family } = flags(
+    ...["--from", "worker-1/shell", "--to", "outside", "--family", "6"],
+  );
+  assertEquals([from, to, family], ["worker-1/shell", "outside", 6]);
+  refuse("--family 5: expected 4 or 6", "--family", "5");
+});

@@ -44,6 +44,11 @@ async function run(flags: Flags): Promise<number> {
       "expected --from and --to, e.g. make trace FROM=worker-1/shell TO=worker-2/web",
     );
   }
+  if (flags.dryRun || flags.undo || flags.step) {
+    throw new UsageError(
+      "a trace changes nothing that lasts: it has no --dry-run, --undo or --step",
+    );
+  }
   await using session = await openSession(flags, (result) => {
     if (result.problem !== undefined) console.error(failure(result));
   });

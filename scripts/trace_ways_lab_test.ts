@@ -196,6 +196,7 @@ Deno.test({
       [["--from", "worker-1/web", "--to", "worker-1/web"], "to itself"],
       [["--from", "worker-1"], "expected --from and --to"],
       [["--from", "worker-1", "--to", "fd00::1"], "has no IPv6"],
+      [["--from", "worker-1", "--to", "master", "--undo"], "no --dry-run"],
       [["--from", "worker-1", "--to", "master", "--family", "5"], "4 or 6"],
     ] as const;
     for (const [args, says] of wrong) {
@@ -220,6 +221,16 @@ Deno.test({
     });
 
     assertEquals(await leftovers(lab), "");
+
+    await t.step("with a machine that does not run", async () => {
+      await runAll(lab, ["down"]);
+      const { code, stderr } = await lab.script(
+        "trace",
+        ...["--from", "worker-1/shell", "--to", "worker-2/web"],
+      );
+      assertEquals(code, 4);
+      assertStringIncludes(stderr, "not running: make 01-provision");
+    });
   },
 });
 

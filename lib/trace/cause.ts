@@ -1,5 +1,5 @@
 /** Why a packet ends where it ends, and what mends it. Pure. */
-import { evidence, type NodeFacts } from "../evidence.ts";
+import type { NodeFacts } from "../evidence.ts";
 import { outsideName } from "../lab.ts";
 import {
   bridgeAddressFault,
@@ -7,7 +7,6 @@ import {
   type Cause,
   forwardingFault,
   masqueradeFault,
-  onNode,
   podFault,
   segmentFault,
 } from "../suspects.ts";
@@ -18,10 +17,10 @@ import {
   strayed,
   wayMissing,
 } from "./cause_routes.ts";
-import { droppedBy, rewrittenFault } from "./cause_rules.ts";
-import { grown } from "./counters.ts";
+import { droppedBy, rewrittenFault, unseenDrop } from "./cause_rules.ts";
 import { mtuFault } from "./cause_mtu.ts";
-import { neighbourDecision, placeName, routeOf } from "./knowledge.ts";
+import { nobody, silent, unanswered, unexplained } from "./cause_rest.ts";
+import { routeOf } from "./knowledge.ts";
 import type { End, Place } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 import type { Stop } from "./walk.ts";
@@ -47,7 +46,7 @@ export function causeOf(scene: Scene): Cause | undefined {
     for (const suspect of suspects(way.stop, direction, scene)) {
       if (suspect !== undefined) return suspect;
     }
-    return unexplained(way.stop, direction, scene);
+    return unexplained(way.stop, direction.receiver, scene);
   }
   return rewrittenFault(scene) ?? duplicateFault(scene) ??
     (answered ? undefined : unanswered(scene));
@@ -118,7 +117,7 @@ function* answerless(
   asker: End,
   scene: Scene,
 ): Generator<Cause | undefined> {
-  const { there, said, sending } = scene.followed;
+  const { there } = scene.followed;
   const seen = there.passages.at(-1)?.taken?.source;
   const answers = scene.answersOf(place);
   if (seen !== undefined && routeOf(answers, seen) === undefined) {
@@ -128,21 +127,7 @@ function* answerless(
     }
     yield* wayMissing(place, asker, scene);
   }
-  yield {
-    kind: "receiver",
-    on: place.machine,
-    what: `${placeName(place)} took the packet and did not answer it`,
-    evidence: [{
-      where: senderName(scene),
-      command: sending.command.argv.join(" "),
-      printed: said,
-    }],
-    mend: place.pod === undefined
-      ? [onNode(place.machine, "iptables -S INPUT")]
-      : [
-        onNode(place.machine, `nsenter --net=${place.pod.sandbox} ss -ltn`),
-      ],
-  };
+  yield silent(place, scene);
 }
 
 /** It came to a machine, which did not send it on. */
@@ -175,14 +160,11 @@ function* unrouted(
   }
   yield* wayMissing(place, receiver, scene);
   const refused = reversePathFault(at, scene);
-  if (refused === undefined) return;
-  yield* wayMissing(place, sender, scene);
-  yield refused;
-}
-
-/** Who sends, as evidence has it. */
-function senderName({ from: { machine = "", pod } }: Scene): string {
-  return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
+  if (refused !== undefined) {
+    yield* wayMissing(place, sender, scene);
+    yield refused;
+  }
+  yield unseenDrop(at, is === "back", scene);
 }
 
 /** It left one place and never came to the next. */
@@ -247,102 +229,4 @@ function* offTheSegment(
   yield bridgeAddressFault(facts, scene.cluster);
   yield gatewayFault(place, scene);
   if (to !== undefined) yield plugged(to, scene, false);
-}
-
-/** A podCIDR's address that no pod has. */
-function nobody(place: Place, receiver: End, scene: Scene): Cause {
-  const answers = scene.answersOf(place);
-  return {
-    kind: "receiver",
-    on: place.machine,
-    what: `no pod of ${place.machine} has the address ${receiver.address}`,
-    evidence: [
-      evidence(
-        answers.neighbours,
-        neighbourDecision(answers, receiver.address).text,
-      ),
-    ],
-    mend: [onNode(place.machine, `ip -all netns exec ip -br addr`)],
-  };
-}
-
-/** Both ways went well, and the program is not content. */
-function unanswered({ followed: { said, sending }, to }: Scene): Cause {
-  const on = to.machine ?? outsideName;
-  const port = sending.server?.port;
-  return {
-    kind: "receiver",
-    on,
-    what: "packets go there and back, and the program that should answer " +
-      "does not",
-    evidence: [{
-      where: on,
-      command: sending.command.argv.join(" "),
-      printed: said,
-    }],
-    mend: port === undefined ? [] : [
-      onNode(
-        on,
-        `${
-          to.pod === undefined ? "" : `nsenter --net=${to.pod.sandbox} `
-        }ss -Hltnp "sport = :${port}"`,
-      ),
-    ],
-  };
-}
-
-function unexplained(
-  stop: Stop,
-  { receiver }: Direction,
-  scene: Scene,
-): Cause {
-  const place = stop.is === "unsent"
-    ? stop.at
-    : stop.is === "lost"
-    ? stop.from.place
-    : stop.at.place;
-  const answers = scene.answersOf(place);
-  const words = {
-    dropped: "is dropped by",
-    unsent: "is not sent by",
-    unrouted: "ends in",
-    taken: "is taken by",
-    lost: "leaves, and is not seen again after",
-  };
-  const { said, sending } = scene.followed;
-  return {
-    kind: "unknown",
-    on: place.machine,
-    what: `the packet ${words[stop.is]} ${placeName(place)}, and nothing ` +
-      "that was looked at explains it (a firewall between the machines?)",
-    evidence: [
-      {
-        where: senderName(scene),
-        command: sending.command.argv.join(" "),
-        printed: said,
-      },
-      evidence(
-        answers.neighbours,
-        neighbourDecision(
-          answers,
-          routeOf(answers, receiver.address)?.gateway ?? receiver.address,
-        ).text,
-      ),
-      ...countersOf(place, scene),
-    ],
-    mend: [onNode(place.machine, "nft list ruleset")],
-  };
-}
-
-/** What the kernel counted meanwhile. */
-function countersOf(
-  place: Place,
-  { machines, answersOf }: Scene,
-): Cause["evidence"] {
-  const before = machines.get(place.machine)?.counters;
-  if (before === undefined || place.pod !== undefined) return [];
-  const { counters, after } = answersOf(place);
-  const more = [...grown(before, after)]
-    .map(([name, by]) => `${name.replace(".", " ")}: ${by} more`);
-  return more.length === 0 ? [] : [evidence(counters, more.join("\n"))];
 }

@@ -1,8 +1,9 @@
 /** What a rule does to a packet that it should not. Pure. */
 import { evidence } from "../evidence.ts";
+import { readTable, traverse } from "../rules.ts";
 import { dropCause, rewriteCause } from "../suspect_rules.ts";
 import { type Cause, deleteRule, onNode } from "../suspects.ts";
-import { placeName, ruleDecision } from "./knowledge.ts";
+import { placeName, routeOf, ruleDecision } from "./knowledge.ts";
 import type { Scene } from "./scene.ts";
 import type { Met, Passage, Stop } from "./walk.ts";
 
@@ -59,6 +60,32 @@ function verdictOf({ event }: Met, text: string) {
   if (event.met.is !== "rule") return { target: "DROP" };
   const [, target = "DROP"] = / -[jg] (\S+)/.exec(text) ?? [];
   return { target, rule: text };
+}
+
+/**
+ * Does iptables say of a packet that went nowhere that it drops it? Where
+ * iptables is the old one, the kernel tells nothing of its rules in a trace.
+ */
+export function unseenDrop(
+  { place, came, met }: Passage,
+  isReply: boolean,
+  { facts, answersOf }: Scene,
+): Cause | undefined {
+  const found = facts.get(place.machine);
+  if (found === undefined || came === undefined || place.pod !== undefined) {
+    return undefined;
+  }
+  const { source, destination } = came;
+  const out = routeOf(answersOf(place), destination)?.dev;
+  if (met.length > 0 || out === undefined || came.in === undefined) {
+    return undefined;
+  }
+  const packet = { source, destination, in: came.in, out, reply: isReply };
+  const table = readTable(found.filter.outcome.stdout);
+  const verdict = traverse(table, "FORWARD", packet);
+  return verdict.target === "ACCEPT"
+    ? undefined
+    : dropCause(found, "FORWARD", verdict);
 }
 
 /** Has a rule given the packet another source, where both ends are pods? */

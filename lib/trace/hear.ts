@@ -7,13 +7,8 @@ import { type Claimed, claimsOf, readWhoHas, whoHas } from "./arp.ts";
 import { isWhole, parseEvents } from "./events.ts";
 import type { Ground } from "./ground.ts";
 import { readHeard, start, stop, type Watched } from "./listen.ts";
-import {
-  type End,
-  namespaceOf,
-  type Place,
-  routeTo,
-  sendings,
-} from "./plan.ts";
+import { type End, namespaceOf, type Place, routeTo } from "./plan.ts";
+import { sendings } from "./sendings.ts";
 import type { Sent } from "./scene.ts";
 import { type Answer, sendAll, within } from "./send.ts";
 import type { Machine } from "./survey.ts";
@@ -80,7 +75,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
       })),
     ]);
   } finally {
-    await Promise.all(
+    await settled(
       listening.map(async ([machine, own]) => {
         const boundary = crypto.randomUUID();
         const outcome = await runnerOf(machine).run(stop(boundary), always);

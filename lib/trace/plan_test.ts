@@ -11,8 +11,8 @@ import {
   parseEnd,
   placesOf,
   routeTo,
-  sendings,
 } from "./plan.ts";
+import { sendings } from "./sendings.ts";
 import type { Machine } from "./survey.ts";
 
 const text = await Deno.readTextFile(`${projectRoot}/config/lab-dual.yaml`);

@@ -4,7 +4,8 @@ import type { Outcome } from "../command.ts";
 import type { Asked, NodeFacts } from "../evidence.ts";
 import type { Claimed } from "./arp.ts";
 import type { PlaceAnswers } from "./knowledge.ts";
-import type { End, Place, Sending } from "./plan.ts";
+import type { End, Place } from "./plan.ts";
+import type { Sending } from "./sendings.ts";
 import type { Machine } from "./survey.ts";
 import type { Way } from "./walk.ts";
 

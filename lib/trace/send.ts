@@ -8,7 +8,8 @@ import {
   succeeded,
 } from "../command.ts";
 import type { Runner } from "../pods.ts";
-import type { Place, Sending } from "./plan.ts";
+import type { Place } from "./plan.ts";
+import type { Sending } from "./sendings.ts";
 
 /** A packet that was sent, before anybody looked where it went. */
 export interface Answer {

@@ -1,7 +1,8 @@
 /** One packet's way through the places at which it was heard, and where it ends. Pure. */
 import type { SeenPacket, TraceEvent } from "./events.ts";
 import { ownTable } from "./events.ts";
-import type { Place, Sending } from "./plan.ts";
+import type { Place } from "./plan.ts";
+import type { Sending } from "./sendings.ts";
 
 /** A place, and all that was heard there. */
 export interface Heard {
