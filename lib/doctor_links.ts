@@ -146,11 +146,14 @@ const mtu: Check = {
   },
 };
 
-/** The links by which a node can be reached: with an address, and neither a bridge of ours nor a loopback. */
+/** No way to anybody else: what hangs on the node alone. */
+const inner = new Set(["bridge", "dummy"]);
+
+/** The links by which a node can be reached over IPv4, the only family that has rp_filter. */
 function ways({ host, cluster }: Patient): readonly InventoryLink[] {
   return host.links.filter(({ name, kind, addresses }) =>
     addresses.some(({ address }) => !address.includes(":")) && name !== "lo" &&
-    name !== cluster.bridge && kind !== "bridge"
+    name !== cluster.bridge && !inner.has(kind ?? "")
   );
 }
 

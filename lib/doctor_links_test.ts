@@ -62,3 +62,13 @@ Deno.test("pods that are wider than the way out are mended at the configuration,
     'make 03-cni-config ARGS="--node worker-1"',
   ]);
 });
+
+Deno.test("a link that leads to nobody is no second way", () => {
+  const strict = "/proc/sys/net/ipv4/conf/all/rp_filter:1\n" +
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter:0\n";
+  const link = `{"ifindex":9,"ifname":"kube-ipvs0","flags":["UP"],"mtu":1500,` +
+    `"linkinfo":{"info_kind":"dummy"},"addr_info":[{"local":"10.96.0.1",` +
+    `"prefixlen":32,"scope":"global"}]}`;
+  const host = hostWith(["PART links\n[", `PART links\n[${link},`]);
+  assertEquals(found("rp-filter", [{ stdout: strict }], { host }), []);
+});
