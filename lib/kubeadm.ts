@@ -11,14 +11,11 @@ import {
   controlPlane,
   userStep,
 } from "./kubeadm_keep.ts";
-import type { AfterStep, Probe, Step } from "./step.ts";
+import { kubeletConf, reset, statePath } from "./kubeadm_undo.ts";
+import type { Probe, Step } from "./step.ts";
 
 /** Milliseconds for kubeadm, which fetches images and waits for what it has started. */
 const kubeadm_ms = 600_000;
-
-/** Says how far kubeadm got here: "running" or "done". */
-const statePath = "/var/lib/deno-cni/kubeadm";
-const kubeletConf = "/etc/kubernetes/kubelet.conf";
 
 /** What makes a machine a node of the cluster. */
 export function nodeSteps(
@@ -181,58 +178,6 @@ function serves(server: string, leader: string): boolean {
   const host = /^https:\/\/(?:\[([^\]]+)\]|([^:/]+))/.exec(server.trim());
   const found = host?.[1] ?? host?.[2] ?? "";
   return found === leader || !/^([0-9.]+|[0-9a-f:]+:[0-9a-f:]*)$/.test(found);
-}
-
-/**
- * Takes back what kubeadm did, and the rules of kube-proxy and kubelet, which
- * `kubeadm reset` leaves: chains by names that begin with KUBE-, and the rules
- * that lead there.
- */
-function reset(): Command {
-  const script = `[ ! -e "$1" ] && [ ! -e "$2" ] || kubeadm reset -f
-for tool in iptables ip6tables; do
-  command -v "$tool-save" >/dev/null || continue
-  for table in filter nat mangle; do
-    "$tool-save" -t "$table" 2>/dev/null | sed -n \\
-      -e '/^:KUBE-/{s/^:\\([^ ]*\\) .*/-F \\1\\n-X \\1/;p;}' \\
-      -e '/^-A KUBE-/d' -e '/ KUBE-/s/^-A /-D /p' |
-    sort | { echo "*$table"; cat; echo COMMIT; } | "$tool-restore" -w --noflush
-  done
-done
-rm -f "$1" "$1.lock"`;
-  return {
-    ...cmd`sh -euc ${script} reset ${statePath} ${kubeletConf}`,
-    gist: "kubeadm reset -f",
-  };
-}
-
-/**
- * What the control plane has to forget of workers that were taken out: without
- * that, Kubernetes keeps a node that is NotReady for ever, and its pods.
- */
-export function forgetSteps(
-  cluster: Cluster,
-  gone: readonly string[],
-): readonly { readonly on: string; readonly step: AfterStep }[] {
-  const { name: on } = controlPlane(cluster);
-  if (gone.includes(on)) return [];
-  const ask = '[ -e "$1" ] || exit 44; ' +
-    'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
-  return gone.map((name) => ({
-    on,
-    step: {
-      why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
-      unless: {
-        ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
-        read: (outcome) =>
-          succeeded(outcome) && outcome.stdout.trim() !== ""
-            ? { is: "absent" }
-            : { is: "present" },
-      },
-      run:
-        cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
-    },
-  }));
 }
 
 /** Waits until the node has its podCIDR: the next one may then appear. */

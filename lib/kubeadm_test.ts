@@ -11,8 +11,9 @@ import type { Cluster } from "./cluster.ts";
 import { usualKubernetes } from "./cluster_kubernetes.ts";
 import { labCluster } from "./cluster_testing.ts";
 import { cmd, type Outcome, paste, run, show } from "./command.ts";
-import { forgetSteps, nodeSteps } from "./kubeadm.ts";
+import { nodeSteps } from "./kubeadm.ts";
 import { keepSteps } from "./kubeadm_keep.ts";
+import { forgetSteps } from "./kubeadm_undo.ts";
 import { machineSteps } from "./kubeadm_machine.ts";
 import type { Answer, Step } from "./step.ts";
 
