@@ -1,15 +1,21 @@
 /** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
 import type { Cluster } from "./cluster.ts";
-import type { RunOptions } from "./command.ts";
-import type { Check, Finding, Patient } from "./doctor_check.ts";
+import { cmd, type RunOptions } from "./command.ts";
+import {
+  type Check,
+  type Finding,
+  type Patient,
+  unasked,
+} from "./doctor_check.ts";
 import { filterChecks } from "./doctor_filter.ts";
 import { firewallChecks } from "./doctor_firewalls.ts";
 import { leaseChecks } from "./doctor_leases.ts";
 import { linkChecks } from "./doctor_links.ts";
 import { machineChecks } from "./doctor_machine.ts";
 import { routeChecks } from "./doctor_routes.ts";
-import type { Asked } from "./evidence.ts";
+import { type Asked, type Evidence, evidence } from "./evidence.ts";
 import { inventory } from "./inventory.ts";
+import { UnreachableError } from "./node.ts";
 import type { Reach } from "./situation.ts";
 import { askAll } from "./trace/ask_all.ts";
 
@@ -74,25 +80,41 @@ export async function examine(
       const from_s = Math.floor(Date.now() / 1000);
       const asked = { from_s, until_s: from_s };
       const patient: Patient = { cluster, node, host, nodes, asked };
-      const questions = checks.map((check) => check.asks?.(patient) ?? []);
-      const answers = await askAll(
-        nodeOf(name),
-        questions.flat().map((command) => ({ where: name, command })),
-        options,
-      );
-      const until_s = Math.ceil(Date.now() / 1000);
-      const seen = { ...patient, asked: { from_s, until_s } };
-      return {
-        node: name,
-        is: "examined",
-        checks: read(seen, questions, answers),
-      };
+      try {
+        return {
+          node: name,
+          is: "examined",
+          checks: await examineOne(patient, nodeOf, options),
+        };
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error;
+        return { node: name, is: "unreachable", why: error.reason };
+      }
     });
   return {
     version: 1,
     cluster: cluster.name,
     nodes: await Promise.all(reports),
   };
+}
+
+/** @throws {UnreachableError} */
+async function examineOne(
+  patient: Patient,
+  nodeOf: Reach["nodeOf"],
+  options: RunOptions,
+): Promise<readonly CheckReport[]> {
+  const { node: { name: where } } = patient;
+  const questions = checks.map((check) => check.asks?.(patient) ?? []);
+  const answers = await askAll(
+    nodeOf(where),
+    questions.flat().map((command) => ({ where, command })),
+    options,
+  );
+  const until_s = Math.ceil(Date.now() / 1000);
+  const asked = { ...patient.asked, until_s };
+  const found = read({ ...patient, asked }, questions, answers);
+  return await withEvidence(found, nodeOf, options);
 }
 
 /** @param questions of each check, in the order of the checks */
@@ -109,6 +131,56 @@ function read(
     const { name, well } = check;
     return { name, well, findings: check.read(patient, own) };
   });
+}
+
+/** Runs what evidence still lacks, where there is any: one question to each node that it is about. */
+async function withEvidence(
+  reports: readonly CheckReport[],
+  nodeOf: Reach["nodeOf"],
+  options: RunOptions,
+): Promise<readonly CheckReport[]> {
+  const lacking = reports.flatMap(({ findings }) => findings)
+    .flatMap((finding) => "evidence" in finding ? finding.evidence : [])
+    .filter(({ printed }) => printed === unasked);
+  const printed = new Map<Evidence, string>();
+  const byNode = Map.groupBy(lacking, ({ where }) => where);
+  await Promise.all([...byNode].map(async ([where, own]) => {
+    const answers = await askAll(
+      nodeOf(where),
+      own.map(({ command }) => ({ where, command: cmd`sh -c ${command}` })),
+      options,
+    );
+    own.forEach((one, at) => {
+      const asked = answers[at];
+      printed.set(one, asked === undefined ? "" : shortened(asked));
+    });
+  }));
+  return reports.map((report) => ({
+    ...report,
+    findings: report.findings.map((finding): Finding =>
+      "evidence" in finding
+        ? {
+          ...finding,
+          evidence: finding.evidence.map((one) => ({
+            ...one,
+            printed: printed.get(one) ?? one.printed,
+          })),
+        }
+        : finding
+    ),
+  }));
+}
+
+/** As many lines are shown of what a command printed. */
+const most = 12;
+
+function shortened(asked: Asked): string {
+  const lines = evidence(asked).printed.replaceAll("\r", "").split("\n");
+  return lines.length <= most
+    ? lines.join("\n")
+    : [...lines.slice(0, most), `… ${lines.length - most} lines more`].join(
+      "\n",
+    );
 }
 
 /** How many findings of a kind there are. */

@@ -82,13 +82,18 @@ export function unclear(what: string, asked: Asked | undefined): Finding {
   };
 }
 
-/** Evidence from the inventory: a command that shows the same. */
+/** What evidence has until its command has been run. */
+export const unasked = "";
+
+/**
+ * Evidence for what the inventory or a whole script told: a line for a shell
+ * that shows the same. The engine runs it.
+ */
 export function shown(
-  { node }: Patient,
-  command: string,
-  printed: string,
+  { node }: { readonly node: { readonly name: string } },
+  line: string,
 ): Evidence {
-  return { where: node.name, command, printed };
+  return { where: node.name, command: line, printed: unasked };
 }
 
 /** The patient as if its cluster had one family alone. */

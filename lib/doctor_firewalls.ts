@@ -1,5 +1,5 @@
 /** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
-import { cmd } from "./command.ts";
+import { cmd, show } from "./command.ts";
 import {
   byFamily,
   type Check,
@@ -110,8 +110,7 @@ function chainFinding(
       : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
     evidence: [shown(
       patient,
-      `nft -j list chain ${place}`,
-      JSON.stringify(drops ? { chain } : { rule: own.find(ends) }),
+      show(cmd`nft list chain ${family} ${table} ${name}`),
     )],
     mend: clusterCIDRs.flatMap((cidr) => {
       const ip = cidr.includes(":") ? "ip6" : "ip";
@@ -189,7 +188,7 @@ const bothIptables: Check = {
             "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
-        evidence: [shown(patient, `${other} -w -t filter -S`, text)],
+        evidence: [shown(patient, `${other} -w -t filter -S`)],
         mend: stops.length > 0 ? flush : [clear("-F")],
       }];
     }),
@@ -204,9 +203,6 @@ if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -qx 'Status: activ
   ufw status | sed -n 's/^\\(Status\\|.*ALLOW FWD\\)/ufw: &/p'
 fi`;
 
-/** Whose lines a program's answer is told in. */
-const names: Readonly<Record<string, string>> = { "firewall-cmd": "firewalld" };
-
 const services: Check = {
   name: "firewall-services",
   well: "no firewalld or ufw is at work that does not know the pods",
@@ -219,17 +215,9 @@ const services: Check = {
       return [unclear("whether firewalld or ufw is at work", asked)];
     }
     const on = (command: string) => onNode(node.name, command);
-    const warning = (what: string, ask: string, mend: string[]): Finding => {
-      const [about = ""] = ask.split(" ");
-      const own = lines.filter((line) => line.startsWith(names[about] ?? about))
-        .join("\n");
-      return {
-        is: "warning",
-        what,
-        evidence: [shown(patient, ask, own)],
-        mend,
-      };
-    };
+    const warning = (what: string, ask: string, mend: string[]): Finding => (
+      { is: "warning", what, evidence: [shown(patient, ask)], mend }
+    );
     const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
     const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
     if (unknown.length === 0) return [];

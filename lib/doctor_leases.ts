@@ -80,7 +80,7 @@ const addressesLeft: Check = {
         what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
           (taken >= room ? ": no further pod can start" : ""),
         evidence: [
-          shown(patient, `ls ${folder} | grep -c '[.:]'`, `${taken}`),
+          shown(patient, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
         ],
         mend: stale.length > 0
           ? [
@@ -104,8 +104,8 @@ const leakedLeases: Check = {
       is: "warning",
       what: `${count(stale.length, "lease")} without a pod: no veth and no ` +
         "network namespace is theirs, as when a DEL never came",
-      evidence: stale.slice(0, few).map(({ path, containerID, ifname }) =>
-        shown(patient, `cat ${path}`, `${containerID} ${ifname}`.trim())
+      evidence: stale.slice(0, few).map(({ path }) =>
+        shown(patient, `cat ${quote(path)}`)
       ),
       mend: [onNode(
         patient.node.name,
@@ -132,7 +132,7 @@ const brokenLeases: Check = {
       what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
         "name: nobody will release them",
       evidence: brokenLeases.slice(0, few).map(({ path }) =>
-        shown(patient, `cat ${path}`, "no attachment")
+        shown(patient, `cat ${quote(path)}`)
       ),
       mend: [onNode(
         patient.node.name,
@@ -158,10 +158,7 @@ const leftoverVeths: Check = {
       // A plugin that has its addresses from elsewhere keeps no lease here.
       const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
       const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
-      const printed = `master ${cluster.bridge}` +
-        (alias === "" ? "" : `, alias ${alias}`);
-      const ask = `ip -d link show dev ${name}`;
-      const seen = [shown(patient, ask, printed)];
+      const seen = [shown(patient, `ip link show dev ${quote(name)}`)];
       if (pod !== undefined && ours && !hasLease) {
         return [{
           is: "warning",
@@ -209,13 +206,13 @@ const disk: Check = {
         /^(blocks|inodes) .* (\d+) +(\d+)% (\/.*)$/.exec(line) ?? [];
       return kind === undefined || at === undefined
         ? []
-        : [{ line, kind, left: Number(left), percent: Number(percent), at }];
+        : [{ kind, left: Number(left), percent: Number(percent), at }];
     });
     if (asked === undefined || lines.length === 0) {
       return [unclear("how much room there is for leases", asked)];
     }
     return lines.filter(({ left, percent }) => left < least || percent >= 95)
-      .map(({ line, kind, left, percent, at }): Finding => ({
+      .map(({ kind, left, percent, at }): Finding => ({
         is: left < least ? "fault" : "warning",
         what: left < least
           ? `${at} has no ${kind} left: no lease can be written, and no pod starts`
@@ -223,8 +220,7 @@ const disk: Check = {
         evidence: [
           shown(
             patient,
-            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${at}`,
-            line.slice(kind.length + 1),
+            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${quote(at)}`,
           ),
         ],
         mend: [

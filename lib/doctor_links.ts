@@ -1,6 +1,6 @@
 /** The doctor's checks of links: the bridge, MTU, rp_filter. Pure. */
 import { gateway } from "./cidr.ts";
-import { cmd } from "./command.ts";
+import { cmd, quote } from "./command.ts";
 import {
   byFamily,
   type Check,
@@ -16,35 +16,19 @@ import type { InventoryLink } from "./inventory.ts";
 import { mark } from "./probe.ts";
 import { makeStage, newPods, onNode } from "./suspects.ts";
 
-/** A link in a line. */
-function linkText(link: InventoryLink): string {
-  const { name, kind = "link", up, mtu, addresses, alias, master } = link;
-  return [
-    `${name}: ${kind}, ${up ? "up" : "down"}, mtu ${mtu}`,
-    ...(master === undefined ? [] : [`port of ${master}`]),
-    ...(alias === undefined ? [] : [`alias ${alias}`]),
-    ...addresses.map(({ address, prefixLength }) =>
-      `${address}/${prefixLength}`
-    ),
-  ].join(", ");
-}
-
 const bridge: Check = {
   name: "bridge",
   well: "the bridge is ours, is up, and has its gateway addresses and no other",
   read(patient) {
     const { cluster, node, host } = patient;
     const name = cluster.bridge;
-    const ask = `ip -d addr show dev ${name}`;
+    const seen = [shown(patient, `ip addr show dev ${name}`)];
     const link = host.links.find((link) => link.name === name);
     if (link === undefined) {
-      const printed = `Device "${name}" does not exist.`;
-      const seen = [shown(patient, ask, printed)];
       return [
         lacking(patient, "04-bridge", `there is no bridge ${name}`, seen),
       ];
     }
-    const seen = [shown(patient, ask, linkText(link))];
     const stage = makeStage("04-bridge", node.name);
     const fault = (what: string, ...mend: string[]): Finding => (
       { is: "fault", what, evidence: seen, mend: [...mend, stage] }
@@ -100,8 +84,8 @@ const mtu: Check = {
       if (other.host.is !== "read") return 0;
       return uplinkOf(other.host, [other.address])?.mtu ?? 0;
     }));
-    const ask = (name: string) => `ip link show dev ${name}`;
-    const seen = [shown(patient, ask(uplink.name), linkText(uplink))];
+    const ask = (name: string) => `ip link show dev ${quote(name)}`;
+    const seen = [shown(patient, ask(uplink.name))];
     const raise = widest > uplink.mtu
       ? [onNode(node.name, `ip link set dev ${uplink.name} mtu ${widest}`)]
       : [];
@@ -121,8 +105,9 @@ const mtu: Check = {
           ...seen,
           shown(
             patient,
-            `nsenter --net=/run/netns/${pod.name} ${ask(pod.link.name)}`,
-            linkText(pod.link),
+            `nsenter --net=${quote(`/run/netns/${pod.name}`)} ${
+              ask(pod.link.name)
+            }`,
           ),
         ],
         mend: raise.length > 0 ? raise : [

@@ -1,5 +1,5 @@
 /** The doctor's checks of the node as a machine: configuration, programs, modules, conntrack, clock. Pure. */
-import { cmd } from "./command.ts";
+import { cmd, quote } from "./command.ts";
 import {
   type Check,
   type Finding,
@@ -36,12 +36,15 @@ const configuration: Check = {
     const ask = `ls ${configFolder}`;
     if (list === undefined) {
       const what = `the runtime finds no configuration in ${configFolder}`;
-      const seen = [shown(patient, ask, "nothing")];
+      const seen = [shown(patient, ask)];
       return [lacking(patient, "03-cni-config", what, seen)];
     }
     const found = typesOf(list);
-    const seen = [shown(patient, `cat ${list.path}`, list.text.trim())];
-    const aside = onNode(node.name, `mv ${list.path} ${list.path}.off`);
+    const seen = [shown(patient, `cat ${quote(list.path)}`)];
+    const aside = onNode(
+      node.name,
+      `mv ${quote(list.path)} ${quote(`${list.path}.off`)}`,
+    );
     if (typeof found === "string") {
       const mend = [aside, makeStage("03-cni-config", node.name)];
       return [{ is: "fault", what: found, evidence: seen, mend }];
@@ -103,7 +106,7 @@ const programs: Check = {
       ? found.plugins.map(({ type }) => type)
       : [mark];
     const seen = [
-      shown(patient, `ls ${pluginFolder}`, plugins.join(" ") || "nothing"),
+      shown(patient, `ls ${pluginFolder}`),
     ];
     const absent = types.filter((type) => !plugins.includes(type));
     return [
@@ -198,9 +201,9 @@ const modules: Check = {
     return ["overlay", "br_netfilter"].filter((name) => !there.includes(name))
       .map((name) => {
         const what = `the kernel's module ${name} is not loaded`;
-        const ask = "ls /proc/sys/net/bridge; grep overlay /proc/filesystems";
-        const printed = asked.outcome.stdout.trim() || "nothing";
-        const seen = [shown(patient, ask, printed)];
+        const ask =
+          "ls -d /proc/sys/net/bridge; grep overlay /proc/filesystems";
+        const seen = [shown(patient, ask)];
         return lacking(patient, "02-kubeadm", what, seen);
       });
   },

@@ -1,5 +1,6 @@
 /** The doctor's checks of routes, and of who else has the cluster's addresses. Pure. */
 import { CidrError, containsAddress, overlaps, parseCidr } from "./cidr.ts";
+import { quote } from "./command.ts";
 import {
   byFamily,
   type Check,
@@ -25,15 +26,6 @@ const asCidr = (to: string) => {
   }
 };
 
-function routeText({ to, via, dev, protocol }: InventoryRoute): string {
-  return [
-    to,
-    ...(via === undefined ? [] : [`via ${via}`]),
-    ...(dev === undefined ? [] : [`dev ${dev}`]),
-    ...(protocol === undefined ? [] : [`proto ${protocol}`]),
-  ].join(" ");
-}
-
 const routes: Check = {
   name: "routes",
   well: "the pods of every other node are reached through that node",
@@ -56,7 +48,7 @@ const routes: Check = {
               patient,
               "08-routes",
               `no route to the pods of ${other.name} (${podCIDR})`,
-              [shown(patient, ask, "nothing")],
+              [shown(patient, ask)],
             )];
           }
           if (route.via === other.address) return [];
@@ -64,7 +56,7 @@ const routes: Check = {
             is: "fault",
             what:
               `the route to the pods of ${other.name} does not go through it`,
-            evidence: [shown(patient, ask, routeText(route))],
+            evidence: [shown(patient, ask)],
             mend: [
               onNode(node.name, `ip route del ${podCIDR}`),
               makeStage("08-routes", node.name),
@@ -97,7 +89,7 @@ const overlap: Check = {
 
 function overlapFinding(
   patient: Patient,
-  { cluster }: OneFamily,
+  { cluster, family }: OneFamily,
   route: InventoryRoute,
 ): readonly Finding[] {
   const { host, node } = patient;
@@ -131,7 +123,9 @@ function overlapFinding(
       }`
       : `the network ${route.to} lies in the pod network: whoever is there ` +
         "and the pods cannot reach each other",
-    evidence: [shown(patient, "ip route", routeText(route))],
+    evidence: [
+      shown(patient, `ip -${family} route show exact ${route.to}`),
+    ],
     mend: isOwn
       ? [
         `choose another clusterCIDR in ${patient.cluster.file}, and make the cluster anew`,
@@ -173,13 +167,14 @@ const twins: Check = {
         ...held.map(({ address, at, prefixLength }): Finding => ({
           is: "fault",
           what: `${address} is also held by ${other.name} (${at})`,
-          evidence: [{
-            where: other.name,
-            command: at.startsWith("pod ")
-              ? `nsenter --net=/run/netns/${at.slice(4)} ip -br addr`
-              : `ip -br addr show dev ${at}`,
-            printed: address,
-          }],
+          evidence: [shown(
+            { node: other },
+            at.startsWith("pod ")
+              ? `nsenter --net=${
+                quote(`/run/netns/${at.slice(4)}`)
+              } ip -br addr`
+              : `ip -br addr show dev ${quote(at)}`,
+          )],
           mend: at.startsWith("pod ") ? newPods(other.name) : [
             onNode(
               other.name,
@@ -192,7 +187,7 @@ const twins: Check = {
           what: `${other.name} has the same MAC address: the segment cannot ` +
             "tell them apart, as with machines copied from one another",
           evidence: [
-            shown(patient, `ip -br link show dev ${own.name}`, own.mac),
+            shown(patient, `ip -br link show dev ${quote(own.name)}`),
           ],
           mend: ["give it a MAC address of its own, where the machine is made"],
         }]),
