@@ -34,12 +34,15 @@ const bridge: Check = {
       { is: "fault", what, evidence: seen, mend: [...mend, stage] }
     );
     if (link.kind !== "bridge" || link.alias !== mark) {
-      return [fault(
-        link.kind === "bridge"
+      return [{
+        is: "fault",
+        what: link.kind === "bridge"
           ? `${name} is a bridge without our mark: somebody else made it, and may take it away`
           : `${name} is no bridge`,
-        onNode(node.name, `ip link del ${name}`),
-      )];
+        // Addresses are shown without the alias.
+        evidence: [shown(patient, `ip -d link show dev ${name}`)],
+        mend: [onNode(node.name, `ip link del ${name}`), stage],
+      }];
     }
     const wanted = byFamily(patient).flatMap(({ podCIDR }) =>
       podCIDR === undefined ? [] : [gateway(podCIDR)]
