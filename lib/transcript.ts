@@ -105,6 +105,27 @@ export function agrees(
   return matches(said.map(masked), trimmed(printed).map(masked));
 }
 
+/** The lines that differ, without those at both ends that do not. */
+export function difference(
+  said: readonly string[],
+  printed: readonly string[],
+): { readonly said: readonly string[]; readonly printed: readonly string[] } {
+  const now = trimmed(printed);
+  const same = (a: string | undefined, b: string | undefined) =>
+    a !== undefined && b !== undefined && masked(a) === masked(b);
+  let from = 0;
+  while (same(said[from], now[from])) from++;
+  let back = 0;
+  while (
+    back < Math.min(said.length, now.length) - from &&
+    same(said.at(-1 - back), now.at(-1 - back))
+  ) back++;
+  return {
+    said: said.slice(from, said.length - back),
+    printed: now.slice(from, now.length - back),
+  };
+}
+
 function matches(said: readonly string[], printed: readonly string[]): boolean {
   const [first, ...rest] = said;
   if (first === undefined) return printed.length === 0;

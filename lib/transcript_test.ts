@@ -1,7 +1,13 @@
 /** What a page says, read and compared. */
 // @ts-types="./std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { agrees, readPage, rewrite, TranscriptError } from "./transcript.ts";
+import {
+  agrees,
+  difference,
+  readPage,
+  rewrite,
+  TranscriptError,
+} from "./transcript.ts";
 
 const page = `# A page
 
@@ -84,4 +90,13 @@ Deno.test("what was printed takes the place of what was said", () => {
       .replace("$ true\n", "$ true\nmore\n"),
   );
   assertEquals(rewrite(page, new Map()), page);
+});
+
+Deno.test("of two texts those lines are told that differ", () => {
+  assertEquals(difference(["a", "b", "c"], ["a", "x", "y", "c", ""]), {
+    said: ["b"],
+    printed: ["x", "y"],
+  });
+  assertEquals(difference(["a", "a"], ["a"]), { said: ["a"], printed: [] });
+  assertEquals(difference(["12 ms"], ["13 ms"]), { said: [], printed: [] });
 });

@@ -10,6 +10,7 @@ import { cmd, ending, run, succeeded } from "../lib/command.ts";
 import { runScript } from "../lib/main.ts";
 import {
   agrees,
+  difference,
   type Entry,
   readPage,
   rewrite,
@@ -192,7 +193,8 @@ async function lines(path: string): Promise<readonly string[]> {
   }
 }
 
-function tell({ where, said, printed }: Difference): string {
+function tell({ where, ...whole }: Difference): string {
+  const { said, printed } = difference(whole.said, whole.printed);
   const some = (sign: string, lines: readonly string[]) =>
     lines.slice(0, 40).map((line) => `  ${sign} ${line}`);
   return [where, ...some("-", said), ...some("+", printed)].join("\n");
