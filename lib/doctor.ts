@@ -9,6 +9,7 @@ import {
 } from "./doctor_check.ts";
 import { filterChecks } from "./doctor_filter.ts";
 import { firewallChecks } from "./doctor_firewalls.ts";
+import { journalCheck } from "./doctor_journal.ts";
 import { leaseChecks } from "./doctor_leases.ts";
 import { linkChecks } from "./doctor_links.ts";
 import { machineChecks } from "./doctor_machine.ts";
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   ...routeChecks,
   ...machineChecks,
   ...leaseChecks,
+  journalCheck,
 ];
 
 /** What the doctor found; the data of `-o json`. */
@@ -56,7 +58,6 @@ export interface CheckReport {
  * Examines nodes; changes nothing.
  *
  * @param names of the nodes; the others are looked at too, for what is wrong between nodes
- * @throws {JournalError} as inventory() does
  */
 export async function examine(
   cluster: Cluster,

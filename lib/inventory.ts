@@ -26,7 +26,7 @@ import {
 } from "./command.ts";
 import type { Family } from "./cidr.ts";
 import { familiesOf } from "./families.ts";
-import { emptyJournal, parseJournal } from "./journal.ts";
+import { emptyJournal, JournalError, parseJournal } from "./journal.ts";
 import { type Node, UnreachableError } from "./node.ts";
 import { configFolder, pluginFolder } from "./runtime.ts";
 import type { Reach } from "./situation.ts";
@@ -64,6 +64,8 @@ export interface Host {
   readonly is: "read";
   /** The stages that its journal calls complete. */
   readonly complete: readonly StageName[];
+  /** Why its journal calls none complete: it cannot be understood. */
+  readonly journalFault?: string;
   readonly links: readonly InventoryLink[];
   /** Of the main tables, both families. */
   readonly routes: readonly InventoryRoute[];
@@ -154,11 +156,7 @@ export function inventoryCommand(
   return cmd`env LC_ALL=C sh -c ${script} inventory ${boundary} ${journalPath} ${configFolder} ${pluginFolder} ${which} ${sysctlNames}`;
 }
 
-/**
- * Reads all machines of a cluster, at once.
- *
- * @throws {JournalError} when a node's journal is none
- */
+/** Reads all machines of a cluster, at once. */
 export async function inventory(
   cluster: Cluster,
   reach: Reach,
@@ -212,7 +210,6 @@ function cutOff(outcome: Outcome): string {
  *
  * @param name the machine's, for messages
  * @returns undefined when it did not come to its end
- * @throws {JournalError}
  */
 export function readHost(
   { stdout }: Pick<Outcome, "stdout">,
@@ -229,9 +226,7 @@ export function readHost(
   }
   if (!parts.has("end")) return undefined;
   const text = (part: string) => parts.get(part) ?? "";
-  const journal = text("journal").trim() === ""
-    ? emptyJournal
-    : parseJournal(text("journal"), `${name}: its journal`);
+  const { complete, fault } = readComplete(text("journal"), name);
   const links = readLinks(text("links"));
   const leases = readLeases(text("leases"));
   const path = parts.get("list.path")?.trim();
@@ -241,7 +236,8 @@ export function readHost(
     );
   return {
     is: "read",
-    complete: journal.complete,
+    complete,
+    ...(fault === undefined ? {} : { journalFault: fault }),
     links,
     routes: [...readRoutes(text("routes")), ...readRoutes(text("routes6"))],
     forward: chains("forward"),
@@ -260,6 +256,20 @@ export function readHost(
     ...(path === undefined ? {} : { list: { path, text: text("list") } }),
     plugins: text("plugins").split("\n").filter(Boolean),
   };
+}
+
+/** A machine whose journal is damaged has much to say all the same. */
+function readComplete(
+  journal: string,
+  name: string,
+): { readonly complete: readonly StageName[]; readonly fault?: string } {
+  if (journal.trim() === "") return emptyJournal;
+  try {
+    return parseJournal(journal, `${name}: its journal`);
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    return { complete: [], fault: error.message };
+  }
 }
 
 function readRules(family: Family, text: string): InventoryRules[] {

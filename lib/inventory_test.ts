@@ -184,3 +184,15 @@ Deno.test("leases are read with their owner, of every format, and those that nam
     ],
   );
 });
+
+Deno.test("a machine whose journal is damaged says the rest all the same", () => {
+  const [, ...others] = parts;
+  const host = read(said([["journal", "{"], ...others, ["end", ""]]));
+  assertEquals(host.complete, []);
+  assertEquals(host.plugins, ["bridge", "deno-cni"]);
+  assertEquals(
+    host.journalFault?.startsWith("worker-1: its journal is no journal"),
+    true,
+  );
+  assertEquals("journalFault" in read(whole), false);
+});

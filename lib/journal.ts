@@ -92,7 +92,9 @@ export function parseJournal(text: string, from: string): Journal {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw wrong(error instanceof SyntaxError ? error.message : String(error));
+    const what = error instanceof Error ? error.message : String(error);
+    // It quotes the text, and is told in one line.
+    throw wrong(what.replaceAll(/\s+/g, " "));
   }
   if (!isObject(value) || value.version !== 1) {
     throw wrong(`expected "version": 1`);

@@ -10,7 +10,7 @@ import {
   type InventoryNode,
   type Lease,
 } from "./inventory.ts";
-import { type Journal, readJournal } from "./journal.ts";
+import { type Journal, JournalError, readJournal } from "./journal.ts";
 import { type Node, UnreachableError } from "./node.ts";
 import { noLonger } from "./plan.ts";
 import { stepsFor } from "./run_stage.ts";
@@ -77,7 +77,7 @@ export interface StageStatus {
  * Asks every machine; changes nothing.
  *
  * @param stages all but 09, in their order
- * @throws {JournalError | CommandError}
+ * @throws {CommandError}
  */
 export async function status(
   found: Cluster,
@@ -137,14 +137,7 @@ async function lookAtNode(
     stage: stage.name,
     steps: stepsFor(stage, cluster, node.name, files.get(stage.name)),
   }));
-  try {
-    return await lookAtAll(node, all, othersOf(reach), options);
-  } catch (error) {
-    if (!(error instanceof UnreachableError)) throw error;
-    return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
-      { stage, ...unanswered(node.name, error.reason) }
-    ));
-  }
+  return await lookAtAll(node, all, othersOf(reach), options);
 }
 
 /** A stage's steps on a machine. */
@@ -153,8 +146,30 @@ interface StageSteps {
   readonly steps: readonly Step[];
 }
 
-/** All probes of a machine are asked in one go. */
+/** Where a machine does not answer, or its journal is damaged, nobody can say how a stage stands. */
 async function lookAtAll(
+  node: Node,
+  all: readonly StageSteps[],
+  others: Others,
+  options: RunOptions,
+): Promise<readonly OnStage[]> {
+  try {
+    return await askAtOnce(node, all, others, options);
+  } catch (error) {
+    const why = error instanceof UnreachableError
+      ? error.reason
+      : error instanceof JournalError
+      ? error.message
+      : undefined;
+    if (why === undefined) throw error;
+    return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
+      { stage, ...unanswered(node.name, why) }
+    ));
+  }
+}
+
+/** All probes of a machine are asked in one go. */
+async function askAtOnce(
   node: Node,
   all: readonly StageSteps[],
   others: Others,

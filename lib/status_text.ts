@@ -5,7 +5,7 @@ import { releaseCommand } from "./doctor_leases.ts";
 import { makeLine } from "./make_line.ts";
 import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./status_stage.ts";
-import { stageNames } from "./step.ts";
+import { type StageName, stageNames } from "./step.ts";
 import { makeStage, onNode } from "./suspects.ts";
 import { wrap } from "./wrap.ts";
 
@@ -16,11 +16,11 @@ export interface StatusTextOptions {
   readonly verbose?: boolean;
 }
 
-/** Whether there is nothing yet: no machine, and no stage that has made one. */
+/** Whether there is nothing yet: no machine, and the stage that makes them was not run. */
 export function isUnmade({ nodes, stages }: StatusReport): boolean {
   const [first] = stages;
   return nodes.every(({ unreachable }) => unreachable !== undefined) &&
-    first?.on.every(({ is }) => is === "not" || is === "unknown") === true;
+    first?.on.some(({ is }) => is === "not") === true;
 }
 
 /** The report. */
@@ -35,6 +35,7 @@ export function statusText(
   return [
     nodeLines(report.nodes),
     stageLines(report.stages),
+    unknownLines(report, options),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
     leaseLines(report.nodes, options),
@@ -105,17 +106,48 @@ function standing(on: readonly StageOn[]): string {
   })).filter(({ own }) => own.length > 0);
   const [only] = groups;
   if (groups.length === 1 && only !== undefined) {
-    return `${only.state}${only.state === "not" ? " applied" : ""}`;
+    return worded(only.state);
   }
   return groups.map(({ state, own }) => {
     const named = state === "applied" && own.length > few
       ? `${own.length} others`
       : own.map(({ where }) => where).join(", ");
-    return `${state === "not" ? "not applied" : state} on ${named}`;
+    return `${worded(state)} on ${named}`;
   }).join("; ");
 }
 
 const few = 4;
+
+/** Why nobody can say how a stage stands; that a node does not answer is told with the node. */
+function unknownLines(
+  { nodes, stages }: StatusReport,
+  { cluster }: StatusTextOptions,
+): string[] {
+  const silent = nodes.filter(({ unreachable }) => unreachable !== undefined)
+    .map(({ name }) => name);
+  // What stands in the way of all stages is told once.
+  const reasons = new Map<string, StageName[]>();
+  for (const { name, on } of stages) {
+    for (const { where, is, problems } of on) {
+      if (is !== "unknown" || silent.includes(where)) continue;
+      for (const problem of problems) {
+        const reason = `${where}: ${forCluster(problem, cluster)}`;
+        reasons.set(reason, [...reasons.get(reason) ?? [], name]);
+      }
+    }
+  }
+  const lines = [...reasons].flatMap(([reason, [first = "", ...more]]) => {
+    const which = more.length === 0
+      ? first
+      : `${first} and ${more.length} more`;
+    const [head = "", ...rest] = reason.split("\n");
+    return [
+      wrap(`${which} on ${head}`, "  ", "    "),
+      ...rest.map((line) => wrap(line, "    ")),
+    ];
+  });
+  return lines.length === 0 ? [] : ["Nobody can say:", ...lines];
+}
 
 /** What a stage that was run would change now, and what stands in the way of one. */
 function driftLines(
@@ -127,12 +159,11 @@ function driftLines(
       is === "drifted" || is === "partly" ||
       (problems.length > 0 && is !== "unknown")
     ).flatMap(({ where, is, changes, problems }) => {
-      const steps = `${changes.length} step${changes.length === 1 ? "" : "s"}`;
       const line = where === "operator"
         ? `make ${name}`
         : makeStage(name, where);
       return [
-        `  ${where}, ${name} (${is}): ${steps} to do`,
+        `  ${where}, ${name} (${worded(is)}): ${counted(changes, problems)}`,
         ...problems.flatMap((text) =>
           text.split("\n").map((line) => wrap(line, "    "))
         ),
@@ -148,6 +179,18 @@ function driftLines(
   );
   return lines.length === 0 ? [] : ["What a stage would change now:", ...lines];
 }
+
+/** How much a run would do, and how much of it would be refused. */
+function counted(
+  { length: steps }: StageOn["changes"],
+  { length: refused }: StageOn["problems"],
+): string {
+  const toDo = `${steps} step${steps === 1 ? "" : "s"} to do`;
+  if (refused === 0) return toDo;
+  return steps === 0 ? `${refused} refused` : `${toDo}, ${refused} refused`;
+}
+
+const worded = (is: StageState) => is === "not" ? "not applied" : is;
 
 /** As many pods of a node are named. */
 const shownPods = 8;

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { NodeStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./status_stage.ts";
-import { statusText } from "./status_text.ts";
+import { isUnmade, statusText } from "./status_text.ts";
 import type { StageName } from "./step.ts";
 
 const cluster = { file: "config/lab.yaml", provider: "lab" } as const;
@@ -140,4 +140,56 @@ Deno.test("sixty nodes with a hundred pods each keep to a screen's width, and to
   assertStringIncludes(text, "drifted on worker-7; applied on 59 others");
   assertStringIncludes(text, "and 92 more (-v)");
   for (const line of text.split("\n")) assert(line.length < 80, line);
+});
+
+Deno.test("why nobody can say how a stage stands is told, of machines that answer", () => {
+  const problems = ["cannot tell which routes there are"];
+  const text = statusText(
+    reportOf(
+      stage("04-bridge", on("worker-1", "applied"), on("worker-2", "applied")),
+      stage("08-routes", { ...on("operator", "unknown"), problems }),
+    ),
+    { cluster },
+  );
+  assertStringIncludes(text, "08-routes      unknown");
+  assertStringIncludes(
+    text,
+    "Nobody can say:\n  08-routes on operator: cannot tell which routes there are",
+  );
+});
+
+Deno.test("what a stage would be refused is counted beside what it would do", () => {
+  const problems = ["refused: cni0 is a bridge of somebody else's"];
+  const text = (changes: number, is: StageState) =>
+    statusText(
+      reportOf(
+        stage("04-bridge", { ...on("worker-1", is, changes), problems }),
+      ),
+      { cluster },
+    );
+  assertStringIncludes(
+    text(0, "not"),
+    `  worker-1, 04-bridge (not applied): 1 refused
+    refused: cni0 is a bridge of somebody else's
+    make 04-bridge ARGS="--node worker-1"`,
+  );
+  assertStringIncludes(
+    text(2, "drifted"),
+    "(drifted): 2 steps to do, 1 refused",
+  );
+});
+
+Deno.test("machines that are the operator's to make, and do not answer, are not called unmade", () => {
+  const { has: _, ...bare } = node("worker-1", 1);
+  const report = {
+    ...reportOf(stage("01-provision", on("worker-1", "unknown"))),
+    nodes: [{ ...bare, unreachable: "no answer" }],
+  };
+  assert(!isUnmade(report));
+  assert(
+    isUnmade({
+      ...report,
+      stages: [stage("01-provision", on("operator", "not", 1))],
+    }),
+  );
 });

@@ -118,6 +118,30 @@ Deno.test({
       await lab.on("master", cmd`ip link set cni0 alias deno-cni`);
     });
 
+    await t.step(
+      "a damaged journal is told, and the rest as ever",
+      async () => {
+        const at = "/var/lib/deno-cni/journal";
+        await lab.on("worker-2", cmd`cp ${at} ${at}.kept`);
+        await lab.on("worker-2", cmd`sh -c ${`echo nonsense >${at}`}`);
+        const report = await statusOf(lab);
+        assertEquals(states(report, "04-bridge"), {
+          "master": "applied",
+          "worker-1": "applied",
+          "worker-2": "unknown",
+        });
+        const [, , { has } = {}] = report.nodes;
+        assertEquals(has?.pods.length, 2);
+        assertStringIncludes(
+          (await status()).replaceAll(/\s+/g, " "),
+          "Nobody can say: 03-cni-config and 5 more on worker-2: " +
+            `worker-2:${at} is no journal of this tool's`,
+        );
+        await lab.on("worker-2", cmd`mv ${at}.kept ${at}`);
+        assertStringIncludes(await status(), "All stages are applied");
+      },
+    );
+
     await t.step("a stale lease is told, and released as told", async () => {
       const path = "/run/deno-cni/networks/deno-cni/10.244.1.99";
       const lease = `printf 'gone\\r\\neth0' >${path}`;
