@@ -1,6 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Looks every node over for the known traps: `make doctor`. */
-import { exitCode, type Flags } from "../lib/cli.ts";
+import { exitCode, type Flags, UsageError } from "../lib/cli.ts";
 import { count, examine } from "../lib/doctor.ts";
 import { doctorText } from "../lib/doctor_text.ts";
 import { runScript } from "../lib/main.ts";
@@ -35,6 +35,11 @@ Exit codes: 0 no fault (there may be warnings), 1 a fault, 2 wrong flags or
             cluster file, 4 a node could not be reached, 130 interrupted.`;
 
 async function run(flags: Flags): Promise<number> {
+  if (flags.dryRun || flags.undo || flags.step) {
+    throw new UsageError(
+      "the doctor changes nothing: it has no --dry-run, --undo or --step",
+    );
+  }
   // It changes nothing: no lock is needed, as for a dry run.
   await using session = await openSession(
     { ...flags, dryRun: true },

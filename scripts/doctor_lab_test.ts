@@ -59,6 +59,9 @@ Deno.test({
       assertEquals(code, 0, stdout);
       assertStringIncludes(stdout, "until 06-forwarding has run");
       assertStringIncludes(stdout, "All well on 3 nodes, as far as the stages");
+      const refused = await lab.script("doctor", "--undo");
+      assertEquals(refused.code, 2);
+      assertStringIncludes(refused.stderr, "the doctor changes nothing");
     });
     for (const stage of [...later, "09-verify"]) await runAll(lab, [stage]);
     const cluster = await clusterOf(lab);
