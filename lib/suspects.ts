@@ -35,6 +35,7 @@ export type CauseKind =
   | "kubelet"
   | "masquerade"
   | "mtu"
+  | "neighbour"
   | "node"
   | "node-route"
   | "not-yet-complete"

@@ -298,6 +298,16 @@ const faults: readonly Fault[] = [
     after: "kill $(cat /run/stranger)",
   },
   {
+    name: "a node remembers somebody else's link-layer address",
+    on: "worker-2",
+    break: "ip neigh replace $web lladdr 02:00:00:00:00:99 dev cni0 " +
+      "nud permanent",
+    kind: "neighbour",
+    says: "worker-2 remembers 02:00:00:00:00:99 for 10.244.2.",
+    shows: "02:00:00:00:00:99",
+    ends: ["there", "worker-2", "veth"],
+  },
+  {
     name: "a host on the segment has the address of the receiver's node",
     on: "outside",
     break: "ip addr add 10.0.1.12/32 dev segment",

@@ -10,7 +10,12 @@ import {
   podFault,
   segmentFault,
 } from "../suspects.ts";
-import { duplicateFault, gatewayFault, takenFault } from "./cause_links.ts";
+import {
+  duplicateFault,
+  gatewayFault,
+  rememberedFault,
+  takenFault,
+} from "./cause_links.ts";
 import {
   beyond,
   reversePathFault,
@@ -178,7 +183,7 @@ function* lost(
   const facts = factsAt(scene, place);
   if (place.pod !== undefined) {
     yield* offTheSegment(place, to, facts, scene);
-    yield duplicateFault(scene);
+    yield duplicateFault(scene) ?? rememberedFault(scene);
     return;
   }
   const { sender, receiver, is } = direction;
@@ -191,7 +196,7 @@ function* lost(
       if (!onBridge) yield bridgeAddressFault(facts, cluster);
     }
     yield plugged(to ?? placeOf(receiver), scene, false);
-    yield duplicateFault(scene);
+    yield duplicateFault(scene) ?? rememberedFault(scene);
     return;
   }
   const far = to && factsAt(scene, to);
@@ -201,7 +206,7 @@ function* lost(
   if (onBridge) yield gatewayFault(placeOf(sender), scene);
   const destination = left?.destination ?? receiver.address;
   yield* strayed(sender, receiver, is === "back", destination, scene);
-  yield duplicateFault(scene);
+  yield duplicateFault(scene) ?? rememberedFault(scene);
   if (to === undefined && onBridge) yield nobody(place, receiver, scene);
 }
 

@@ -10,7 +10,8 @@ import {
 } from "../evidence.ts";
 import { outsideName } from "../lab.ts";
 import { type Cause, onNode } from "../suspects.ts";
-import { placeName, routeDecision } from "./knowledge.ts";
+import type { Claim } from "./arp.ts";
+import { neighbourOf, placeName, routeDecision } from "./knowledge.ts";
 import type { End, Place } from "./plan.ts";
 import type { Scene, Stranger } from "./scene.ts";
 import type { Passage } from "./walk.ts";
@@ -68,8 +69,41 @@ export function duplicateFault({ strangers }: Scene): Cause | undefined {
       ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
         .flat(),
     ],
-    mend: mendStranger(stranger),
+    // Whoever asked may remember the wrong answer for minutes.
+    mend: [...mendStranger(stranger), onNeighbour(stranger.claim, "flush to")],
   };
+}
+
+/** Is a wrong link-layer address remembered, though the right one answers? */
+export function rememberedFault(
+  { claimed, answersOf }: Scene,
+): Cause | undefined {
+  for (const claim of claimed) {
+    const { place, address, expected, owner } = claim;
+    const answers = answersOf(place);
+    const lladdr = neighbourOf(answers, address)?.lladdr;
+    if (lladdr === undefined || lladdr === expected) continue;
+    return {
+      kind: "neighbour",
+      on: place.machine,
+      what: `${placeName(place)} remembers ${lladdr} for ${address}, and ` +
+        `${owner} is ${expected}`,
+      evidence: [
+        evidence(answers.neighbours, neighbourOf(answers, address)),
+      ],
+      mend: [onNeighbour(claim, "del")],
+    };
+  }
+  return undefined;
+}
+
+/** What makes a place forget; "flush" leaves alone what somebody set for good. */
+function onNeighbour(
+  { place: { machine, pod }, link, address }: Claim,
+  how: "del" | "flush to",
+): string {
+  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
+  return onNode(machine, `${inside}ip neigh ${how} ${address} dev ${link}`);
 }
 
 /** Of what arping printed, who answered. */

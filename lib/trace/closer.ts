@@ -5,12 +5,12 @@ import { outsideName } from "../lab.ts";
 import { ifname } from "../runtime.ts";
 import type { Stage } from "../step.ts";
 import type { Claimed } from "./arp.ts";
-import { askAll, type Question } from "./ask_all.ts";
+import { askAll, gathering, type Question } from "./ask_all.ts";
 import type { Ground } from "./ground.ts";
 import { identifier } from "./hear.ts";
 import { inquiry, type PlaceAnswers } from "./knowledge.ts";
 import { globalAddress, type Place } from "./plan.ts";
-import { largest } from "./sendings.ts";
+import { largest, soon_seconds } from "./sendings.ts";
 import type { Sent, SizesTried, Stranger } from "./scene.ts";
 import { linksQuestion, sendAll, sizesBelow, within } from "./send.ts";
 import type { Link } from "./survey.ts";
@@ -102,7 +102,13 @@ export async function trySizes(
   if (sender === undefined) return undefined;
   const tries = sizesBelow(size_bytes).map((size_bytes) => ({
     kind: "full-mtu" as const,
-    command: largest(to.address, identifier(), size_bytes, family),
+    command: largest(
+      to.address,
+      identifier(),
+      size_bytes,
+      family,
+      soon_seconds,
+    ),
     size_bytes,
   }));
   const lookedAt = [...ground.machines.keys()];
@@ -155,7 +161,7 @@ export async function gather(
   const names = new Set([from.machine, to.machine]);
   const involved = cluster.nodes.filter(({ name }) => names.has(name));
   const facts = await Promise.all(involved.map(async (node) => {
-    const runner = runnerOf(node.name);
+    const runner = gathering(runnerOf(node.name));
     const pods = [from, to].flatMap((end) => {
       const { machine, pod, address } = end;
       if (machine !== node.name || pod === undefined) return [];

@@ -1,16 +1,22 @@
 /** Listening on every machine of a path while the packets are on their way. */
 import { StepError } from "../ask.ts";
 import { CommandError, succeeded } from "../command.ts";
-import type { Asked } from "../evidence.ts";
 import { ifname } from "../runtime.ts";
-import { type Claimed, claimsOf, readWhoHas, whoHas } from "./arp.ts";
+import {
+  type Claim,
+  type Claimed,
+  claimsOf,
+  readWhoHas,
+  whoHas,
+} from "./arp.ts";
+import { askTogether } from "./ask_all.ts";
 import { isWhole, parseEvents } from "./events.ts";
 import type { Ground } from "./ground.ts";
 import { readHeard, start, stop, type Watched } from "./listen.ts";
 import { type End, namespaceOf, type Place, routeTo } from "./plan.ts";
 import { sendings } from "./sendings.ts";
 import type { Sent } from "./scene.ts";
-import { type Answer, sendAll, within } from "./send.ts";
+import { type Answer, sendAll } from "./send.ts";
 import type { Machine } from "./survey.ts";
 import { type Heard, walk } from "./walk.ts";
 
@@ -66,13 +72,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
     }));
     [answers, claimed] = await Promise.all([
       sendAll(runnerOf(sender.machine), sender, planned, options),
-      Promise.all(claims.map(async (claim): Promise<Claimed> => {
-        const { where, command } = whoHas(claim);
-        const runner = runnerOf(claim.place.machine);
-        const outcome = await runner.run(within(command, claim.place), options);
-        const asked: Asked = { where, command, outcome };
-        return { ...claim, asked, answered: readWhoHas(asked) };
-      })),
+      askClaims(claims, ground),
     ]);
   } finally {
     await settled(
@@ -104,6 +104,27 @@ async function settled(jobs: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(jobs)) {
     if (result.status === "rejected") throw result.reason;
   }
+}
+
+/** Who answers for which address? All at once: each answer is waited for. */
+async function askClaims(
+  claims: readonly Claim[],
+  { runnerOf, options }: Ground,
+): Promise<readonly Claimed[]> {
+  const byMachine = Map.groupBy(claims, ({ place }) => place.machine);
+  const found = await Promise.all(
+    [...byMachine].map(async ([machine, own]) => {
+      const questions = own.map(whoHas);
+      const answers = await askTogether(runnerOf(machine), questions, options);
+      return own.flatMap((claim, at): Claimed[] => {
+        const asked = answers[at];
+        return asked === undefined
+          ? []
+          : [{ ...claim, asked, answered: readWhoHas(asked) }];
+      });
+    }),
+  );
+  return found.flat();
 }
 
 /** An identifier of echo requests: 16 bits that no other ping is likely to have. */

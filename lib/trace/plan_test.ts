@@ -179,9 +179,9 @@ Deno.test("the packets: a request where one is answered, a ping, and one of full
       show(command)
     );
   assertEquals(lines(true, 4, 1500), [
-    "timeout 0.8 busybox wget -qO- http://10.244.2.2/source.cgi",
-    "ping -n -c 1 -W 0.8 -e 7 10.244.2.2",
-    "ping -n -c 1 -W 0.8 -e 8 -M do -s 1472 10.244.2.2",
+    "timeout 0.7 busybox wget -qO- http://10.244.2.2/source.cgi",
+    "ping -n -c 1 -W 0.7 -e 7 10.244.2.2",
+    "ping -n -c 1 -W 0.7 -e 8 -M do -s 1472 10.244.2.2",
   ]);
   assertEquals(lines(false, 6, 1280)[1]?.includes("-s 1232"), true);
 });

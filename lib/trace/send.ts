@@ -8,6 +8,7 @@ import {
   succeeded,
 } from "../command.ts";
 import type { Runner } from "../pods.ts";
+import { askTogether } from "./ask_all.ts";
 import type { Place } from "./plan.ts";
 import type { Sending } from "./sendings.ts";
 
@@ -35,16 +36,22 @@ export function within(command: Command, { pod }: Place): Command {
  */
 export async function sendAll(
   runner: Runner,
-  place: Place,
+  { pod }: Place,
   sendings: readonly Sending[],
   options: RunOptions,
 ): Promise<readonly Answer[]> {
-  return await Promise.all(sendings.map(async (sending): Promise<Answer> => {
-    const command = within(sending.command, place);
-    const outcome = await runner.run(command, options);
-    const answered = succeeded(outcome);
-    return { sending, outcome, answered, said: wordsOf(sending, outcome) };
+  const questions = sendings.map(({ command }) => ({
+    where: runner.name,
+    command,
+    ...(pod === undefined ? {} : { sandbox: pod.sandbox }),
   }));
+  const asked = await askTogether(runner, questions, options);
+  return sendings.flatMap((sending, at): Answer[] => {
+    const outcome = asked[at]?.outcome;
+    if (outcome === undefined) return [];
+    const answered = succeeded(outcome);
+    return [{ sending, outcome, answered, said: wordsOf(sending, outcome) }];
+  });
 }
 
 /** What timeout(1) exits with. */
@@ -64,11 +71,10 @@ function wordsOf({ kind }: Sending, outcome: Outcome): string {
   return reply ?? error ?? "no answer";
 }
 
-/** Lengths at which paths often end: tunnels, PPPoE, clouds; beside them, what lies between. */
+/** Lengths at which paths often end: tunnels, PPPoE, clouds, large frames. */
 const usualSizes_bytes = [
-  ...[576, 800, 1000, 1200, 1280, 1300, 1350, 1370, 1376, 1400, 1410, 1420],
-  ...[1430, 1440, 1450, 1460, 1472, 1476, 1480, 1490, 1492, 1498],
-  ...[1500, 4000, 8000, 8900],
+  ...[576, 1000, 1200, 1280, 1300, 1350, 1380, 1400, 1420, 1440, 1450, 1460],
+  ...[1476, 1480, 1492, 1500, 4000, 8900],
 ];
 
 /**

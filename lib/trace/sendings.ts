@@ -18,7 +18,10 @@ export interface Sending {
 }
 
 /** How long an answer is waited for: nothing is far away in a cluster. */
-export const patience_seconds = 0.8;
+export const patience_seconds = 0.7;
+
+/** The same, on a path that has answered already. */
+export const soon_seconds = 0.3;
 
 /** How many bytes of headers an echo request has. */
 const headers_bytes = { 4: 20 + 8, 6: 40 + 8 } as const;
@@ -67,11 +70,18 @@ export function largest(
   id: number,
   size_bytes: number,
   family: Family,
+  limit_seconds = patience_seconds,
 ): Command {
   const payload = size_bytes - headers_bytes[family];
-  return echo(address, id, ["-M", "do", "-s", String(payload)]);
+  const flags = ["-M", "do", "-s", String(payload)];
+  return echo(address, id, flags, limit_seconds);
 }
 
-function echo(address: string, id: number, flags: readonly string[]): Command {
-  return cmd`ping -n -c 1 -W ${patience_seconds} -e ${id} ${flags} ${address}`;
+function echo(
+  address: string,
+  id: number,
+  flags: readonly string[],
+  limit_seconds = patience_seconds,
+): Command {
+  return cmd`ping -n -c 1 -W ${limit_seconds} -e ${id} ${flags} ${address}`;
 }

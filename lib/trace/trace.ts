@@ -3,6 +3,7 @@
  * tell what it does with them, and puts together where they went.
  */
 import type { Cluster } from "../cluster.ts";
+import type { NodeFacts } from "../evidence.ts";
 import type { Reach } from "../situation.ts";
 import type { TraceReport } from "../trace_report.ts";
 import { causeOf } from "./cause.ts";
@@ -32,33 +33,35 @@ export async function trace(
   const followed = sent.find(({ answered }) => !answered) ??
     sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
   if (followed === undefined) throw new TypeError("a ping is always sent");
-  const [answersOf, strangers, sizes] = await Promise.all([
+  const doubtful = !followed.answered || followed.there.stop !== undefined ||
+    followed.back.stop !== undefined || isRewritten(followed);
+  const [answersOf, strangers, sizes, facts] = await Promise.all([
     inquire(heard, ground),
     identify(claimed, ground),
     trySizes(followed, ground),
+    doubtful ? gather(ground, order.stages) : new Map<string, NodeFacts>(),
   ]);
   const { cluster, from, to, machines, family } = ground;
   const scene: Scene = {
     ...{ cluster, from, to, machines, answersOf, claimed, strangers, followed },
-    facts: new Map(),
+    facts,
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const isWell = followed.answered && followed.there.stop === undefined &&
-    followed.back.stop === undefined && strangers.length === 0 &&
-    !followed.there.passages.some(({ met }) =>
-      met.some(({ hook }) => hook === "postrouting")
-    );
-  const known = isWell
-    ? scene
-    : { ...scene, facts: await gather(ground, order.stages) };
-  const cause = causeOf(known);
+  const cause = causeOf(scene);
   return reportOf({
-    scene: known,
+    scene,
     sent,
     cause,
     family,
     clusterName: whole.name,
   });
+}
+
+/** A rule of nat may have had a say. */
+function isRewritten({ there }: Sent): boolean {
+  return there.passages.some(({ met }) =>
+    met.some(({ hook }) => hook === "postrouting")
+  );
 }
 
 /** What was not heard must not look like a packet that was not there. */
