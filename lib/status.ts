@@ -230,7 +230,7 @@ async function lookAtOperator(
       stage,
       ...unanswered(
         "operator",
-        `make ${stage} ARGS="--dry-run" asks the cloud`,
+        `the cloud can:\nmake ${stage} ARGS="--dry-run"`,
       ),
     }));
   }

@@ -123,15 +123,15 @@ function unknownLines(
   { nodes, stages }: StatusReport,
   { cluster }: StatusTextOptions,
 ): string[] {
-  const silent = nodes.filter(({ unreachable }) => unreachable !== undefined)
-    .map(({ name }) => name);
+  const told = nodes.flatMap(({ unreachable }) => unreachable ?? []);
   // What stands in the way of all stages is told once.
   const reasons = new Map<string, StageName[]>();
   for (const { name, on } of stages) {
     for (const { where, is, problems } of on) {
-      if (is !== "unknown" || silent.includes(where)) continue;
+      if (is !== "unknown") continue;
       for (const problem of problems) {
-        const reason = `${where}: ${forCluster(problem, cluster)}`;
+        if (told.includes(problem)) continue;
+        const reason = `${where}: ${problem}`;
         reasons.set(reason, [...reasons.get(reason) ?? [], name]);
       }
     }
@@ -143,7 +143,12 @@ function unknownLines(
     const [head = "", ...rest] = reason.split("\n");
     return [
       wrap(`${which} on ${head}`, "  ", "    "),
-      ...rest.map((line) => wrap(line, "    ")),
+      // A command to paste stays in one line.
+      ...rest.map((line) =>
+        line.startsWith("make ")
+          ? `    ${forCluster(line, cluster)}`
+          : wrap(line, "    ")
+      ),
     ];
   });
   return lines.length === 0 ? [] : ["Nobody can say:", ...lines];

@@ -23,6 +23,12 @@ function node(name: string, at: number): NodeStatus {
   };
 }
 
+/** A node that does not answer. */
+function bareOf(name: string): NodeStatus {
+  const { has: _, ...bare } = node(name, 1);
+  return bare;
+}
+
 const nodes = [node("worker-1", 1), node("worker-2", 2)];
 
 function on(where: string, is: StageState, commands = 0): StageOn {
@@ -109,7 +115,7 @@ Deno.test("a stale lease is told with what releases it", () => {
 });
 
 Deno.test("before there is a lab, it says how to make one; machines that do not answer are told", () => {
-  const { has: _, ...bare } = node("worker-1", 1);
+  const bare = bareOf("worker-1");
   const gone = [{ ...bare, unreachable: "no answer" }];
   const unmade = reportOf(stage("01-provision", on("worker-1", "not", 1)));
   assertEquals(
@@ -156,6 +162,19 @@ Deno.test("why nobody can say how a stage stands is told, of machines that answe
     text,
     "Nobody can say:\n  08-routes on operator: cannot tell which routes there are",
   );
+  const gone = [{ ...bareOf("worker-1"), unreachable: "no answer" }];
+  const silent = statusText(
+    {
+      ...reportOf(stage("02-kubeadm", {
+        ...on("operator", "unknown"),
+        problems: ["no answer", 'the cloud can:\nmake 02 ARGS="--dry-run"'],
+      })),
+      nodes: gone,
+    },
+    { cluster: { ...cluster, file: `config/${"long/".repeat(20)}aws.yaml` } },
+  );
+  assert(!silent.includes("on operator: no answer"), silent);
+  assertStringIncludes(silent, '/aws.yaml --dry-run"');
 });
 
 Deno.test("what a stage would be refused is counted beside what it would do", () => {
@@ -180,7 +199,7 @@ Deno.test("what a stage would be refused is counted beside what it would do", ()
 });
 
 Deno.test("machines that are the operator's to make, and do not answer, are not called unmade", () => {
-  const { has: _, ...bare } = node("worker-1", 1);
+  const bare = bareOf("worker-1");
   const report = {
     ...reportOf(stage("01-provision", on("worker-1", "unknown"))),
     nodes: [{ ...bare, unreachable: "no answer" }],

@@ -34,8 +34,8 @@ Flags:
   --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
   -h, --help         this text
 
-Exit codes: 0 whatever it finds, 2 wrong flags or cluster file, 4 a node that
-            was made could not be reached, 130 interrupted.`;
+Exit codes: 0 whatever it finds, also no lab; 2 wrong flags or cluster file,
+            4 a node could not be reached, 130 interrupted.`;
 
 async function run(flags: Flags): Promise<number> {
   // It changes nothing: no lock is needed, as for a dry run.
