@@ -54,7 +54,10 @@ async function docs({ check }: Flags): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => interruption.abort());
   }
-  const folder = await Deno.makeTempDir({ prefix: "deno-cni-docs-" });
+  // Paths in the project are shown from its root on, so that lines break alike everywhere.
+  const dir = `${projectRoot}/.state`;
+  await Deno.mkdir(dir, { recursive: true });
+  const folder = await Deno.makeTempDir({ dir, prefix: "docs-" });
   const pictures = `${folder}/pictures`;
   await Deno.mkdir(pictures);
   // A user's terminal is not to be seen in the pages, nor the make that this runs under.
@@ -161,10 +164,13 @@ async function execute(
 /** The text without this machine's own paths. */
 function hide(text: string, env: Desk["env"]): string {
   return text
-    .replaceAll(env.DENO_CNI_STATE ?? "", ".state")
+    .replaceAll(`${projectRoot}/`, "")
+    .replaceAll(
+      (env.DENO_CNI_STATE ?? "").replace(`${projectRoot}/`, ""),
+      ".state",
+    )
     .replaceAll(Deno.realPathSync(Deno.execPath()), "deno")
-    .replaceAll(Deno.execPath(), "deno")
-    .replaceAll(`${projectRoot}/`, "");
+    .replaceAll(Deno.execPath(), "deno");
 }
 
 /** Compares the pictures that were made with those of docs/, and puts changed ones there. */
