@@ -247,11 +247,16 @@ async function begun(lab: TestLab): Promise<Deno.ChildProcess> {
     stdout: "null",
     stderr: "null",
   }).spawn();
-  while (
-    !succeeded(
+  let over = false;
+  child.status.then(() => over = true);
+  const seen = async () =>
+    succeeded(
       await lab.node("worker-1").run(cmd`nft list table inet deno-cni-trace`),
-    )
-  ) { /* It is about to be. */ }
+    );
+  while (!await seen()) {
+    // A machine that is busy looks too late.
+    if (over) return await begun(lab);
+  }
   return child;
 }
 
