@@ -136,6 +136,9 @@ for store; do
   find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \\
     ! -name 'last_reserved_ip.*' \\( -size 0 -exec printf '%s:\\n' {} + -o -exec grep -H '' {} + \\) 2>/dev/null
 done
+part names
+sed -n 's/.*"K8S_POD_NAME","\\([^"]*\\)".*"sandbox":"[^"]*\\/\\([^"/]*\\)".*/\\2 \\1/p' \\
+  /var/lib/cni/results/*-eth0 2>/dev/null
 for sandbox in /run/netns/*; do
   if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
     part "pod \${sandbox##*/}"
@@ -228,6 +231,12 @@ export function readHost(
   const text = (part: string) => parts.get(part) ?? "";
   const { complete, fault } = readComplete(text("journal"), name);
   const links = readLinks(text("links"));
+  const names = new Map(
+    text("names").split("\n").filter(Boolean).map((line) => {
+      const [sandbox = "", ...name] = line.split(" ");
+      return [sandbox, name.join(" ")] as const;
+    }),
+  );
   const leases = readLeases(text("leases"));
   const path = parts.get("list.path")?.trim();
   const chains = (kind: "forward" | "nat") =>
@@ -249,7 +258,9 @@ export function readHost(
       }),
     ),
     pods: [...parts].flatMap(([part, answer]) =>
-      part.startsWith("pod ") ? [podOf(part.slice(4), answer, links)] : []
+      part.startsWith("pod ")
+        ? [podOf(part.slice(4), answer, links, names.get(part.slice(4)))]
+        : []
     ),
     leases: leases.filter(isLease),
     brokenLeases: leases.filter((lease) => !isLease(lease)),

@@ -39,7 +39,10 @@ export interface InventoryRoute {
 
 /** A named network namespace, and what of it concerns the pod network. */
 export interface InventoryPod {
+  /** The namespace's, under /run/netns. */
   readonly name: string;
+  /** What Kubernetes calls the pod, where one of its is in there. */
+  readonly kubernetesName?: string;
   /** Its links, without lo. */
   readonly links: readonly InventoryLink[];
   /** All addresses of them. */
@@ -116,15 +119,24 @@ export function readRoutes(text: string): readonly InventoryRoute[] {
     }));
 }
 
+/** What to call a pod to a person. */
+export function calledName(
+  { name, kubernetesName }: Pick<InventoryPod, "name" | "kubernetesName">,
+): string {
+  return kubernetesName ?? name;
+}
+
 /**
  * Reads what a pod said: three lists of JSON, a line each.
  *
  * @param hostLinks of its node, among which its other end is
+ * @param kubernetesName as libcni remembers it
  */
 export function podOf(
   name: string,
   answer: string,
   hostLinks: readonly InventoryLink[],
+  kubernetesName?: string,
 ): InventoryPod {
   const [linkText = "", routeText = "", route6Text = ""] = answer.split("\n")
     .filter((line) => line.trim() !== "");
@@ -137,6 +149,7 @@ export function podOf(
     );
   return {
     name,
+    ...(kubernetesName === undefined ? {} : { kubernetesName }),
     links,
     addresses: links.flatMap(({ addresses }) => addresses),
     gateways: [...readRoutes(routeText), ...readRoutes(route6Text)].flatMap(

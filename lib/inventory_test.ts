@@ -75,6 +75,8 @@ const parts: readonly (readonly [string, string])[] = [
     "/run/deno-cni/networks/deno-cni/10.244.1.2:c1\r\n" +
     "/run/deno-cni/networks/deno-cni/10.244.1.2:eth0\n",
   ],
+  ["names", "cni-7 web-worker-1\nelsewhere coredns-1\n"],
+  ["pod cni-7", "[]\n\n[]\n\n[]"],
   [
     "pod web",
     `${podLinks}\n\n[{"dst":"default","gateway":"10.244.1.1"}]\n\n[]`,
@@ -129,7 +131,8 @@ Deno.test("a machine's answer gives its links, routes, rules, settings, configur
 });
 
 Deno.test("a pod is joined to the host veth that names it and is named by it", () => {
-  const [web, empty] = read(whole).pods;
+  const [named, web, empty] = read(whole).pods;
+  assertEquals([named?.name, named?.kubernetesName], ["cni-7", "web-worker-1"]);
   assertEquals(web?.name, "web");
   assertEquals(web?.hostLink?.name, "vethabc");
   assertEquals(web?.gateways, ["10.244.1.1"]);
@@ -141,7 +144,7 @@ Deno.test("a pod is joined to the host veth that names it and is named by it", (
     gateways: [],
   });
   const moved = whole.replace(`"link_index":2`, `"link_index":7`);
-  assertEquals(read(moved).pods[0]?.hostLink, undefined);
+  assertEquals(read(moved).pods[1]?.hostLink, undefined);
 });
 
 Deno.test("an answer that was cut off is none; a machine on which nothing was done is one", () => {

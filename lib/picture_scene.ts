@@ -8,6 +8,7 @@ import type {
   InventoryNode,
   InventoryPod,
 } from "./inventory.ts";
+import { calledName } from "./inventory_links.ts";
 import { type Fact, factsOf, routeFacts } from "./picture_facts.ts";
 
 /** Since the picture before: there now and not then, or the other way round. */
@@ -234,14 +235,14 @@ function podsOf(
     ...host.pods.map((pod): ScenePod => {
       const unplugged = whyUnplugged(pod, cluster);
       return {
-        name: pod.name,
+        name: calledName(pod),
         lines: pod.addresses.map(({ address }) => address),
         ...(unplugged === undefined ? {} : { unplugged }),
         since: compared && !oldNames.has(pod.name) ? "new" : undefined,
       };
     }),
     ...gone.map((pod): ScenePod => ({
-      name: pod.name,
+      name: calledName(pod),
       lines: pod.addresses.map(({ address }) => address),
       since: "gone",
     })),

@@ -10,6 +10,7 @@ import {
   type InventoryNode,
   type Lease,
 } from "./inventory.ts";
+import { calledName } from "./inventory_links.ts";
 import { type Journal, JournalError, readJournal } from "./journal.ts";
 import { type Node, UnreachableError } from "./node.ts";
 import { noLonger } from "./plan.ts";
@@ -258,9 +259,9 @@ function nodeStatus(
   return {
     ...common,
     has: {
-      pods: host.pods.map(({ name, addresses }) => ({
-        name,
-        addresses: addresses.map(({ address }) => address),
+      pods: host.pods.map((pod) => ({
+        name: calledName(pod),
+        addresses: pod.addresses.map(({ address }) => address),
       })),
       leases: podCIDRs.map((podCIDR) => ({
         podCIDR,
