@@ -76,9 +76,13 @@ function drawWay(
     const before = points[index - 1];
     const from = before && stops[before.at]?.hops[0];
     const to = stops[at]?.hops[0];
-    return from === undefined || to === undefined || from.node === to.node
-      ? [point]
-      : [...junctions([from.node, to.node], layout), point];
+    if (before === undefined || from === undefined || to === undefined) {
+      return [point];
+    }
+    const along = from.node === to.node
+      ? within(from, to, before.point, point, layout)
+      : junctions([from.node, to.node], layout);
+    return [...along, point];
   }).map((point) => point.join()).join(" ");
   return element(
     "g",
@@ -123,6 +127,23 @@ function pointOf(
     return inNode(found, pod, link === bridge);
   }
   return undefined;
+}
+
+/** The corners of the way within a node: along its pods' veths, and beside its facts. */
+function within(
+  from: TraceHop,
+  to: TraceHop,
+  [x1, y1]: Point,
+  [x2, y2]: Point,
+  { rows }: Layout,
+): Point[] {
+  const found = rows.flatMap(({ nodes }) => nodes)
+    .find(({ node }) => node.name === from.node);
+  if (found?.spine === undefined) return [];
+  const { x } = found.spine;
+  if (from.pod !== undefined && to.pod === undefined) return [[x, y1], [x, y2]];
+  if (from.pod === undefined && to.pod !== undefined) return [[x, y1], [x, y2]];
+  return x1 > x2 ? [[x1, y2 - 14]] : [[x2, y1 - 14]];
 }
 
 /** Where machines are joined to the segment: from one to another a packet goes along it. */
