@@ -96,7 +96,6 @@ for place; do
     nsenter --net="$place" nft -a monitor >>"$folder/events.$number" &
   fi
   monitor=$!
-  echo "$monitor" >>"$folder/monitors"
   # It listens once its netlink socket has joined groups.
   tries=200
   until grep -q "^[^ ]*  *12  *$monitor  *0*[1-9a-f]" "/proc/$monitor/net/netlink" || [ $tries = 0 ]; do
@@ -119,9 +118,12 @@ clear_leftover() {
       kill -KILL "$old"
     fi
   fi
-  [ ! -e "$folder/monitors" ] || while read -r monitor; do
-    if [ "$(cat "/proc/$monitor/comm" 2>/dev/null)" = nft ]; then kill "$monitor"; fi
-  done <"$folder/monitors"
+  # A keeper may have been killed before it could write down whom it had just started;
+  # of other machines' monitors the mount namespace is another.
+  find /proc/[0-9]*/fd/1 -maxdepth 0 -lname "$folder/events.*" 2>/dev/null |
+    while IFS=/ read -r _ _ monitor _; do
+      if [ "/proc/$monitor/ns/mnt" -ef /proc/self/ns/mnt ]; then kill "$monitor"; fi
+    done
   while IFS= read -r place; do
     within "$place" nft delete table inet ${ownTable} 2>/dev/null || :
   done <"$folder/places"
