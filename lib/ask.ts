@@ -34,21 +34,6 @@ export function limited(
   return { ...options, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
 }
 
-/** What a stage's probes say on a node now; asks only, for stage 09 and for drift. */
-export async function askStage(
-  node: Node,
-  steps: readonly Step[],
-  options?: RunOptions,
-): Promise<{ readonly step: Step; readonly answer: Answer }[]> {
-  const probed = steps.filter((step) => step.unless !== undefined);
-  return await Promise.all(
-    probed.map(async (step) => ({
-      step,
-      answer: await askStep(node, step, options),
-    })),
-  );
-}
-
 /** Whether undo has nothing left to take back. Only a clear "absent" says so. */
 export async function isGone(
   node: Node,

@@ -1,5 +1,6 @@
 /** What is remembered of a lab's exercises, in its state folder; it goes with the lab. */
 import type { Cluster } from "./cluster.ts";
+import { writeWhole } from "./whole_file.ts";
 
 /** What is remembered of an exercise. */
 export interface Entry {
@@ -47,10 +48,8 @@ export async function writeExerciseBook(
   cluster: Pick<Cluster, "stateDir">,
   book: ExerciseBook,
 ): Promise<void> {
-  const path = pathOf(cluster);
   const value = { version: 1, exercises: Object.fromEntries(book) };
-  await Deno.writeTextFile(`${path}.new`, JSON.stringify(value) + "\n");
-  await Deno.rename(`${path}.new`, path);
+  await writeWhole(pathOf(cluster), JSON.stringify(value) + "\n");
 }
 
 function isBook(

@@ -16,6 +16,7 @@ import {
   succeeded,
 } from "./command.ts";
 import { followProgress } from "./ssh_progress.ts";
+import { exists } from "./whole_file.ts";
 
 /** How a command gets to the node. */
 export interface Sender {
@@ -242,14 +243,4 @@ async function pack(
   const outcome = await run(command, { timeout_ms: 300_000 });
   if (succeeded(outcome)) return target;
   throw new CommandError("operator", command, outcome, `pack ${file}`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

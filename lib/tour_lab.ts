@@ -5,6 +5,7 @@ import { labId, removeLab } from "./lab.ts";
 import { membersOf, takeCensus } from "./lab/processes.ts";
 import { makeLine } from "./make_line.ts";
 import { openSession } from "./session.ts";
+import { exists } from "./whole_file.ts";
 
 /** Tells in a lab's state folder that a tour made it. */
 const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;
@@ -56,14 +57,4 @@ function occupied(cluster: Cluster): string {
 /** Remembers that this lab is a tour's. */
 export async function markAsOurs(cluster: Cluster): Promise<void> {
   await Deno.writeTextFile(markPath(cluster), "made by make tour\n");
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

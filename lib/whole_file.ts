@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all, on this machine. */
+/** Files of this machine: there whole, or not at all. */
 
 /**
  * Writes a file by way of a neighbour that is renamed (rename(2)).
@@ -18,4 +18,15 @@ export async function writeWhole(
 /** For a removal: there is nothing to remove, which is as well. */
 export function ignoreAbsent(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Whether there is something at a path. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    ignoreAbsent(error);
+    return false;
+  }
 }

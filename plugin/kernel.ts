@@ -4,7 +4,7 @@
 
 import { type Address, type Family } from "./address.ts";
 import { errno, errnoName } from "./errno.ts";
-import { close, netlinkSocket, receive, send } from "./libc.ts";
+import { netlinkSocket, receive, send } from "./libc.ts";
 import { getLink, getLinks, type Link, linkOf } from "./links.ts";
 import { decode, encode, NLM_F, type Request } from "./netlink.ts";
 import {
@@ -57,10 +57,6 @@ export function openKernel(): Kernel {
     socket: netlinkSocket([CAP_ACK, EXT_ACK, GET_STRICT_CHK]),
     sequence: 1,
   };
-}
-
-export function closeKernel(kernel: Kernel): void {
-  close(kernel.socket);
 }
 
 interface Answer {

@@ -12,6 +12,7 @@ import {
 } from "../lib/command.ts";
 import { labId, labNode, outsideNode } from "../lib/lab.ts";
 import { membersOf, takeCensus } from "../lib/lab/processes.ts";
+import { ignoreAbsent } from "../lib/whole_file.ts";
 
 const rounds = 5;
 
@@ -161,8 +162,4 @@ async function idle(file: string, state: string): Promise<number> {
     throw new BenchError(`Cannot read what the lab ${cluster.name} takes`);
   }
   return kB * 1024 / 1e6;
-}
-
-function ignoreAbsent(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -9,13 +9,6 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void;
 /** Throws if the two are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
 
-/** Throws unless `actual` has every property of `expected`, deeply. */
-export function assertObjectMatch(
-  actual: object,
-  expected: object,
-  msg?: string,
-): void;
-
 /** Throws unless `actual` contains `expected`. */
 export function assertStringIncludes(
   actual: string,
@@ -25,13 +18,6 @@ export function assertStringIncludes(
 
 /** Throws unless `actual` matches `expected`. */
 export function assertMatch(
-  actual: string,
-  expected: RegExp,
-  msg?: string,
-): void;
-
-/** Throws if `actual` matches `expected`. */
-export function assertNotMatch(
   actual: string,
   expected: RegExp,
   msg?: string,
