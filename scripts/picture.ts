@@ -65,7 +65,7 @@ async function picture(flags: Flags): Promise<number> {
   else {
     const ending = format === "svg" ? "svg" : "mmd";
     const path = flags.out ?? `${cluster.stateDir}/picture.${ending}`;
-    await writeWhole(path, text);
+    await put(path, text);
     console.log(path);
   }
   await writeWhole(memory, JSON.stringify(now));
@@ -76,6 +76,18 @@ async function picture(flags: Flags): Promise<number> {
     }
   }
   return code;
+}
+
+/** Writes the picture where the user wants it. */
+async function put(path: string, text: string): Promise<void> {
+  try {
+    await writeWhole(path, text);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new UsageError(
+      `--out ${path}: expected a file in a folder that is there and may be written; ${error.message}`,
+    );
+  }
 }
 
 function formatOf({ format, trace }: Flags): "svg" | "mermaid" {
@@ -99,7 +111,8 @@ async function readTrace(path: string): Promise<TraceReport> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw wrong("it is not there");
     if (error instanceof SyntaxError) throw wrong("it is no JSON");
-    throw error;
+    if (error instanceof UsageError || !(error instanceof Error)) throw error;
+    throw wrong(error.message);
   }
 }
 

@@ -89,6 +89,8 @@ rooted(
     };
     await refused("--format png: expected svg or mermaid", "--format", "png");
     await refused("it is not there", "--trace", "/nowhere.json");
+    await refused("expected a file in a folder", "--out", "/nowhere/x.svg");
+    await refused("directory", "--trace", "config");
     await refused("it is other JSON", "--trace", "deno.json");
     await refused("it is no JSON", "--trace", lab.file);
     await refused(

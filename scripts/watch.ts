@@ -78,6 +78,12 @@ function serve(
       onListen: () => {},
     }, handler);
   } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new StepError(
+        `Port ${port} of 127.0.0.1 is for root alone\n` +
+          "what to do: take one from 1024 on, 8090 say",
+      );
+    }
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     throw new StepError(
       `Port ${port} of 127.0.0.1 is in use\n` +
