@@ -107,7 +107,7 @@ function pageOf(
         if (method !== "Network.requestWillBeSent") return [];
         const url: string = params.request.url;
         // Its own pages come from within.
-        return /^(chrome|data|blob|about):/.test(url) ? [] : [url];
+        return /^(chrome(-untrusted)?|data|blob|about):/.test(url) ? [] : [url];
       });
     },
     async screenshot() {

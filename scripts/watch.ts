@@ -98,7 +98,8 @@ function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
   let last: Inventory | undefined;
   let news: readonly string[] = [];
   let seen: Seen = { is: "untried", why: "" };
-  return async () => {
+  let shown: PageState | undefined;
+  const readNow = async () => {
     // Stages find things out: the cluster is read anew each time.
     const cluster = await loaded(flags);
     const now = await inventory(cluster, reach(cluster), manner);
@@ -117,7 +118,19 @@ function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
       ...(before === undefined ? {} : { before }),
     });
     const sight = { cluster, inventory: now, seen, picture, news };
-    return pageState(sight, stages.map(({ name }) => name));
+    shown = pageState(sight, stages.map(({ name }) => name));
+    return shown;
+  };
+  return async () => {
+    try {
+      return await readNow();
+    } catch (error) {
+      // The file may be edited while it is watched.
+      if (!(error instanceof ClusterFileError) || shown === undefined) {
+        throw error;
+      }
+      return { ...shown, problem: error.message };
+    }
   };
 }
 

@@ -144,6 +144,31 @@ rooted(
   },
 );
 
+rooted(
+  "a cluster file that is spoilt meanwhile is told on the page, and read again once it is mended",
+  async () => {
+    await using lab = await testLab("t-watch-file");
+    const text = await Deno.readTextFile(lab.file);
+    const { address, end } = await serve(lab);
+    const reader = (await fetch(`${address}events`)).body!
+      .pipeThrough(new TextDecoderStream()).getReader();
+    const problem = async () => {
+      const { value = "" } = await reader.read();
+      return JSON.parse(value.replace(/^.*\ndata: /, "")).problem as string;
+    };
+    assertMatch(await problem(), /worker-1: /);
+    await Deno.writeTextFile(
+      lab.file,
+      text.replace("bridge: cni0", "bridge: /"),
+    );
+    assertStringIncludes(await problem(), "bridge");
+    await Deno.writeTextFile(lab.file, text);
+    assertMatch(await problem(), /worker-1: /);
+    await reader.cancel();
+    assertEquals((await end()).code, 0);
+  },
+);
+
 rooted("a port that is in use is named, with what to do", async () => {
   await using lab = await testLab("t-watch-port");
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
