@@ -9,7 +9,7 @@ endif
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 stages := 01-provision 02-kubeadm 03-cni-config 04-bridge 05-plugin 06-forwarding 07-masquerade 08-routes 09-verify
-deno := @sh lib/setup.sh
+deno := @sh lib/dev/setup.sh
 flags := run -A --cached-only --frozen
 
 up: ## All nine stages, up to the matrix of what reaches what

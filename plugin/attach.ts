@@ -3,20 +3,20 @@
  * an address of each subnet on the pod's end, routes by the gateway.
  */
 
-import { formatAddress, formatSubnet } from "./address.ts";
-import { type Addressing, giveBack, takeAddresses } from "./addressing.ts";
+import { formatAddress, formatSubnet } from "./address/address.ts";
+import { type Addressing, giveBack, takeAddresses } from "./ipam.ts";
 import { defaultMtu, type Gateway, useBridge } from "./bridge.ts";
-import type { Config, PodRoute } from "./config.ts";
-import type { ContainerCall } from "./environment.ts";
-import { errno } from "./errno.ts";
-import { point } from "./fault.ts";
+import type { Config, PodRoute } from "./cni/config.ts";
+import type { ContainerCall } from "./cni/environment.ts";
+import { errno } from "./linux/errno.ts";
+import { point } from "./linux/failpoint.ts";
 import {
   change,
   type Kernel,
   KernelError,
   link,
   openKernel,
-} from "./kernel.ts";
+} from "./netlink/rtnetlink.ts";
 import {
   deleteLink,
   type Link,
@@ -24,11 +24,11 @@ import {
   parseMac,
   setAlias,
   setHairpin,
-} from "./links.ts";
-import { CniError, code, type Result } from "./protocol.ts";
-import { emptyResult } from "./result.ts";
-import { configurePod } from "./pod.ts";
-import { openSandbox, type Sandbox } from "./sandbox.ts";
+} from "./netlink/links.ts";
+import { CniError, code, type Result } from "./cni/protocol.ts";
+import { emptyResult } from "./cni/result.ts";
+import { configurePod } from "./pod_interface.ts";
+import { openSandbox, type Sandbox } from "./netns.ts";
 import {
   type Attachment,
   isVethOfAttachment,

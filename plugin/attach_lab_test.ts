@@ -5,7 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { cmd } from "../lib/command.ts";
+import { cmd } from "../lib/exec/command.ts";
 import {
   added,
   type Call,

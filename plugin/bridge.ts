@@ -7,9 +7,9 @@ import {
   contains,
   formatAddress,
   type Subnet,
-} from "./address.ts";
-import { errno } from "./errno.ts";
-import { point } from "./fault.ts";
+} from "./address/address.ts";
+import { errno } from "./linux/errno.ts";
+import { point } from "./linux/failpoint.ts";
 import {
   addresses,
   change,
@@ -17,10 +17,10 @@ import {
   KernelError,
   link,
   routeTo,
-} from "./kernel.ts";
-import { type Link, newBridge, setAlias, setUp } from "./links.ts";
-import { CniError, code } from "./protocol.ts";
-import { newAddress } from "./routes.ts";
+} from "./netlink/rtnetlink.ts";
+import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
+import { CniError, code } from "./cni/protocol.ts";
+import { newAddress } from "./netlink/routes.ts";
 
 /** What marks a bridge as ours, for the stages too. */
 export const bridgeAlias = "deno-cni";

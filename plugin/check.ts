@@ -9,17 +9,23 @@ import {
   formatSubnet,
   parseAddress,
   parseSubnet,
-} from "./address.ts";
-import { inStore } from "./addressing.ts";
+} from "./address/address.ts";
+import { inStore } from "./ipam.ts";
 import { attachmentOf } from "./attach.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
-import type { ContainerCall } from "./environment.ts";
-import { addresses, type Kernel, link, openKernel, routes } from "./kernel.ts";
-import type { Link } from "./links.ts";
-import { CniError, code, type Result, type Route } from "./protocol.ts";
-import type { KernelRoute } from "./routes.ts";
-import { openSandbox, type Sandbox } from "./sandbox.ts";
+import type { ContainerCall } from "./cni/environment.ts";
+import {
+  addresses,
+  type Kernel,
+  link,
+  openKernel,
+  routes,
+} from "./netlink/rtnetlink.ts";
+import type { Link } from "./netlink/links.ts";
+import { CniError, code, type Result, type Route } from "./cni/protocol.ts";
+import type { KernelRoute } from "./netlink/routes.ts";
+import { openSandbox, type Sandbox } from "./netns.ts";
 import { type Attachment, vethAlias, vethNames } from "./veth.ts";
 
 /**

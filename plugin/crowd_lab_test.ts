@@ -1,7 +1,7 @@
 /** Many at once, and many in a row. */
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd } from "../lib/command.ts";
+import { cmd } from "../lib/exec/command.ts";
 import { added, config, none, onNode } from "./sandbox_testing.ts";
 
 onNode(

@@ -8,13 +8,13 @@ import {
   AddressError,
   parseAddress,
   type Subnet,
-} from "./address.ts";
-import type { Assigned } from "./addressing.ts";
-import type { Ipam, PodRoute } from "./config.ts";
-import { isObject, type Json, type JsonObject } from "./json.ts";
-import { feedStdin } from "./libc.ts";
-import { CniError, code, type Ip, type Result } from "./protocol.ts";
-import { parseResult } from "./result.ts";
+} from "./address/address.ts";
+import type { Assigned } from "./ipam.ts";
+import type { Ipam, PodRoute } from "./cni/config.ts";
+import { isObject, type Json, type JsonObject } from "./cni/json.ts";
+import { feedStdin } from "./linux/libc.ts";
+import { CniError, code, type Ip, type Result } from "./cni/protocol.ts";
+import { parseResult } from "./cni/result.ts";
 
 /**
  * Has the IPAM plugin do its part of a command: the same environment but for

@@ -5,7 +5,7 @@
  */
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run, withInput } from "../lib/command.ts";
+import { cmd, run, withInput } from "../lib/exec/command.ts";
 import { builtPlugin, config } from "./sandbox_testing.ts";
 
 const rounds = 300;

@@ -2,14 +2,14 @@
  * GC: everything of a network that no valid attachment owns goes.
  */
 
-import { formatAddress } from "./address.ts";
-import { inStore } from "./addressing.ts";
+import { formatAddress } from "./address/address.ts";
+import { inStore } from "./ipam.ts";
 import { removeLink } from "./attach.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
-import { links, openKernel } from "./kernel.ts";
-import type { Lease, Owner } from "./leases.ts";
-import { CniError, code } from "./protocol.ts";
+import { links, openKernel } from "./netlink/rtnetlink.ts";
+import type { Lease, Owner } from "./leases/leases.ts";
+import { CniError, code } from "./cni/protocol.ts";
 import { isVethOf, vethAlias } from "./veth.ts";
 
 /**

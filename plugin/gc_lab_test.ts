@@ -1,6 +1,6 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd } from "../lib/command.ts";
+import { cmd } from "../lib/exec/command.ts";
 import {
   added,
   config,

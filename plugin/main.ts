@@ -8,18 +8,18 @@
 
 import { add, del } from "./attach.ts";
 import { check } from "./check.ts";
-import { parseConfig, parseInput, parseVersion } from "./config.ts";
+import { parseConfig, parseInput, parseVersion } from "./cni/config.ts";
 import {
   type Call,
   type Environment,
   parseEnvironment,
-} from "./environment.ts";
-import { remedy } from "./errno.ts";
-import { readAll, writeAll } from "./files.ts";
+} from "./cni/environment.ts";
+import { remedy } from "./linux/errno.ts";
+import { readAll, writeAll } from "./linux/files.ts";
 import { gc } from "./gc.ts";
-import type { JsonObject } from "./json.ts";
-import { KernelError } from "./kernel.ts";
-import { SystemError } from "./libc.ts";
+import type { JsonObject } from "./cni/json.ts";
+import { KernelError } from "./netlink/rtnetlink.ts";
+import { SystemError } from "./linux/libc.ts";
 import {
   CniError,
   code,
@@ -28,10 +28,10 @@ import {
   type Version,
   versionAnswer,
   versions,
-} from "./protocol.ts";
-import { resultFor } from "./result.ts";
+} from "./cni/protocol.ts";
+import { resultFor } from "./cni/result.ts";
 import { status } from "./status.ts";
-import { decodeUtf8, encoder } from "./utf8.ts";
+import { decodeUtf8, encoder } from "./linux/utf8.ts";
 
 /** What is written to stdout (nothing for undefined), and whether it is a success. */
 interface Answer {

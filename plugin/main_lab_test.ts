@@ -1,6 +1,6 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, withInput } from "../lib/command.ts";
+import { cmd, run, withInput } from "../lib/exec/command.ts";
 import { builtPlugin, config } from "./sandbox_testing.ts";
 
 // These calls are refused before anything is touched: they need no namespace and no root.

@@ -6,15 +6,15 @@
  */
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { buildPlugin } from "../lib/build.ts";
+import { buildPlugin } from "../lib/packaging/build.ts";
 import {
   cmd,
   type Command,
   type Outcome,
   run,
   withInput,
-} from "../lib/command.ts";
-import type { Result } from "./protocol.ts";
+} from "../lib/exec/command.ts";
+import type { Result } from "./cni/protocol.ts";
 
 export const needsRoot = Deno.uid() !== 0;
 

@@ -2,16 +2,21 @@
  * STATUS: would the next ADD succeed?
  */
 
-import { firstHost, formatSubnet } from "./address.ts";
-import { poolsOf } from "./addressing.ts";
+import { firstHost, formatSubnet } from "./address/address.ts";
+import { poolsOf } from "./ipam.ts";
 import { inspectBridge } from "./bridge.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
-import { errno, remedy } from "./errno.ts";
-import { change, type Kernel, KernelError, openKernel } from "./kernel.ts";
-import { storeState } from "./leases.ts";
-import { impossibleLink } from "./links.ts";
-import { CniError, code } from "./protocol.ts";
+import { errno, remedy } from "./linux/errno.ts";
+import {
+  change,
+  type Kernel,
+  KernelError,
+  openKernel,
+} from "./netlink/rtnetlink.ts";
+import { storeState } from "./leases/leases.ts";
+import { impossibleLink } from "./netlink/links.ts";
+import { CniError, code } from "./cni/protocol.ts";
 
 /**
  * STATUS: SPEC.md, "STATUS". Takes no lock and changes nothing but a probe

@@ -4,8 +4,8 @@
  * says whose it is.
  */
 
-import type { Owner } from "./leases.ts";
-import type { Link } from "./links.ts";
+import type { Owner } from "./leases/leases.ts";
+import type { Link } from "./netlink/links.ts";
 
 /** An attachment with the network that it is attached to. */
 export interface Attachment extends Owner {

@@ -5,13 +5,13 @@
  * which costs money; machines that exist are looked at, and all that is wrong
  * with them is told.
  */
-import { awsSteps } from "../lib/aws.ts";
-import { gcpSteps } from "../lib/gcp.ts";
-import { main } from "../lib/main.ts";
-import type { Cluster } from "../lib/cluster.ts";
-import { labSteps } from "../lib/lab.ts";
-import { machineStep } from "../lib/ssh_machine.ts";
-import type { Stage, Step } from "../lib/step.ts";
+import { awsSteps } from "../lib/cloud/aws.ts";
+import { gcpSteps } from "../lib/cloud/gcp.ts";
+import { main } from "../lib/cli/script.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { labSteps } from "../lib/lab/lab.ts";
+import { machineStep } from "../lib/steps/preflight.ts";
+import type { Stage, Step } from "../lib/stage/stage.ts";
 
 /** The steps that make the machines; none for those that exist. */
 function making(cluster: Cluster): Step[] {

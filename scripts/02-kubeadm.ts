@@ -6,19 +6,19 @@
  * as kube-controller-manager does; and where the cluster file asks for a
  * container runtime, it starts one on every node.
  */
-import { splitClusterCIDR } from "../lib/cidr.ts";
-import { main } from "../lib/main.ts";
-import type { Cluster } from "../lib/cluster.ts";
-import { podCIDRsPath } from "../lib/cluster.ts";
-import { cmd, write } from "../lib/command.ts";
-import { containerdSteps, containersPossible } from "../lib/containerd.ts";
-import { nodeSteps } from "../lib/kubeadm.ts";
-import { keepSteps } from "../lib/kubeadm_keep.ts";
-import { forgetSteps } from "../lib/kubeadm_undo.ts";
-import { readiness } from "../lib/kubectl_nodes.ts";
-import { machineSteps } from "../lib/kubeadm_machine.ts";
-import { fileIs } from "../lib/probe.ts";
-import type { Stage } from "../lib/step.ts";
+import { splitClusterCIDR } from "../lib/net/cidr.ts";
+import { main } from "../lib/cli/script.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { podCIDRsPath } from "../lib/cluster/cluster.ts";
+import { cmd, write } from "../lib/exec/command.ts";
+import { containerdSteps, containersPossible } from "../lib/cni/containerd.ts";
+import { nodeSteps } from "../lib/kubernetes/kubeadm_steps.ts";
+import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
+import { forgetSteps } from "../lib/kubernetes/reset.ts";
+import { readiness } from "../lib/kubernetes/readiness.ts";
+import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
+import { fileIs } from "../lib/steps/probes.ts";
+import type { Stage } from "../lib/stage/stage.ts";
 
 /** Machines that kubeadm can make nodes of. */
 function isReal({ provider }: Cluster): boolean {

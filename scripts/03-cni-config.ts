@@ -3,10 +3,10 @@
  * Stage 03: tells each node's container runtime which plugin to call, and the
  * plugin which addresses are its own.
  */
-import { main } from "../lib/main.ts";
-import { cmd, write } from "../lib/command.ts";
-import { fileIs, mark } from "../lib/probe.ts";
-import type { Plan, Stage } from "../lib/step.ts";
+import { main } from "../lib/cli/script.ts";
+import { cmd, write } from "../lib/exec/command.ts";
+import { fileIs, mark } from "../lib/steps/probes.ts";
+import type { Plan, Stage } from "../lib/stage/stage.ts";
 
 const path = "/etc/cni/net.d/10-deno-cni.conflist";
 

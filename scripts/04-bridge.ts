@@ -4,14 +4,20 @@
  * Afterwards `ip addr show cni0` shows the first host address of the node's
  * podCIDR.
  */
-import { gateway } from "../lib/cidr.ts";
-import { main } from "../lib/main.ts";
-import { cmd } from "../lib/command.ts";
-import { addressOn, linkIs, linkMarked, linkUp, mark } from "../lib/probe.ts";
-import { restoreSteps } from "../lib/restore.ts";
-import type { Stage } from "../lib/step.ts";
-import { mac } from "../lib/lab.ts";
-import type { ClusterNode } from "../lib/cluster.ts";
+import { gateway } from "../lib/net/cidr.ts";
+import { main } from "../lib/cli/script.ts";
+import { cmd } from "../lib/exec/command.ts";
+import {
+  addressOn,
+  linkIs,
+  linkMarked,
+  linkUp,
+  mark,
+} from "../lib/steps/probes.ts";
+import { restoreSteps } from "../lib/steps/boot_restore.ts";
+import type { Stage } from "../lib/stage/stage.ts";
+import { mac } from "../lib/lab/lab.ts";
+import type { ClusterNode } from "../lib/cluster/cluster.ts";
 
 /** A locally administered MAC address (IEEE 802, the second bit), always the same for a node. */
 function bridgeMac({ name }: ClusterNode): string {

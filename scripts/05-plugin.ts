@@ -4,12 +4,16 @@
  * container runtime looks for it.
  * Afterwards `/opt/cni/bin/deno-cni` answers `CNI_COMMAND=VERSION`.
  */
-import { buildPlugin, type Built, expectedPlugin } from "../lib/build.ts";
-import { cmd } from "../lib/command.ts";
-import { main } from "../lib/main.ts";
-import { projectRoot } from "../lib/cluster.ts";
-import { copied } from "../lib/probe.ts";
-import type { PluginFile, Stage } from "../lib/step.ts";
+import {
+  buildPlugin,
+  type Built,
+  expectedPlugin,
+} from "../lib/packaging/build.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { main } from "../lib/cli/script.ts";
+import { projectRoot } from "../lib/cluster/cluster.ts";
+import { copied } from "../lib/steps/probes.ts";
+import type { PluginFile, Stage } from "../lib/stage/stage.ts";
 
 /** Above this size a file's digest would take longer than all else that the stage does. */
 const digestLimit_bytes = 1 << 20;

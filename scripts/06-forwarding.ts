@@ -5,11 +5,11 @@
  * the same chain.
  * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
  */
-import { main } from "../lib/main.ts";
-import { cmd } from "../lib/command.ts";
-import { mark, ruleIs, sysctlIs } from "../lib/probe.ts";
-import { restoreSteps } from "../lib/restore.ts";
-import type { Stage, Step } from "../lib/step.ts";
+import { main } from "../lib/cli/script.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { mark, ruleIs, sysctlIs } from "../lib/steps/probes.ts";
+import { restoreSteps } from "../lib/steps/boot_restore.ts";
+import type { Stage, Step } from "../lib/stage/stage.ts";
 
 const ipv4Sysctls = [
   ["net.ipv4.ip_forward", "A node is a router for its pods"],

@@ -4,12 +4,12 @@
  * Kubernetes wants no NAT, so the clusterCIDR is exempt.
  * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
  */
-import { familyOf, ofFamily } from "../lib/cidr.ts";
-import { main } from "../lib/main.ts";
-import { cmd } from "../lib/command.ts";
-import { mark, ruleIs } from "../lib/probe.ts";
-import { restoreSteps } from "../lib/restore.ts";
-import type { Stage } from "../lib/step.ts";
+import { familyOf, ofFamily } from "../lib/net/cidr.ts";
+import { main } from "../lib/cli/script.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { mark, ruleIs } from "../lib/steps/probes.ts";
+import { restoreSteps } from "../lib/steps/boot_restore.ts";
+import type { Stage } from "../lib/stage/stage.ts";
 
 export const masquerade: Stage = {
   name: "07-masquerade",

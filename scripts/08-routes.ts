@@ -4,14 +4,14 @@
  * the cloud that the nodes are in. Afterwards `ip route` shows a route for every
  * other node's podCIDR, or the cloud's route table one for each.
  */
-import { familyOf, ofFamily } from "../lib/cidr.ts";
-import { cloudRoutes } from "../lib/cloud_routes.ts";
-import { main } from "../lib/main.ts";
-import { cmd } from "../lib/command.ts";
-import { routeByOwner } from "../lib/host_routes.ts";
-import { routeProtocol } from "../lib/probe.ts";
-import { restoreSteps } from "../lib/restore.ts";
-import type { Plan, Stage, Step } from "../lib/step.ts";
+import { familyOf, ofFamily } from "../lib/net/cidr.ts";
+import { cloudRoutes } from "../lib/cloud/routes.ts";
+import { main } from "../lib/cli/script.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { routeByOwner } from "../lib/steps/route_by_owner.ts";
+import { routeProtocol } from "../lib/steps/probes.ts";
+import { restoreSteps } from "../lib/steps/boot_restore.ts";
+import type { Plan, Stage, Step } from "../lib/stage/stage.ts";
 
 /** What a node has to know of the others. */
 function hostRoutes({ node, cluster }: Plan): Step[] {

@@ -6,28 +6,32 @@
  * stages should have brought about. The pods stay, for the curious, until
  * `--undo`.
  */
-import { exitCode, type Flags, stageHelp } from "../lib/cli.ts";
-import type { Cluster } from "../lib/cluster.ts";
-import { mouldOf } from "../lib/kubectl_pods.ts";
-import { leavingPods } from "../lib/kubectl_prepare.ts";
-import { outsideNode } from "../lib/lab.ts";
-import { runScript } from "../lib/main.ts";
-import { table } from "../lib/matrix_table.ts";
-import { handsFor } from "../lib/prepare.ts";
-import { endings, takeAway } from "../lib/take_away.ts";
-import { failure, recap, runReport, stepLine } from "../lib/report.ts";
-import { openSession, type Session } from "../lib/session.ts";
-import { expectedSituation, look, type Reach } from "../lib/situation.ts";
-import { StepError } from "../lib/ask.ts";
-import type { Plan, Stage } from "../lib/step.ts";
-import { nodeOf } from "../lib/transport.ts";
-import { verify } from "../lib/verify.ts";
+import { exitCode, type Flags, stageHelp } from "../lib/cli/flags.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { mouldOf } from "../lib/verify/kubernetes_pods.ts";
+import { leavingPods } from "../lib/verify/kubernetes_start.ts";
+import { outsideNode } from "../lib/lab/lab.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { table } from "../lib/verify/matrix_table.ts";
+import { handsFor } from "../lib/verify/start_pods.ts";
+import { endings, takeAway } from "../lib/verify/cleanup.ts";
+import { failure, recap, runReport, stepLine } from "../lib/cli/report.ts";
+import { openSession, type Session } from "../lib/cli/session.ts";
+import {
+  expectedSituation,
+  look,
+  type Reach,
+} from "../lib/verify/situation.ts";
+import { StepError } from "../lib/stage/decide.ts";
+import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { nodeOf } from "../lib/cli/connect.ts";
+import { verify } from "../lib/verify/verify.ts";
 import {
   planUnverify,
   planUnverifyData,
   planVerify,
   planVerifyData,
-} from "../lib/verify_plan.ts";
+} from "../lib/verify/dry_run.ts";
 import { cniConfig } from "./03-cni-config.ts";
 import { bridge } from "./04-bridge.ts";
 import { forwarding } from "./06-forwarding.ts";

@@ -3,11 +3,11 @@
  * What the project's pages say that commands print: run on a lab and written
  * into them, or compared (`--check`).
  */
-import { StepError } from "../lib/ask.ts";
-import { exitCode, type Flags } from "../lib/cli.ts";
-import { projectRoot } from "../lib/cluster.ts";
-import { cmd, ending, run, succeeded } from "../lib/command.ts";
-import { runScript } from "../lib/main.ts";
+import { StepError } from "../lib/stage/decide.ts";
+import { exitCode, type Flags } from "../lib/cli/flags.ts";
+import { projectRoot } from "../lib/cluster/cluster.ts";
+import { cmd, ending, run, succeeded } from "../lib/exec/command.ts";
+import { runScript } from "../lib/cli/script.ts";
 import {
   agrees,
   difference,
@@ -15,7 +15,7 @@ import {
   readPage,
   rewrite,
   TranscriptError,
-} from "../lib/transcript.ts";
+} from "../lib/dev/markdown_transcript.ts";
 
 const help =
   `scripts/docs.ts: write what commands print into the pages that show it

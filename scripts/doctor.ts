@@ -1,10 +1,10 @@
 #!/usr/bin/env -S deno run -A
 /** Looks every node over for the known traps: `make doctor`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli.ts";
-import { count, examine } from "../lib/doctor.ts";
-import { doctorText } from "../lib/doctor_text.ts";
-import { runScript } from "../lib/main.ts";
-import { openSession } from "../lib/session.ts";
+import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
+import { count, examine } from "../lib/doctor/doctor.ts";
+import { doctorText } from "../lib/doctor/text.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { openSession } from "../lib/cli/session.ts";
 import { reach } from "./09-verify.ts";
 
 const help = `scripts/doctor.ts: look every node over for the known traps

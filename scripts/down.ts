@@ -1,13 +1,18 @@
 #!/usr/bin/env -S deno run -A
 /** Removes a lab with all that runs in it, also what is left of a broken one: `make down`. */
-import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
-import { type Cluster, loadCluster } from "../lib/cluster.ts";
-import { cmd, show } from "../lib/command.ts";
-import { labId, removeLab } from "../lib/lab.ts";
+import {
+  exitCode,
+  type Flags,
+  flagsHelp,
+  UsageError,
+} from "../lib/cli/flags.ts";
+import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { cmd, show } from "../lib/exec/command.ts";
+import { labId, removeLab } from "../lib/lab/lab.ts";
 import { membersOf, takeCensus } from "../lib/lab/processes.ts";
 import { LabError } from "../lib/lab/remove.ts";
-import { runScript } from "../lib/main.ts";
-import { openSession } from "../lib/session.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { openSession } from "../lib/cli/session.ts";
 
 const help = `scripts/down.ts: remove the lab with all that runs in it
 

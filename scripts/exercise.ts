@@ -1,9 +1,14 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
-import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
-import { type Cluster, loadCluster } from "../lib/cluster.ts";
-import { StepError } from "../lib/ask.ts";
-import type { Course } from "../lib/course.ts";
+import {
+  exitCode,
+  type Flags,
+  flagsHelp,
+  UsageError,
+} from "../lib/cli/flags.ts";
+import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { StepError } from "../lib/stage/decide.ts";
+import type { Course } from "../lib/exercise/stage_set.ts";
 import {
   breakIt,
   fingerprints,
@@ -12,28 +17,28 @@ import {
   mendIt,
   unsolved,
   wrongPaths,
-} from "../lib/exercise.ts";
+} from "../lib/exercise/run.ts";
 import {
   type Entry,
   readExerciseBook,
   writeExerciseBook,
-} from "../lib/exercise_book.ts";
+} from "../lib/exercise/progress_file.ts";
 import {
   heading,
   hintText,
   listText,
   problemsText,
   storyText,
-} from "../lib/exercise_text.ts";
-import { type Exercise, exercises } from "../lib/exercises.ts";
-import { runScript } from "../lib/main.ts";
-import { makeLine } from "../lib/make_line.ts";
-import { workersOf } from "../lib/matrix.ts";
-import { failure } from "../lib/report.ts";
-import { worstCode } from "../lib/run_stage.ts";
-import { openSession, type Session } from "../lib/session.ts";
-import { isRunning } from "../lib/tour_lab.ts";
-import { wrap } from "../lib/wrap.ts";
+} from "../lib/exercise/text.ts";
+import { type Exercise, exercises } from "../lib/exercise/catalog.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
+import { workersOf } from "../lib/verify/matrix.ts";
+import { failure } from "../lib/cli/report.ts";
+import { worstCode } from "../lib/stage/run_stage.ts";
+import { openSession, type Session } from "../lib/cli/session.ts";
+import { isRunning } from "../lib/tour/lab.ts";
+import { wrap } from "../lib/text/wrap.ts";
 import { reach, stages as suspects } from "./09-verify.ts";
 import { stages } from "./stages.ts";
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli.ts";
-import { loadCluster } from "../lib/cluster.ts";
-import { type Inventory, inventory } from "../lib/inventory.ts";
-import { runScript } from "../lib/main.ts";
-import { drawMermaid, drawSvg } from "../lib/picture.ts";
-import { changes } from "../lib/picture_changes.ts";
-import type { TraceReport } from "../lib/trace_report.ts";
-import { ignoreAbsent, writeWhole } from "../lib/whole_file.ts";
+import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
+import { loadCluster } from "../lib/cluster/cluster.ts";
+import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
+import { changes } from "../lib/picture/diff.ts";
+import type { TraceReport } from "../lib/trace/report.ts";
+import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
 import { reach } from "./09-verify.ts";
 
 const help = `scripts/picture.ts: draw the cluster as it is, read from its nodes

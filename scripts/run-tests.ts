@@ -1,14 +1,20 @@
 #!/usr/bin/env -S deno run -A
 /** Checks and tests: `make check`, `make test`. */
-import { exitCode } from "../lib/cli.ts";
-import { cmd, type Command, run, show, succeeded } from "../lib/command.ts";
+import { exitCode } from "../lib/cli/flags.ts";
+import {
+  cmd,
+  type Command,
+  run,
+  show,
+  succeeded,
+} from "../lib/exec/command.ts";
 import {
   countLine,
   type Counts,
   readResult,
   total,
   wentWell,
-} from "../lib/test_results.ts";
+} from "../lib/dev/deno_test_output.ts";
 
 const help = `scripts/run-tests.ts: check the sources and run the tests
 

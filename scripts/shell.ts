@@ -1,16 +1,20 @@
 #!/usr/bin/env -S deno run -A
 /** A shell, or one command, on a node or in a pod: `make shell NODE=worker-1 POD=shell`. */
-import { type Flags, UsageError } from "../lib/cli.ts";
-import { type Cluster, loadCluster } from "../lib/cluster.ts";
-import { cmd, type Command, succeeded } from "../lib/command.ts";
-import { containersQuestion, execIn, readRuntime } from "../lib/containerd.ts";
-import { question, readKubernetes } from "../lib/kubectl.ts";
-import { insideOf, podName } from "../lib/kubectl_pods.ts";
-import { outsideName } from "../lib/lab.ts";
-import { runScript } from "../lib/main.ts";
-import type { Node } from "../lib/node.ts";
-import { podNames } from "../lib/pods.ts";
-import { nodeOf } from "../lib/transport.ts";
+import { type Flags, UsageError } from "../lib/cli/flags.ts";
+import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { cmd, type Command, succeeded } from "../lib/exec/command.ts";
+import {
+  containersQuestion,
+  execIn,
+  readRuntime,
+} from "../lib/cni/containerd.ts";
+import { question, readKubernetes } from "../lib/kubernetes/kubectl.ts";
+import { insideOf, podName } from "../lib/verify/kubernetes_pods.ts";
+import { outsideName } from "../lib/lab/lab.ts";
+import { runScript } from "../lib/cli/script.ts";
+import type { Node } from "../lib/node/node.ts";
+import { podNames } from "../lib/verify/namespace_pods.ts";
+import { nodeOf } from "../lib/cli/connect.ts";
 
 const help = `scripts/shell.ts: a shell on a node or in a pod
 

@@ -1,5 +1,5 @@
 /** The stages that change something, in their order: all but 09. */
-import type { Stage } from "../lib/step.ts";
+import type { Stage } from "../lib/stage/stage.ts";
 import { provision } from "./01-provision.ts";
 import { kubeadm } from "./02-kubeadm.ts";
 import { cniConfig } from "./03-cni-config.ts";

@@ -1,10 +1,10 @@
 #!/usr/bin/env -S deno run -A
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
-import { exitCode, type Flags } from "../lib/cli.ts";
-import { runScript } from "../lib/main.ts";
-import { openSession } from "../lib/session.ts";
-import { status, type StatusReport } from "../lib/status.ts";
-import { isUnmade, statusText } from "../lib/status_text.ts";
+import { exitCode, type Flags } from "../lib/cli/flags.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { openSession } from "../lib/cli/session.ts";
+import { status, type StatusReport } from "../lib/status/status.ts";
+import { isUnmade, statusText } from "../lib/status/text.ts";
 import { reach } from "./09-verify.ts";
 import { stages } from "./stages.ts";
 

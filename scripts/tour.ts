@@ -1,16 +1,21 @@
 #!/usr/bin/env -S deno run -A
 /** A guided tour of all stages on a lab of its own: `make tour`. */
-import { exitCode, type Flags, flagsHelp, UsageError } from "../lib/cli.ts";
-import { type Cluster, loadCluster } from "../lib/cluster.ts";
-import { exercises } from "../lib/exercises.ts";
+import {
+  exitCode,
+  type Flags,
+  flagsHelp,
+  UsageError,
+} from "../lib/cli/flags.ts";
+import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { exercises } from "../lib/exercise/catalog.ts";
 import { LabError } from "../lib/lab/remove.ts";
-import { runScript } from "../lib/main.ts";
-import { workersOf } from "../lib/matrix.ts";
-import { failure } from "../lib/report.ts";
-import { openSession } from "../lib/session.ts";
-import { tour } from "../lib/tour.ts";
-import { clearTheWay, markAsOurs } from "../lib/tour_lab.ts";
-import { afterwards, unfinished } from "../lib/tour_end.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { workersOf } from "../lib/verify/matrix.ts";
+import { failure } from "../lib/cli/report.ts";
+import { openSession } from "../lib/cli/session.ts";
+import { tour } from "../lib/tour/tour.ts";
+import { clearTheWay, markAsOurs } from "../lib/tour/lab.ts";
+import { afterwards, unfinished } from "../lib/tour/ending_text.ts";
 import { reach, stages as suspects } from "./09-verify.ts";
 import { masquerade } from "./07-masquerade.ts";
 import { stages } from "./stages.ts";

@@ -1,13 +1,13 @@
 #!/usr/bin/env -S deno run -A
 /** Follows one real packet hop by hop: `make trace FROM=worker-1/shell TO=worker-2/web`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli.ts";
-import { runScript } from "../lib/main.ts";
-import { failure } from "../lib/report.ts";
-import { openSession } from "../lib/session.ts";
-import { parseEnd } from "../lib/trace/plan.ts";
+import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { failure } from "../lib/cli/report.ts";
+import { openSession } from "../lib/cli/session.ts";
+import { parseEnd } from "../lib/trace/endpoints.ts";
 import { trace } from "../lib/trace/trace.ts";
-import type { TraceReport } from "../lib/trace_report.ts";
-import { traceText } from "../lib/trace_text.ts";
+import type { TraceReport } from "../lib/trace/report.ts";
+import { traceText } from "../lib/trace/text.ts";
 import { reach, stages } from "./09-verify.ts";
 
 const help = `scripts/trace.ts: follow one real packet, hop by hop

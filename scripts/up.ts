@@ -1,11 +1,11 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
-import { exitCode, type Flags, flagsHelp } from "../lib/cli.ts";
-import { dryRun } from "../lib/dry_run.ts";
-import { runScript } from "../lib/main.ts";
-import { runStage, worstCode } from "../lib/run_stage.ts";
-import { failure, recap, runReport, stageLine } from "../lib/report.ts";
-import { openSession } from "../lib/session.ts";
+import { exitCode, type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import { dryRun } from "../lib/stage/plan_stages.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { runStage, worstCode } from "../lib/stage/run_stage.ts";
+import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
+import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
 import { stages } from "./stages.ts";
 

@@ -1,20 +1,24 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
-import { StepError } from "../lib/ask.ts";
-import type { Manner } from "../lib/book.ts";
-import { exitCode, type Flags } from "../lib/cli.ts";
-import { type Cluster, ClusterFileError, loadCluster } from "../lib/cluster.ts";
-import { CommandError } from "../lib/command.ts";
-import { type Inventory, inventory } from "../lib/inventory.ts";
-import { JournalError } from "../lib/journal.ts";
-import { runScript } from "../lib/main.ts";
-import { UnreachableError } from "../lib/node.ts";
-import { drawSvg } from "../lib/picture.ts";
-import { changes } from "../lib/picture_changes.ts";
-import { look, type Situation } from "../lib/situation.ts";
-import { verify } from "../lib/verify.ts";
-import { type PageState, watch } from "../lib/watch.ts";
-import { pageState, type Seen } from "../lib/watch_state.ts";
+import { StepError } from "../lib/stage/decide.ts";
+import type { Manner } from "../lib/stage/node_run.ts";
+import { exitCode, type Flags } from "../lib/cli/flags.ts";
+import {
+  type Cluster,
+  ClusterFileError,
+  loadCluster,
+} from "../lib/cluster/cluster.ts";
+import { CommandError } from "../lib/exec/command.ts";
+import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
+import { JournalError } from "../lib/stage/journal.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { UnreachableError } from "../lib/node/node.ts";
+import { drawSvg } from "../lib/picture/picture.ts";
+import { changes } from "../lib/picture/diff.ts";
+import { look, type Situation } from "../lib/verify/situation.ts";
+import { verify } from "../lib/verify/verify.ts";
+import { type PageState, watch } from "../lib/watch/server.ts";
+import { pageState, type Seen } from "../lib/watch/page_state.ts";
 import { reach, stages as suspects } from "./09-verify.ts";
 import { stages } from "./stages.ts";
 

@@ -1,8 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd } from "../command.ts";
-import { labNode } from "../lab.ts";
-import { make, on, rooted, withCluster } from "../lab_testing.ts";
+import { cmd } from "../exec/command.ts";
+import { labNode } from "./lab.ts";
+import { make, on, rooted, withCluster } from "./lab_testing.ts";
 
 rooted(
   "a large file is on the node as the same file, a small one as a copy, each renamed into place",

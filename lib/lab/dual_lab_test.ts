@@ -1,8 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { dualCluster } from "../cluster_testing.ts";
-import { cmd, type Command } from "../command.ts";
-import { labNode, labSteps, outsideNode } from "../lab.ts";
+import { dualCluster } from "../cluster/cluster_testing.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { labNode, labSteps, outsideNode } from "./lab.ts";
 import {
   make,
   members,
@@ -12,7 +12,7 @@ import {
   rooted,
   stranger,
   withCluster,
-} from "../lab_testing.ts";
+} from "./lab_testing.ts";
 
 rooted(
   "a lab of both families has its addresses at once, in both",

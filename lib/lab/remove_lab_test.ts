@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Command, run } from "../command.ts";
-import { labId, labNode, labSteps, removeLab } from "../lab.ts";
+import { cmd, type Command, run } from "../exec/command.ts";
+import { labId, labNode, labSteps, removeLab } from "./lab.ts";
 import { endMachines } from "./remove.ts";
 import {
   holder,
@@ -12,7 +12,7 @@ import {
   removerOf,
   rooted,
   withCluster,
-} from "../lab_testing.ts";
+} from "./lab_testing.ts";
 
 rooted(
   "a birth that is killed at any moment leaves nothing that a removal does not find",

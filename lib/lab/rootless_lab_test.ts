@@ -5,8 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { cmd, type Command, run } from "../command.ts";
-import { labId, labNode, labSteps, removeLab } from "../lab.ts";
+import { cmd, type Command, run } from "../exec/command.ts";
+import { labId, labNode, labSteps, removeLab } from "./lab.ts";
 import { membersOf, takeCensus } from "./processes.ts";
 import {
   askAll,
@@ -17,8 +17,8 @@ import {
   rooted,
   stranger,
   withCluster,
-} from "../lab_testing.ts";
-import { type Node, UnreachableError } from "../node.ts";
+} from "./lab_testing.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
 
 rooted(
   "an unprivileged user has a lab of his own, and may do on its nodes what the stages do",

@@ -1,15 +1,15 @@
 /** A packet's way as a reader sees it: hops, each with what decided there. Pure. */
-import type { Decision, TraceHop } from "../trace_report.ts";
-import type { SeenPacket } from "./events.ts";
+import type { Decision, TraceHop } from "./report.ts";
+import type { SeenPacket } from "./nft_events.ts";
 import {
   neighbourDecision,
   type PlaceAnswers,
   routeDecision,
   routeOf,
   ruleDecision,
-} from "./knowledge.ts";
-import type { Place } from "./plan.ts";
-import type { Hook, Passage, Stop, Way } from "./walk.ts";
+} from "./place_state.ts";
+import type { Place } from "./endpoints.ts";
+import type { Hook, Passage, Stop, Way } from "./packet_path.ts";
 
 /** What hops are told with. */
 export interface Told {

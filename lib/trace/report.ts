@@ -1,154 +1,121 @@
-/** A trace as it is reported. Pure. */
-import type { Family } from "../cidr.ts";
-import { show } from "../command.ts";
-import { familiesOf } from "../families.ts";
-import type { Cause } from "../suspects.ts";
-import type {
-  Decision,
-  TraceEnd,
-  TraceHop,
-  TracePacket,
-  TraceReport,
-} from "../trace_report.ts";
-import { rewrites } from "./cause_rules.ts";
-import { grown } from "./counters.ts";
-import { hopsOf, type Told } from "./hops.ts";
-import type { End } from "./plan.ts";
-import type { Scene, Sent } from "./scene.ts";
-import type { Passage } from "./walk.ts";
+/** What a trace found: the path of one packet and of its answer, hop by hop. */
+import type { Family } from "../net/cidr.ts";
+import type { StageName } from "../stage/stage.ts";
+import type { Cause } from "../diagnosis/faults.ts";
 
-/** What a report is made of. */
-export interface Findings {
-  readonly scene: Scene;
-  readonly sent: readonly Sent[];
-  readonly cause: Cause | undefined;
+/** The data form of a trace (`-o json`). */
+export interface TraceReport {
+  readonly version: 1;
+  readonly cluster: string;
   readonly family: Family;
-  readonly clusterName: string;
+  readonly from: TraceEnd;
+  readonly to: TraceEnd;
+  /** The packets that were sent, and what came of each. */
+  readonly packets: readonly TracePacket[];
+  /** The one of them that `hops` follows. */
+  readonly followed: PacketKind;
+  /** Whether the sender got an answer to the packet that `hops` follows. */
+  readonly delivered: boolean;
+  /** In the order of the way: all of "there", then all of "back". */
+  readonly hops: readonly TraceHop[];
+  /** The place in `hops` of the last one that was as it should be; -1 where none was. */
+  readonly lastGood: number;
+  /** What is wrong, and what mends it; none when all is well. A packet may be delivered and still have one. */
+  readonly cause?: Cause;
+  /** What else the reader should know, a sentence each. */
+  readonly remarks: readonly string[];
 }
 
-/** Puts a report together. */
-export function reportOf(
-  { scene, sent, cause, family, clusterName }: Findings,
-): TraceReport {
-  const { from, to, followed, cluster, answersOf } = scene;
-  const told: Told = {
-    bridge: cluster.bridge,
-    answersOf,
-    refusalOf: (passage) => refusalOf(passage, scene, cause),
-    source: from.address,
-    destination: to.address,
-  };
-  const there = hopsOf(followed.there, "there", told);
-  const back = hopsOf(followed.back, "back", {
-    ...told,
-    source: to.address,
-    destination: from.address,
-  });
-  const hops = [...there, ...back];
-  return {
-    version: 1,
-    cluster: clusterName,
-    family,
-    from: endOf(from, scene),
-    to: endOf(to, scene),
-    packets: sent.map(packetOf),
-    followed: followed.sending.kind,
-    delivered: followed.answered && followed.there.stop === undefined,
-    hops,
-    lastGood: lastGoodOf(hops, cause),
-    ...(cause === undefined ? {} : { cause }),
-    remarks: remarksOf(followed, cause, scene),
-  };
+/** One end of a path. */
+export interface TraceEnd {
+  /** A node's name, or "outside"; none for an address that is nobody's here. */
+  readonly node?: string;
+  readonly pod?: string;
+  readonly address: string;
 }
 
-/** Of what a machine neither sent on nor took: the setting that explains it. */
-function refusalOf(
-  { place, came }: Passage,
-  { cluster, machines, answersOf }: Scene,
-  cause: Cause | undefined,
-): Decision | undefined {
-  if (cause?.kind === "forwarding" && cause.on === place.machine) {
-    const [family] = familiesOf(cluster);
-    return {
-      kind: "sysctl",
-      text: family === 4
-        ? "net.ipv4.ip_forward = 0"
-        : "net.ipv6.conf.all.forwarding = 0",
-      stage: "06-forwarding",
-    };
-  }
-  const before = machines.get(place.machine)?.counters;
-  if (before === undefined || place.pod !== undefined) return undefined;
-  const more = grown(before, answersOf(place).after);
-  if (!more.has("TcpExt.IPReversePathFilter")) return undefined;
-  return {
-    kind: "sysctl",
-    text: `rp_filter: an answer to ${came?.source} would not go by ${came?.in}`,
-  };
+/**
+ * The kinds of packet that are sent: the call that a user would make, the
+ * smallest that crosses the path, and the largest that may not be cut in pieces.
+ */
+export const packetKinds = ["request", "ping", "full-mtu"] as const;
+
+/** A kind of packet. */
+export type PacketKind = typeof packetKinds[number];
+
+/** A packet that was sent. */
+export interface TracePacket {
+  readonly kind: PacketKind;
+  /** The command that sent it, as it was run at the sender. */
+  readonly command: string;
+  /** Its length as an IP packet, where it is known. */
+  readonly size_bytes?: number;
+  readonly answered: boolean;
+  /** What the command said: of a request the address that the receiver saw, of one without answer why. */
+  readonly said: string;
 }
 
-function endOf({ machine, pod, address }: End, { machines }: Scene): TraceEnd {
-  const own = machine === undefined ? undefined : machines.get(machine);
-  // A podCIDR's address that no pod has is nobody's.
-  const isKnown = pod !== undefined ||
-    own?.links.some(({ addr_info }) =>
-      addr_info.some(({ local }) => local === address)
-    );
-  return {
-    ...(machine === undefined || !isKnown ? {} : { node: machine }),
-    ...(pod === undefined ? {} : { pod: pod.name }),
-    address,
-  };
+/** Where in a machine, or between two, a packet is. */
+export type HopPlace =
+  /** The program's own machine or pod, as the packet leaves it. */
+  | "output"
+  /** It has come in, and has not been routed yet. */
+  | "prerouting"
+  /** The choice of where it goes from here. */
+  | "routing"
+  | "forward"
+  /** It is about to leave; here its source may be rewritten. */
+  | "postrouting"
+  /** The program's own machine or pod, as the packet arrives. */
+  | "input"
+  /** Between the node's bridge and the pod: a veth pair. */
+  | "veth"
+  /** What joins the nodes. */
+  | "segment";
+
+/** What became of a packet at a hop. */
+export type HopOutcome =
+  | "SENT"
+  | "RECEIVED"
+  | "FORWARDED"
+  /** Forwarded, under another source or destination from here on. */
+  | "REWRITTEN"
+  | "DROPPED"
+  | "DELIVERED";
+
+/** A packet at one place. */
+export interface TraceHop {
+  readonly direction: "there" | "back";
+  /** A node's name, or "outside"; of a hop on the segment, the machine that it left. */
+  readonly node: string;
+  /** The pod, where the packet is inside one. */
+  readonly pod?: string;
+  readonly place: HopPlace;
+  /** The link that it came in by (prerouting, input), else the one that it leaves by. */
+  readonly link?: string;
+  /** The addresses as they are there, before what is rewritten here. */
+  readonly source: string;
+  readonly destination: string;
+  readonly outcome: HopOutcome;
+  /** The addresses from here on, where they were REWRITTEN. */
+  readonly after?: { readonly source: string; readonly destination: string };
+  /** What decided, where something did; the first is the one that ended it. */
+  readonly by: readonly Decision[];
 }
 
-function packetOf({ sending, answered, said }: Sent): TracePacket {
-  const { kind, command, size_bytes } = sending;
-  return {
-    kind,
-    command: show(command),
-    ...(size_bytes === undefined ? {} : { size_bytes }),
-    answered,
-    said,
-  };
-}
-
-function lastGoodOf(
-  hops: readonly TraceHop[],
-  cause: Cause | undefined,
-): number {
-  const ended = hops.findIndex(({ outcome }) => outcome === "DROPPED");
-  if (ended >= 0) return ended - 1;
-  if (cause?.kind === "masquerade") {
-    const wrong = hops.findIndex(({ outcome }) => outcome === "REWRITTEN");
-    if (wrong >= 0) return wrong - 1;
-  }
-  return hops.length - 1;
-}
-
-function remarksOf(
-  { there, back, answered }: Sent,
-  cause: Cause | undefined,
-  { from, to }: Scene,
-): readonly string[] {
-  const detours = [there, back].map(({ passages }) =>
-    passages.map(({ place: { machine } }) => machine)
-      .find((machine) => machine !== from.machine && machine !== to.machine)
-  );
-  const masked = there.passages.find(rewrites);
-  const [out, home] = detours;
-  return [
-    ...(cause !== undefined || to.machine === undefined || !(out ?? home)
-      ? []
-      : [
-        `the ${out === undefined ? "answer" : "packet"} goes by way of ${
-          out ?? home
-        }, which is at neither end`,
-      ]),
-    ...(cause !== undefined || masked === undefined ? [] : [
-      `${masked.place.machine} masquerades this path: the receiver sees ${masked.left?.source}`,
-    ]),
-    ...(answered && (there.stop !== undefined || back.stop !== undefined)
-      ? ["an answer came all the same: somebody else gave it"]
-      : []),
-  ];
+/** What decided on a packet. */
+export interface Decision {
+  readonly kind:
+    | "rule"
+    | "policy"
+    | "route"
+    | "sysctl"
+    | "neighbour"
+    | "link"
+    /** The kernel's memory of what it rewrote; its text is ours. */
+    | "conntrack";
+  /** As the system shows it: a rule of `iptables -S`, a route of `ip route`, … */
+  readonly text: string;
+  /** The stage that makes it, where it is one of ours. */
+  readonly stage?: StageName;
 }

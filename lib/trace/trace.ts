@@ -2,17 +2,17 @@
  * The trace: sends real packets, has the kernel of every machine on their way
  * tell what it does with them, and puts together where they went.
  */
-import type { Cluster } from "../cluster.ts";
-import type { NodeFacts } from "../evidence.ts";
-import type { Reach } from "../situation.ts";
-import type { TraceReport } from "../trace_report.ts";
-import { causeOf } from "./cause.ts";
-import { gather, identify, inquire, trySizes } from "./closer.ts";
-import { StepError } from "../ask.ts";
-import { type Ground, survey, type TraceOrder } from "./ground.ts";
-import { follow, listenAndSend, type Listened } from "./hear.ts";
-import { reportOf } from "./report.ts";
-import type { Scene, Sent } from "./scene.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { NodeFacts } from "../diagnosis/evidence.ts";
+import type { Reach } from "../verify/situation.ts";
+import type { TraceReport } from "./report.ts";
+import { causeOf } from "./cause/cause.ts";
+import { gather, identify, inquire, trySizes } from "./follow_up.ts";
+import { StepError } from "../stage/decide.ts";
+import { type Ground, survey, type TraceOrder } from "./context.ts";
+import { follow, listenAndSend, type Listened } from "./capture.ts";
+import { reportOf } from "./build_report.ts";
+import type { Scene, Sent } from "./findings.ts";
 
 /**
  * Traces.

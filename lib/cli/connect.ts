@@ -1,0 +1,49 @@
+/** Which transport reaches a node. */
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { labNode } from "../lab/lab.ts";
+import { pinnedKeys } from "../cluster/found_machines.ts";
+import { localNode, type Node, UnreachableError } from "../node/node.ts";
+import { sshNode, sshTarget } from "../ssh/node.ts";
+
+/** The operator's own machine: what runs there is written down in the cluster's state folder. */
+export function operatorNode(cluster: Cluster): Node {
+  return localNode("operator", `${cluster.stateDir}/journal`);
+}
+
+/** The node of this name, by the cluster's transport. Nothing is sent yet. */
+export function nodeOf(cluster: Cluster, name: string): Node {
+  switch (cluster.provider) {
+    case "lab":
+      return labNode(cluster, name);
+    case "local":
+      return localNode(name);
+    case "ssh":
+      return sshNode(sshTarget(cluster, find(cluster, name)), cluster);
+    case "aws":
+    case "gcp": {
+      const node = find(cluster, name);
+      if (node.machine?.publicAddress === undefined) return unmade(name);
+      const target = sshTarget(cluster, node);
+      return sshNode({ ...target, pinnedKeys: pinnedKeys(cluster) }, cluster);
+    }
+  }
+}
+
+function find({ nodes }: Cluster, name: string): ClusterNode {
+  const node = nodes.find((node) => node.name === name);
+  if (node === undefined) throw new TypeError(`no node ${name}`);
+  return node;
+}
+
+/** A node whose machine 01 has not made yet, or has found stopped. */
+function unmade(name: string): Node {
+  const local = localNode(name);
+  const refuse = () =>
+    Promise.reject(
+      new UnreachableError(
+        name,
+        "no running machine is known for it: make 01-provision",
+      ),
+    );
+  return { ...local, run: refuse, copy: refuse };
+}

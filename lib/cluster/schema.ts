@@ -1,0 +1,220 @@
+/** The keys of a cluster file, and what each must be. config/lab.yaml tells the user. */
+import {
+  type Check,
+  type Draft,
+  listOf,
+  mapping,
+  oneOf,
+  optional,
+  required,
+  someOf,
+  text,
+  wholeNumber,
+  withDefault,
+} from "./validate.ts";
+import {
+  CidrError,
+  type Family,
+  familyOf,
+  parseAddress,
+  parseCidr,
+  size,
+} from "../net/cidr.ts";
+import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
+import {
+  type KubernetesSettings,
+  kubernetesSettings,
+} from "./schema_kubernetes.ts";
+import {
+  type AwsSettings,
+  awsSettings,
+  type GcpSettings,
+  gcpSettings,
+  type Routes,
+  routesWord,
+} from "./schema_cloud.ts";
+import {
+  type NodeSshSettings,
+  nodeSshSettings,
+  type SshSettings,
+  sshSettings,
+} from "./schema_ssh.ts";
+
+export interface NodeInFile {
+  name: string;
+  role: ClusterNode["role"];
+  address: string[];
+  podCIDRs?: string[];
+  ssh?: NodeSshSettings;
+}
+
+/** What can run the pods of a lab: nothing but stage 09 itself, or a container runtime. */
+export const runtimes = ["none", "containerd"] as const;
+
+/** One of runtimes. */
+export type Runtime = typeof runtimes[number];
+
+/** A cluster file's content. */
+export interface InFile {
+  name: string;
+  provider: Provider;
+  clusterCIDR: string[];
+  nodeMask?: number[];
+  bridge: string;
+  cniVersion: Cluster["cniVersion"];
+  mtu?: number;
+  runtime: Runtime;
+  segmentCIDR: string[];
+  outside: { gateway: string[]; address: string[]; url?: string[] };
+  kubernetes?: KubernetesSettings;
+  ssh?: SshSettings;
+  routes?: Routes;
+  aws?: AwsSettings;
+  gcp?: GcpSettings;
+  nodes: NodeInFile[];
+}
+
+/** RFC 1123, section 2.1; Kubernetes wants node names so too. */
+const label = text(
+  'a name of a-z, 0-9 and "-" inside, 63 characters at most, in quotes if it looks like a number',
+  (value) =>
+    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)
+      ? undefined
+      : 'is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most',
+);
+
+/** Names of machines that are not nodes. */
+const reserved = ["outside", "operator"];
+
+const nodeName: Check<string> = {
+  ...label,
+  read(value, path, reading) {
+    const name = label.read(value, path, reading);
+    if (name === undefined || !reserved.includes(name)) return name;
+    reading.wrong(
+      path,
+      `${name} is taken for a machine that is no node; expected another name`,
+    );
+    return undefined;
+  },
+};
+
+/** dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%` makes the kernel number the name. */
+const linkName = text(
+  "a link's name, e.g. cni0",
+  (value) => {
+    const bytes = new TextEncoder().encode(value).length;
+    const fits = /^[^/:%\s]+$/.test(value) && bytes <= 15 &&
+      value !== "." && value !== "..";
+    return fits
+      ? undefined
+      : "is not a link's name; expected 1 to 15 bytes without /, :, % and white space";
+  },
+);
+
+/** What is wrong with an address or a CIDR, in the words of lib/cidr.ts. */
+function mistakeOf(
+  parse: (value: string) => unknown,
+): (value: string) => string | undefined {
+  return (value) => {
+    try {
+      parse(value);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CidrError) return error.message;
+      throw error;
+    }
+  };
+}
+
+const address = text("an address, e.g. 10.0.1.11", mistakeOf(parseAddress));
+const cidr = text("a CIDR, e.g. 10.0.1.0/24", mistakeOf(parseCidr));
+
+/** What pods take addresses from: between network and broadcast address there is a gateway, and at least one pod. */
+export const podCIDR: Check<string> = text(
+  "a CIDR, e.g. 10.244.0.0/16",
+  (value) => {
+    const mistake = mistakeOf(parseCidr)(value);
+    if (mistake !== undefined) return mistake;
+    const held = size(parseCidr(value));
+    return held >= 4n
+      ? undefined
+      : `holds ${held} ${
+        held === 1n ? "address" : "addresses"
+      }; a gateway and a pod need 4`;
+  },
+);
+
+/** busybox' wget knows http alone; a host's name would want DNS before anything can be tried. */
+const page = text(
+  "a page that answers with the caller's address, e.g. http://203.0.113.8/source",
+  (value) =>
+    pageHost(value) === undefined
+      ? "is no page to ask; expected http://ADDRESS/…, e.g. http://203.0.113.8/source"
+      : undefined,
+);
+
+/** The address at which a page is; undefined where it names none. */
+export function pageHost(url: string): string | undefined {
+  const [, six, four] =
+    /^http:\/\/(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([0-9.]+))(?::\d+)?\/[\w.~%/?=&+-]*$/
+      .exec(url) ?? [];
+  const host = six ?? four;
+  return host === undefined || mistakeOf(parseAddress)(host) !== undefined
+    ? undefined
+    : host;
+}
+
+export const schema: Check<InFile> = mapping<InFile>({
+  name: required(label),
+  provider: withDefault(
+    oneOf<Provider>("lab", "local", "ssh", "aws", "gcp"),
+    "lab",
+  ),
+  clusterCIDR: required(listOf(podCIDR)),
+  nodeMask: optional(listOf(wholeNumber(1, 126))),
+  bridge: withDefault(linkName, "cni0"),
+  cniVersion: withDefault(
+    oneOf<Cluster["cniVersion"]>("0.3.1", "0.4.0", "1.0.0", "1.1.0"),
+    "1.0.0",
+  ),
+  // 68 is IPv4's least (RFC 791), 65535 the kernel's most for veth and bridge.
+  mtu: optional(wholeNumber(68, 65535)),
+  runtime: withDefault(oneOf<Runtime>(...runtimes), "none"),
+  segmentCIDR: withDefault(listOf(cidr), ["10.0.1.0/24"]),
+  outside: withDefault(
+    mapping<InFile["outside"]>({
+      gateway: withDefault(listOf(address), ["10.0.1.1"]),
+      address: withDefault(listOf(address), ["203.0.113.8"]),
+      url: optional(listOf(page)),
+    }),
+    { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
+  ),
+  kubernetes: optional(kubernetesSettings),
+  ssh: optional(sshSettings),
+  routes: optional(routesWord),
+  aws: optional(awsSettings),
+  gcp: optional(gcpSettings),
+  nodes: required(someOf(mapping<NodeInFile>({
+    name: required(nodeName),
+    role: withDefault(
+      oneOf<ClusterNode["role"]>("control-plane", "worker"),
+      "worker",
+    ),
+    address: required(listOf(address)),
+    podCIDRs: optional(listOf(podCIDR)),
+    ssh: optional(nodeSshSettings),
+  }))),
+});
+
+/** kube-controller-manager's --node-cidr-mask-size-ipv4 and -ipv6. */
+const defaultMask: Readonly<Record<Family, number>> = { 4: 24, 6: 64 };
+
+/** The prefix length of a node's podCIDR, for the clusterCIDR at this place of the list. */
+export function nodeMaskOf(
+  { nodeMask }: Draft<InFile>,
+  clusterCIDR: string,
+  at: number,
+): number {
+  return nodeMask?.[at] ?? defaultMask[familyOf(clusterCIDR)];
+}

@@ -1,0 +1,229 @@
+/**
+ * What a value of a file must be, as data: texts, numbers, lists, mappings.
+ * A check gives what is right of a value and notes each mistake where it is.
+ */
+import type { Path, Reading } from "./yaml.ts";
+
+/** What is left of a value when all that is wrong in it is taken out. */
+export type Draft<T> = T extends readonly (infer Element)[]
+  ? (Draft<Element> | undefined)[]
+  : T extends object ? { [Name in keyof T]?: Draft<T[Name]> | undefined }
+  : T;
+
+/** The elements of a draft's list that are there, with their places. */
+export function present<T>(
+  list: readonly (T | undefined)[] | undefined,
+): (readonly [at: number, value: T])[] {
+  return (list ?? []).flatMap((value, at) =>
+    value === undefined ? [] : [[at, value] as const]
+  );
+}
+
+/** What a value must be. */
+export interface Check<T> {
+  /** In words, for messages: `expected …`. */
+  readonly expected: string;
+  /** Gives what is right of a value, and notes what is wrong. */
+  read(value: unknown, path: Path, reading: Reading): Draft<T> | undefined;
+}
+
+/** A value as a message shows it: as in the file where it is plain there, else as JSON, cut short. */
+export function shown(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  const plain = typeof value === "string" && /^[\w.:/+-]+$/.test(value) &&
+    Number.isNaN(Number(value)) && !/^(true|false|null)$/.test(value);
+  if (plain) return value;
+  const json = JSON.stringify(value);
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+}
+
+/**
+ * A text.
+ *
+ * @param expected in words
+ * @param mistake gives the rest of the sentence that begins with the value, where it is wrong
+ */
+export function text(
+  expected: string,
+  mistake: (value: string) => string | undefined,
+): Check<string> {
+  return {
+    expected,
+    read(value, path, reading) {
+      const wrong = typeof value === "string"
+        ? mistake(value)
+        : `is not text; expected ${expected}`;
+      if (typeof value === "string" && wrong === undefined) return value;
+      reading.wrong(path, `${shown(value)} ${wrong}`);
+      return undefined;
+    },
+  };
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number): Check<number> {
+  const expected = `a whole number from ${least} to ${most}`;
+  return {
+    expected,
+    read(value, path, reading) {
+      const fits = typeof value === "number" && Number.isInteger(value) &&
+        value >= least && value <= most;
+      if (fits) return value;
+      reading.wrong(path, `${shown(value)} is not ${expected}`);
+      return undefined;
+    },
+  };
+}
+
+/** One of these words. */
+export function oneOf<Word extends string>(
+  ...words: readonly Word[]
+): Check<Word> {
+  const expected = `one of ${words.join(", ")}`;
+  return {
+    expected,
+    read(value, path, reading) {
+      const word = words.find((word) => word === value);
+      if (word === undefined) {
+        reading.wrong(path, `${shown(value)} is not ${expected}`);
+      }
+      return word as Draft<Word> | undefined;
+    },
+  };
+}
+
+/** A list, or a single value as a list of one. */
+export function listOf<T>(check: Check<T>): Check<T[]> {
+  return {
+    expected: check.expected,
+    read: (value, path, reading) =>
+      (Array.isArray(value) ? value : [value]).map((element, at) =>
+        check.read(element, [...path, at], reading)
+      ) as Draft<T[]>,
+  };
+}
+
+/** A list of at least one element. */
+export function someOf<T>(check: Check<T>): Check<T[]> {
+  const expected = `a list of at least one: ${check.expected}`;
+  return {
+    expected,
+    read(value, path, reading) {
+      if (Array.isArray(value) && value.length > 0) {
+        return listOf(check).read(value, path, reading);
+      }
+      const what = Array.isArray(value) ? "is empty" : "is no list";
+      reading.wrong(path, `${shown(value)} ${what}; expected ${expected}`);
+      return undefined;
+    },
+  };
+}
+
+/** A key of a mapping. */
+export interface Key<T> {
+  readonly check: Check<T>;
+  readonly fallback?: T;
+  readonly optional?: true;
+}
+
+/** A key that must be there. */
+export function required<T>(check: Check<T>): Key<T> {
+  return { check };
+}
+
+/** A key that may be left out, for this value. */
+export function withDefault<T>(check: Check<T>, fallback: T): Key<T> {
+  return { check, fallback };
+}
+
+/** A key that may be left out. */
+export function optional<T>(check: Check<T>): Key<T> {
+  return { check, optional: true };
+}
+
+/** A mapping with these keys and no others. */
+export function mapping<T extends object>(
+  keys: { readonly [Name in keyof T]-?: Key<NonNullable<T[Name]>> },
+): Check<T> {
+  const names = Object.keys(keys) as (keyof T & string)[];
+  const expected = `a mapping of ${names.join(", ")}`;
+  return {
+    expected,
+    read(value, path, reading) {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        const what = value === null || value === undefined
+          ? "there is nothing here"
+          : `${shown(value)} is no mapping`;
+        reading.wrong(path, `${what}; expected ${expected}`);
+        return undefined;
+      }
+      const given = new Map<string, unknown>(Object.entries(value));
+      refuseOthers(given, names, path, reading);
+      const result: Record<string, unknown> = {};
+      for (const name of names) {
+        const key = keys[name];
+        const within = given.get(name);
+        if (within !== undefined && within !== null) {
+          result[name] = key.check.read(within, [...path, name], reading);
+        } else if (given.has(name)) {
+          reading.wrong(
+            [...path, name],
+            `there is no value; expected ${key.check.expected}`,
+          );
+        } else if (key.fallback !== undefined) result[name] = key.fallback;
+        else if (!key.optional) {
+          reading.wrong(
+            path,
+            `the key ${name} is missing; expected ${key.check.expected}`,
+          );
+        }
+      }
+      return result as Draft<T>;
+    },
+  };
+}
+
+function refuseOthers(
+  given: ReadonlyMap<string, unknown>,
+  names: readonly string[],
+  path: Path,
+  reading: Reading,
+): void {
+  for (const name of given.keys()) {
+    if (names.includes(name)) continue;
+    const close = nearest(name, names);
+    reading.wrong(
+      [...path, name],
+      `no such key; ${
+        close ? `did you mean ${close}?` : `expected one of ${names.join(", ")}`
+      }`,
+    );
+  }
+}
+
+/** The name that was most likely meant: at most a third of its letters away. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const [best] = names
+    .map((known) => ({ known, away: distance(name, known) }))
+    .toSorted((a, b) => a.away - b.away);
+  return best !== undefined && best.away <= Math.ceil(best.known.length / 3)
+    ? best.known
+    : undefined;
+}
+
+/** Levenshtein's distance, case aside. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
+  [...from.toLowerCase()].forEach((letter, i) => {
+    const next = [i + 1];
+    [...to.toLowerCase()].forEach((other, j) => {
+      next.push(Math.min(
+        (next[j] ?? 0) + 1,
+        (row[j + 1] ?? 0) + 1,
+        (row[j] ?? 0) + (letter === other ? 0 : 1),
+      ));
+    });
+    row = next;
+  });
+  return row.at(-1) ?? 0;
+}

@@ -1,0 +1,207 @@
+/**
+ * Evidence: what the nodes and pods on a broken path say of themselves. It
+ * asks; it never changes anything. lib/diagnose.ts reads it.
+ */
+import { familyOf } from "../net/cidr.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import {
+  cmd,
+  type Command,
+  ending,
+  type Outcome,
+  type RunOptions,
+  show,
+} from "../exec/command.ts";
+import type { Runner } from "../verify/namespace_pods.ts";
+import { type AddResult, ifname } from "../cni/runtime.ts";
+import type { Answer, StageName, Step } from "../stage/stage.ts";
+
+/** A question and what came back. */
+export interface Asked {
+  /** A node's name, or "POD on NODE". */
+  readonly where: string;
+  readonly command: Command;
+  readonly outcome: Outcome;
+}
+
+/** What a step's probe says now. */
+export interface ProbeFact {
+  readonly stage: StageName;
+  readonly why: string;
+  readonly asked: Asked;
+  readonly answer: Answer;
+}
+
+/** What a pod says of itself. */
+export interface PodFacts {
+  readonly pod: string;
+  readonly result: AddResult;
+  /** `ip -j addr show` and `ip -j route show` inside it, routes of the node's family. */
+  readonly links: Asked;
+  readonly routes: Asked;
+}
+
+/** A pod that is there, and how to run the node's programs in its network namespace. */
+export interface PodInside {
+  readonly pod: string;
+  readonly result: AddResult;
+  readonly inside: Runner;
+}
+
+/** What a node says of itself, of one family. */
+export interface NodeFacts {
+  /** The node with the addresses of that family alone (inFamily()). */
+  readonly node: ClusterNode;
+  readonly probes: readonly ProbeFact[];
+  /** `ip -j addr show`, `ip -j route show`. */
+  readonly links: Asked;
+  readonly routes: Asked;
+  /** `iptables -S` of the tables filter and nat. */
+  readonly filter: Asked;
+  readonly nat: Asked;
+  readonly pods: readonly PodFacts[];
+}
+
+/** What a finding rests on: a command, and what it printed, or the part of it that matters. */
+export interface Evidence {
+  readonly where: string;
+  readonly command: string;
+  readonly printed: string;
+}
+
+/** A link as `ip -j addr show` has it, as far as we care. */
+export interface LinkFacts {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly operstate: string;
+  readonly master?: string;
+  readonly addr_info: readonly {
+    readonly local: string;
+    readonly prefixlen: number;
+  }[];
+}
+
+/** A route as `ip -j route show` has it, as far as we care. */
+export interface RouteFacts {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+}
+
+/** The program for the packet filter of the family that a node is looked at in. */
+export function iptablesOf(node: ClusterNode): "iptables" | "ip6tables" {
+  return familyOf(node.address) === 4 ? "iptables" : "ip6tables";
+}
+
+/**
+ * Asks a node all that a diagnosis may need.
+ *
+ * @param node with the addresses of one family alone (inFamily())
+ * @param probed the steps whose probes are asked again, by stage
+ * @param pods the pods that are there
+ * @throws {UnreachableError}
+ */
+export async function gatherNode(
+  runner: Runner,
+  node: ClusterNode,
+  probed: readonly {
+    readonly stage: StageName;
+    readonly steps: readonly Step[];
+  }[],
+  pods: readonly PodInside[],
+  options: RunOptions,
+): Promise<NodeFacts> {
+  const iptables = iptablesOf(node);
+  const showRoutes = iptables === "iptables"
+    ? cmd`ip -j route show`
+    : cmd`ip -6 -j route show`;
+  // Several steps ask the same; it is asked once.
+  const answers = new Map<string, Promise<Asked>>();
+  const ask = (from: Runner, command: Command): Promise<Asked> => {
+    const key = `${from.name} ${JSON.stringify(command)}`;
+    const asked = answers.get(key) ??
+      from.run(command, options).then((outcome) => ({
+        where: from.name,
+        command,
+        outcome,
+      }));
+    answers.set(key, asked);
+    return asked;
+  };
+  const asking = probed.flatMap(({ stage, steps }) =>
+    steps.flatMap(({ why, unless }) =>
+      unless === undefined ? [] : [
+        ask(runner, unless.ask).then((asked): ProbeFact => ({
+          stage,
+          why,
+          asked,
+          answer: unless.read(asked.outcome),
+        })),
+      ]
+    )
+  );
+  const askingPods = pods.map(async (one): Promise<PodFacts> => {
+    const { pod, result, inside } = one;
+    const [links, routes] = await Promise.all([
+      ask(inside, cmd`ip -j addr show dev ${ifname}`),
+      ask(inside, showRoutes),
+    ]);
+    return { pod, result, links, routes };
+  });
+  const [links, routes, filter, nat, probes, podFacts] = await Promise.all([
+    ask(runner, cmd`ip -j addr show`),
+    ask(runner, showRoutes),
+    ask(runner, cmd`${iptables} -w -t filter -S`),
+    ask(runner, cmd`${iptables} -w -t nat -S`),
+    Promise.all(asking),
+    Promise.all(askingPods),
+  ]);
+  return { node, probes, links, routes, filter, nat, pods: podFacts };
+}
+
+/** The list that an `ip -j` command printed; empty where it printed none. */
+export function listed<Element>({ outcome }: Asked): readonly Element[] {
+  try {
+    const value: unknown = JSON.parse(outcome.stdout || "[]");
+    return Array.isArray(value)
+      ? value.filter((element) => Object.keys(element).length > 0)
+      : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+/**
+ * Evidence from an answer.
+ *
+ * @param part what of the output matters, where that is not all of it
+ */
+export function evidence(asked: Asked, part?: unknown): Evidence {
+  const { where, command, outcome } = asked;
+  const whole = outcome.stdout.trim() || outcome.stderr.trim();
+  const text = part === undefined
+    ? whole
+    : typeof part === "string"
+    ? part
+    : JSON.stringify(part);
+  const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
+  return {
+    where,
+    command: show(command),
+    printed: `${text || "nothing"}${code}`,
+  };
+}
+
+/** Of a link, what says whether and where it is plugged in. */
+export function linkPart(
+  { ifname, flags, master, operstate, addr_info }: LinkFacts,
+): unknown {
+  return {
+    ifname,
+    flags,
+    ...(master === undefined ? {} : { master }),
+    operstate,
+    addresses: addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * What a rule of iptables can be the cause of: what it drops, and what it
+ * rewrites. Pure.
+ */
+import { evidence, iptablesOf, type NodeFacts } from "./evidence.ts";
+import type { Verdict } from "../net/iptables.ts";
+import { type Cause, deleteRule, makeStage, onNode, undone } from "./faults.ts";
+
+/**
+ * Why a node's filter does not let a packet through.
+ *
+ * @param chain the built-in chain in which its way ends
+ * @param verdict what ends it: a rule, or the chain's policy
+ */
+export function dropCause(
+  facts: NodeFacts,
+  chain: string,
+  { target, rule, maybe }: Verdict,
+): Cause {
+  const { node: { name: node }, filter } = facts;
+  const cause = { kind: "rule", on: node } as const;
+  if (rule !== undefined) {
+    return {
+      ...cause,
+      what: `a rule of ${node} that is not this tool's ` +
+        `${maybe ? "may say" : "says"} ${target} in ${chain}`,
+      evidence: [evidence(filter, rule)],
+      mend: [deleteRule(facts.node, "filter", rule)],
+    };
+  }
+  const lost = undone(facts, "06-forwarding", (argv) => argv.includes("-C"));
+  if (chain !== "FORWARD" || lost.length === 0) {
+    return {
+      ...cause,
+      what: `${node}'s chain ${chain} drops what nothing accepts`,
+      evidence: [evidence(filter, `-P ${chain} ${target}`)],
+      mend: [
+        onNode(node, `${iptablesOf(facts.node)} -w -P ${chain} ACCEPT`),
+      ],
+    };
+  }
+  return {
+    ...cause,
+    what: `${node} lacks ${
+      lost.length === 1 ? "a rule" : `${lost.length} rules`
+    } of 06-forwarding, so its chain FORWARD drops by its policy`,
+    evidence: [
+      ...lost.map(({ asked }) => evidence(asked)),
+      evidence(filter, `-P ${chain} ${target}`),
+    ],
+    mend: [makeStage("06-forwarding", node)],
+  };
+}
+
+/**
+ * A rule of nat rewrites what it should leave alone.
+ *
+ * @param rule as `iptables -S` prints it
+ * @param between whether both ends are pods
+ * @param seen whose address the receiver saw, in words
+ */
+export function rewriteCause(
+  { node, nat }: NodeFacts,
+  rule: string,
+  between: boolean,
+  seen: string,
+): Cause {
+  return {
+    kind: "masquerade",
+    on: node.name,
+    what: `a rule of ${node.name} also rewrites ` +
+      (between
+        ? "what pods send to pods: every ping passes, and Kubernetes' rule of no NAT between pods is broken"
+        : `this path: the receiver saw ${seen}`),
+    evidence: [evidence(nat, rule)],
+    mend: [
+      deleteRule(node, "nat", rule),
+      makeStage("07-masquerade", node.name),
+    ],
+  };
+}

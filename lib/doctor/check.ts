@@ -1,0 +1,129 @@
+/** What a check of the doctor is: a question to a node, and a pure reading of its answers. */
+import type { Family } from "../net/cidr.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { Command } from "../exec/command.ts";
+import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { familiesOf, inFamily } from "../cluster/address_family.ts";
+import type {
+  Host,
+  InventoryLink,
+  InventoryNode,
+} from "../inventory/inventory.ts";
+import type { StageName } from "../stage/stage.ts";
+import { makeStage } from "../diagnosis/faults.ts";
+
+/** A node as the doctor sees it. */
+export interface Patient {
+  readonly cluster: Cluster;
+  readonly node: ClusterNode;
+  readonly host: Host;
+  /** All nodes of the cluster, this one among them. */
+  readonly nodes: readonly InventoryNode[];
+  /** When it was asked, in seconds since 1970 by the operator's clock. */
+  readonly asked: { readonly from_s: number; readonly until_s: number };
+}
+
+/** What a check found; one that finds nothing is well. */
+export type Finding =
+  /** A fault loses packets or pods now; a warning may, or will. */
+  | Trouble
+  /** Nobody can say. */
+  | {
+    readonly is: "unknown";
+    readonly what: string;
+    readonly evidence: readonly Evidence[];
+  }
+  /** As it has to be until this stage has run. */
+  | {
+    readonly is: "not yet";
+    readonly what: string;
+    readonly until: StageName;
+  }
+  | { readonly is: "does not apply"; readonly what: string };
+
+/** Something that has to be mended. */
+export interface Trouble {
+  readonly is: "fault" | "warning";
+  /** A sentence without its full stop. */
+  readonly what: string;
+  readonly evidence: readonly Evidence[];
+  /** What mends it: commands on the operator's machine, or a sentence where there is no such command. */
+  readonly mend: readonly string[];
+}
+
+/** A known trap. */
+export interface Check {
+  readonly name: string;
+  /** What holds where it finds nothing. */
+  readonly well: string;
+  /** What it asks a node beside what the inventory has. */
+  readonly asks?: (patient: Patient) => readonly Command[];
+  /** @param answers to its questions, in their order */
+  readonly read: (
+    patient: Patient,
+    answers: readonly Asked[],
+  ) => readonly Finding[];
+}
+
+/** What the stage did is not there: to be mended where it has run, else to be waited for. */
+export function lacking(
+  { node, host }: Patient,
+  stage: StageName,
+  what: string,
+  evidence: readonly Evidence[],
+): Finding {
+  return host.complete.includes(stage)
+    ? { is: "fault", what, evidence, mend: [makeStage(stage, node.name)] }
+    : { is: "not yet", what, until: stage };
+}
+
+/** An answer that settles nothing. */
+export function unclear(what: string, asked: Asked | undefined): Finding {
+  return {
+    is: "unknown",
+    what: `cannot tell ${what}`,
+    evidence: asked === undefined ? [] : [evidence(asked)],
+  };
+}
+
+/** What evidence has until its command has been run. */
+export const unasked = "";
+
+/**
+ * Evidence for what the inventory or a whole script told: a line for a shell
+ * that shows the same. The engine runs it.
+ */
+export function shown(
+  { node }: { readonly node: { readonly name: string } },
+  line: string,
+): Evidence {
+  return { where: node.name, command: line, printed: unasked };
+}
+
+/** The patient as if its cluster had one family alone. */
+export interface OneFamily {
+  readonly family: Family;
+  readonly cluster: Cluster;
+  readonly node: ClusterNode;
+  /** Its podCIDR; none before 02. */
+  readonly podCIDR: string | undefined;
+}
+
+/** The patient, once a family. */
+export function byFamily({ cluster, node }: Patient): readonly OneFamily[] {
+  return familiesOf(cluster).map((family) => {
+    const one = inFamily(cluster, family);
+    const own = one.nodes.find(({ name }) => name === node.name) ?? node;
+    return { family, cluster: one, node: own, podCIDR: own.podCIDRs[0] };
+  });
+}
+
+/** The link by which a node reaches the others: the one that has its address. */
+export function uplinkOf(
+  { links }: Host,
+  addresses: readonly string[],
+): InventoryLink | undefined {
+  return links.find((link) =>
+    link.addresses.some(({ address }) => addresses.includes(address))
+  );
+}

@@ -1,0 +1,187 @@
+/** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
+import type { Cluster } from "../cluster/cluster.ts";
+import { cmd, type RunOptions } from "../exec/command.ts";
+import { type Check, type Finding, type Patient, unasked } from "./check.ts";
+import { filterChecks } from "./filter.ts";
+import { firewallChecks } from "./firewalls.ts";
+import { journalCheck } from "./journal.ts";
+import { leaseChecks } from "./leases.ts";
+import { linkChecks } from "./links.ts";
+import { machineChecks } from "./machine.ts";
+import { routeChecks } from "./routes.ts";
+import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { inventory } from "../inventory/inventory.ts";
+import { UnreachableError } from "../node/node.ts";
+import type { Reach } from "../verify/situation.ts";
+import { askAll } from "../node/batch.ts";
+
+/** All known traps. */
+export const checks: readonly Check[] = [
+  ...filterChecks,
+  ...firewallChecks,
+  ...linkChecks,
+  ...routeChecks,
+  ...machineChecks,
+  ...leaseChecks,
+  journalCheck,
+];
+
+/** What the doctor found; the data of `-o json`. */
+export interface DoctorReport {
+  readonly version: 1;
+  readonly cluster: string;
+  readonly nodes: readonly NodeReport[];
+}
+
+/** A node, and what was found there. */
+export type NodeReport =
+  | { readonly node: string; readonly is: "unreachable"; readonly why: string }
+  | {
+    readonly node: string;
+    readonly is: "examined";
+    readonly checks: readonly CheckReport[];
+  };
+
+/** A check, and what it found; nothing where all is well. */
+export interface CheckReport {
+  readonly name: string;
+  readonly well: string;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Examines nodes; changes nothing.
+ *
+ * @param names of the nodes; the others are looked at too, for what is wrong between nodes
+ */
+export async function examine(
+  cluster: Cluster,
+  reach: Reach,
+  names: readonly string[],
+  options: RunOptions,
+): Promise<DoctorReport> {
+  const { nodeOf } = reach;
+  const { nodes } = await inventory(
+    cluster,
+    { nodeOf, outside: undefined },
+    options,
+  );
+  const reports = nodes.filter(({ name }) => names.includes(name))
+    .map(async ({ name, host }): Promise<NodeReport> => {
+      const node = cluster.nodes.find((node) => node.name === name);
+      if (host.is !== "read" || node === undefined) {
+        const why = host.is === "read" ? "no such node" : host.why;
+        return { node: name, is: "unreachable", why };
+      }
+      const from_s = Math.floor(Date.now() / 1000);
+      const asked = { from_s, until_s: from_s };
+      const patient: Patient = { cluster, node, host, nodes, asked };
+      try {
+        return {
+          node: name,
+          is: "examined",
+          checks: await examineOne(patient, nodeOf, options),
+        };
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error;
+        return { node: name, is: "unreachable", why: error.reason };
+      }
+    });
+  return {
+    version: 1,
+    cluster: cluster.name,
+    nodes: await Promise.all(reports),
+  };
+}
+
+/** @throws {UnreachableError} */
+async function examineOne(
+  patient: Patient,
+  nodeOf: Reach["nodeOf"],
+  options: RunOptions,
+): Promise<readonly CheckReport[]> {
+  const { node: { name: where } } = patient;
+  const questions = checks.map((check) => check.asks?.(patient) ?? []);
+  const answers = await askAll(
+    nodeOf(where),
+    questions.flat().map((command) => ({ where, command })),
+    options,
+  );
+  const until_s = Math.ceil(Date.now() / 1000);
+  const asked = { ...patient.asked, until_s };
+  const found = read({ ...patient, asked }, questions, answers);
+  return await withEvidence(found, nodeOf, options);
+}
+
+/** @param questions of each check, in the order of the checks */
+function read(
+  patient: Patient,
+  questions: readonly (readonly unknown[])[],
+  answers: readonly Asked[],
+): readonly CheckReport[] {
+  let at = 0;
+  return checks.map((check, index): CheckReport => {
+    const end = at + (questions[index]?.length ?? 0);
+    const own = answers.slice(at, end);
+    at = end;
+    const { name, well } = check;
+    return { name, well, findings: check.read(patient, own) };
+  });
+}
+
+/** Runs what evidence still lacks, where there is any: one question to each node that it is about. */
+async function withEvidence(
+  reports: readonly CheckReport[],
+  nodeOf: Reach["nodeOf"],
+  options: RunOptions,
+): Promise<readonly CheckReport[]> {
+  const lacking = reports.flatMap(({ findings }) => findings)
+    .flatMap((finding) => "evidence" in finding ? finding.evidence : [])
+    .filter(({ printed }) => printed === unasked);
+  const printed = new Map<Evidence, string>();
+  const byNode = Map.groupBy(lacking, ({ where }) => where);
+  await Promise.all([...byNode].map(async ([where, own]) => {
+    const answers = await askAll(
+      nodeOf(where),
+      own.map(({ command }) => ({ where, command: cmd`sh -c ${command}` })),
+      options,
+    );
+    own.forEach((one, at) => {
+      const asked = answers[at];
+      printed.set(one, asked === undefined ? "" : shortened(asked));
+    });
+  }));
+  return reports.map((report) => ({
+    ...report,
+    findings: report.findings.map((finding): Finding =>
+      "evidence" in finding
+        ? {
+          ...finding,
+          evidence: finding.evidence.map((one) => ({
+            ...one,
+            printed: printed.get(one) ?? one.printed,
+          })),
+        }
+        : finding
+    ),
+  }));
+}
+
+/** As many lines are shown of what a command printed. */
+const most = 12;
+
+function shortened(asked: Asked): string {
+  const lines = evidence(asked).printed.replaceAll("\r", "").split("\n");
+  return lines.length <= most
+    ? lines.join("\n")
+    : [...lines.slice(0, most), `… ${lines.length - most} lines more`].join(
+      "\n",
+    );
+}
+
+/** How many findings of a kind there are. */
+export function count(report: DoctorReport, is: Finding["is"]): number {
+  return report.nodes.flatMap((node) =>
+    node.is === "examined" ? node.checks : []
+  ).flatMap(({ findings }) => findings).filter((one) => one.is === is).length;
+}

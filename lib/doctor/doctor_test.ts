@@ -1,0 +1,81 @@
+/** What holds for all checks of the doctor. */
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import { cmd } from "../exec/command.ts";
+import { checks } from "./doctor.ts";
+import type { Patient } from "./check.ts";
+import {
+  counters,
+  filter,
+  found,
+  hostWith,
+  mendOf,
+  nat,
+  one,
+  room,
+} from "./doctor_testing.ts";
+
+const well: Readonly<Record<string, string>> = {
+  "ip-forward": "1\n",
+  "bridge-nf": "1\n",
+  "forward-chain": filter,
+  "masquerade": nat,
+  "rp-filter": "/proc/sys/net/ipv4/conf/all/rp_filter:2\n" +
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter:2\n",
+  "conntrack": counters,
+  "clock": "1000001\n",
+  "disk": room,
+};
+Deno.test("a well node has nothing wrong with it, by any check", () => {
+  for (const { name } of checks) {
+    const bad = found(name, [{ stdout: well[name] ?? "" }])
+      .filter(({ is }) => is !== "does not apply");
+    assertEquals(bad, [], name);
+  }
+});
+
+Deno.test("an answer that is none is unknown, never well", () => {
+  const asked = checks.filter(({ asks }) => asks !== undefined)
+    .map(({ name }) => name)
+    .filter((name) => !["runtime-folders", "modules"].includes(name));
+  for (const name of asked) {
+    const broken = { code: 126, stdout: "garbage {", stderr: "no" };
+    const { is } = one(found(name, [broken]));
+    // A kernel without conntrack gives no answer either.
+    assertEquals(is, name === "conntrack" ? "does not apply" : "unknown", name);
+    const none = found(name, []).filter(({ is }) => is === "unknown");
+    assert(none.length > 0 || ["conntrack", "both-iptables"].includes(name));
+  }
+});
+
+Deno.test("what a stage does is a fault where it has run, and awaited where it has not", () => {
+  const early = hostWith([
+    /"complete":\[.*?\]/g,
+    '"complete":["01-provision"]',
+  ]);
+  const off = [{ stdout: "0\n" }];
+  assertEquals(one(found("ip-forward", off)).is, "fault");
+  const later = one(found("ip-forward", off, { host: early }));
+  assert(later.is === "not yet");
+  assertEquals(later.until, "06-forwarding");
+  assertEquals(
+    mendOf(one(found("ip-forward", off))),
+    ['make 06-forwarding ARGS="--node worker-1"'],
+  );
+});
+
+Deno.test("the questions of a check are commands that read", () => {
+  const changing = /\b(iptables|ip6tables)\b.* -[ADIFX] | -P |sysctl -w|\brm\b/;
+  const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
+  const host = hostWith();
+  const [node] = cluster.nodes;
+  assert(node !== undefined);
+  const asked = { from_s: 0, until_s: 0 };
+  const patient: Patient = { cluster, node, host, nodes: [], asked };
+  for (const { name, asks } of checks) {
+    for (const { argv } of asks?.(patient) ?? [cmd`true`]) {
+      assert(!changing.test(argv.join(" ")), `${name}: ${argv.join(" ")}`);
+    }
+  }
+});

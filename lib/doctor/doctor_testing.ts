@@ -1,0 +1,111 @@
+/** What the tests of the doctor share: a worker's answers, captured on a lab, and what becomes of them in a trap. */
+// @ts-types="../std/assert.d.ts"
+import { assert } from "@std/assert";
+import type { Cluster } from "../cluster/cluster.ts";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import type { Outcome } from "../exec/command.ts";
+import { checks } from "./doctor.ts";
+import type { Finding, Patient } from "./check.ts";
+import {
+  type Host,
+  type InventoryNode,
+  readHost,
+} from "../inventory/inventory.ts";
+
+const captured = await Deno.readTextFile(
+  `${import.meta.dirname}/testdata/worker-1.txt`,
+);
+
+/** What the worker said, after replacing. */
+export function hostWith(
+  ...replacements: readonly [string | RegExp, string][]
+): Host {
+  const text = replacements.reduce((text, [old, by]) => {
+    const replaced = text.replaceAll(old, by);
+    assert(replaced !== text, `nothing to replace: ${old}`);
+    return replaced;
+  }, captured);
+  const host = readHost({ stdout: text }, "PART", "worker-1");
+  assert(host !== undefined);
+  return host;
+}
+
+export interface Scene {
+  readonly host?: Host;
+  readonly cluster?: Partial<Cluster>;
+  readonly others?: readonly InventoryNode[];
+}
+
+/** What a check finds on the worker, given these answers. */
+export function found(
+  name: string,
+  answers: readonly Partial<Outcome>[],
+  { host = hostWith(), cluster = {}, others = [] }: Scene = {},
+): readonly Finding[] {
+  const whole = {
+    ...labCluster({ name: "lab", stateDir: "/nowhere" }),
+    ...cluster,
+  };
+  const node = whole.nodes.find(({ name }) => name === "worker-1");
+  const check = checks.find((check) => check.name === name);
+  assert(node !== undefined && check !== undefined, name);
+  const patient: Patient = {
+    cluster: whole,
+    node,
+    host,
+    nodes: [{ ...node, host }, ...others],
+    asked: { from_s: 1_000_000, until_s: 1_000_001 },
+  };
+  const asks = check.asks?.(patient) ?? [];
+  return check.read(
+    patient,
+    asks.slice(0, answers.length).map((command, at) => ({
+      where: "worker-1",
+      command,
+      outcome: { code: 0, stdout: "", stderr: "", ...answers[at] },
+    })),
+  );
+}
+
+export function one(findings: readonly Finding[]): Finding {
+  const [first, ...more] = findings;
+  assert(first !== undefined && more.length === 0, JSON.stringify(findings));
+  return first;
+}
+
+export const mendOf = (finding: Finding) =>
+  "mend" in finding ? finding.mend : [];
+
+export const filter = `-P INPUT ACCEPT
+-P FORWARD DROP
+-P OUTPUT ACCEPT
+-A FORWARD -d 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT
+-A FORWARD -s 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT
+`;
+
+export const nat = `-P PREROUTING ACCEPT
+-P INPUT ACCEPT
+-P OUTPUT ACCEPT
+-P POSTROUTING ACCEPT
+-A POSTROUTING -s 10.244.1.0/24 ! -d 10.244.0.0/16 ! -o cni0 -m comment --comment deno-cni -j MASQUERADE
+`;
+
+export const nft = `{"nftables": [{"metainfo": {"version": "1.0.6"}}, ` +
+  `{"table": {"family": "inet", "name": "fw", "handle": 3}}, {"chain": ` +
+  `{"family": "inet", "table": "fw", "name": "forward", "handle": 1, ` +
+  `"type": "filter", "hook": "forward", "prio": 10, "policy": "drop"}}, ` +
+  `{"rule": {"family": "inet", "table": "fw", "chain": "forward", ` +
+  `"handle": 2, "expr": [{"match": {"op": "==", "left": {"payload": ` +
+  `{"protocol": "ip", "field": "saddr"}}, "right": {"prefix": ` +
+  `{"addr": "10.244.0.0", "len": 16}}}}, {"accept": null}]}}, {"rule": ` +
+  `{"family": "inet", "table": "fw", "chain": "forward", "handle": 3, ` +
+  `"expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", ` +
+  `"field": "dport"}}, "right": 81}}, {"reject": {"type": "icmpx", ` +
+  `"expr": "port-unreachable"}}]}}]}\n`;
+
+export const room =
+  "blocks deno-cni:lab/worker-1 12342040 124 12341916 1% /run\n" +
+  "inodes deno-cni:lab/worker-1 3085510 86 3085424 1% /run\n";
+
+export const counters = "/proc/sys/net/netfilter/nf_conntrack_count:13\n" +
+  "/proc/sys/net/netfilter/nf_conntrack_max:262144\n";

@@ -1,0 +1,258 @@
+/** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
+import { cmd, show } from "../exec/command.ts";
+import {
+  byFamily,
+  type Check,
+  type Finding,
+  type Patient,
+  shown,
+  unclear,
+} from "./check.ts";
+import { samples, stopped } from "./filter.ts";
+import { makeStage, onNode } from "../diagnosis/faults.ts";
+
+/** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
+const tablesScript = `command -v nft >/dev/null || exit 44
+nft list tables | while read -r _ family table; do
+  case "$family $table" in
+  ip*" "filter | ip*" "nat | ip*" "mangle | ip*" "raw | ip*" "security) ;;
+  *) nft -j list table "$family" "$table" ;;
+  esac
+done`;
+
+/** As libnftables-json(5) has a chain and a rule, as far as we care. */
+interface NftObject {
+  readonly chain?: NftChain;
+  readonly rule?: NftRule;
+}
+
+interface NftChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+interface NftRule {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  readonly handle: number;
+  readonly expr?: readonly Readonly<Record<string, unknown>>[];
+}
+
+function readTables(text: string): readonly NftObject[] | undefined {
+  try {
+    return text.split("\n").filter((line) => line.trim() !== "")
+      .flatMap((line) => {
+        const { nftables } = JSON.parse(line);
+        return Array.isArray(nftables) ? nftables : [];
+      });
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const families = new Set(["ip", "ip6", "inet"]);
+
+/** Whether a rule ends packets, whichever it is about. */
+const ends = ({ expr = [] }: NftRule) =>
+  expr.some((part) => "drop" in part || "reject" in part);
+
+const nftables: Check = {
+  name: "nftables",
+  well: "no other table of nftables drops what is forwarded",
+  asks: () => [cmd`sh -c ${tablesScript} tables`],
+  read(patient, [asked]) {
+    if (asked?.outcome.code === 44) {
+      return [{ is: "does not apply", what: "the node has no nft" }];
+    }
+    const objects = asked?.outcome.code === 0
+      ? readTables(asked.outcome.stdout)
+      : undefined;
+    if (asked === undefined || objects === undefined) {
+      return [unclear("what nftables has", asked)];
+    }
+    const rules = objects.flatMap(({ rule }) => rule ?? []);
+    return objects.flatMap(({ chain }) => chain ?? [])
+      .filter(({ family, hook }) => hook === "forward" && families.has(family))
+      .flatMap((chain) => chainFinding(patient, chain, rules));
+  },
+};
+
+/** An accept in one chain does not spare a packet the next one: nft(8), "accept". */
+function chainFinding(
+  patient: Patient,
+  chain: NftChain,
+  rules: readonly NftRule[],
+): readonly Finding[] {
+  const { family, table, name, policy } = chain;
+  const own = rules.filter((rule) =>
+    rule.family === family && rule.table === table && rule.chain === name
+  );
+  const clusterCIDRs = patient.cluster.clusterCIDRs.filter((cidr) =>
+    family === "inet" || (family === "ip6") === cidr.includes(":")
+  );
+  const accepted = clusterCIDRs.every((cidr) =>
+    ["saddr", "daddr"].every((field) =>
+      own.some((rule) => accepts(rule, field, cidr))
+    )
+  );
+  const drops = policy === "drop";
+  if (accepted || (!drops && !own.some(ends))) return [];
+  const place = `${family} ${table} ${name}`;
+  return [{
+    is: drops ? "fault" : "warning",
+    what: drops
+      ? `the chain ${place} of nftables drops what is forwarded, whatever iptables accepts`
+      : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
+    evidence: [shown(
+      patient,
+      show(cmd`nft list chain ${family} ${table} ${name}`),
+    )],
+    mend: clusterCIDRs.flatMap((cidr) => {
+      const ip = cidr.includes(":") ? "ip6" : "ip";
+      return ["saddr", "daddr"].map((field) =>
+        onNode(
+          patient.node.name,
+          `nft insert rule ${place} ${ip} ${field} ${cidr} accept`,
+        )
+      );
+    }),
+  }];
+}
+
+/** Whether a rule accepts all from, or to, this network, and asks no more. */
+function accepts(
+  { expr = [] }: NftRule,
+  field: string,
+  cidr: string,
+): boolean {
+  const [address, length] = cidr.split("/");
+  const asks = expr.filter((part) => "match" in part);
+  return expr.some((part) => "accept" in part) && asks.length === 1 &&
+    JSON.stringify(asks).includes(`"field":"${field}"`) &&
+    JSON.stringify(asks).includes(
+      `"prefix":{"addr":"${address}","len":${length}}`,
+    );
+}
+
+/** The tables that the other iptables has; to ask the program itself would make them. */
+const legacyScript = `names=$1 tool=$2
+command -v "$tool" >/dev/null || exit 44
+case $("$tool" --version) in *nf_tables*) other=$2-legacy ;; *) other=$2-nft ;; esac
+command -v "$other" >/dev/null || exit 44
+if [ "$other" = "$2-legacy" ]; then
+  grep -qsx filter "$names" || exit 44
+else
+  nft list table "$3" filter >/dev/null 2>&1 || exit 44
+fi
+echo "# $other"
+"$other" -w -t filter -S 2>/dev/null`;
+
+const bothIptables: Check = {
+  name: "both-iptables",
+  well: "one iptables is in use, not nft and legacy at once",
+  asks: (patient) =>
+    byFamily(patient).map(({ family }) => {
+      const names = `/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`;
+      const tool = family === 4 ? "iptables" : "ip6tables";
+      const table = family === 4 ? "ip" : "ip6";
+      return cmd`sh -c ${legacyScript} ask ${names} ${tool} ${table}`;
+    }),
+  read: (patient, answers) =>
+    byFamily(patient).flatMap((one, at): readonly Finding[] => {
+      const asked = answers[at];
+      if (asked?.outcome.code === 44) return [];
+      if (asked === undefined || asked.outcome.code !== 0) {
+        return [unclear("whether there are two iptables in use", asked)];
+      }
+      const [first = "", ...rest] = asked.outcome.stdout.split("\n");
+      const other = first.slice(2);
+      const text = rest.join("\n").trim();
+      const stops = stopped(text, samples(patient, one));
+      if (stops.length === 0 && !/^-A /m.test(text)) return [];
+      const clear = (what: string) =>
+        onNode(patient.node.name, `${other} -w -t filter ${what}`);
+      const flush = stops.map(({ verdict: { rule } }) =>
+        rule === undefined
+          ? clear("-P FORWARD ACCEPT")
+          : clear(rule.replace(/^-A/, "-D"))
+      );
+      return [{
+        is: stops.length > 0 ? "fault" : "warning",
+        what: stops.length > 0
+          ? `${other} is in use beside the iptables of the stages, and drops ` +
+            "what its pods send or get"
+          : `${other} has rules beside the iptables of the stages: each ` +
+            "packet meets both, and each program shows its own only",
+        evidence: [shown(patient, `${other} -w -t filter -S`)],
+        mend: stops.length > 0 ? flush : [clear("-F")],
+      }];
+    }),
+};
+
+/** firewalld answers over D-Bus, ufw reads its own files; each with what it lets pass. */
+const servicesScript = `
+if command -v firewall-cmd >/dev/null && [ "$(firewall-cmd --state 2>&1)" = running ]; then
+  echo "firewalld: running, trusted: $(firewall-cmd --zone=trusted --list-sources)"
+fi
+if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -qx 'Status: active'; then
+  ufw status | sed -n 's/^\\(Status\\|.*ALLOW FWD\\)/ufw: &/p'
+fi`;
+
+const services: Check = {
+  name: "firewall-services",
+  well: "no firewalld or ufw is at work that does not know the pods",
+  asks: () => [cmd`sh -c ${servicesScript} services`],
+  read(patient, [asked]) {
+    const { cluster: { clusterCIDRs }, node } = patient;
+    const lines = (asked?.outcome.stdout ?? "").split("\n").filter(Boolean);
+    const known = /^(firewalld|ufw): /;
+    if (asked === undefined || !lines.every((line) => known.test(line))) {
+      return [unclear("whether firewalld or ufw is at work", asked)];
+    }
+    const on = (command: string) => onNode(node.name, command);
+    const warning = (what: string, ask: string, mend: string[]): Finding => (
+      { is: "warning", what, evidence: [shown(patient, ask)], mend }
+    );
+    const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
+    const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
+    if (unknown.length === 0) return [];
+    const found: Finding[] = [];
+    if (lines.some((line) => line.startsWith("firewalld: "))) {
+      found.push(warning(
+        "firewalld is running: it rejects what its zones do not know, and " +
+          "each reload of it may take our rules away",
+        "firewall-cmd --state",
+        [
+          ...unknown.map((cidr) =>
+            on(`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`)
+          ),
+          on("firewall-cmd --reload"),
+          makeStage("06-forwarding", node.name),
+        ],
+      ));
+    }
+    if (lines.some((line) => line.startsWith("ufw: "))) {
+      found.push(warning(
+        "ufw is active: it drops what is routed unless it is told, and each " +
+          "reload of it goes ahead of our rules",
+        "ufw status",
+        unknown.flatMap((cidr) => [
+          on(`ufw route allow from ${cidr}`),
+          on(`ufw route allow to ${cidr}`),
+        ]),
+      ));
+    }
+    return found;
+  },
+};
+
+export const firewallChecks: readonly Check[] = [
+  nftables,
+  bothIptables,
+  services,
+];

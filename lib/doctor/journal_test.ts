@@ -1,0 +1,17 @@
+/** What the doctor says of a damaged journal. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+
+Deno.test("a journal that cannot be understood is a fault, and is put aside before the stages write it anew", () => {
+  assertEquals(found("journal", []), []);
+  const host = hostWith([`{"version":1,`, `{"version":1;`]);
+  const finding = one(found("journal", [], { host }));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(finding.what, "its journal is damaged");
+  assertEquals(mendOf(finding), [
+    "scripts/shell.ts --node worker-1 -- mv /var/lib/deno-cni/journal " +
+    "/var/lib/deno-cni/journal.damaged",
+    "make up",
+  ]);
+});

@@ -1,0 +1,235 @@
+/** The doctor's checks of addresses: leases, the store that keeps them, the host veths they are for. Pure. */
+import { hosts, parseSubnet } from "../../plugin/address/address.ts";
+import { vethAlias } from "../../plugin/veth.ts";
+import { containsAddress, parseCidr } from "../net/cidr.ts";
+import { cmd, quote } from "../exec/command.ts";
+import { byFamily, type Check, type Finding, shown, unclear } from "./check.ts";
+import type { Host, Lease } from "../inventory/inventory.ts";
+import { mark } from "../steps/probes.ts";
+import { newPods, onNode } from "../diagnosis/faults.ts";
+
+/** How many pods a podCIDR has room for: all hosts but the gateway. */
+export function capacity(podCIDR: string): bigint {
+  const { first, last } = hosts(parseSubnet(podCIDR));
+  return last - first;
+}
+
+/** The leases of a podCIDR's addresses, those that name no attachment among them. */
+export function leasesIn(
+  { leases, brokenLeases }: Host,
+  podCIDR: string,
+): readonly { readonly address: string }[] {
+  const cidr = parseCidr(podCIDR);
+  return [...leases, ...brokenLeases]
+    .filter(({ address }) => containsAddress(cidr, address));
+}
+
+/**
+ * The leases of our network whose attachment is gone: no host veth is theirs,
+ * and no pod has the address. Those of other networks are not ours to judge.
+ */
+export function staleLeases({ leases, links, pods }: Host): readonly Lease[] {
+  const aliases = new Set(links.flatMap(({ alias }) => alias ?? []));
+  const held = new Set(
+    pods.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
+  );
+  const hasVeth = (lease: Lease) =>
+    lease.ifname === ""
+      ? [...aliases].some((alias) =>
+        alias.startsWith(`${mark} ${lease.network} ${lease.containerID} `)
+      )
+      : aliases.has(vethAlias(lease));
+  return leases.filter((lease) =>
+    lease.network === mark && !hasVeth(lease) && !held.has(lease.address)
+  );
+}
+
+/** Removes leases as their store wants it: under its lock, which flock(2) keeps. */
+export function releaseCommand(paths: readonly string[]): string {
+  const [first = ""] = paths;
+  const lock = first.replace(/[^/]*$/, "lock");
+  return `flock ${quote(lock)} rm -f ${paths.map(quote).join(" ")}`;
+}
+
+/** Full from here on, in percent. */
+const nearly = 90;
+
+const addressesLeft: Check = {
+  name: "addresses-left",
+  well: "there are addresses left for more pods",
+  read: (patient) =>
+    byFamily(patient).flatMap(({ podCIDR }): readonly Finding[] => {
+      if (podCIDR === undefined) {
+        const what = "no podCIDR is known";
+        return [{ is: "not yet", what, until: "02-kubeadm" }];
+      }
+      const room = capacity(podCIDR);
+      const taken = BigInt(leasesIn(patient.host, podCIDR).length);
+      if (taken * 100n < room * BigInt(nearly)) return [];
+      const stale = staleLeases(patient.host);
+      const folder = stale[0]?.path.replace(/\/[^/]*$/, "") ??
+        `/run/deno-cni/networks/${mark}`;
+      return [{
+        is: taken >= room ? "fault" : "warning",
+        what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
+          (taken >= room ? ": no further pod can start" : ""),
+        evidence: [
+          shown(patient, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
+        ],
+        mend: stale.length > 0
+          ? [
+            `make doctor names ${stale.length} leases without a pod, and how to release them`,
+          ]
+          : [
+            "move pods to another node (kubectl drain), or make the cluster " +
+            `anew with a shorter nodeMask in ${patient.cluster.file}`,
+          ],
+      }];
+    }),
+};
+
+const leakedLeases: Check = {
+  name: "leaked-leases",
+  well: "every lease has its pod",
+  read: (patient) => {
+    const stale = staleLeases(patient.host);
+    if (stale.length === 0) return [];
+    return [{
+      is: "warning",
+      what: `${count(stale.length, "lease")} without a pod: no veth and no ` +
+        "network namespace is theirs, as when a DEL never came",
+      evidence: stale.slice(0, few).map(({ path }) =>
+        shown(patient, `cat ${quote(path)}`)
+      ),
+      mend: [onNode(
+        patient.node.name,
+        releaseCommand(stale.map(({ path }) => path)),
+      )],
+    }];
+  },
+};
+
+/** As many are shown. */
+const few = 3;
+
+const count = (number: number, what: string) =>
+  `${number} ${what}${number === 1 ? "" : "s"}`;
+
+const brokenLeases: Check = {
+  name: "broken-leases",
+  well: "every lease names an attachment",
+  read: (patient) => {
+    const { brokenLeases } = patient.host;
+    if (brokenLeases.length === 0) return [];
+    return [{
+      is: "warning",
+      what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
+        "name: nobody will release them",
+      evidence: brokenLeases.slice(0, few).map(({ path }) =>
+        shown(patient, `cat ${quote(path)}`)
+      ),
+      mend: [onNode(
+        patient.node.name,
+        releaseCommand(brokenLeases.map(({ path }) => path)),
+      )],
+    }];
+  },
+};
+
+const leftoverVeths: Check = {
+  name: "leftover-veths",
+  well: "every port of the bridge is a pod's",
+  read: (patient) => {
+    const { cluster, host, node } = patient;
+    const leased = new Set(host.leases.map(vethAlias));
+    const ports = host.links.filter(({ master }) => master === cluster.bridge);
+    return ports.flatMap((link): readonly Finding[] => {
+      const { name, kind, peerIndex, alias = "" } = link;
+      // ip(8) gives an index for an other end in another namespace alone.
+      const isHere = kind === "veth" && peerIndex === undefined;
+      const ours = alias.startsWith(`${mark} `);
+      const others = host.leases.some(({ network }) => network !== mark);
+      // A plugin that has its addresses from elsewhere keeps no lease here.
+      const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
+      const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
+      const seen = [shown(patient, `ip link show dev ${quote(name)}`)];
+      if (pod !== undefined && ours && !hasLease) {
+        return [{
+          is: "warning",
+          what: `the pod ${pod.name} has no lease: its address may be given ` +
+            "to another",
+          evidence: seen,
+          mend: newPods(node.name),
+        }];
+      }
+      const isPods = pod !== undefined || hasLease ||
+        (!ours && (others || kind !== "veth"));
+      if (isPods && !isHere) return [];
+      return [{
+        is: "warning",
+        what: `${name} is a port of ${cluster.bridge} ` +
+          (isHere
+            ? "whose other end is on the node itself"
+            : "that no pod of ours is behind"),
+        evidence: seen,
+        mend: [onNode(node.name, `ip link del ${name}`)],
+      }];
+    });
+  },
+};
+
+/** Where leases, journal and configuration are; a folder that is not there yet will be made in its parent. */
+const storeScript = `for at; do
+  while [ ! -e "$at" ]; do at=\${at%/*}; at=\${at:-/}; done
+  df -Pk "$at" | sed -n '2s|^|blocks |p'
+  df -Pi "$at" | sed -n '2s|^|inodes |p'
+done | sort -u`;
+
+/** Too little for a lease and its index, in blocks of 1024 bytes or in inodes. */
+const least = 16;
+
+const disk: Check = {
+  name: "disk",
+  well: "there is room for leases, the journal and the CNI configuration",
+  asks: () => [
+    cmd`sh -c ${storeScript} room /run/deno-cni/networks /var/lib/deno-cni /etc/cni/net.d`,
+  ],
+  read(patient, [asked]) {
+    const lines = (asked?.outcome.stdout ?? "").split("\n").flatMap((line) => {
+      const [, kind, left, percent, at] =
+        /^(blocks|inodes) .* (\d+) +(\d+)% (\/.*)$/.exec(line) ?? [];
+      return kind === undefined || at === undefined
+        ? []
+        : [{ kind, left: Number(left), percent: Number(percent), at }];
+    });
+    if (asked === undefined || lines.length === 0) {
+      return [unclear("how much room there is for leases", asked)];
+    }
+    return lines.filter(({ left, percent }) => left < least || percent >= 95)
+      .map(({ kind, left, percent, at }): Finding => ({
+        is: left < least ? "fault" : "warning",
+        what: left < least
+          ? `${at} has no ${kind} left: no lease can be written, and no pod starts`
+          : `${at} is full by ${percent} % of its ${kind}`,
+        evidence: [
+          shown(
+            patient,
+            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${quote(at)}`,
+          ),
+        ],
+        mend: [
+          `make room below ${at}: ${
+            onNode(patient.node.name, `du -xak ${at} | sort -n | tail`)
+          }`,
+        ],
+      }));
+  },
+};
+
+export const leaseChecks: readonly Check[] = [
+  addressesLeft,
+  leakedLeases,
+  brokenLeases,
+  leftoverVeths,
+  disk,
+];

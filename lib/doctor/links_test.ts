@@ -1,0 +1,74 @@
+/** What the doctor reads of links and routes. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { InventoryNode } from "../inventory/inventory.ts";
+import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+
+Deno.test("a strict filter is a trap only where there is more than one way", () => {
+  const strict = "/proc/sys/net/ipv4/conf/all/rp_filter:1\n" +
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter:0\n" +
+    "/proc/sys/net/ipv4/conf/eth1/rp_filter:2\n";
+  assertEquals(found("rp-filter", [{ stdout: strict }]), []);
+  const link = `{"ifindex":9,"ifname":"eth1","flags":["UP"],"mtu":1500,` +
+    `"addr_info":[{"local":"192.0.2.1","prefixlen":24,"scope":"global"}]}`;
+  const host = hostWith(["PART links\n[", `PART links\n[${link},`]);
+  const finding = one(found("rp-filter", [{ stdout: strict }], { host }));
+  assertEquals(finding.is, "warning");
+  assertStringIncludes(finding.what, "strict on eth0 (");
+  const loose = strict.replace("all/rp_filter:1", "all/rp_filter:2");
+  assertEquals(found("rp-filter", [{ stdout: loose }], { host }), []);
+});
+
+Deno.test("the bridge of somebody else is never reused", () => {
+  const host = hostWith([`"ifalias":"deno-cni",`, ""]);
+  const finding = one(found("bridge", [], { host }));
+  assertStringIncludes(finding.what, "a bridge without our mark");
+  assertStringIncludes(mendOf(finding)[0] ?? "", "ip link del cni0");
+});
+
+Deno.test("the segment itself within the pod network is not advised away", () => {
+  const segment = { clusterCIDRs: ["10.0.0.0/8"] };
+  const finding = one(found("overlap", [], { cluster: segment }));
+  assertStringIncludes(mendOf(finding)[0] ?? "", "choose another clusterCIDR");
+});
+
+Deno.test("a machine that was copied from another one has its MAC address", () => {
+  const copy = hostWith([/10\.0\.1\.11/g, "10.0.1.12"], [
+    /10\.244\.1\./g,
+    "10.244.2.",
+  ]);
+  const other: InventoryNode = {
+    name: "worker-2",
+    role: "worker",
+    address: "10.0.1.12",
+    podCIDRs: ["10.244.2.0/24"],
+    host: copy,
+  };
+  const finding = one(found("twins", [], { others: [other] }));
+  assertStringIncludes(finding.what, "worker-2 has the same MAC address");
+});
+
+Deno.test("pods that are wider than the way out are mended at the configuration, where that says so", () => {
+  const host = hostWith([
+    /("ifname":"eth0","flags":\["BROADCAST","MULTICAST","UP","LOWER_UP"\],"mtu":)1500(?=.*"master")/g,
+    "$11450",
+  ]);
+  const wide = { cluster: { mtu: 1500 }, host };
+  const finding = one(found("mtu", [], wide));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(finding.what, "2 pods send packets of up to 1500 bytes");
+  assertEquals(mendOf(finding).slice(0, 2), [
+    "write mtu: 1450 into config/lab.yaml",
+    'make 03-cni-config ARGS="--node worker-1"',
+  ]);
+});
+
+Deno.test("a link that leads to nobody is no second way", () => {
+  const strict = "/proc/sys/net/ipv4/conf/all/rp_filter:1\n" +
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter:0\n";
+  const link = `{"ifindex":9,"ifname":"kube-ipvs0","flags":["UP"],"mtu":1500,` +
+    `"linkinfo":{"info_kind":"dummy"},"addr_info":[{"local":"10.96.0.1",` +
+    `"prefixlen":32,"scope":"global"}]}`;
+  const host = hostWith(["PART links\n[", `PART links\n[${link},`]);
+  assertEquals(found("rp-filter", [{ stdout: strict }], { host }), []);
+});

@@ -1,0 +1,56 @@
+/** What the doctor reads of a node as a machine. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { counters, found, hostWith, mendOf, one } from "./doctor_testing.ts";
+
+Deno.test("plugins that a configuration names, and loopback on machines, have to be there", () => {
+  const host = hostWith([
+    `"plugins": [`,
+    `"plugins": [ {"type": "portmap"},`,
+  ]);
+  const finding = one(found("programs", [], { host }));
+  assertStringIncludes(finding.what, "no program /opt/cni/bin/portmap");
+  const real = one(found("programs", [], { cluster: { provider: "ssh" } }));
+  assertStringIncludes(real.what, "/opt/cni/bin/loopback");
+  assertStringIncludes(
+    mendOf(real)[1] ?? "",
+    "ln -s /usr/lib/cni/loopback /opt/cni/bin/loopback",
+  );
+});
+
+Deno.test("containerd that looks elsewhere, as Debian's does, is a fault on machines", () => {
+  const cluster = { provider: "ssh" } as const;
+  const lines = '/etc/containerd/config.toml:      bin_dir = "/usr/lib/cni"\n' +
+    '/etc/containerd/config.toml:      conf_dir = "/etc/cni/net.d"\n';
+  const finding = one(
+    found("runtime-folders", [{ stdout: lines }], { cluster }),
+  );
+  assertStringIncludes(finding.what, "containerd's bin_dir is /usr/lib/cni");
+  const right = lines.replace("/usr/lib/cni", "/opt/cni/bin");
+  assertEquals(found("runtime-folders", [{ stdout: right }], { cluster }), []);
+  assertEquals(found("runtime-folders", [{ stdout: "" }], { cluster }), []);
+  assertEquals(one(found("runtime-folders", [])).is, "does not apply");
+});
+
+Deno.test("modules are asked for on machines", () => {
+  const cluster = { provider: "ssh" } as const;
+  const half = one(found("modules", [{ stdout: "overlay\n" }], { cluster }));
+  assertStringIncludes(half.what, "br_netfilter is not loaded");
+  const both = [{ stdout: "overlay\nbr_netfilter\n" }];
+  assertEquals(found("modules", both, { cluster }), []);
+});
+
+Deno.test("connections near their limit are a warning, at it a fault", () => {
+  const at = (count: number) =>
+    found("conntrack", [{ stdout: counters.replace(":13", `:${count}`) }]);
+  assertEquals(at(200_000), []);
+  assertEquals(one(at(230_000)).is, "warning");
+  assertEquals(one(at(262_144)).is, "fault");
+});
+
+Deno.test("a clock is off that is outside the time of asking by more than five seconds", () => {
+  const at = (time: string) => found("clock", [{ stdout: time }]);
+  assertEquals(at("999996\n"), []);
+  assertStringIncludes(one(at("999000\n")).what, "1000 s behind");
+  assertStringIncludes(one(at("1000061\n")).what, "60 s ahead of");
+});

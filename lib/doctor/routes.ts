@@ -1,0 +1,204 @@
+/** The doctor's checks of routes, and of who else has the cluster's addresses. Pure. */
+import {
+  CidrError,
+  containsAddress,
+  overlaps,
+  parseCidr,
+} from "../net/cidr.ts";
+import { quote } from "../exec/command.ts";
+import {
+  byFamily,
+  type Check,
+  type Finding,
+  lacking,
+  type OneFamily,
+  type Patient,
+  shown,
+  uplinkOf,
+} from "./check.ts";
+import type { InventoryRoute } from "../inventory/inventory.ts";
+import { routeProtocol } from "../steps/probes.ts";
+import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+
+const asCidr = (to: string) => {
+  try {
+    return parseCidr(
+      to.includes("/") ? to : `${to}/${to.includes(":") ? 128 : 32}`,
+    );
+  } catch (error) {
+    if (!(error instanceof CidrError)) throw error;
+    return undefined;
+  }
+};
+
+const routes: Check = {
+  name: "routes",
+  well: "the pods of every other node are reached through that node",
+  read(patient) {
+    const { host, node } = patient;
+    if (patient.cluster.routes !== "host") {
+      return [{
+        is: "does not apply",
+        what: "the cloud's router keeps the routes",
+      }];
+    }
+    return byFamily(patient).flatMap(({ cluster, family }) =>
+      cluster.nodes.filter(({ name }) => name !== node.name).flatMap((other) =>
+        other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
+          const ask = `ip -${family} route show exact ${podCIDR}`;
+          const found = host.routes.filter(({ to }) => to === podCIDR);
+          const [route] = found;
+          if (route === undefined) {
+            return [lacking(
+              patient,
+              "08-routes",
+              `no route to the pods of ${other.name} (${podCIDR})`,
+              [shown(patient, ask)],
+            )];
+          }
+          if (route.via === other.address) return [];
+          return [{
+            is: "fault",
+            what:
+              `the route to the pods of ${other.name} does not go through it`,
+            evidence: [shown(patient, ask)],
+            mend: [
+              onNode(node.name, `ip route del ${podCIDR}`),
+              makeStage("08-routes", node.name),
+            ],
+          }];
+        })
+      )
+    );
+  },
+};
+
+const overlap: Check = {
+  name: "overlap",
+  well: "no other network of the node has addresses of the pod network",
+  read: (patient) =>
+    byFamily(patient).flatMap((one) => {
+      const { host, cluster } = patient;
+      const known = new Set(
+        one.cluster.nodes.flatMap(({ name, podCIDRs }) =>
+          name === patient.node.name ? [] : podCIDRs
+        ),
+      );
+      return host.routes
+        .filter(({ to, dev, protocol }) =>
+          dev !== cluster.bridge && protocol !== routeProtocol && !known.has(to)
+        )
+        .flatMap((route) => overlapFinding(patient, one, route));
+    }),
+};
+
+function overlapFinding(
+  patient: Patient,
+  { cluster, family }: OneFamily,
+  route: InventoryRoute,
+): readonly Finding[] {
+  const { host, node } = patient;
+  const cidr = asCidr(route.to);
+  const whole = cluster.clusterCIDRs.map(parseCidr)
+    .find((clusterCIDR) => cidr !== undefined && overlaps(clusterCIDR, cidr));
+  if (cidr === undefined || whole === undefined) return [];
+  // A wider one gives way to the routes of the podCIDRs.
+  if (cidr.prefixLength < whole.prefixLength) return [];
+  const hit = cluster.nodes.filter(({ podCIDRs }) =>
+    podCIDRs.some((podCIDR) => {
+      const pods = parseCidr(podCIDR);
+      return cidr.prefixLength >= pods.prefixLength && overlaps(pods, cidr);
+    })
+  );
+  const link = host.links.find(({ name }) => name === route.dev);
+  const address = link?.addresses.find(({ address }) =>
+    containsAddress(cidr, address)
+  );
+  const command = route.protocol === "kernel" && address !== undefined
+    ? `ip addr del ${address.address}/${address.prefixLength} dev ${route.dev}`
+    : `ip route del ${route.to}`;
+  // The node's own network stays: it is the pods' that has to be another.
+  const isOwn = link !== undefined && route.protocol === "kernel" &&
+    link.name === uplinkOf(host, node.addresses)?.name;
+  return [{
+    is: hit.length > 0 ? "fault" : "warning",
+    what: hit.length > 0
+      ? `the network ${route.to} takes what is for pods of ${
+        hit.map(({ name }) => name).join(", ")
+      }`
+      : `the network ${route.to} lies in the pod network: whoever is there ` +
+        "and the pods cannot reach each other",
+    evidence: [
+      shown(patient, `ip -${family} route show exact ${route.to}`),
+    ],
+    mend: isOwn
+      ? [
+        `choose another clusterCIDR in ${patient.cluster.file}, and make the cluster anew`,
+      ]
+      : [onNode(node.name, command)],
+  }];
+}
+
+const twins: Check = {
+  name: "twins",
+  well: "nobody else has an address of the node's or of its pods, or its MAC",
+  read(patient) {
+    const { node, nodes, host } = patient;
+    const own = uplinkOf(host, node.addresses);
+    const mine = new Set([
+      ...node.addresses,
+      ...host.pods.flatMap(({ addresses }) =>
+        addresses.map(({ address }) => address)
+      ),
+    ]);
+    return nodes.flatMap((other): readonly Finding[] => {
+      if (other.name === node.name || other.host.is !== "read") return [];
+      const held = [
+        ...other.host.links.flatMap((link) =>
+          link.addresses.map(({ address, prefixLength }) => (
+            { address, at: link.name, prefixLength }
+          ))
+        ),
+        ...other.host.pods.flatMap(({ name, addresses }) =>
+          addresses.map(({ address, prefixLength }) => (
+            { address, at: `pod ${name}`, prefixLength }
+          ))
+        ),
+      ].filter(({ address }) =>
+        mine.has(address) && !/^(127\.|::1$)/.test(address)
+      );
+      const mac = uplinkOf(other.host, [other.address])?.mac;
+      return [
+        ...held.map(({ address, at, prefixLength }): Finding => ({
+          is: "fault",
+          what: `${address} is also held by ${other.name} (${at})`,
+          evidence: [shown(
+            { node: other },
+            at.startsWith("pod ")
+              ? `nsenter --net=${
+                quote(`/run/netns/${at.slice(4)}`)
+              } ip -br addr`
+              : `ip -br addr show dev ${quote(at)}`,
+          )],
+          mend: at.startsWith("pod ") ? newPods(other.name) : [
+            onNode(
+              other.name,
+              `ip addr del ${address}/${prefixLength} dev ${at}`,
+            ),
+          ],
+        })),
+        ...(own?.mac === undefined || mac !== own.mac ? [] : [{
+          is: "fault" as const,
+          what: `${other.name} has the same MAC address: the segment cannot ` +
+            "tell them apart, as with machines copied from one another",
+          evidence: [
+            shown(patient, `ip -br link show dev ${quote(own.name)}`),
+          ],
+          mend: ["give it a MAC address of its own, where the machine is made"],
+        }]),
+      ];
+    });
+  },
+};
+
+export const routeChecks: readonly Check[] = [routes, overlap, twins];

@@ -1,0 +1,221 @@
+/** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
+import { type Manner, stepKey } from "../stage/node_run.ts";
+import type { RunOptions } from "../exec/command.ts";
+import type { Course } from "./stage_set.ts";
+import { plans } from "../stage/plan_stages.ts";
+import type { Exercise } from "./catalog.ts";
+import { difference, fingerprint } from "../inventory/fingerprint.ts";
+import { readJournal } from "../stage/journal.ts";
+import type { MatrixReport } from "../verify/matrix_report.ts";
+import {
+  expectedWords,
+  labels,
+  observedWords,
+  type WordOptions,
+} from "../verify/matrix_cells.ts";
+import { reach as others, stepsFor } from "../stage/run_stage.ts";
+import type { Session } from "../cli/session.ts";
+import { look } from "../verify/situation.ts";
+import { apply } from "../stage/engine.ts";
+import type { StepResult } from "../stage/result.ts";
+import type { Stage } from "../stage/stage.ts";
+import { nodeOf } from "../cli/connect.ts";
+import { verify } from "../verify/verify.ts";
+
+/** How every node's network is set, by the node's name; see fingerprint(). */
+export type Fingerprints = Readonly<Record<string, readonly string[]>>;
+
+/** Asks every node how its network is set. */
+export async function fingerprints(session: Session): Promise<Fingerprints> {
+  const cluster = await session.cluster();
+  return Object.fromEntries(
+    await Promise.all(cluster.nodes.map(async ({ name }) =>
+      [
+        name,
+        await fingerprint(nodeOf(cluster, name), optionsOf(session)),
+      ] as const
+    )),
+  );
+}
+
+/**
+ * What keeps a lab from being whole: paths that are not as they are to be after
+ * all stages, and what a stage would still change. Nothing where it is.
+ *
+ * @throws {StepError | UnreachableError | CommandError}
+ */
+export async function lacks(
+  session: Session,
+  course: Course,
+): Promise<readonly string[]> {
+  const paths = await wrongPaths(session, course);
+  if (paths.length > 0) return paths;
+  const cluster = await session.cluster();
+  const changes: string[] = [];
+  const { stages } = course;
+  for await (
+    const { stage, node, steps } of plans(
+      stages,
+      cluster,
+      session,
+      session.flags,
+    )
+  ) {
+    // The build is looked at whenever stage 05 runs.
+    const real = steps.filter(({ run }) =>
+      "copy" in run || run.argv.join(" ") !== "make plugin"
+    );
+    if (real.length === 0) continue;
+    changes.push(`${stage} has something to change on ${node.name}`);
+  }
+  return changes;
+}
+
+/**
+ * The paths that do not do what they are to do after all stages, in words; in
+ * a lab on which not all stages are complete, also those that are right so.
+ */
+export async function wrongPaths(
+  session: Session,
+  { suspects, reach }: Course,
+  limit_ms?: number,
+): Promise<readonly string[]> {
+  const cluster = await session.cluster();
+  const { manner } = session;
+  const situation = await look(cluster, reach(cluster), optionsOf(session));
+  const { report, known } = await verify(situation, {
+    selected: cluster.nodes.map(({ name }) => name),
+    stages: suspects,
+    manner,
+    ...(limit_ms === undefined ? {} : { limit_ms }),
+  });
+  return wrongIn(report, { addresses: known });
+}
+
+function wrongIn(
+  report: MatrixReport,
+  options: Pick<WordOptions, "addresses">,
+): readonly string[] {
+  const { pods, paths } = report;
+  const families = new Set(paths.map(({ family }) => family)).size;
+  const podless = pods.filter(({ asExpected, waitsFor }) =>
+    !asExpected || waitsFor !== undefined
+  ).map(({ node }) => `the test pods on ${node} are not as they should be`);
+  const wrong = paths.filter(({ asExpected, expected }) =>
+    !asExpected || expected.answer === "no"
+  ).map((path) => {
+    const expected = expectedWords(path, report, options);
+    const saw = observedWords(path, options);
+    const family = families > 1 ? `, IPv${path.family}` : "";
+    const way = `${labels[path.kind]}, ${path.from} → ${path.to}${family}`;
+    return path.asExpected
+      ? `${way}: ${expected}`
+      : `${way}: ${saw}; it should be ${expected}`;
+  });
+  return [...podless, ...wrong];
+}
+
+/** What a wrongly run stage left in the journal of its node. */
+export async function leftInJournal(
+  session: Session,
+  exercise: Exercise,
+  { stages }: Course,
+): Promise<readonly string[]> {
+  const cluster = await session.cluster();
+  const right = stageOf(exercise, stages);
+  const keys = (stage: Stage) =>
+    stepsFor(stage, cluster, exercise.on, undefined).map((step) =>
+      stepKey(step)
+    );
+  const wrong = new Set(keys(exercise.wrongly(right)))
+    .difference(new Set(keys(right)));
+  const { records } = await readJournal(
+    nodeOf(cluster, exercise.on),
+    optionsOf(session),
+  );
+  return records.filter(({ stage, step }) =>
+    stage === exercise.stage && wrong.has(step)
+  ).map(({ step }) => step);
+}
+
+/** Runs the exercise's stage on its node wrongly, as far as the user lets it. */
+export async function breakIt(
+  session: Session,
+  exercise: Exercise,
+  { stages }: Course,
+): Promise<readonly StepResult[]> {
+  const stage = exercise.wrongly(stageOf(exercise, stages));
+  return await runOn(session, exercise, stage, session.manner);
+}
+
+/** Runs it as it is to be, also after the user has interrupted: so nothing broken is left behind. */
+export async function mendIt(
+  session: Session,
+  exercise: Exercise,
+  { stages }: Course,
+): Promise<readonly StepResult[]> {
+  return await runOn(session, exercise, stageOf(exercise, stages), {
+    ...session.manner,
+    stopping: () => false,
+    signal: new AbortController().signal,
+  });
+}
+
+async function runOn(
+  session: Session,
+  { on }: Exercise,
+  stage: Stage,
+  manner: Manner,
+): Promise<readonly StepResult[]> {
+  const cluster = await session.cluster();
+  const steps = stepsFor(stage, cluster, on, undefined);
+  return await apply(stage.name, nodeOf(cluster, on), steps, {
+    ...manner,
+    others: others(cluster),
+  });
+}
+
+/**
+ * What is still to be done before an exercise counts as solved; nothing where
+ * it is. As long as a path is wrong, only that is told: no cause.
+ *
+ * @param before how the nodes' networks were set before it was set up
+ */
+export async function unsolved(
+  session: Session,
+  exercise: Exercise,
+  course: Course,
+  before: Fingerprints,
+): Promise<readonly string[]> {
+  const paths = await wrongPaths(session, course);
+  if (paths.length > 0) return paths;
+  const now = await fingerprints(session);
+  const different = Object.entries(before).flatMap(([name, lines]) => {
+    const { gone, added } = difference(lines, now[name] ?? []);
+    return [
+      ...added.map((line) => `${name} has, and had not before: ${line}`),
+      ...gone.map((line) => `${name} had before, and has no more: ${line}`),
+    ];
+  });
+  const { stage, on } = exercise;
+  const left = await leftInJournal(session, exercise, course);
+  return [
+    ...different,
+    ...(left.length === 0 ? [] : [
+      `every path is right, but ${stage} was not run again on ${on}: its ` +
+      `journal still has ${left.map((step) => `"${step}"`).join(" and ")}. A ` +
+      "repair by hand is gone after the next reboot, and unknown to whoever " +
+      "comes next",
+    ]),
+  ];
+}
+
+function stageOf({ stage }: Exercise, stages: readonly Stage[]): Stage {
+  const found = stages.find(({ name }) => name === stage);
+  if (found === undefined) throw new TypeError(`no stage ${stage}`);
+  return found;
+}
+
+function optionsOf({ manner }: Session): RunOptions {
+  return { timeout_ms: manner.timeout_ms, signal: manner.signal };
+}

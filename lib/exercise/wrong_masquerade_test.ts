@@ -1,0 +1,49 @@
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { withCirculatingRule } from "./wrong_masquerade.ts";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import { cmd, run, show } from "../exec/command.ts";
+import { ruleIs } from "../steps/probes.ts";
+import type { Stage } from "../stage/stage.ts";
+import { unlessGone } from "./wrong_masquerade.ts";
+
+const cluster = labCluster({ name: "lab", stateDir: "/state/lab" });
+const [, node] = cluster.nodes;
+assert(node);
+
+const rule =
+  cmd`-s 10.244.1.0/24 ! -d 10.244.0.0/16 ! -o cni0 -m comment --comment deno-cni -j MASQUERADE`
+    .argv;
+const right: Stage = {
+  name: "07-masquerade",
+  summary: "",
+  afterwards: "",
+  steps: () => [{
+    why: "right",
+    unless: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),
+    run: cmd`iptables -w -t nat -A POSTROUTING ${rule}`,
+    undo: cmd`iptables -w -t nat -D POSTROUTING ${rule}`,
+  }, { why: "something else", run: cmd`true` }],
+};
+
+Deno.test("the circulating rule is ours without the exemption and without our mark", () => {
+  const steps = withCirculatingRule(right).steps?.({ cluster, node }) ?? [];
+  const [wrong, rest] = steps;
+  assert(wrong && rest && "argv" in wrong.run);
+  const bare = "POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE";
+  assertEquals(show(wrong.run), `iptables -w -t nat -A ${bare}`);
+  assert(wrong.unless);
+  assertEquals(show(wrong.unless.ask), `iptables -w -t nat -C ${bare}`);
+  assert(wrong.undo && typeof wrong.undo !== "function");
+  assertEquals(wrong.undo.gist, `iptables -w -t nat -D ${bare}`);
+  assertEquals(rest.why, "something else");
+});
+
+Deno.test("deleting what is gone succeeds, and no other failure is taken for that", async () => {
+  const of = async (code: number) =>
+    (await run(unlessGone(cmd`sh -c ${`exit ${code}`}`))).code;
+  assertEquals(await of(0), 0);
+  assertEquals(await of(1), 0);
+  assert(await of(4) !== 0);
+  assert((await run(unlessGone(cmd`no-such-program-here`))).code !== 0);
+});

@@ -1,0 +1,289 @@
+/**
+ * The cluster as it is: what each node's kernel and files say, read with one
+ * command a node. It says nothing of what a stage meant to do.
+ */
+import { type BrokenLease, isLease, type Lease, readLeases } from "./leases.ts";
+import {
+  type InventoryLink,
+  type InventoryPod,
+  type InventoryRoute,
+  podOf,
+  readLinks,
+  readRoutes,
+} from "../net/ip_json.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import {
+  cmd,
+  type Command,
+  ending,
+  type Outcome,
+  type RunOptions,
+} from "../exec/command.ts";
+import type { Family } from "../net/cidr.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import { emptyJournal, JournalError, parseJournal } from "../stage/journal.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
+import { configFolder, pluginFolder } from "../cni/runtime.ts";
+import type { Reach } from "../verify/situation.ts";
+import type { StageName } from "../stage/stage.ts";
+
+/** A cluster at one moment. */
+export interface Inventory {
+  readonly version: 1;
+  readonly cluster: string;
+  /** When it was read, as ISO 8601 has it. */
+  readonly at: string;
+  /** In the cluster's order. */
+  readonly nodes: readonly InventoryNode[];
+  /** The host outside the cluster, where commands can be run on it. */
+  readonly outside?: InventoryHost;
+}
+
+/** A node of the cluster file, and what was read there. */
+export interface InventoryNode {
+  readonly name: string;
+  readonly role: ClusterNode["role"];
+  /** Its address on the segment. */
+  readonly address: string;
+  readonly podCIDRs: readonly string[];
+  readonly host: InventoryHost;
+}
+
+/** What a machine says, or why it says nothing. */
+export type InventoryHost =
+  | { readonly is: "unreachable"; readonly why: string }
+  | Host;
+
+/** What a machine says. */
+export interface Host {
+  readonly is: "read";
+  /** The stages that its journal calls complete. */
+  readonly complete: readonly StageName[];
+  /** Why its journal calls none complete: it cannot be understood. */
+  readonly journalFault?: string;
+  readonly links: readonly InventoryLink[];
+  /** Of the main tables, both families. */
+  readonly routes: readonly InventoryRoute[];
+  /** `iptables -S FORWARD`, by family; a family without the program is left out. */
+  readonly forward: readonly InventoryRules[];
+  /** `iptables -t nat -S POSTROUTING`, by family. */
+  readonly postrouting: readonly InventoryRules[];
+  /** By name; one that the kernel does not have is left out. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** The named network namespaces, which are its pods' sandboxes. */
+  readonly pods: readonly InventoryPod[];
+  readonly leases: readonly Lease[];
+  /** Files among them that name no attachment. */
+  readonly brokenLeases: readonly BrokenLease[];
+  /** The network configuration that a runtime would use. */
+  readonly list?: { readonly path: string; readonly text: string };
+  /** The programs that a runtime would find. */
+  readonly plugins: readonly string[];
+}
+
+/** A chain as `iptables -S` prints it. */
+export interface InventoryRules {
+  readonly family: Family;
+  readonly policy: string;
+  readonly rules: readonly string[];
+}
+
+/** The settings that pod networking rests on. */
+export const sysctlNames = [
+  "net.ipv4.ip_forward",
+  "net.ipv6.conf.all.forwarding",
+  "net.bridge.bridge-nf-call-iptables",
+  "net.bridge.bridge-nf-call-ip6tables",
+] as const;
+
+const script = `
+part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
+boundary=$1 journal=$2 configs=$3 plugins=$4 families=$5
+shift 5
+part journal; cat "$journal" 2>/dev/null
+part links; ip -j -d addr
+part routes; ip -j route
+part routes6; ip -j -6 route
+for family in $families; do
+  tool=iptables; [ "$family" = 4 ] || tool=ip6tables
+  part "forward$family"; $tool -w -S FORWARD 2>/dev/null
+  part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
+done
+for name; do
+  path=/proc/sys/$(echo "$name" | tr . /)
+  if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
+done
+part plugins
+for file in "$plugins"/*; do
+  if [ -f "$file" ] && [ -x "$file" ]; then echo "\${file##*/}"; fi
+done
+list=
+for file in "$configs"/*; do
+  case $file in
+  *.conf | *.conflist | *.json) list=$file; part list.path; echo "$file"; part list; cat "$file"; break ;;
+  esac
+done
+folder=$(sed -n 's/.*"dataDir" *: *"\\([^"]*\\)".*/\\1/p' "\${list:-/dev/null}" 2>/dev/null | head -n 1)
+part leases
+set -- "\${folder:-/run/deno-cni/networks}"
+[ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
+for store; do
+  find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \\
+    ! -name 'last_reserved_ip.*' \\( -size 0 -exec printf '%s:\\n' {} + -o -exec grep -H '' {} + \\) 2>/dev/null
+done
+part names
+sed -n 's/.*"K8S_POD_NAME","\\([^"]*\\)".*"sandbox":"[^"]*\\/\\([^"/]*\\)".*/\\2 \\1/p' \\
+  /var/lib/cni/results/*-eth0 2>/dev/null
+for sandbox in /run/netns/*; do
+  if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
+    part "pod \${sandbox##*/}"
+    nsenter --net="$sandbox" sh -c 'ip -j addr; echo; ip -j route; echo; ip -j -6 route'
+  fi
+done
+part end
+`;
+
+/** The question that readHost() reads the answer to. It changes nothing. */
+export function inventoryCommand(
+  boundary: string,
+  journalPath: string,
+  families: readonly Family[],
+): Command {
+  const which = families.join(" ");
+  // Names are sorted as bytes, as runtimes sort them.
+  return cmd`env LC_ALL=C sh -c ${script} inventory ${boundary} ${journalPath} ${configFolder} ${pluginFolder} ${which} ${sysctlNames}`;
+}
+
+/** Reads all machines of a cluster, at once. */
+export async function inventory(
+  cluster: Cluster,
+  reach: Reach,
+  options: RunOptions = {},
+): Promise<Inventory> {
+  const families = familiesOf(cluster);
+  const readOne = (node: Node) => look(node, families, options);
+  const [outside, ...hosts] = await Promise.all([
+    reach.outside === undefined ? undefined : readOne(reach.outside),
+    ...cluster.nodes.map(({ name }) => readOne(reach.nodeOf(name))),
+  ]);
+  return {
+    version: 1,
+    cluster: cluster.name,
+    at: new Date().toISOString(),
+    nodes: cluster.nodes.map(({ name, role, address, podCIDRs }, at) => ({
+      name,
+      role,
+      address,
+      podCIDRs,
+      host: hosts[at] ?? { is: "unreachable", why: "it was not asked" },
+    })),
+    ...(outside === undefined ? {} : { outside }),
+  };
+}
+
+async function look(
+  node: Node,
+  families: readonly Family[],
+  options: RunOptions,
+): Promise<InventoryHost> {
+  const boundary = crypto.randomUUID();
+  const command = inventoryCommand(boundary, node.journalPath, families);
+  try {
+    const outcome = await node.run(command, options);
+    return readHost(outcome, boundary, node.name) ??
+      { is: "unreachable", why: cutOff(outcome) };
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error;
+    return { is: "unreachable", why: error.reason };
+  }
+}
+
+function cutOff(outcome: Outcome): string {
+  const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
+  return `its answer was cut off (${ending(outcome)})${said && `: ${said}`}`;
+}
+
+/**
+ * Reads what inventoryCommand() printed.
+ *
+ * @param name the machine's, for messages
+ * @returns undefined when it did not come to its end
+ */
+export function readHost(
+  { stdout }: Pick<Outcome, "stdout">,
+  boundary: string,
+  name: string,
+): Host | undefined {
+  const parts = new Map<string, string>();
+  for (const part of stdout.split(`\n${boundary} `).slice(1)) {
+    const end = part.indexOf("\n");
+    parts.set(
+      (end < 0 ? part : part.slice(0, end)).trim(),
+      end < 0 ? "" : part.slice(end + 1),
+    );
+  }
+  if (!parts.has("end")) return undefined;
+  const text = (part: string) => parts.get(part) ?? "";
+  const { complete, fault } = readComplete(text("journal"), name);
+  const links = readLinks(text("links"));
+  const names = new Map(
+    text("names").split("\n").filter(Boolean).map((line) => {
+      const [sandbox = "", ...name] = line.split(" ");
+      return [sandbox, name.join(" ")] as const;
+    }),
+  );
+  const leases = readLeases(text("leases"));
+  const path = parts.get("list.path")?.trim();
+  const chains = (kind: "forward" | "nat") =>
+    ([4, 6] as const).flatMap((family) =>
+      readRules(family, text(`${kind}${family}`))
+    );
+  return {
+    is: "read",
+    complete,
+    ...(fault === undefined ? {} : { journalFault: fault }),
+    links,
+    routes: [...readRoutes(text("routes")), ...readRoutes(text("routes6"))],
+    forward: chains("forward"),
+    postrouting: chains("nat"),
+    sysctls: Object.fromEntries(
+      sysctlNames.flatMap((name) => {
+        const value = parts.get(`sysctl ${name}`);
+        return value === undefined ? [] : [[name, value.trim()]];
+      }),
+    ),
+    pods: [...parts].flatMap(([part, answer]) =>
+      part.startsWith("pod ")
+        ? [podOf(part.slice(4), answer, links, names.get(part.slice(4)))]
+        : []
+    ),
+    leases: leases.filter(isLease),
+    brokenLeases: leases.filter((lease) => !isLease(lease)),
+    ...(path === undefined ? {} : { list: { path, text: text("list") } }),
+    plugins: text("plugins").split("\n").filter(Boolean),
+  };
+}
+
+/** A machine whose journal is damaged has much to say all the same. */
+function readComplete(
+  journal: string,
+  name: string,
+): { readonly complete: readonly StageName[]; readonly fault?: string } {
+  if (journal.trim() === "") return emptyJournal;
+  try {
+    return parseJournal(journal, `${name}: its journal`);
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    return { complete: [], fault: error.message };
+  }
+}
+
+function readRules(family: Family, text: string): InventoryRules[] {
+  const lines = text.split("\n");
+  const [, policy] = /^-P \S+ (\S+)$/m.exec(text) ?? [];
+  if (policy === undefined) return [];
+  const rules = lines.filter((line) => line.startsWith("-A "));
+  return [{ family, policy, rules }];
+}
+
+export type { BrokenLease, InventoryLink, InventoryPod, InventoryRoute, Lease };

@@ -1,0 +1,202 @@
+/** What Kubernetes says of pods that do not run and of nodes that are not Ready, as causes. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
+import { show } from "../exec/command.ts";
+import {
+  kubectl,
+  type KubernetesSeen,
+  namespace,
+  type NodeSeen,
+  type PodSeen,
+} from "./kubectl.ts";
+import { podWords } from "../verify/kubernetes_wait.ts";
+import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+
+/** Why a node is not Ready; undefined where it is. */
+export function nodeFault(
+  name: string,
+  { nodes }: Pick<KubernetesSeen, "nodes">,
+  leader: string,
+): Cause | undefined {
+  const seen = nodes.get(name);
+  if (seen?.ready === "True") return undefined;
+  const cause = { kind: "node", on: name } as const;
+  const command = kubectl("get", "node", name);
+  if (seen === undefined) {
+    return {
+      ...cause,
+      what: `${name} is no node of Kubernetes`,
+      evidence: [{
+        where: leader,
+        command: show(kubectl("get", "nodes")),
+        printed: [...nodes.keys()].join(" ") || "none",
+      }],
+      mend: [makeStage("02-kubeadm", name)],
+    };
+  }
+  return {
+    ...cause,
+    what: `${name} is NotReady: ${notReady(seen)}`,
+    evidence: [{
+      where: leader,
+      command: show(command) + " -o json",
+      printed: `Ready=${seen.ready} ${seen.reason}: ${seen.message}`,
+    }],
+    mend: mendNode(seen, leader),
+  };
+}
+
+function notReady(seen: NodeSeen): string {
+  const { ready, message, reason } = seen;
+  if (ready === "Unknown") return "its kubelet has stopped reporting";
+  return lacksNetwork(seen)
+    ? "its container runtime sees no pod network"
+    : message || reason || "the kubelet gives no reason";
+}
+
+/**
+ * Whether a node is NotReady for want of a CNI configuration, by the kubelet's
+ * message, which is the container runtime's: "cni plugin not initialized",
+ * "cni config uninitialized".
+ */
+export function lacksNetwork({ ready, message }: NodeSeen): boolean {
+  return ready === "False" &&
+    /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
+      .test(message);
+}
+
+function mendNode(seen: NodeSeen, leader: string): readonly string[] {
+  const { name, ready } = seen;
+  if (ready === "Unknown") {
+    return [
+      onNode(name, "systemctl restart kubelet"),
+      onNode(name, "systemctl status kubelet containerd"),
+    ];
+  }
+  if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
+  return [onNode(leader, show(kubectl("describe", "node", name)))];
+}
+
+/** Why a pod does not run. */
+export function startFault(
+  pod: PodSeen | undefined,
+  name: string,
+  node: string,
+  { file }: Cluster,
+  leader: string,
+): Cause {
+  const cause = { kind: "start", on: node } as const;
+  const describe = kubectl("-n", namespace, "describe", "pod", name);
+  const [last] = pod?.warnings.slice(-1) ?? [];
+  const evidence = [{
+    where: leader,
+    command: show(describe),
+    printed: saidOf(pod) || podWords(pod),
+  }];
+  if (pod !== undefined && /Image|^ErrImage/.test(pod.waiting?.reason ?? "")) {
+    // One image, one cause, on however many nodes.
+    return {
+      kind: "image",
+      on: leader,
+      what: `the image of the test pods, ${pod.image}, cannot be had`,
+      evidence,
+      mend: [
+        `edit ${file}: name an image in kubernetes.testImage that the nodes can pull`,
+        "make 09-verify",
+      ],
+    };
+  }
+  if (last?.reason === "FailedCreatePodSandBox") {
+    return {
+      ...cause,
+      what: `pod ${name} gets no network: ${pluginSaid(last.message)}`,
+      evidence,
+      // What the plugin does by, needs, and is.
+      mend: (["03-cni-config", "04-bridge", "05-plugin"] as const)
+        .map((stage) => makeStage(stage, node)),
+    };
+  }
+  return {
+    ...cause,
+    what: `pod ${name} does not run: ${podWords(pod)}`,
+    evidence,
+    mend: [onNode(leader, show(describe)), ...newPods(node)],
+  };
+}
+
+/** What the kubelet says of a pod that does not run: the state, and what went wrong last. */
+function saidOf(pod: PodSeen | undefined): string {
+  const { waiting, warnings = [] } = pod ?? {};
+  const said = [
+    ...(waiting === undefined ? [] : [waiting]),
+    // "Error: ImagePullBackOff" says nothing that the state does not.
+    ...warnings.filter(({ message }) => !/^Error: \S+$/.test(message))
+      .slice(-1),
+  ].map(({ reason, message }) => `${reason} ${message}`.trim());
+  return [...new Set(said)].join("\n");
+}
+
+/** The end of a chain of messages is the plugin's own. */
+function pluginSaid(message: string): string {
+  const line = message.split("\n")[0] ?? "";
+  const [, own] = /plugin type="[^"]*" (?:name="[^"]*" )?failed \(add\): (.*)/
+    .exec(line) ?? [];
+  return (own ?? line.split(": ").slice(-2).join(": ")).trim();
+}
+
+/** Why nothing could be executed in a node's pod that runs. */
+export function execFault(
+  node: string,
+  command: string,
+  said: string,
+  leader: string,
+): Cause {
+  return {
+    kind: "kubelet",
+    on: node,
+    what: `nothing can be executed in the pods of ${node}: the API server ` +
+      "does not get through to its kubelet",
+    evidence: [{ where: leader, command, printed: said }],
+    mend: [
+      onNode(node, "systemctl restart kubelet"),
+      onNode(node, "systemctl status kubelet"),
+    ],
+  };
+}
+
+/** Why a pod cannot resolve a name though the cluster has DNS. */
+export function dnsFault(
+  node: string,
+  command: string,
+  said: string,
+  leader: string,
+): Cause {
+  return {
+    kind: "dns",
+    on: node,
+    what: `pod shell on ${node} does not resolve the names of services`,
+    evidence: [{ where: `shell on ${node}`, command, printed: said }],
+    mend: [
+      onNode(
+        leader,
+        show(
+          kubectl("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns"),
+        ),
+      ),
+      onNode(
+        leader,
+        show(
+          kubectl("-n", "kube-system", "logs", "-l", "k8s-app=kube-dns"),
+        ),
+      ),
+      onNode(
+        leader,
+        show(
+          kubectl(
+            ...["-n", "kube-system", "get", "pods"],
+            ...["-l", "k8s-app=kube-proxy", "-o", "wide"],
+          ),
+        ),
+      ),
+    ],
+  };
+}

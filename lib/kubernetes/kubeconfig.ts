@@ -1,0 +1,144 @@
+/** What is kept of a cluster that kubeadm made: the kubeconfig, for its users, and each node's podCIDRs. */
+import {
+  type Cluster,
+  type ClusterNode,
+  podCIDRsPath,
+} from "../cluster/cluster.ts";
+import { cmd, type Outcome, succeeded } from "../exec/command.ts";
+import { mark } from "../steps/probes.ts";
+import type { Answer, Input, Step } from "../stage/stage.ts";
+
+/** What kubectl on the control plane goes by. */
+export const adminConf = "/etc/kubernetes/admin.conf";
+
+/** Where the operator's own kubeconfig is. */
+export function kubeconfigPath(
+  { stateDir }: Pick<Cluster, "stateDir">,
+): string {
+  return `${stateDir}/kubeconfig`;
+}
+
+/** What the operator keeps of it: the kubeconfig, and each node's podCIDRs. */
+export function keepSteps(cluster: Cluster): readonly Step[] {
+  const { name } = controlPlane(cluster);
+  const kubeconfig: Input = {
+    from: name,
+    why: "the cluster's kubeconfig",
+    ask: cmd`cat ${adminConf}`,
+    compared: true,
+  };
+  const podCIDRs: Input = {
+    from: name,
+    why: "every node's podCIDRs",
+    ask:
+      cmd`kubectl --kubeconfig ${adminConf} get nodes -o ${`go-template=${podCIDRsTemplate}`}`,
+    compared: true,
+  };
+  return [
+    kept(
+      kubeconfigPath(cluster),
+      "600",
+      kubeconfig,
+      "Whoever has this file is the cluster's administrator, so only you may read it",
+    ),
+    kept(
+      podCIDRsPath(cluster),
+      "644",
+      podCIDRs,
+      "Which node has which podCIDR, for the stages that follow. The nodes stay " +
+        "NotReady: there is no pod network yet, which stages 03 to 08 make",
+    ),
+  ];
+}
+
+/** The control plane of a cluster. */
+export function controlPlane({ nodes }: Cluster): ClusterNode {
+  const leader = nodes.find(({ role }) => role === "control-plane");
+  if (leader === undefined) {
+    throw new TypeError("a cluster has a control plane");
+  }
+  return leader;
+}
+
+/** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */
+export function userStep(): Step {
+  const home = "user=${SUDO_USER:-$(id -un)}\n" +
+    'home=$(getent passwd "$user" | cut -d: -f6)\n' +
+    "file=$home/.kube/config\n";
+  const ask = `${home}[ -e "$file" ] || exit 44
+head -n 1 "$file"; tail -n +2 "$file" | cmp -s - "$1" && echo same`;
+  const put = `${home}umask 077
+mkdir -p "$home/.kube"
+{ echo "$2"; cat "$1"; } >"$file.new"
+chown "$user:$(id -gn "$user")" "$home/.kube" "$file.new"
+mv -f "$file.new" "$file"`;
+  const take = `${home}rm -f "$file"`;
+  const first = `# ${mark}: put here by stage 02`;
+  return {
+    why: "So that kubectl works for you on the control plane",
+    unless: {
+      ask: cmd`sh -c ${ask} ask ${adminConf}`,
+      read(outcome) {
+        if (outcome.code === 44) return { is: "absent" };
+        const [line, same] = outcome.stdout.split("\n");
+        if (line !== first) {
+          return line
+            ? { is: "present" }
+            : cannotTell(outcome, "what ~/.kube/config is");
+        }
+        return same === "same"
+          ? { is: "present", ours: true }
+          : { is: "absent" };
+      },
+    },
+    run: {
+      ...cmd`sh -euc ${put} put ${adminConf} ${first}`,
+      gist: `copy ${adminConf} to ~/.kube/config`,
+    },
+    undo: { ...cmd`sh -euc ${take} take`, gist: "rm -f ~/.kube/config" },
+  };
+}
+
+/** A JSON object: lists of podCIDRs by the nodes' names. */
+const podCIDRsTemplate = '{{"{"}}{{$comma := ""}}{{range .items}}' +
+  "{{if .spec.podCIDRs}}{{$comma}}\n" +
+  '  "{{.metadata.name}}": [{{range $i, $c := .spec.podCIDRs}}{{if $i}}, {{end}}"{{$c}}"{{end}}]' +
+  '{{$comma = ","}}{{end}}{{end}}\n}\n';
+
+/** A file of the operator's that is as another node says. */
+function kept(path: string, mode: string, input: Input, why: string): Step {
+  const ask = '[ -e "$1" ] || exit 44; stat -c %a "$1"; cat "$1"';
+  const put = 'umask 077; mkdir -p "${1%/*}"; cat >"$1.new"; ' +
+    'chmod "$2" "$1.new"; mv -f "$1.new" "$1"';
+  return {
+    why,
+    input,
+    unless: {
+      ask: cmd`sh -c ${ask} ask ${path}`,
+      read(outcome, input) {
+        if (outcome.code === 44) return { is: "absent" };
+        if (!succeeded(outcome)) return cannotTell(outcome, `what ${path} is`);
+        return input === undefined || outcome.stdout === `${mode}\n${input}`
+          ? { is: "present", ours: true }
+          : { is: "absent" };
+      },
+    },
+    run: {
+      ...cmd`sh -euc ${put} write ${path} ${mode}`,
+      gist: `write ${path}`,
+    },
+    undo: cmd`rm -f ${path}`,
+  };
+}
+
+/** Like unknown() of lib/probe.ts, for a question whose answer is secret. */
+export function cannotTell(
+  { stderr, code, ended }: Outcome,
+  what: string,
+): Answer {
+  const how = ended ?? `exit code ${code}`;
+  return {
+    is: "unknown",
+    reason: `cannot tell ${what}: ${how}: ${stderr.trim()}`,
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * A node, and how to reach it: one interface for every transport. This file
+ * has what all transports share, and the transport for this very machine.
+ */
+import {
+  cmd,
+  type Command,
+  CommandError,
+  type Outcome,
+  run,
+  type RunOptions,
+  show,
+  succeeded,
+  write,
+} from "../exec/command.ts";
+
+/** A machine on which commands run. */
+export interface Node {
+  readonly name: string;
+  /** Where this node keeps what this tool changed on it. */
+  readonly journalPath: string;
+  /**
+   * The command that, run on the operator's machine, runs the given one on the node.
+   *
+   * @param terminal whether it is for a person at a terminal
+   */
+  enter(command: Command, terminal?: boolean): Command;
+  /**
+   * Runs a command on the node.
+   *
+   * @returns what came of it, whatever its exit code
+   * @throws {UnreachableError} when the command never got to the node
+   */
+  run(command: Command, options?: RunOptions): Promise<Outcome>;
+  /**
+   * Puts a file of the operator's machine on the node, renamed into place.
+   *
+   * @param mode octal digits, as chmod(1) takes them
+   * @throws {UnreachableError} as run() does
+   * @throws {CommandError} when the node could not take it
+   */
+  copy(
+    file: string,
+    path: string,
+    mode: string,
+    options?: Pick<RunOptions, "timeout_ms" | "signal">,
+  ): Promise<void>;
+  /** What copy() will do, as a line for a POSIX shell on the operator's machine. */
+  showCopy(file: string, path: string, mode: string): string;
+}
+
+/** A node that could not be reached: nothing was tried on it. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+
+  /**
+   * @param node its name
+   * @param reason what was found, and what to do
+   */
+  constructor(readonly node: string, readonly reason: string) {
+    super(`${node}: ${reason}`);
+  }
+}
+
+/** Where a node keeps its journal. */
+export const journalPath = "/var/lib/deno-cni/journal";
+
+/**
+ * Reads a file of a node.
+ *
+ * @returns its text, or undefined when there is no such file
+ * @throws {CommandError} when it is there and cannot be read
+ */
+export async function read(
+  node: Node,
+  path: string,
+  options?: RunOptions,
+): Promise<string | undefined> {
+  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
+  const command = cmd`sh -c ${script} read ${path}`;
+  const outcome = await node.run(command, options);
+  if (outcome.code === 44) return undefined;
+  if (succeeded(outcome)) return outcome.stdout;
+  throw new CommandError(node.name, command, outcome, `read ${path}`);
+}
+
+/**
+ * Writes a file of a node in one step, so that no reader sees half of it.
+ *
+ * @throws {CommandError} when the node could not write it
+ */
+export async function save(
+  node: Node,
+  path: string,
+  content: string,
+  options?: RunOptions,
+): Promise<void> {
+  const command = write(path, content);
+  const outcome = await node.run(command, options);
+  if (!succeeded(outcome)) {
+    throw new CommandError(node.name, command, outcome, `write ${path}`);
+  }
+}
+
+/**
+ * This machine as a node: the transport `local`, and the operator's own side
+ * of a stage.
+ */
+export function localNode(name: string, journal = journalPath): Node {
+  const self: Node = {
+    name,
+    journalPath: journal,
+    enter: (command) => command,
+    run: (command, options) => run(command, options),
+    async copy(file, path, mode) {
+      const command = copyCommand(file, path, mode);
+      const outcome = await run(command);
+      if (!succeeded(outcome)) {
+        throw new CommandError(name, command, outcome, `copy ${file}`);
+      }
+    },
+    showCopy: (file, path, mode) => show(copyCommand(file, path, mode)),
+  };
+  return self;
+}
+
+function copyCommand(file: string, path: string, mode: string): Command {
+  const script = 'mkdir -p "${2%/*}" && cp "$1" "$2.new" && ' +
+    'chmod "$3" "$2.new" && mv -f "$2.new" "$2"';
+  return cmd`sh -c ${script} copy ${file} ${path} ${mode}`;
+}

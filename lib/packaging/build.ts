@@ -1,0 +1,252 @@
+/**
+ * Builds the plugin into `dist/`: as one executable (the compiled form), or,
+ * where Deno's base binary for that (`denort`) cannot be had, as the portable
+ * form: Deno itself, one bundled file and a launcher of a few lines.
+ */
+import { bundle, BundleError } from "./bundle.ts";
+import {
+  type Architecture,
+  compile,
+  forget,
+  recall,
+  remember,
+} from "./compiled.ts";
+import { assemblePortable, installed, launcher, start } from "./portable.ts";
+import { writeWhole } from "../exec/atomic_file.ts";
+
+export type Form = "compiled" | "portable";
+
+/** A file to be put on a node. */
+export interface BuiltFile {
+  /** Absolute path on this machine; a link's target, not the link. */
+  readonly source: string;
+  /** Absolute path on the node. */
+  readonly target: string;
+  /** As chmod(1) takes it. */
+  readonly mode: string;
+}
+
+export interface Built {
+  readonly form: Form;
+  readonly architecture: Architecture;
+  /** What to put on a node of that architecture; the last one is what the runtime executes. */
+  readonly files: readonly BuiltFile[];
+  /** What came of it, for the person who waits. */
+  readonly line: string;
+  /** Whether anything was built; false when all was there already. */
+  readonly changed: boolean;
+}
+
+export interface BuildOptions {
+  /** The project's folder: `plugin/` in it is built, into `dist/`. */
+  readonly root: string;
+  /** Of the nodes; by default this machine's. */
+  readonly architecture?: Architecture;
+  /**
+   * Nothing else will do. Unless told, the compiled form is tried first, and
+   * not again on a machine where its base binary could not be had.
+   */
+  readonly form?: Form;
+  /** How long to wait for the base binary; 5 s, or 5 minutes when the compiled form is demanded. */
+  readonly timeout_ms?: number;
+}
+
+/** A plugin that cannot be built; the message says what to do. */
+export class BuildError extends Error {
+  override readonly name = "BuildError";
+}
+
+/**
+ * Builds the plugin, or finds it built from the same sources by the same Deno.
+ * @throws {BuildError}
+ */
+export async function buildPlugin(options: BuildOptions): Promise<Built> {
+  const { root, architecture = Deno.build.arch, form } = options;
+  const dist = `${root}/dist`;
+  await Deno.mkdir(dist, { recursive: true });
+  const digest = await digestOf(root, architecture);
+  const known = await readRecord(dist);
+  if (known?.digest === digest && (form === undefined || form === known.form)) {
+    const built = describe(root, known.form, architecture, known.reason);
+    if (await allThere(built)) return { ...built, changed: false };
+  }
+  const { made, reason } = await make(options, root, architecture);
+  await writeWhole(
+    `${dist}/build.json`,
+    JSON.stringify({ digest, form: made, reason }),
+  );
+  return describe(root, made, architecture, reason);
+}
+
+/** What buildPlugin() would most likely give, without building anything. */
+export async function expectedPlugin(options: BuildOptions): Promise<Built> {
+  const { root, architecture = Deno.build.arch, form } = options;
+  const known = await readRecord(`${root}/dist`);
+  const reason = await recall(root, architecture);
+  const expected = form ?? known?.form ??
+    (reason === undefined ? "compiled" : "portable");
+  return describe(root, expected, architecture, reason ?? "");
+}
+
+async function make(
+  { form, timeout_ms }: BuildOptions,
+  root: string,
+  architecture: Architecture,
+): Promise<{ made: Form; reason: string }> {
+  await bundlePlugin(root);
+  if (form === "portable") {
+    await makePortable(root, architecture);
+    return { made: "portable", reason: "asked for" };
+  }
+  const remembered = form === "compiled"
+    ? undefined
+    : await recall(root, architecture);
+  const reason = remembered ??
+    await compile(
+      root,
+      architecture,
+      timeout_ms ?? (form === "compiled" ? 300_000 : 5_000),
+    );
+  if (reason === undefined) {
+    await forget(root, architecture);
+    return { made: "compiled", reason: "" };
+  }
+  if (form === "compiled") {
+    throw new BuildError(
+      `Cannot make the compiled form: ${reason}. Put a denort ${Deno.version.deno} beside ${Deno.execPath()} or name it by DENORT_BIN, or build without --compiled.`,
+    );
+  }
+  await remember(root, architecture, reason);
+  await makePortable(root, architecture);
+  return { made: "portable", reason };
+}
+
+function describe(
+  root: string,
+  form: Form,
+  architecture: Architecture,
+  reason: string,
+): Built {
+  const { executable, folder } = installed;
+  if (form === "compiled") {
+    return {
+      form,
+      architecture,
+      files: [{
+        source: `${root}/dist/deno-cni`,
+        target: executable,
+        mode: "755",
+      }],
+      line: `plugin: compiled for ${architecture}, dist/deno-cni`,
+      changed: true,
+    };
+  }
+  const portable = `${root}/dist/deno-cni-portable`;
+  return {
+    form,
+    architecture,
+    files: [
+      {
+        source: Deno.realPathSync(Deno.execPath()),
+        target: `${folder}/deno`,
+        mode: "755",
+      },
+      {
+        source: `${portable}/start.js`,
+        target: `${folder}/start.js`,
+        mode: "644",
+      },
+      {
+        source: `${portable}/deno-cni.js`,
+        target: `${folder}/deno-cni.js`,
+        mode: "644",
+      },
+      { source: `${portable}/launcher`, target: executable, mode: "755" },
+    ],
+    line: `plugin: portable form for ${architecture}, dist/deno-cni` +
+      (reason === "asked for"
+        ? ""
+        : ` (no compiled one: ${reason}; --compiled tries again)`),
+    changed: true,
+  };
+}
+
+/** One file of all modules, for the portable form and as what is compiled. */
+async function bundlePlugin(root: string): Promise<void> {
+  const folder = `${root}/dist/deno-cni-portable`;
+  await Deno.mkdir(folder, { recursive: true });
+  try {
+    await bundle(`${root}/plugin/main.ts`, `${folder}/deno-cni.js`);
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    throw new BuildError(error.message, { cause: error });
+  }
+}
+
+async function makePortable(
+  root: string,
+  architecture: Architecture,
+): Promise<void> {
+  if (architecture !== Deno.build.arch) {
+    throw new BuildError(
+      `Cannot make the portable form for ${architecture}: it carries this machine's Deno, which is for ${Deno.build.arch}. Build on a machine of that architecture, or with --compiled where Deno's base binary can be had.`,
+    );
+  }
+  await assemblePortable(root);
+}
+
+interface BuildRecord {
+  digest: string;
+  form: Form;
+  reason: string;
+}
+
+async function readRecord(dist: string): Promise<BuildRecord | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(`${dist}/build.json`));
+  } catch {
+    return undefined; // Absent, or cut short: built again.
+  }
+}
+
+async function allThere({ files }: Built): Promise<boolean> {
+  const found = await Promise.all(
+    files.map(({ source }) => Deno.stat(source).then(() => true, () => false)),
+  );
+  return found.every((is) => is);
+}
+
+/** A digest of all that the outcome depends on. */
+async function digestOf(
+  root: string,
+  architecture: Architecture,
+): Promise<string> {
+  const parts = [
+    Deno.version.deno,
+    Deno.execPath(),
+    architecture,
+    launcher(root),
+    start,
+    await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
+  ];
+  const names: string[] = [];
+  const folders = [""];
+  for (const folder of folders) {
+    for await (
+      const { name, isDirectory } of Deno.readDir(`${root}/plugin/${folder}`)
+    ) {
+      if (isDirectory) folders.push(`${folder}${name}/`);
+      if (/\.ts$/.test(name) && !/_test\.ts$|_testing\.ts$/.test(name)) {
+        names.push(`${folder}${name}`);
+      }
+    }
+  }
+  for (const name of names.sort()) {
+    parts.push(name, await Deno.readTextFile(`${root}/plugin/${name}`));
+  }
+  const bytes = new TextEncoder().encode(parts.join("\0"));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+}

@@ -1,0 +1,99 @@
+/**
+ * The plugin's modules as one text for V8, with the functions that a call needs marked to be compiled at once.
+ *
+ * Unless told, V8 only looks for a function's end when it reads a program, and parses it again when it is first called;
+ * a plugin is called once, so half of that is wasted. A function in parentheses is compiled as it is read.
+ */
+import { cmd, type Command, ending, run, succeeded } from "../exec/command.ts";
+
+/** A text that is not what the bundler is known to write, or a bundler that fails. */
+export class BundleError extends Error {
+  override readonly name = "BundleError";
+}
+
+/** Modules of the commands that are rare, or that need not be quick: their functions stay unmarked. */
+const rare: ReadonlySet<string> = new Set([
+  "check.ts",
+  "delegate.ts",
+  "errno.ts",
+  "gc.ts",
+  "status.ts",
+  "store_state.ts",
+]);
+
+/** What stands for the opening of a mark until the minifier, which drops parentheses, is done. */
+const mark = "__COMPILED_AT_ONCE__";
+
+/**
+ * Bundles a module and all that it imports.
+ *
+ * @param entry the module's path
+ * @param output where the bundle comes to lie, whole or not at all; its folder is there
+ * @throws {BundleError}
+ */
+export async function bundle(entry: string, output: string): Promise<void> {
+  const deno = [Deno.execPath(), "bundle", "--quiet", "--platform", "deno"];
+  // Beside the output, so that the last step is a rename on one file system.
+  const folder = await Deno.makeTempDir({
+    dir: output.replace(/\/[^/]*$/, ""),
+  });
+  const file = `${folder}/bundle.js`;
+  try {
+    await must(cmd`${deno} --format iife --output ${file} ${entry}`);
+    await Deno.writeTextFile(file, marking(await Deno.readTextFile(file)));
+    const small = `${folder}/small.js`;
+    await must(cmd`${deno} --format iife --minify --output ${small} ${file}`);
+    const minified = await Deno.readTextFile(small);
+    await Deno.writeTextFile(small, minified.replaceAll(`${mark}(`, "("));
+    await Deno.rename(small, output);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * Turns each function declaration at the top of a bundle into a marked function expression, before everything else:
+ * a declared function, too, is there before the first statement runs.
+ *
+ * @param bundled what `deno bundle --format iife` writes without `--minify`: a line `// <path>` before each module,
+ *   its top level indented by two
+ * @throws {BundleError} for a text of another form, lest the marks get lost unnoticed
+ */
+export function marking(bundled: string): string {
+  const [opening, ...lines] = bundled.trimEnd().split("\n");
+  if (opening !== "(() => {" || lines.pop() !== "})();") {
+    throw new BundleError(
+      'Cannot mark the functions of the bundle: expected "(() => {" and "})();" around it, as deno bundle --format iife writes',
+    );
+  }
+  const functions: string[] = [];
+  const rest: string[] = [];
+  let module = "";
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at]!;
+    module = /^ {2}\/\/ (?:.*\/)?([^/]+\.ts)$/.exec(line)?.[1] ?? module;
+    const head = /^ {2}(function\*?) (\w+)(\(.*)$/.exec(line);
+    if (head === null || rare.has(module)) {
+      rest.push(line);
+      continue;
+    }
+    const [, keyword, name, tail] = head;
+    const end = line.endsWith("}") ? at : lines.indexOf("  }", at);
+    if (end < 0) throw new BundleError(`Cannot find the end of ${name}`);
+    const body = [`${keyword}${tail}`, ...lines.slice(at + 1, end + 1)];
+    functions.push(`  var ${name} = ${mark}(${body.join("\n")});`);
+    at = end;
+  }
+  if (functions.length === 0) {
+    throw new BundleError("Cannot mark any function of the bundle: none found");
+  }
+  return [opening, ...functions, ...rest, "})();", ""].join("\n");
+}
+
+async function must(command: Command): Promise<void> {
+  const outcome = await run(command, { timeout_ms: 60_000 });
+  if (succeeded(outcome)) return;
+  throw new BundleError(
+    `Cannot bundle the plugin: ${ending(outcome)}: ${outcome.stderr.trim()}`,
+  );
+}

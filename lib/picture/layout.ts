@@ -1,0 +1,202 @@
+/** Where each part of a picture stands. Pure; all in pixels, from the upper left corner. */
+import type { Scene, SceneNode } from "./scene.ts";
+
+/** Text is set in a monospaced face, so that its width is known. */
+export const character = 7.3;
+export const lineHeight = 17;
+
+const pod = { width: 150, gap: 28 };
+const node = { padding: 14, width: 2 * 150 + 28 + 2 * 14, gap: 26 };
+const margin = 20;
+
+/** How many characters fit into a line of a node, and of a pod. */
+export const room = {
+  node: Math.floor((node.width - 2 * node.padding) / character),
+  pod: Math.floor((pod.width - 12) / character),
+};
+
+/** A rectangle. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A node's parts, each where it stands. */
+export interface NodeLayout {
+  readonly node: SceneNode;
+  readonly box: Box;
+  /** The line of its name. */
+  readonly head: number;
+  readonly pods: readonly Box[];
+  /** The line that its pods' veths run down to the bridge. */
+  readonly spine?: { readonly x: number; readonly from: number };
+  readonly bridge: Box;
+  /** The first line of its facts. */
+  readonly facts: number;
+  /** The line of its uplink, at the lower edge. */
+  readonly uplink: number;
+  /** The middle of the cable to the segment. */
+  readonly cable: number;
+}
+
+/** A row of nodes, and the segment below it. */
+export interface RowLayout {
+  readonly nodes: readonly NodeLayout[];
+  readonly segment: {
+    readonly x1: number;
+    readonly x2: number;
+    readonly y: number;
+  };
+}
+
+/** A whole picture. */
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  readonly rows: readonly RowLayout[];
+  readonly outside?: Box;
+  /** Where what is told below the picture begins. */
+  readonly legend: number;
+}
+
+/** Lines of text as they fit; a word that is too long is cut. */
+export function wrapped(text: string, most: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= most) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines.map((line) => cut(line, most));
+}
+
+/** A text that fits, with … where it was cut. */
+export function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+/** The lines of a fact, with its sign and the word where it is new. */
+export function factLines(text: string): string[] {
+  return wrapped(text, room.node - 2);
+}
+
+/** Places a scene. @param legendLines how many lines are told below it */
+export function layOut(scene: Scene, legendLines: number): Layout {
+  const columns = columnsFor(scene.nodes.length);
+  const rows: RowLayout[] = [];
+  let y = margin;
+  for (let at = 0; at < scene.nodes.length; at += columns) {
+    const row = scene.nodes.slice(at, at + columns);
+    const height = Math.max(...row.map(heightOf));
+    const nodes = row.map((node, column) =>
+      placeNode(node, margin + column * step, y, height)
+    );
+    const x2 = margin + columns * step - node.gap;
+    const segment = { x1: margin - 10, x2, y: y + height + 34 };
+    rows.push({ nodes, segment });
+    y = segment.y + 34;
+  }
+  const width = 2 * margin + columns * step - node.gap;
+  const outside = scene.outside;
+  const last = rows.at(-1)?.segment.y ?? y;
+  const box = outside === undefined ? undefined : {
+    x: margin,
+    y: last + 26,
+    width: node.width,
+    height: 14 + outside.lines.length * lineHeight,
+  };
+  const legend = (box === undefined ? last + 34 : box.y + box.height) + 26;
+  return {
+    width,
+    height: legend + Math.max(0, legendLines) * lineHeight + margin / 2,
+    rows,
+    ...(box === undefined ? {} : { outside: box }),
+    legend,
+  };
+}
+
+const step = node.width + node.gap;
+
+/** Up to three stand in one row; more make about as many rows as columns. */
+function columnsFor(count: number): number {
+  if (count <= 3) return Math.max(1, count);
+  return Math.min(5, Math.ceil(Math.sqrt(count * 1.4)));
+}
+
+function podHeight({ pods }: SceneNode): number {
+  const most = Math.max(
+    0,
+    ...pods.map(({ lines, unplugged, since }) =>
+      lines.length + (unplugged === undefined ? 0 : 1) +
+      (since === undefined ? 0 : 1)
+    ),
+  );
+  return 12 + (1 + most) * lineHeight;
+}
+
+const headHeight = 30;
+
+function bridgeLines({ bridge }: SceneNode): number {
+  if (bridge === undefined) return 1;
+  return bridge.lines.length + (bridge.since === undefined ? 0 : 1);
+}
+
+function linesOfFacts({ facts, silent }: SceneNode): number {
+  if (silent !== undefined) return factLines(silent).length + 1;
+  return facts.reduce(
+    (sum, { text, since }) =>
+      sum + factLines(since === undefined ? text : `${text} (${since})`).length,
+    0,
+  );
+}
+
+function heightOf(node: SceneNode): number {
+  const podRows = Math.ceil(node.pods.length / 2);
+  return headHeight + podRows * (podHeight(node) + 10) +
+    14 + bridgeLines(node) * lineHeight + 16 +
+    linesOfFacts(node) * lineHeight + 14 + lineHeight + 8;
+}
+
+function placeNode(
+  scene: SceneNode,
+  x: number,
+  y: number,
+  height: number,
+): NodeLayout {
+  const left = x + node.padding;
+  const top = y + headHeight;
+  const each = podHeight(scene);
+  const pods = scene.pods.map((_, at): Box => ({
+    x: left + (at % 2) * (pod.width + pod.gap),
+    y: top + Math.floor(at / 2) * (each + 10),
+    width: pod.width,
+    height: each,
+  }));
+  const podRows = Math.ceil(scene.pods.length / 2);
+  const bridge: Box = {
+    x: left,
+    y: top + podRows * (each + 10) + 4,
+    width: node.width - 2 * node.padding,
+    height: 8 + bridgeLines(scene) * lineHeight,
+  };
+  const first = pods[0];
+  return {
+    node: scene,
+    box: { x, y, width: node.width, height },
+    head: y + 20,
+    pods,
+    ...(first === undefined ? {} : {
+      spine: {
+        x: left + pod.width + pod.gap / 2,
+        from: first.y + each / 2,
+      },
+    }),
+    bridge,
+    facts: bridge.y + bridge.height + 22,
+    uplink: y + height - 10,
+    cable: x + node.width / 2,
+  };
+}

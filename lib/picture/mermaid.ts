@@ -1,0 +1,70 @@
+/** A scene as a Mermaid flowchart (mermaid.js.org/syntax/flowchart.html). Pure. */
+import { signs } from "./node_facts.ts";
+import type { Scene, SceneNode, ScenePod } from "./scene.ts";
+
+/** Draws a scene. */
+export function mermaidOf(scene: Scene): string {
+  const lines = [
+    "flowchart TB",
+    `  segment[["segment ${label(scene.segment)}"]]`,
+    ...scene.nodes.flatMap(nodeLines),
+    ...(scene.outside === undefined ? [] : [
+      `  outside["${label(scene.outside.lines)}"]`,
+      "  segment --- outside",
+    ]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function nodeLines(node: SceneNode, at: number): string[] {
+  const id = `n${at}`;
+  if (node.silent !== undefined) {
+    const text = label([node.name, "✗ does not answer", node.silent]);
+    return [`  ${id}["${text}"]`, `  ${id} -.- segment`];
+  }
+  const facts = node.facts.map(({ tone, text, since }) =>
+    `${signs[tone]} ${text}${since === undefined ? "" : ` (${since})`}`
+  );
+  const bridge = node.bridge === undefined
+    ? ["– no bridge"]
+    : [...node.bridge.lines, ...word(node.bridge.since)];
+  return [
+    `  subgraph ${id}["${label([`${node.name} (${node.title})`])}"]`,
+    ...node.pods.map((pod, number) =>
+      `    ${id}p${number}(["${label(podLines(pod))}"])`
+    ),
+    `    ${id}b["${label(bridge)}"]`,
+    `    ${id}r["${label([...facts, node.uplink.text])}"]`,
+    ...node.pods.flatMap((pod, number) =>
+      pod.unplugged !== undefined || pod.since === "gone"
+        ? []
+        : [`    ${id}p${number} --- ${id}b`]
+    ),
+    `    ${id}b --- ${id}r`,
+    "  end",
+    `  ${id}r ${node.uplink.up ? "---" : "-.-"} segment`,
+  ];
+}
+
+function podLines({ name, lines, unplugged, since }: ScenePod): string[] {
+  return [
+    name,
+    ...lines,
+    ...(unplugged === undefined ? [] : [`✗ ${unplugged}`]),
+    ...word(since),
+  ];
+}
+
+function word(since: ScenePod["since"]): string[] {
+  return since === undefined ? [] : [since];
+}
+
+/** Lines of a label in quotes: every character that could end it, or be markup, as an entity code. */
+function label(lines: readonly string[]): string {
+  return lines.map((line) =>
+    line.replace(
+      /[^\p{L}\p{N} .:/(),→✓✗–…_-]/gu,
+      (sign) => `#${sign.codePointAt(0)};`,
+    )
+  ).join("<br/>");
+}

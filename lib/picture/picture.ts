@@ -1,0 +1,52 @@
+/** The cluster as it is, as a picture: SVG, or Mermaid. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import { mermaidOf } from "./mermaid.ts";
+import { type Scene, sceneOf } from "./scene.ts";
+import { svgOf } from "./svg.ts";
+import { traceOverlay } from "./trace_overlay.ts";
+import type { TraceReport } from "../trace/report.ts";
+
+/** What is drawn besides the cluster. */
+export interface PictureOptions {
+  readonly cluster: Cluster;
+  /** The cluster at the picture before: what is new since is marked. */
+  readonly before?: Inventory;
+  /** Drawn over it. */
+  readonly trace?: TraceReport;
+}
+
+/** The cluster as SVG. */
+export function drawSvg(
+  now: Inventory,
+  { cluster, before, trace }: PictureOptions,
+): string {
+  const scene = sceneOf(now, cluster, before);
+  return svgOf(scene, {
+    title: `The cluster ${now.cluster}`,
+    description: inWords(scene),
+    ...(trace === undefined
+      ? {}
+      : { overlay: traceOverlay(trace, cluster.bridge) }),
+  });
+}
+
+/** The cluster as a Mermaid flowchart. */
+export function drawMermaid(
+  now: Inventory,
+  { cluster, before }: Omit<PictureOptions, "trace">,
+): string {
+  return mermaidOf(sceneOf(now, cluster, before));
+}
+
+function inWords({ nodes, segment }: Scene): string {
+  const each = nodes.map(({ name, title, silent, pods, bridge, uplink }) => {
+    if (silent !== undefined) return `${name} (${title}) does not answer.`;
+    const list = pods.map(({ name, lines }) => [name, ...lines].join(" "));
+    const has = list.length === 0 ? "no pods" : `the pods ${list.join(", ")}`;
+    return `${name} (${title}), ${uplink.text}, has ${has} and ${
+      bridge === undefined ? "no bridge" : `the bridge ${bridge.lines[0]}`
+    }.`;
+  });
+  return [...each, `All are on the segment ${segment.join(", ")}.`].join(" ");
+}

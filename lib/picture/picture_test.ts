@@ -1,0 +1,291 @@
+/** Pictures of clusters, without looking at them. */
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { drawMermaid, drawSvg } from "./picture.ts";
+import { character, layOut } from "./layout.ts";
+import { changes } from "./diff.ts";
+import { sceneOf } from "./scene.ts";
+import { clusterOf, inventoryOf, link, withHost } from "./picture_testing.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import type { TraceReport } from "../trace/report.ts";
+
+const cluster = clusterOf(3);
+const whole = inventoryOf(cluster, 4);
+
+interface Text {
+  readonly x: number;
+  readonly y: number;
+  readonly anchor: string;
+  readonly size: number;
+  readonly text: string;
+}
+
+/** The texts of an SVG, with where they stand. */
+function textsOf(svg: string): readonly Text[] {
+  return [...svg.matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)].map(
+    ([, attributes = "", text = ""]) => {
+      const of = (name: string) =>
+        new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+      return {
+        x: Number(of("x")),
+        y: Number(of("y")),
+        anchor: /number/.test(of("class")) ? "middle" : of("text-anchor"),
+        size: /name/.test(of("class")) ? 14 / 12 : 1,
+        text: text.replaceAll(/&\w+;/g, "&"),
+      };
+    },
+  );
+}
+
+function spread({ x, text, anchor, size }: Text): [number, number] {
+  const width = text.length * character * size;
+  if (anchor === "end") return [x - width, x];
+  return anchor === "middle" ? [x - width / 2, x + width / 2] : [x, x + width];
+}
+
+/** Checks that no two texts lie over each other, and none leaves the picture. */
+function checkTexts(svg: string): void {
+  const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? [];
+  const texts = textsOf(svg);
+  for (const one of texts) {
+    const [from, to] = spread(one);
+    assert(from >= 0 && to <= Number(width), `leaves the picture: ${one.text}`);
+    assert(one.y > 0 && one.y < Number(height), `below: ${one.text}`);
+    for (const other of texts) {
+      if (one === other || Math.abs(one.y - other.y) >= 12) continue;
+      const [start, end] = spread(other);
+      assert(
+        to <= start || end <= from,
+        `"${one.text}" lies over "${other.text}"`,
+      );
+    }
+  }
+}
+
+/** Checks that every element that is opened is closed, in turn. */
+function checkXml(svg: string): void {
+  const open: string[] = [];
+  for (
+    const [, slash, name, self] of svg.matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g)
+  ) {
+    if (self === "/") continue;
+    if (slash === "") open.push(name ?? "");
+    else assertEquals(open.pop(), name);
+  }
+  assertEquals(open, []);
+}
+
+Deno.test("every node, pod and address of a cluster is in its picture", () => {
+  const svg = drawSvg(whole, { cluster });
+  checkXml(svg);
+  for (
+    const text of [
+      "master",
+      "worker-2",
+      "pod-3",
+      "10.244.2.5",
+      "cni0 10.244.1.1/24",
+      "eth0 10.0.1.11/24",
+      "outside",
+      "203.0.113.8",
+      "segment 10.0.1.0/24",
+      "10.244.2.0/24 via 10.0.1.12 (worker-2)",
+    ]
+  ) assertStringIncludes(svg, text);
+  assertEquals(drawSvg(whole, { cluster }), svg);
+});
+
+Deno.test("no text lies over another or leaves the picture, with 3 nodes and 12 pods or 10 and 60", () => {
+  checkTexts(drawSvg(inventoryOf(cluster, 6), { cluster }));
+  const large = clusterOf(10);
+  checkTexts(drawSvg(inventoryOf(large, 6), { cluster: large }));
+  const early = inventoryOf(cluster, 0, "03-cni-config");
+  checkTexts(drawSvg(early, { cluster }));
+  const odd = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    pods: host.pods.map((pod) => ({
+      ...pod,
+      name: `coredns-${"5dd5756b68-".repeat(5)}`,
+      addresses: [
+        ...pod.addresses,
+        {
+          address: "fd00:1234:5678:9abc:def0:1234:5678:9abc",
+          prefixLength: 64,
+        },
+      ],
+    })),
+  }));
+  checkTexts(drawSvg(odd, { cluster, before: inventoryOf(cluster, 1) }));
+});
+
+Deno.test("what a node does not do is said with a sign and a word, and what is not yet due is no fault", () => {
+  const factsAt = (inventory: Inventory) =>
+    sceneOf(inventory, cluster).nodes[1]?.facts.map(({ tone, text }) =>
+      `${tone}: ${text}`
+    );
+  assertEquals(factsAt(inventoryOf(cluster, 2, "05-plugin")), [
+    "waiting: does not forward (ip_forward is off)",
+    "waiting: masquerades nothing",
+    "waiting: no route to 10.244.0.0/24 (master)",
+    "waiting: no route to 10.244.2.0/24 (worker-2)",
+  ]);
+  const broken = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    forward: [{ family: 4, policy: "DROP", rules: [] }],
+    postrouting: [{
+      family: 4,
+      policy: "ACCEPT",
+      rules: ["-A POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE"],
+    }],
+    routes: [{ to: "10.244.0.0/24", via: "10.0.1.1", dev: "eth0" }],
+  }));
+  assertEquals(factsAt(broken), [
+    "bad: FORWARD drops what pods send",
+    "bad: masquerades also pod to pod",
+    "bad: 10.244.0.0/24 via 10.0.1.1 (master)",
+    "bad: no route to 10.244.2.0/24 (worker-2)",
+  ]);
+  const svg = drawSvg(broken, { cluster });
+  assertStringIncludes(svg, ">✗<");
+  assertStringIncludes(drawSvg(whole, { cluster }), ">✓<");
+});
+
+Deno.test("a pod that is on no bridge, a link that is down and a node that is silent show it", () => {
+  const unplugged = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    links: host.links.map((link) => ({ ...link, up: link.name !== "cni0" })),
+    pods: host.pods.map(({ hostLink: _, ...pod }, at) =>
+      at === 0
+        ? pod
+        : { ...pod, hostLink: link("veth", 9, { up: false, master: "cni0" }) }
+    ),
+  }));
+  const svg = drawSvg(unplugged, { cluster });
+  assertStringIncludes(svg, "✗ no host veth");
+  assertStringIncludes(svg, "✗ host veth down");
+  assertStringIncludes(svg, "is down");
+  const silent = withHost(whole, "worker-2", () => ({
+    is: "unreachable",
+    why: "no route to host",
+  }));
+  const other = drawSvg(silent, { cluster });
+  assertStringIncludes(other, "✗ does not answer");
+  assertStringIncludes(other, "no route to host");
+  checkTexts(other);
+});
+
+Deno.test("what is new and what is gone since the picture before is marked with a word, and told", () => {
+  const before = inventoryOf(cluster, 2, "05-plugin");
+  const now = withHost(
+    inventoryOf(cluster, 3, "06-forwarding"),
+    "worker-2",
+    (host) => ({ ...host, pods: host.pods.slice(1) }),
+  );
+  const svg = drawSvg(now, { cluster, before });
+  assertStringIncludes(svg, "forwards for its pods (new)");
+  assertStringIncludes(svg, 'class="pod new"');
+  assertStringIncludes(svg, 'class="gone"');
+  checkTexts(svg);
+  assertEquals(changes(before, now, cluster), [
+    "master: ✓ forwards for its pods",
+    "pod worker-1/pod-2 is new",
+    "worker-1: ✓ forwards for its pods",
+    "pod worker-2/pod-2 is new",
+    "pod worker-2/pod-0 is gone",
+    "worker-2: ✓ forwards for its pods",
+  ]);
+  assertEquals(changes(now, now, cluster), []);
+  assert(!drawSvg(now, { cluster, before: now }).includes("(new)"));
+});
+
+Deno.test("names from nodes cannot become markup", () => {
+  const hostile = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    pods: host.pods.map((pod) => ({
+      ...pod,
+      name: `"><script>1</script>&\u0007`,
+    })),
+  }));
+  const svg = drawSvg(hostile, { cluster });
+  assert(!svg.includes("<script"));
+  assertStringIncludes(svg, "&lt;script");
+  checkXml(svg);
+  const mermaid = drawMermaid(hostile, { cluster });
+  assert(!mermaid.includes("<script"), mermaid);
+});
+
+Deno.test("a picture fetches nothing, and can be read aloud", () => {
+  const svg = drawSvg(whole, { cluster });
+  assert(!/href|url\(|@import/.test(svg));
+  assertStringIncludes(svg, 'role="img" aria-labelledby="title desc"');
+  assertStringIncludes(
+    svg,
+    "worker-1 (worker), eth0 10.0.1.11/24, has the pods pod-0 10.244.1.2,",
+  );
+});
+
+const trace: TraceReport = {
+  version: 1,
+  cluster: "lab",
+  family: 4,
+  from: { node: "worker-1", pod: "pod-0", address: "10.244.1.2" },
+  to: { node: "worker-2", pod: "pod-1", address: "10.244.2.3" },
+  packets: [],
+  followed: "request",
+  delivered: false,
+  hops: ([
+    ["worker-1", "pod-0", "output", "eth0", "SENT"],
+    ["worker-1", undefined, "prerouting", "cni0", "RECEIVED"],
+    ["worker-1", undefined, "forward", "eth0", "FORWARDED"],
+    ["worker-2", undefined, "forward", "eth0", "DROPPED"],
+  ] as const).map(([node, pod, place, link, outcome]) => ({
+    direction: "there",
+    node,
+    ...(pod === undefined ? {} : { pod }),
+    place,
+    link,
+    source: "10.244.1.2",
+    destination: "10.244.2.3",
+    outcome,
+    by: outcome === "DROPPED"
+      ? [{ kind: "policy", text: "-P FORWARD DROP" }]
+      : [],
+  })),
+  lastGood: 2,
+  remarks: [],
+};
+
+Deno.test("a trace is drawn stop by stop, along the segment, to where it was dropped, and told below", () => {
+  const svg = drawSvg(whole, { cluster, trace });
+  checkXml(svg);
+  const [, way = ""] = /<polyline points="([^"]*)"/.exec(svg) ?? [];
+  const { rows } = layOut(sceneOf(whole, cluster), 0);
+  const level = rows[0]?.segment.y;
+  const along = way.split(" ").filter((point) => point.endsWith(`,${level}`));
+  assertEquals(along.length, 2);
+  assertStringIncludes(svg, "✗ DROPPED");
+  for (
+    const text of [
+      "worker-1/pod-0 → worker-2/pod-1: not delivered",
+      "1 worker-1/pod-0 eth0: SENT",
+      "3 worker-1 eth0: FORWARDED",
+      "4 worker-2 eth0: DROPPED (-P FORWARD DROP)",
+    ]
+  ) assertStringIncludes(svg, text);
+});
+
+Deno.test("as Mermaid, pods hang on their bridge and nodes on the segment", () => {
+  const text = drawMermaid(inventoryOf(cluster, 1), { cluster });
+  const lines = text.split("\n").map((line) => line.trim());
+  assertEquals(lines[0], "flowchart TB");
+  for (
+    const line of [
+      'segment[["segment 10.0.1.0/24"]]',
+      'subgraph n1["worker-1 (worker)"]',
+      'n1p0(["pod-0<br/>10.244.1.2"])',
+      "n1p0 --- n1b",
+      "n1r --- segment",
+      "segment --- outside",
+    ]
+  ) assert(lines.includes(line), `${line} is not in\n${text}`);
+});

@@ -1,0 +1,291 @@
+/** A scene as SVG. Pure: the same scene gives the same text. */
+import {
+  type Box,
+  cut,
+  factLines,
+  type Layout,
+  layOut,
+  lineHeight,
+  type NodeLayout,
+  room,
+} from "./layout.ts";
+import { signs } from "./node_facts.ts";
+import type { Scene, ScenePod, Since } from "./scene.ts";
+import { element, escaped } from "./xml.ts";
+
+/** Colours only repeat what signs and words say; dark where the reader's system is. */
+const style = `
+svg { --paper: #ffffff; --ink: #1f2328; --quiet: #5a636d; --line: #8b949e;
+  --node: #f6f8fa; --pod: #ddf4ff; --bridge: #e6dcfa;
+  --good: #116329; --bad: #a40e26; --new: #953800; --trace: #bc4c00; }
+@media (prefers-color-scheme: dark) {
+  svg { --paper: #0d1117; --ink: #e6edf3; --quiet: #a0a9b3; --line: #6e7681;
+    --node: #161b22; --pod: #12314f; --bridge: #31215a;
+    --good: #6fdd8b; --bad: #ff9492; --new: #ffb77c; --trace: #ffa657; } }
+text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: var(--ink); white-space: pre; }
+.paper { fill: var(--paper); }
+.name { font-size: 14px; font-weight: bold; }
+.quiet, .waiting { fill: var(--quiet); }
+.good { fill: var(--good); }
+.bad { fill: var(--bad); font-weight: bold; }
+.since { fill: var(--new); font-weight: bold; }
+.node { fill: var(--node); stroke: var(--line); }
+.pod { fill: var(--pod); stroke: var(--line); }
+.bridge { fill: var(--bridge); stroke: var(--line); }
+.new { stroke: var(--new); stroke-width: 2.5; }
+.gone { fill: none; stroke: var(--new); stroke-dasharray: 5 4; }
+.off { fill: none; stroke: var(--bad); stroke-dasharray: 5 4; }
+.veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
+.segment { stroke: var(--ink); stroke-width: 4; }
+.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none; stroke-linejoin: round; }
+.stop { fill: var(--trace); }
+.number { fill: var(--paper); font-weight: bold; text-anchor: middle; }
+`;
+
+/** What is told below a picture, and drawn over it. */
+export interface Overlay {
+  readonly lines: readonly string[];
+  /** Draws what lies over the picture, once it is known where everything is. */
+  readonly draw: (layout: Layout) => string;
+}
+
+/**
+ * Draws a scene.
+ *
+ * @param title one line, for those who do not see it and for a browser's tip
+ * @param description what is in it, in sentences
+ */
+export function svgOf(
+  scene: Scene,
+  { title, description, overlay }: {
+    readonly title: string;
+    readonly description: string;
+    readonly overlay?: Overlay;
+  },
+): string {
+  const lines = overlay?.lines ?? [];
+  const layout = layOut(scene, lines.length);
+  const { width, height, rows, outside, legend } = layout;
+  const parts = [
+    element("title", { id: "title" }, escaped(title)),
+    element("desc", { id: "desc" }, escaped(description)),
+    element("style", {}, style),
+    element("rect", { class: "paper", width, height }),
+    ...segments(layout, scene),
+    ...rows.flatMap(({ nodes }) => nodes.map(drawNode)),
+    ...(outside === undefined || scene.outside === undefined
+      ? []
+      : [drawOutside(outside, scene.outside.lines)]),
+    ...(overlay === undefined ? [] : [overlay.draw(layout)]),
+    ...lines.map((line, at) =>
+      write(rows[0]?.nodes[0]?.box.x ?? 0, legend + at * lineHeight, line)
+    ),
+  ];
+  return element("svg", {
+    xmlns: "http://www.w3.org/2000/svg",
+    viewBox: `0 0 ${width} ${Math.round(height)}`,
+    width,
+    height: Math.round(height),
+    role: "img",
+    "aria-labelledby": "title desc",
+  }, `\n${parts.join("\n")}\n`) + "\n";
+}
+
+function write(x: number, y: number, text: string, more = ""): string {
+  return element(
+    "text",
+    { x, y, ...(more === "" ? {} : { class: more }) },
+    escaped(text),
+  );
+}
+
+function rect({ x, y, width, height }: Box, more: string): string {
+  return element("rect", { x, y, width, height, rx: 6, class: more });
+}
+
+function line(
+  from: readonly [number, number],
+  to: readonly [number, number],
+  more: string,
+): string {
+  const [x1, y1] = from;
+  const [x2, y2] = to;
+  return element("line", { x1, y1, x2, y2, class: more });
+}
+
+/** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
+function segments({ rows, outside }: Layout, scene: Scene): string[] {
+  const first = rows[0]?.segment;
+  const last = rows.at(-1)?.segment;
+  const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [
+    line([x1, y], [x2, y], "segment"),
+    ...nodes.map(({ cable, box, node }) =>
+      line(
+        [cable, box.y + box.height],
+        [cable, y],
+        node.uplink.up ? "cable" : "off",
+      )
+    ),
+  ]);
+  if (first !== undefined && last !== undefined) {
+    if (last.y > first.y) {
+      parts.push(line([last.x1, first.y], [last.x1, last.y], "segment"));
+    }
+    const text = `segment ${scene.segment.join(" ")}`;
+    parts.push(write(last.x1 + 14, last.y - 9, text, "quiet"));
+    if (outside !== undefined) {
+      const x = outside.x + outside.width / 2;
+      parts.push(line([x, last.y], [x, outside.y], "cable"));
+    }
+  }
+  return parts;
+}
+
+function drawOutside(box: Box, lines: readonly string[]): string {
+  return group("outside", [
+    rect(box, "node"),
+    ...lines.map((text, at) =>
+      write(
+        box.x + 14,
+        box.y + 20 + at * lineHeight,
+        cut(text, room.node),
+        at === 0 ? "name" : "",
+      )
+    ),
+  ]);
+}
+
+function group(label: string, parts: readonly string[]): string {
+  const name = element("title", {}, escaped(label));
+  return element("g", {}, [name, ...parts].join("\n"));
+}
+
+function drawNode(layout: NodeLayout): string {
+  const { node, box, head, pods, bridge, spine } = layout;
+  const left = bridge.x;
+  const silent = node.silent !== undefined;
+  return group(node.name, [
+    rect(box, silent ? "off" : "node"),
+    write(left, head, cut(node.name, 24), "name"),
+    element(
+      "text",
+      {
+        x: left + bridge.width,
+        y: head,
+        class: "quiet",
+        "text-anchor": "end",
+      },
+      escaped(node.title),
+    ),
+    ...(silent
+      ? [
+        write(left, layout.facts, "✗ does not answer", "bad"),
+        ...factLines(node.silent ?? "").map((text, at) =>
+          write(left, layout.facts + (at + 1) * lineHeight, text)
+        ),
+      ]
+      : [
+        ...veths(layout, spine),
+        ...node.pods.map((pod, at) => drawPod(pod, pods[at])),
+        ...drawBridge(layout),
+        ...drawFacts(layout),
+      ]),
+    write(
+      left,
+      layout.uplink,
+      cut(node.uplink.text, room.node),
+      node.uplink.up ? "" : "bad",
+    ),
+  ]);
+}
+
+/** From each pod that is plugged in to the spine, and down to the bridge. */
+function veths(
+  { node, pods, bridge }: NodeLayout,
+  spine: NodeLayout["spine"],
+): string[] {
+  if (spine === undefined || node.bridge === undefined) return [];
+  const plugged = pods.filter((_, at) => {
+    const pod = node.pods[at];
+    return pod?.unplugged === undefined && pod?.since !== "gone";
+  });
+  const [first] = plugged;
+  if (first === undefined) return [];
+  const middle = ({ y, height }: Box) => y + height / 2;
+  return [
+    line([spine.x, middle(first)], [spine.x, bridge.y], "veth"),
+    ...plugged.map((box) => {
+      const edge = box.x < spine.x ? box.x + box.width : box.x;
+      return line([edge, middle(box)], [spine.x, middle(box)], "veth");
+    }),
+  ];
+}
+
+function frame(kind: string, since: Since, off = false): string {
+  if (since === "gone") return "gone";
+  if (off) return `${kind} off`;
+  return since === "new" ? `${kind} new` : kind;
+}
+
+function drawPod(pod: ScenePod, box: Box | undefined): string {
+  if (box === undefined) return "";
+  const { name, lines, unplugged, since } = pod;
+  const texts: [string, string][] = [
+    [name, "name"],
+    ...lines.map((text): [string, string] => [text, ""]),
+    ...(unplugged === undefined
+      ? []
+      : [[`✗ ${unplugged}`, "bad"] as [string, string]]),
+    ...(since === undefined ? [] : [[since, "since"] as [string, string]]),
+  ];
+  return group(name, [
+    rect(box, frame("pod", since, unplugged !== undefined)),
+    ...texts.map(([text, more], at) =>
+      write(
+        box.x + 6,
+        box.y + 18 + at * lineHeight,
+        cut(text, more === "name" ? Math.floor(room.pod * 0.85) : room.pod),
+        more,
+      )
+    ),
+  ]);
+}
+
+function drawBridge({ node, bridge: box }: NodeLayout): string[] {
+  const { bridge } = node;
+  if (bridge === undefined) {
+    return [
+      rect(box, "off"),
+      write(box.x + 8, box.y + 16, "– no bridge", "waiting"),
+    ];
+  }
+  const texts = bridge.since === undefined
+    ? bridge.lines
+    : [...bridge.lines, bridge.since];
+  return [
+    rect(box, frame("bridge", bridge.since)),
+    ...texts.map((text, at) =>
+      write(
+        box.x + 8,
+        box.y + 16 + at * lineHeight,
+        cut(text, room.node - 2),
+        at >= bridge.lines.length ? "since" : "",
+      )
+    ),
+  ];
+}
+
+function drawFacts({ node, facts, bridge }: NodeLayout): string[] {
+  const parts: string[] = [];
+  let at = 0;
+  for (const { text, tone, since } of node.facts) {
+    const whole = since === undefined ? text : `${text} (${since})`;
+    factLines(whole).forEach((text, line) => {
+      const y = facts + at++ * lineHeight;
+      const more = since === undefined ? tone : "since";
+      if (line === 0) parts.push(write(bridge.x, y, signs[tone], more));
+      parts.push(write(bridge.x + 16, y, text, more));
+    });
+  }
+  return parts;
+}

@@ -1,0 +1,79 @@
+/** Asking: what a probe says of a step, and what follows from it. */
+import { type RunOptions, show } from "../exec/command.ts";
+import type { JournalRecord } from "./journal.ts";
+import type { Node } from "../node/node.ts";
+import { hint } from "./result.ts";
+import type { Answer, Step } from "./stage.ts";
+
+/** A step that was refused or could not be decided. */
+export class StepError extends Error {
+  override readonly name = "StepError";
+}
+
+/**
+ * What a step's probe says on a node now; a step without one is always to be done.
+ *
+ * @param input what another node gave for it, where the probe compares
+ */
+export async function askStep(
+  node: Node,
+  step: Step,
+  options?: RunOptions,
+  input?: string,
+): Promise<Answer> {
+  if (step.unless === undefined) return { is: "absent" };
+  const { ask, read } = step.unless;
+  return read(await node.run(ask, limited(options, step.timeout_ms)), input);
+}
+
+/** These options, with a time limit of its own where there is one. */
+export function limited(
+  options: RunOptions | undefined,
+  timeout_ms: number | undefined,
+): RunOptions {
+  return { ...options, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
+}
+
+/** Whether undo has nothing left to take back. Only a clear "absent" says so. */
+export async function isGone(
+  node: Node,
+  step: Step,
+  options: RunOptions,
+): Promise<boolean> {
+  if (step.unless === undefined || step.parts) return false;
+  const answer = await askStep(node, step, options);
+  return answer.is === "absent" || answer.is === "different";
+}
+
+/**
+ * What to do with an answer.
+ *
+ * @throws {StepError} when it is somebody else's, or nobody can say
+ */
+export function decide(
+  node: Node,
+  step: Step,
+  answer: Answer,
+  old: JournalRecord | undefined,
+): "run" | "skip" {
+  switch (answer.is) {
+    case "present":
+      return "skip";
+    case "absent":
+      return "run";
+    case "different":
+      // It differs by our mark alone, and the journal says that we made it.
+      if (answer.unmarked && old !== undefined) {
+        return "skip";
+      }
+      throw new StepError(
+        `refused: ${answer.found}\nwhat to do: on ${node.name}, ${answer.remedy}`,
+      );
+    case "unknown":
+      throw new StepError(
+        `${answer.reason}\nasked by: ${
+          step.unless ? step.unless.ask.gist ?? show(step.unless.ask) : ""
+        }\n${hint(answer.reason)}`,
+      );
+  }
+}

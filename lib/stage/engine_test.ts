@@ -1,0 +1,342 @@
+// @ts-types="../std/assert.d.ts"
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { cmd, type Command, show } from "../exec/command.ts";
+import { JournalError, readJournal } from "./journal.ts";
+import { localNode, type Node, UnreachableError } from "../node/node.ts";
+import { StepError } from "./decide.ts";
+import type { Manner } from "./node_run.ts";
+import { plan, planUndo } from "./plan_node.ts";
+import type { StepResult } from "./result.ts";
+import { apply, undo } from "./engine.ts";
+import type { Answer, Step } from "./stage.ts";
+
+const stage = "04-bridge";
+
+function manner(changes: Partial<Manner> = {}): Manner {
+  return {
+    timeout_ms: 5_000,
+    signal: new AbortController().signal,
+    stopping: () => false,
+    tell: () => {},
+    ...changes,
+  };
+}
+
+/** A step that makes a file, asked for by test(1): a link in small. */
+function file(path: string, changes: Partial<Step> = {}): Step {
+  return {
+    why: `have ${path}`,
+    unless: {
+      ask: cmd`test -e ${path}`,
+      read: (outcome): Answer =>
+        outcome.code === 0
+          ? { is: "present" }
+          : outcome.code === 1
+          ? { is: "absent" }
+          : { is: "unknown", reason: "no such command" },
+    },
+    run: cmd`touch ${path}`,
+    undo: cmd`rm ${path}`,
+    ...changes,
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function inFolder(
+  body: (folder: string, node: Node) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder, localNode("here", `${folder}/state/journal`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const statuses = (results: readonly StepResult[]) =>
+  results.map(({ status }) => status);
+
+Deno.test("apply() runs what is absent, and a second time changes nothing", () =>
+  inFolder(async (folder, node) => {
+    const steps = [file(`${folder}/a`), file(`${folder}/b`)];
+    assertEquals(statuses(await apply(stage, node, steps, manner())), [
+      "changed",
+      "changed",
+    ]);
+    assert(exists(`${folder}/b`));
+    assertEquals((await readJournal(node)).complete, [stage]);
+    const journal = await Deno.stat(node.journalPath);
+    assertEquals(statuses(await apply(stage, node, steps, manner())), [
+      "ok",
+      "ok",
+    ]);
+    const again = await Deno.stat(node.journalPath);
+    assertEquals(again.mtime, journal.mtime);
+  }));
+
+Deno.test("undo() takes back in reverse, and only what apply() changed", () =>
+  inFolder(async (folder, node) => {
+    await Deno.writeTextFile(`${folder}/theirs`, "");
+    const steps = [
+      file(`${folder}/theirs`),
+      file(`${folder}/a`),
+      file(`${folder}/b`),
+    ];
+    await apply(stage, node, steps, manner());
+    const results = await undo(stage, node, steps, manner());
+    assertEquals(
+      results.filter(({ status }) => status === "changed")
+        .map(({ command }) => command),
+      [`rm ${folder}/b`, `rm ${folder}/a`],
+    );
+    assert(exists(`${folder}/theirs`));
+    assertEquals(await readJournal(node), { complete: [], records: [] });
+  }));
+
+Deno.test("undo() leaves alone what is no longer as the stage left it", () =>
+  inFolder(async (folder, node) => {
+    const steps = [file(`${folder}/a`)];
+    await apply(stage, node, steps, manner());
+    await Deno.remove(`${folder}/a`);
+    assertEquals(statuses(await undo(stage, node, steps, manner())), ["ok"]);
+  }));
+
+Deno.test("undo() works from the journal when the cluster no longer plans the step", () =>
+  inFolder(async (folder, node) => {
+    await apply(stage, node, [file(`${folder}/a`)], manner());
+    await undo(stage, node, [], manner());
+    assert(!exists(`${folder}/a`));
+  }));
+
+Deno.test("apply() takes back what an earlier run did and the cluster no longer asks for", () =>
+  inFolder(async (folder, node) => {
+    await apply(stage, node, [file(`${folder}/old`)], manner());
+    const results = await apply(stage, node, [file(`${folder}/new`)], manner());
+    assertEquals(statuses(results), ["changed", "changed"]);
+    assert(!exists(`${folder}/old`));
+    assert(exists(`${folder}/new`));
+  }));
+
+Deno.test("somebody else's is refused with what was found and what to do", () =>
+  inFolder(async (folder, node) => {
+    const theirs = file(`${folder}/a`, {
+      unless: {
+        ask: cmd`true`,
+        read: () => ({
+          is: "different",
+          found: "cni0 is a vxlan, not a bridge",
+          remedy: "remove it",
+        }),
+      },
+    });
+    const after = file(`${folder}/b`);
+    const results = await apply(stage, node, [theirs, after], manner());
+    assertEquals(statuses(results), ["failed"]);
+    assertStringIncludes(results[0]?.problem ?? "", "cni0 is a vxlan");
+    assertStringIncludes(
+      results[0]?.problem ?? "",
+      "what to do: on here, remove it",
+    );
+    assert(!exists(`${folder}/a`) && !exists(`${folder}/b`));
+    assertEquals((await readJournal(node)).complete, []);
+  }));
+
+Deno.test("a probe that cannot tell is an error, never 'absent'", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`, {
+      unless: {
+        ask: cmd`no-such-program-anywhere`,
+        read: (outcome) => ({
+          is: "unknown",
+          reason: outcome.ended ?? "no reason",
+        }),
+      },
+    });
+    const results = await apply(stage, node, [step], manner());
+    assertEquals(statuses(results), ["failed"]);
+    assertStringIncludes(results[0]?.problem ?? "", "no such command");
+    assertStringIncludes(
+      results[0]?.problem ?? "",
+      "asked by: no-such-program-anywhere",
+    );
+    assert(!exists(`${folder}/a`));
+  }));
+
+Deno.test("a step that fails leaves no record, and later steps do not run", () =>
+  inFolder(async (folder, node) => {
+    const bad = file(`${folder}/bad`, {
+      run: cmd`sh -c ${"echo out; echo err >&2; exit 7"}`,
+    });
+    const steps = [file(`${folder}/a`), bad, file(`${folder}/c`)];
+    const results = await apply(stage, node, steps, manner());
+    assertEquals(statuses(results), ["changed", "failed"]);
+    const { problem = "" } = results[1] ?? {};
+    for (const part of ["exit code 7", "stdout: out", "stderr: err"]) {
+      assertStringIncludes(problem, part);
+    }
+    const journal = await readJournal(node);
+    assertEquals(journal.records.map(({ step }) => step), [
+      `touch ${folder}/a`,
+    ]);
+    assertEquals(journal.complete, []);
+    assert(!exists(`${folder}/c`));
+  }));
+
+Deno.test("a step that ran into its time limit stays in the journal, so that undo looks after it", () =>
+  inFolder(async (folder, node) => {
+    const slow = file(`${folder}/slow`, {
+      run: cmd`sh -c ${`touch ${folder}/slow; sleep 60`}`,
+      timeout_ms: 200,
+    });
+    const results = await apply(stage, node, [slow], manner());
+    assertStringIncludes(results[0]?.problem ?? "", "timed out");
+    assertEquals((await readJournal(node)).records[0]?.state, "running");
+    await undo(stage, node, [slow], manner());
+    assert(!exists(`${folder}/slow`));
+  }));
+
+Deno.test("a run that was killed between a command and its record is made good", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`);
+    await Deno.mkdir(`${folder}/state`);
+    await Deno.writeTextFile(
+      node.journalPath,
+      JSON.stringify({
+        version: 1,
+        complete: [],
+        records: [{
+          stage,
+          step: show(step.run as Command),
+          state: "running",
+          changed: false,
+          undo: step.undo,
+        }],
+      }),
+    );
+    await Deno.writeTextFile(`${folder}/a`, "");
+    assertEquals(statuses(await apply(stage, node, [step], manner())), ["ok"]);
+    await undo(stage, node, [step], manner());
+    assert(!exists(`${folder}/a`));
+  }));
+
+Deno.test("undo() of a setting brings the previous value back, also after two runs", () =>
+  inFolder(async (folder, node) => {
+    const path = `${folder}/setting`;
+    await Deno.writeTextFile(path, "0\n");
+    const set: Step = {
+      why: "set it",
+      unless: {
+        ask: cmd`cat ${path}`,
+        read: ({ stdout }) =>
+          stdout.trim() === "1"
+            ? { is: "present" }
+            : { is: "absent", previous: stdout.trim() },
+      },
+      run: cmd`sh -c ${`echo 1 >${path}`}`,
+      undo: (previous) => cmd`sh -c ${`echo ${previous} >${path}`}`,
+    };
+    await apply(stage, node, [set], manner());
+    await apply(stage, node, [set], manner());
+    await undo(stage, node, [set], manner());
+    assertEquals(await Deno.readTextFile(path), "0\n");
+  }));
+
+Deno.test("Ctrl-C lets the step under way end, starts no other, and leaves the stage incomplete", () =>
+  inFolder(async (folder, node) => {
+    let stopping = false;
+    const steps = [file(`${folder}/a`), file(`${folder}/b`)];
+    const results = await apply(
+      stage,
+      node,
+      steps,
+      manner({
+        stopping: () => stopping,
+        tell: () => stopping = true,
+      }),
+    );
+    assertEquals(statuses(results), ["changed"]);
+    const journal = await readJournal(node);
+    assertEquals(journal.complete, []);
+    assertEquals(journal.records.length, 1);
+  }));
+
+Deno.test("a dry run gives exactly the commands that a run then executes, and changes nothing", () =>
+  inFolder(async (folder, node) => {
+    await Deno.writeTextFile(`${folder}/a`, "");
+    const steps = [file(`${folder}/a`), file(`${folder}/b`)];
+    const planned = await plan(stage, node, steps, {});
+    assertEquals(planned.steps.map(({ run }) => run), [
+      cmd`touch ${`${folder}/b`}`,
+    ]);
+    assert(!exists(`${folder}/b`) && !exists(node.journalPath));
+    await apply(stage, node, steps, manner());
+    assertEquals((await plan(stage, node, steps, {})).steps, []);
+    const back = await planUndo(stage, node, steps, {});
+    assertEquals(back.steps.map(({ run }) => run), [
+      cmd`rm ${`${folder}/b`}`,
+    ]);
+  }));
+
+Deno.test("a dry run refuses what a run would refuse", () =>
+  inFolder(async (folder, node) => {
+    const theirs = file(`${folder}/a`, {
+      unless: {
+        ask: cmd`true`,
+        read: () => ({ is: "different", found: "theirs", remedy: "look" }),
+      },
+    });
+    await assertRejects(
+      () => plan(stage, node, [theirs], {}),
+      StepError,
+      "theirs",
+    );
+  }));
+
+Deno.test("a journal that is none stops the stage and names the file", () =>
+  inFolder(async (folder, node) => {
+    await Deno.mkdir(`${folder}/state`);
+    await Deno.writeTextFile(node.journalPath, "{");
+    const results = await apply(
+      stage,
+      node,
+      [file(`${folder}/a`)],
+      manner(),
+    );
+    assertEquals(statuses(results), ["failed"]);
+    assertStringIncludes(results[0]?.problem ?? "", node.journalPath);
+    await assertRejects(
+      () => plan(stage, node, [], {}),
+      JournalError,
+      "no journal of this tool's",
+    );
+  }));
+
+Deno.test("a node that is lost in the middle is 'unreachable', and says why", () =>
+  inFolder(async (folder, node) => {
+    let calls = 0;
+    const dying: Node = {
+      ...node,
+      run(command, options) {
+        calls += 1;
+        if (calls > 4) throw new UnreachableError("here", "not running");
+        return node.run(command, options);
+      },
+    };
+    const steps = [file(`${folder}/a`), file(`${folder}/b`)];
+    const results = await apply(stage, dying, steps, manner());
+    assertEquals(results.at(-1)?.status, "unreachable");
+    assertEquals(results.at(-1)?.problem, "not running");
+  }));

@@ -1,0 +1,179 @@
+/**
+ * What this tool changed on a node, kept on that node: the ground on which
+ * `--undo` works and stage 09 knows what to expect. Every record is written
+ * before its command runs (as "running") and again after it (as "done"), so
+ * that a run which was cut off anywhere leaves a journal that is true.
+ */
+import { type Node, read, save } from "../node/node.ts";
+import type { Command, RunOptions } from "../exec/command.ts";
+import { type StageName, stageNames } from "./stage.ts";
+
+/** One step of a stage, on this node. */
+export interface JournalRecord {
+  readonly stage: StageName;
+  /** Names the step within its stage; see stepKey() in lib/book.ts. */
+  readonly step: string;
+  readonly state: "running" | "done";
+  /** Whether the step changed the node, in this run or an earlier one. */
+  readonly changed: boolean;
+  /** The one node that a step on the operator's machine is about. */
+  readonly about?: string;
+  /** What was there before, where undo needs it. */
+  readonly previous?: string;
+  /** What takes the step back; absent where there is nothing to take back. */
+  readonly undo?: Command;
+  /** Milliseconds that taking it back may take, where that is not as usual. */
+  readonly timeout_ms?: number;
+  /** What a person has to agree to before it is taken back. */
+  readonly consent?: string;
+  /** It may have left parts, whatever became of it. */
+  readonly parts?: true;
+}
+
+/** A node's journal. */
+export interface Journal {
+  /** The stages whose steps are all done, in their order. */
+  readonly complete: readonly StageName[];
+  readonly records: readonly JournalRecord[];
+}
+
+/** A journal that cannot be understood. */
+export class JournalError extends Error {
+  override readonly name = "JournalError";
+}
+
+/** The journal of a node on which nothing was done. */
+export const emptyJournal: Journal = { complete: [], records: [] };
+
+/**
+ * Reads a node's journal.
+ *
+ * @throws {JournalError} when the file is there and is no journal
+ * @throws {UnreachableError | CommandError} as lib/node.ts's read() does
+ */
+export async function readJournal(
+  node: Node,
+  options?: RunOptions,
+): Promise<Journal> {
+  const text = await read(node, node.journalPath, options);
+  if (text === undefined) return emptyJournal;
+  return parseJournal(text, `${node.name}:${node.journalPath}`);
+}
+
+/** Writes a node's journal, in one step. */
+export async function writeJournal(
+  node: Node,
+  journal: Journal,
+  options?: RunOptions,
+): Promise<void> {
+  await save(node, node.journalPath, formatJournal(journal), options);
+}
+
+/** The journal as text, one record a line, so that it can be read and compared. */
+export function formatJournal(journal: Journal): string {
+  const records = journal.records.map((record) => JSON.stringify(record));
+  return `{"version":1,"complete":${JSON.stringify(journal.complete)},` +
+    `"records":[${records.map((record) => `\n${record}`).join(",")}\n]}\n`;
+}
+
+/**
+ * Reads a journal's text.
+ *
+ * @param from where it came from, for the message
+ * @throws {JournalError}
+ */
+export function parseJournal(text: string, from: string): Journal {
+  const wrong = (what: string) =>
+    new JournalError(
+      `${from} is no journal of this tool's (${what}). It says what --undo ` +
+        "has to take back: look at it, mend it, or remove it to start anew",
+    );
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    // It quotes the text, and is told in one line.
+    throw wrong(what.replaceAll(/\s+/g, " "));
+  }
+  if (!isObject(value) || value.version !== 1) {
+    throw wrong(`expected "version": 1`);
+  }
+  const { complete, records } = value;
+  if (!Array.isArray(complete) || !complete.every(isStageName)) {
+    throw wrong(`expected "complete" to list stages`);
+  }
+  if (!Array.isArray(records) || !records.every(isRecord)) {
+    throw wrong(`expected "records" to list steps`);
+  }
+  return { complete, records };
+}
+
+/** The journal with this record in its place, or added at the end. */
+export function withRecord(journal: Journal, record: JournalRecord): Journal {
+  const at = journal.records.findIndex((old) => sameStep(old, record));
+  return {
+    ...journal,
+    records: at < 0
+      ? [...journal.records, record]
+      : journal.records.with(at, record),
+  };
+}
+
+/** The journal without this record; its stage is then not complete. */
+export function withoutRecord(
+  journal: Journal,
+  record: JournalRecord,
+): Journal {
+  return {
+    complete: journal.complete,
+    records: journal.records.filter((old) => !sameStep(old, record)),
+  };
+}
+
+/** The journal with the stage called complete, or no longer. */
+export function withComplete(
+  journal: Journal,
+  stage: StageName,
+  complete: boolean,
+): Journal {
+  if (journal.complete.includes(stage) === complete) return journal;
+  return {
+    ...journal,
+    complete: stageNames.filter((name) =>
+      name === stage ? complete : journal.complete.includes(name)
+    ),
+  };
+}
+
+function sameStep(a: JournalRecord, b: JournalRecord): boolean {
+  return a.stage === b.stage && a.step === b.step;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isStageName(value: unknown): value is StageName {
+  return stageNames.some((name) => name === value);
+}
+
+function isCommand(value: unknown): value is Command {
+  return isObject(value) && Array.isArray(value.argv) &&
+    value.argv.length > 0 &&
+    value.argv.every((argument) => typeof argument === "string") &&
+    (value.stdin === undefined || typeof value.stdin === "string");
+}
+
+function isRecord(value: unknown): value is JournalRecord {
+  return isObject(value) && isStageName(value.stage) &&
+    typeof value.step === "string" &&
+    (value.state === "running" || value.state === "done") &&
+    typeof value.changed === "boolean" &&
+    (value.about === undefined || typeof value.about === "string") &&
+    (value.previous === undefined || typeof value.previous === "string") &&
+    (value.timeout_ms === undefined || typeof value.timeout_ms === "number") &&
+    (value.consent === undefined || typeof value.consent === "string") &&
+    (value.parts === undefined || value.parts === true) &&
+    (value.undo === undefined || isCommand(value.undo));
+}

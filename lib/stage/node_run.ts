@@ -1,0 +1,172 @@
+/** A node's journal while a stage is at work there, and the results so far. */
+import { CommandError, type RunOptions, show } from "../exec/command.ts";
+import {
+  emptyJournal,
+  type Journal,
+  JournalError,
+  type JournalRecord,
+  readJournal,
+  writeJournal,
+} from "./journal.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
+import {
+  advice,
+  describe,
+  gist,
+  type Status,
+  type StepResult,
+} from "./result.ts";
+import type { StageName, Step } from "./stage.ts";
+
+/** How a stage is run. */
+export interface Manner {
+  readonly timeout_ms: number;
+  /** Ends commands under way. */
+  readonly signal: AbortSignal;
+  /** Whether no further step shall begin. */
+  readonly stopping: () => boolean;
+  /** Told of each result at once. */
+  readonly tell: (result: StepResult) => void;
+  /** Told, a line at a time, of what goes on in something that takes long. */
+  readonly progress?: (line: string) => void;
+  /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
+  readonly about?: readonly string[];
+  /** Asked before each command where the user wants to go step by step; false ends the run. */
+  readonly ask?: (node: string, step: Step) => Promise<boolean>;
+  /** The other nodes, for steps that wait for them or take from them. */
+  readonly others?: Others;
+  /**
+   * Asked, once a run on a node, before what needs somebody's consent; without
+   * it, that is refused.
+   *
+   * @throws {StepError} when there is nobody to ask
+   */
+  readonly consent?: (request: ConsentRequest) => Promise<boolean>;
+}
+
+/** The nodes beside the one at which a stage is at work. */
+export interface Others {
+  readonly node: (name: string) => Node;
+  /** Waits until this run is over there; whether all went well. True where it is not at work there. */
+  readonly ended: (name: string) => Promise<boolean>;
+}
+
+/** What somebody is asked to agree to. */
+export interface ConsentRequest {
+  /** The end of "This will …". */
+  readonly what: string;
+  /** What is known of it beforehand. */
+  readonly preview?: string;
+  /** All commands of this run that need consent, a line each. */
+  readonly commands: readonly string[];
+}
+
+/** A node's journal while a stage is at work there. */
+export class Book {
+  journal: Journal = emptyJournal;
+  readonly results: StepResult[] = [];
+  readonly options: RunOptions;
+  #agreed = false;
+
+  constructor(
+    readonly stage: StageName,
+    readonly node: Node,
+    readonly manner: Manner,
+  ) {
+    this.options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  }
+
+  async open(): Promise<void> {
+    this.journal = await readJournal(this.node, this.options);
+  }
+
+  /** The stage's records that this run may touch. */
+  records(): readonly JournalRecord[] {
+    const { about } = this.manner;
+    return recordsOf(this.journal, this.stage, about);
+  }
+
+  async write(journal: Journal): Promise<void> {
+    if (JSON.stringify(journal) === JSON.stringify(this.journal)) return;
+    await writeJournal(this.node, journal, this.options);
+    this.journal = journal;
+  }
+
+  /**
+   * Whether somebody agrees, or did so before in this run.
+   *
+   * @throws {StepError} when there is nobody to ask
+   */
+  async isAgreed(request: ConsentRequest): Promise<boolean> {
+    this.#agreed ||= await this.manner.consent?.(request) ?? false;
+    return this.#agreed;
+  }
+
+  tell(
+    status: Status,
+    why: string,
+    command: string,
+    more: { problem?: string; output?: string } = {},
+  ): void {
+    const { stage, node: { name: node } } = this;
+    const result = { stage, node, status, why, command, ...more };
+    this.results.push(result);
+    this.manner.tell(result);
+  }
+
+  /** Runs the body; what it throws becomes the last result. */
+  async keep(body: () => Promise<void>): Promise<StepResult[]> {
+    try {
+      await body();
+    } catch (error) {
+      if (error instanceof UnreachableError) {
+        this.tell("unreachable", "reach the node", "", {
+          problem: error.reason,
+        });
+      } else if (error instanceof JournalError) {
+        this.tell("failed", "read the journal", "", { problem: error.message });
+      } else if (error instanceof CommandError) {
+        const { outcome, why, command } = error;
+        this.tell("failed", why, gist(command), {
+          problem: `${describe(outcome)}\n${advice(outcome, this.node.name)}`,
+        });
+      } else throw error;
+    }
+    return this.results;
+  }
+}
+
+/** Names a step within its stage, the same at every run: by its key, else its command without its input, or a copy's target. */
+export function stepKey({ key, run }: Pick<Step, "key" | "run">): string {
+  if (key !== undefined) return key;
+  return "copy" in run ? `copy to ${run.to}` : show(run);
+}
+
+/** The journal's record of a step. */
+export function find(
+  journal: Journal,
+  stage: StageName,
+  step: Step,
+): JournalRecord | undefined {
+  const key = stepKey(step);
+  return journal.records.find((record) =>
+    record.stage === stage && record.step === key
+  );
+}
+
+/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+export function recordsOf(
+  journal: Journal,
+  stage: StageName,
+  about: readonly string[] | undefined,
+): readonly JournalRecord[] {
+  return journal.records.filter((record) =>
+    record.stage === stage &&
+    (about === undefined ||
+      (record.about !== undefined && about.includes(record.about)))
+  );
+}
+
+/** Why something of an earlier run is taken back. */
+export const noLongerWanted =
+  "The cluster no longer asks for what an earlier run did here";

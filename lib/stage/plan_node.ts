@@ -1,0 +1,124 @@
+/** The dry run: what a run would do, asked of the probes. */
+import { askStep, decide, isGone } from "./decide.ts";
+import {
+  find,
+  noLongerWanted,
+  type Others,
+  recordsOf,
+  stepKey,
+} from "./node_run.ts";
+import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
+import { type Journal, readJournal } from "./journal.ts";
+import type { Node } from "../node/node.ts";
+import type { Answer, Copy, Input, StageName, Step } from "./stage.ts";
+
+/** What a dry run found: the commands that a run would execute on a node, in order. */
+export interface Planned {
+  readonly node: Node;
+  readonly steps: readonly PlannedStep[];
+}
+
+/** A command that a run would execute, and what it would read from another node. */
+export interface PlannedStep {
+  readonly why: string;
+  readonly run: Command | Copy;
+  readonly input?: Input;
+}
+
+/**
+ * What apply() would do on a node, asked of its probes; changes nothing.
+ *
+ * @param assume "absent" to plan without asking, for a node that is not there yet;
+ * fresh names the nodes of which the same holds for the steps about them
+ * @throws {StepError | CommandError | JournalError | UnreachableError}
+ */
+export async function plan(
+  stage: StageName,
+  node: Node,
+  steps: readonly Step[],
+  options: RunOptions & {
+    readonly assume?: "absent";
+    readonly about?: readonly string[];
+    readonly others?: Others;
+    readonly fresh?: ReadonlySet<string>;
+  },
+): Promise<Planned> {
+  const { assume, about, others, fresh, ...runOptions } = options;
+  if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
+  const journal = await readJournal(node, runOptions);
+  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, about)];
+  for (const step of steps) {
+    if (step.about !== undefined && fresh?.has(step.about)) {
+      planned.push(...byHand(step));
+      continue;
+    }
+    const answer = await askNow(node, step, runOptions, others);
+    const old = find(journal, stage, step);
+    if (decide(node, step, answer, old) === "run") {
+      planned.push(...byHand(step));
+    }
+  }
+  return { node, steps: planned };
+}
+
+/** What a run would take back of an earlier one, since the cluster no longer asks for it. */
+export function noLonger(
+  stage: StageName,
+  journal: Journal,
+  steps: readonly Step[],
+  about?: readonly string[],
+): readonly PlannedStep[] {
+  const kept = new Set(steps.map((step) => stepKey(step)));
+  return recordsOf(journal, stage, about).toReversed().flatMap((record) => {
+    const maybeOurs = record.changed || record.state === "running";
+    return kept.has(record.step) || record.undo === undefined || !maybeOurs
+      ? []
+      : [{ why: noLongerWanted, run: record.undo }];
+  });
+}
+
+/** What its probe says of a step. Where the other node cannot give yet what the probe compares, the step is still to be done. */
+export async function askNow(
+  node: Node,
+  step: Step,
+  options: RunOptions,
+  others: Others | undefined,
+): Promise<Answer> {
+  if (!step.input?.compared || others === undefined) {
+    return await askStep(node, step, options);
+  }
+  const { from, ask } = step.input;
+  const given = await others.node(from).run(ask, options);
+  if (!succeeded(given)) return { is: "absent" };
+  return await askStep(node, step, options, given.stdout);
+}
+
+/** A step, and before it what its probe prepares. */
+function byHand(step: Step): PlannedStep[] {
+  const { prepares } = step;
+  return prepares === undefined ? [step] : [prepares, step];
+}
+
+/**
+ * What undo() would do on a node; changes nothing.
+ *
+ * @throws {StepError | CommandError | JournalError | UnreachableError}
+ */
+export async function planUndo(
+  stage: StageName,
+  node: Node,
+  steps: readonly Step[],
+  options: RunOptions & { readonly about?: readonly string[] },
+): Promise<Planned> {
+  const { about, ...runOptions } = options;
+  const journal = await readJournal(node, runOptions);
+  const planned: { why: string; run: Command }[] = [];
+  for (const record of recordsOf(journal, stage, about).toReversed()) {
+    if (record.undo === undefined) continue;
+    if (!record.changed && record.state === "done") continue;
+    const step = steps.find((step) => stepKey(step) === record.step);
+    if (step !== undefined && await isGone(node, step, runOptions)) continue;
+    planned.push({ why: `Take back: ${record.step}`, run: record.undo });
+  }
+  return { node, steps: planned };
+}

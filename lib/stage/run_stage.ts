@@ -1,0 +1,288 @@
+/** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
+import type { Manner, Others } from "./node_run.ts";
+import { exitCode } from "../cli/flags.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { type RunOptions, succeeded } from "../exec/command.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
+import { advice, describe, gist, type StepResult } from "./result.ts";
+import type { Session } from "../cli/session.ts";
+import { apply, operatorSteps, undo } from "./engine.ts";
+import type { AfterStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
+import { nodeOf, operatorNode } from "../cli/connect.ts";
+
+/**
+ * Runs a stage, or takes it back, on the nodes that the flags name.
+ *
+ * @returns its results, which the session has been told of already
+ */
+export async function runStage(
+  session: Session,
+  stage: Stage,
+): Promise<readonly StepResult[]> {
+  const from = session.results.length;
+  if (session.flags.undo) await undoStage(session, stage);
+  else await applyStage(session, stage);
+  return session.results.slice(from);
+}
+
+async function applyStage(session: Session, stage: Stage): Promise<void> {
+  const { manner } = session;
+  const before = await session.cluster();
+  if (lacksPodCIDRs(session, stage, before)) return;
+  const own = operatorSteps(stage, before, session.selected(before));
+  const last = stage.operatorLast?.(before) ?? false;
+  const operate = async () => {
+    // None today: what an earlier run did here may have to go.
+    if (stage.operatorSteps === undefined) return true;
+    const manner = { ...onOperator(session), others: reach(before) };
+    const done = await apply(stage.name, operatorNode(before), own, manner);
+    return worstCode(done) === 0;
+  };
+  if (!last && !await operate()) return;
+  if (manner.stopping() || stage.steps === undefined) return;
+  const pluginFiles = await build(session, stage);
+  if (pluginFiles === "failed") return;
+  const cluster = await session.cluster();
+  const stepsOf = (name: string) => stepsFor(stage, cluster, name, pluginFiles);
+  const done = await eachNode(
+    session,
+    cluster,
+    (node, name, others) =>
+      apply(stage.name, node, stepsOf(name), { ...manner, others }),
+    stepsOf,
+  );
+  if (!last || manner.stopping() || worstCode(done.flat()) !== 0) return;
+  await operate();
+}
+
+async function undoStage(session: Session, stage: Stage): Promise<void> {
+  const { manner } = session;
+  const cluster = await session.cluster();
+  if (stage.steps !== undefined && !stage.endsNodes?.(cluster)) {
+    const taken = await eachNode(
+      session,
+      cluster,
+      (node, name) =>
+        undo(stage.name, node, probesFor(stage, cluster, name), manner),
+    );
+    if (worstCode(taken.flat()) !== 0 || manner.stopping()) return;
+    await afterUndo(session, stage, cluster);
+  }
+  if (stage.operatorSteps === undefined) return;
+  const own = operatorSteps(stage, cluster, session.selected(cluster));
+  await undo(stage.name, operatorNode(cluster), own, onOperator(session));
+}
+
+/** What the other nodes have to do about those that were taken back. */
+async function afterUndo(
+  session: Session,
+  stage: Stage,
+  cluster: Cluster,
+): Promise<void> {
+  const { manner } = session;
+  const { timeout_ms, signal } = manner;
+  const undone = session.selected(cluster);
+  for (const { on, step } of stage.afterUndo?.(cluster, undone) ?? []) {
+    const node = nodeOf(cluster, on);
+    const told = {
+      stage: stage.name,
+      node: on,
+      why: step.why,
+      command: gist(step.run),
+    };
+    if (!await isWanted(node, step, { timeout_ms, signal })) continue;
+    const outcome = await node.run(step.run, { timeout_ms, signal });
+    manner.tell(
+      succeeded(outcome) ? { ...told, status: "changed" } : {
+        ...told,
+        status: "failed",
+        problem: `${describe(outcome)}\n${advice(outcome, on)}`,
+      },
+    );
+  }
+}
+
+/** Whether such a step has something to do, as far as its node answers. */
+export async function isWanted(
+  node: Node,
+  { unless }: AfterStep,
+  options: RunOptions,
+): Promise<boolean> {
+  try {
+    return unless.read(await node.run(unless.ask, options)).is === "absent";
+  } catch (error) {
+    if (error instanceof UnreachableError) return false;
+    throw error;
+  }
+}
+
+/** With `--node`, what the operator's machine did about other nodes stays. */
+function onOperator({ manner, flags: { nodes } }: Session): Manner {
+  return nodes.length === 0 ? manner : { ...manner, about: nodes };
+}
+
+/**
+ * Nodes side by side, or in turn where the user is asked at each step: then
+ * those that others wait for come first.
+ */
+async function eachNode(
+  session: Session,
+  cluster: Cluster,
+  work: (
+    node: Node,
+    name: string,
+    others: Others,
+  ) => Promise<readonly StepResult[]>,
+  stepsOf: (name: string) => readonly Step[] = () => [],
+): Promise<(readonly StepResult[])[]> {
+  const names = session.selected(cluster);
+  const under = new Map<string, Promise<readonly StepResult[]>>();
+  const others: Others = {
+    ...reach(cluster),
+    async ended(name) {
+      const work = under.get(name);
+      return work === undefined || worstCode(await work) === 0;
+    },
+  };
+  const one = (name: string) => {
+    const results = work(nodeOf(cluster, name), name, others);
+    under.set(name, results);
+    return results;
+  };
+  if (session.manner.ask === undefined) {
+    return await Promise.all(names.map(one));
+  }
+  const results: (readonly StepResult[])[] = [];
+  for (const { name } of inOrder(names, stepsOf)) {
+    if (session.manner.stopping()) break;
+    results.push(await one(name));
+  }
+  return results;
+}
+
+/** The cluster's nodes, none of which is waited for. */
+export function reach(cluster: Cluster): Others {
+  return {
+    node: (name) => nodeOf(cluster, name),
+    ended: () => Promise.resolve(true),
+  };
+}
+
+/** The nodes with their steps, each behind those that its steps wait for; otherwise as they are. */
+export function* inOrder(
+  names: readonly string[],
+  stepsOf: (name: string) => readonly Step[],
+): Generator<{ readonly name: string; readonly steps: readonly Step[] }> {
+  const seen = new Set<string>();
+  const known = new Set(names);
+  function* place(name: string): ReturnType<typeof inOrder> {
+    if (seen.has(name)) return;
+    seen.add(name);
+    const steps = stepsOf(name);
+    for (const { after = [], input } of steps) {
+      if (input !== undefined && known.has(input.from)) {
+        yield* place(input.from);
+      }
+      for (const other of after) {
+        if (known.has(other)) yield* place(other);
+      }
+    }
+    yield { name, steps };
+  }
+  for (const name of names) yield* place(name);
+}
+
+async function build(
+  session: Session,
+  stage: Stage,
+): Promise<readonly PluginFile[] | undefined | "failed"> {
+  if (stage.build === undefined) return undefined;
+  const { why, byHand, make } = stage.build;
+  const common = {
+    stage: stage.name,
+    node: "operator",
+    why,
+    command: byHand.argv.join(" "),
+  };
+  try {
+    const { files, changed, line } = await make(session.flags.form);
+    session.manner.tell({
+      ...common,
+      status: changed ? "changed" : "ok",
+      output: line,
+    });
+    return files;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "BuildError") throw error;
+    session.manner.tell({
+      ...common,
+      status: "failed",
+      problem: error.message,
+    });
+    return "failed";
+  }
+}
+
+/** Says so where the stage cannot be planned yet. */
+function lacksPodCIDRs(
+  { manner }: Session,
+  stage: Stage,
+  cluster: Cluster,
+): boolean {
+  const names = unknownPodCIDRs(stage, cluster);
+  if (names.length === 0) return false;
+  manner.tell({
+    stage: stage.name,
+    node: "operator",
+    status: "failed",
+    why: "know every node's podCIDR",
+    command: "",
+    problem: `no podCIDR is known yet for ${
+      names.join(", ")
+    }\nwhat to do: run 02-kubeadm, which finds them out`,
+  });
+  return true;
+}
+
+/** The nodes whose podCIDRs the stage needs, and nobody knows yet. */
+function unknownPodCIDRs(stage: Stage, cluster: Cluster): string[] {
+  if (!stage.needsPodCIDRs) return [];
+  return cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length === 0)
+    .map(({ name }) => name);
+}
+
+/** The stage's steps for the node of this name. */
+export function stepsFor(
+  stage: Stage,
+  cluster: Cluster,
+  name: string,
+  pluginFiles: readonly PluginFile[] | undefined,
+): readonly Step[] {
+  const node = cluster.nodes.find((node) => node.name === name);
+  if (node === undefined) return [];
+  const plan: Plan = {
+    cluster,
+    node,
+    ...(pluginFiles === undefined ? {} : { pluginFiles }),
+  };
+  return stage.steps?.(plan) ?? [];
+}
+
+/** Today's steps for their probes; none where they cannot be planned. */
+function probesFor(
+  stage: Stage,
+  cluster: Cluster,
+  name: string,
+): readonly Step[] {
+  if (unknownPodCIDRs(stage, cluster).length > 0) return [];
+  return stepsFor(stage, cluster, name, undefined);
+}
+
+/** The exit code that the results stand for. */
+export function worstCode(results: readonly StepResult[]): number {
+  if (results.some(({ status }) => status === "failed")) return exitCode.failed;
+  if (results.some(({ status }) => status === "unreachable")) {
+    return exitCode.unreachable;
+  }
+  return exitCode.done;
+}

@@ -1,0 +1,198 @@
+/** A stage as data: its steps, and the probes that ask whether a step is still to be done. */
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { Command, Outcome, RunOptions } from "../exec/command.ts";
+import type { Node } from "../node/node.ts";
+
+/** What a probe found. */
+export type Answer =
+  /**
+   * As the step would leave it; `ours` says that it bears our mark, `unneeded`
+   * that such a node has no use for the step, which is then neither told nor recorded.
+   */
+  | { readonly is: "present"; readonly ours?: true; readonly unneeded?: true }
+  /**
+   * Still to be done; `previous` is the value that undo has to put back,
+   * `preview` what the step would do, for whoever has to agree to it.
+   */
+  | {
+    readonly is: "absent";
+    readonly previous?: string;
+    readonly preview?: string;
+  }
+  /**
+   * There, but somebody else's: refused, never touched. `unmarked` says that it
+   * differs by our mark alone, so a step of ours that was cut off explains it.
+   */
+  | {
+    readonly is: "different";
+    readonly found: string;
+    readonly remedy: string;
+    readonly unmarked?: true;
+  }
+  /** Nobody can say: an error, never "absent". */
+  | { readonly is: "unknown"; readonly reason: string };
+
+/** A read-only question to a node, and a pure reading of what came back. */
+export interface Probe {
+  readonly ask: Command;
+  /** @param input of a step whose input is asked for beforehand; see Input */
+  readonly read: (outcome: Outcome, input?: string) => Answer;
+}
+
+/** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
+export interface Consent {
+  /** What the step does that costs money, as the end of "This will …". */
+  readonly apply: string;
+  /** What its undo does that cannot be had again, put the same way. */
+  readonly undo?: string;
+}
+
+/** A file of the operator's machine that is to be on the node. */
+export interface Copy {
+  readonly copy: string;
+  readonly to: string;
+  readonly mode: string;
+}
+
+/** Text that one node gives and a step elsewhere needs; asked for at run time, and written down nowhere. */
+export interface Input {
+  /** The name of the node that gives it. */
+  readonly from: string;
+  readonly why: string;
+  readonly ask: Command;
+  /** Asking changes nothing, so it is asked for before the probe, which compares. */
+  readonly compared?: true;
+  /** Parts of it that nobody may see, with the flag `g`; blotted out wherever an output is told. */
+  readonly secret?: RegExp;
+}
+
+/** One command and its reason. */
+export interface Step {
+  readonly why: string;
+  /** Skip the step where this finds its effect present. A step without one runs at every apply. */
+  readonly unless?: Probe;
+  /** What its probe makes on the way that it needs; a dry run prints it, for whoever goes by hand. */
+  readonly prepares?: { readonly why: string; readonly run: Command };
+  readonly run: Command | Copy;
+  /**
+   * Names the step in the journal; left out, its command does. Needed where
+   * another command for the same thing must not mean that the thing is taken
+   * away first: machines outlive a change of flags.
+   */
+  readonly key?: string;
+  /** What the command reads, where another node gives it. */
+  readonly input?: Input;
+  /** The nodes on which this run of the stage has to be over before the step begins. */
+  readonly after?: readonly string[];
+  /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
+  readonly undo?: Command | ((previous: string) => Command);
+  /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
+  readonly about?: string;
+  /** Milliseconds that the command, its probe and its undo may take each (default: the `--timeout` flag's). */
+  readonly timeout_ms?: number;
+  /** What a person has to agree to before it is run or taken back. */
+  readonly consent?: Consent;
+  /**
+   * It may fail half-way and leave parts behind. So its undo is run whatever
+   * became of it, and has to succeed, also where there is nothing left.
+   */
+  readonly parts?: true;
+}
+
+/** A step that no journal knows: its probe finds its effect present or absent. */
+export type AfterStep = Required<Pick<Step, "why" | "unless">> & {
+  readonly run: Command;
+};
+
+/** A file of the built plugin, and what it must be like on a node. */
+export interface PluginFile extends Copy {
+  readonly size_bytes: number;
+  /** Hexadecimal; absent for a file so large that its size has to do. */
+  readonly sha256?: string;
+}
+
+/** What a stage's steps are planned from. */
+export interface Plan {
+  readonly cluster: Cluster;
+  readonly node: ClusterNode;
+  /** The built plugin's files, where the stage builds it. */
+  readonly pluginFiles?: readonly PluginFile[];
+}
+
+/** The stages' names, in their order. */
+export const stageNames = [
+  "01-provision",
+  "02-kubeadm",
+  "03-cni-config",
+  "04-bridge",
+  "05-plugin",
+  "06-forwarding",
+  "07-masquerade",
+  "08-routes",
+  "09-verify",
+] as const;
+
+/** A stage's name. */
+export type StageName = typeof stageNames[number];
+
+/** How to build what a stage installs. */
+export interface Build {
+  readonly why: string;
+  /** What does the same by hand. */
+  readonly byHand: Command;
+  /** Builds it, or finds it built. */
+  readonly make: (form: PluginForm | undefined) => Promise<BuildResult>;
+  /** What make() would most likely give, without building; for a dry run. */
+  readonly peek: () => Promise<readonly PluginFile[]>;
+}
+
+/** The forms that the plugin can be built in. */
+export type PluginForm = "compiled" | "portable";
+
+/** What came of a build. */
+export interface BuildResult {
+  readonly files: readonly PluginFile[];
+  readonly changed: boolean;
+  /** One line for the person who waits. */
+  readonly line: string;
+}
+
+/** A numbered script. Pure: the same cluster gives the same steps. */
+export interface Stage {
+  readonly name: StageName;
+  /** One sentence: what it is for. */
+  readonly summary: string;
+  /** What one can look at afterwards. */
+  readonly afterwards: string;
+  /**
+   * What is to be done on other nodes once it was taken back on these: as far
+   * as those answer, for the nodes may be taken back because they do not.
+   */
+  readonly afterUndo?: (
+    cluster: Cluster,
+    undone: readonly string[],
+  ) => readonly { readonly on: string; readonly step: AfterStep }[];
+  /**
+   * What there is to say once all of it went well, in whole lines: asked of the
+   * nodes, changing nothing. "" where there is nothing.
+   *
+   * @throws {UnreachableError}
+   */
+  readonly epilogue?: (
+    cluster: Cluster,
+    nodeOf: (name: string) => Node,
+    options: RunOptions,
+  ) => Promise<string>;
+  /** Its steps cannot be planned before every node's podCIDRs are known. */
+  readonly needsPodCIDRs?: true;
+  /** Steps on the operator's own machine, before the nodes'. */
+  readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
+  /** Whether the operator's steps come after the nodes', and only where all of those went well. */
+  readonly operatorLast?: (cluster: Cluster) => boolean;
+  /** Whether taking it back ends the nodes themselves: then nothing is taken back on them first, and they need not answer. */
+  readonly endsNodes?: (cluster: Cluster) => boolean;
+  /** Work on the operator's machine whose result the nodes' steps need. */
+  readonly build?: Build;
+  /** Steps on each node. */
+  readonly steps?: (plan: Plan) => readonly Step[];
+}

@@ -1,0 +1,141 @@
+/** Whether a stage is applied on a machine: what its probes say now, beside what the journal says was done. */
+import { decide, StepError } from "../stage/decide.ts";
+import { find, type Others } from "../stage/node_run.ts";
+import { type RunOptions, show } from "../exec/command.ts";
+import type { Asked } from "../diagnosis/evidence.ts";
+import type { Journal } from "../stage/journal.ts";
+import type { Node } from "../node/node.ts";
+import { askNow, type PlannedStep } from "../stage/plan_node.ts";
+import { gist } from "../stage/result.ts";
+import type { StageName, Step } from "../stage/stage.ts";
+
+/** How a stage stands on a machine. */
+export type StageState =
+  /** A run would change nothing. */
+  | "applied"
+  /** Some of it is there, and the stage was never run to its end, or was taken back. */
+  | "partly"
+  /** Nothing of it is there, and the stage was never run to its end. */
+  | "not"
+  /** It was run to its end, and is no longer all there. */
+  | "drifted"
+  /** Nobody can say. */
+  | "unknown"
+  /** It has nothing to do there. */
+  | "none";
+
+/** A stage on a machine. */
+export interface StageOn {
+  /** A node's name, or "operator". */
+  readonly where: string;
+  readonly is: StageState;
+  /** What a run would do now. */
+  readonly changes: readonly Change[];
+  /** Why it would be refused, or why nobody can say. */
+  readonly problems: readonly string[];
+}
+
+/** A command that a run would execute, and its reason. */
+export interface Change {
+  readonly why: string;
+  readonly command: string;
+}
+
+/** What was found out of a step. */
+export type Found =
+  | { readonly is: "there"; readonly ours: boolean }
+  | { readonly is: "wanted"; readonly step: PlannedStep }
+  | { readonly is: "refused"; readonly why: string }
+  | { readonly is: "unknown"; readonly why: string };
+
+/**
+ * How a stage stands. A setting that happens to be as the stage wants it does
+ * not make the stage partly applied: that takes our mark, or the journal's word.
+ *
+ * @param found of each step that the machine has a use for
+ */
+export function judge(
+  where: string,
+  stage: StageName,
+  journal: Journal,
+  found: readonly Found[],
+  more: readonly PlannedStep[],
+): StageOn {
+  const changes = [
+    ...more,
+    ...found.flatMap((one) => one.is === "wanted" ? [one.step] : []),
+  ].map(({ why, run }): Change => ({ why, command: gist(run) }));
+  const problems = found.flatMap((one) => "why" in one ? [one.why] : []);
+  const on = (is: StageState): StageOn => ({ where, is, changes, problems });
+  const complete = journal.complete.includes(stage);
+  if (found.some(({ is }) => is === "unknown")) return on("unknown");
+  if (changes.length === 0 && problems.length === 0) {
+    return on(found.length === 0 && !complete ? "none" : "applied");
+  }
+  if (complete) return on("drifted");
+  const some = found.some((one) => one.is === "there" && one.ours) ||
+    journal.records.some((record) =>
+      record.stage === stage && record.state === "done" && record.changed
+    );
+  return on(some ? "partly" : "not");
+}
+
+/** A stage's steps on a machine, or those of the operator's machine about a node. */
+export interface Part {
+  readonly stage: StageName;
+  /** Whose they are: the machine's name, or that of the node that they are about. */
+  readonly where: string;
+  readonly steps: readonly Step[];
+  /** What a run would take back of an earlier one. */
+  readonly noLonger: readonly PlannedStep[];
+}
+
+/**
+ * Asks a stage's probes.
+ *
+ * @param others the other nodes, for steps that take something from them
+ * @throws {UnreachableError}
+ */
+export async function lookAt(
+  node: Node,
+  { stage, where, steps, noLonger }: Part,
+  journal: Journal,
+  others: Others,
+  options: RunOptions,
+): Promise<StageOn> {
+  const found = await Promise.all(steps.map(async (step): Promise<Found[]> => {
+    const answer = await askNow(node, step, options, others);
+    if (answer.is === "present" && answer.unneeded) return [];
+    try {
+      return decide(node, step, answer, find(journal, stage, step)) === "run"
+        ? [{ is: "wanted", step }]
+        : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      const is = answer.is === "unknown" ? "unknown" : "refused";
+      return [{ is, why: error.message }];
+    }
+  }));
+  const records = journal.records.filter(({ about = node.name }) =>
+    about === where
+  );
+  const own = { ...journal, records };
+  return judge(where, stage, own, found.flat(), noLonger);
+}
+
+/** A machine that has been asked already: what it said is not asked again. */
+export function answered(node: Node, asked: readonly Asked[]): Node {
+  const known = new Map(
+    asked.map(({ command, outcome }) => [show(command), outcome]),
+  );
+  return {
+    ...node,
+    run: async (command, options) =>
+      known.get(show(command)) ?? await node.run(command, options),
+  };
+}
+
+/** A machine that does not answer. */
+export function unanswered(where: string, why: string): StageOn {
+  return { where, is: "unknown", changes: [], problems: [why] };
+}

@@ -1,0 +1,76 @@
+/** How a stage stands, by what its probes say and the journal remembers. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import { cmd } from "../exec/command.ts";
+import { emptyJournal, type Journal } from "../stage/journal.ts";
+import { localNode } from "../node/node.ts";
+import { answered, type Found, judge } from "./stage_state.ts";
+
+const stage = "06-forwarding";
+
+const complete: Journal = { complete: [stage], records: [] };
+
+const begun: Journal = {
+  complete: [],
+  records: [{ stage, step: "one", state: "done", changed: true }],
+};
+
+const there: Found = { is: "there", ours: false };
+const ours: Found = { is: "there", ours: true };
+const refused: Found = { is: "refused", why: "refused: another's" };
+const unknown: Found = { is: "unknown", why: "permission denied" };
+const wanted: Found = {
+  is: "wanted",
+  step: {
+    why: "a node is a router",
+    run: cmd`sysctl -w net.ipv4.ip_forward=1`,
+  },
+};
+
+const stateOf = (journal: Journal, ...found: Found[]) =>
+  judge("worker-1", stage, journal, found, []).is;
+
+Deno.test("a stage is applied when a run would change nothing, whatever the journal says", () => {
+  assertEquals(stateOf(complete, there, ours), "applied");
+  assertEquals(stateOf(emptyJournal, there, ours), "applied");
+  assertEquals(stateOf(emptyJournal), "none");
+});
+
+Deno.test("a stage that was run to its end has drifted when something of it is gone, or is another's now", () => {
+  assertEquals(stateOf(complete, ours, wanted), "drifted");
+  assertEquals(stateOf(complete, ours, refused), "drifted");
+});
+
+Deno.test("a setting that happens to be right makes no stage partly applied; our mark or the journal does", () => {
+  assertEquals(stateOf(emptyJournal, there, wanted), "not");
+  assertEquals(stateOf(emptyJournal, ours, wanted), "partly");
+  assertEquals(stateOf(begun, there, wanted), "partly");
+  assertEquals(stateOf(emptyJournal, refused), "not");
+});
+
+Deno.test("what nobody can say is unknown, also where the rest is clear", () => {
+  assertEquals(stateOf(complete, ours, unknown, wanted), "unknown");
+});
+
+Deno.test("what a run would do is told with its reasons, and what an earlier one did that is no longer asked for", () => {
+  const undo = cmd`ip route del 10.244.9.0/24`;
+  const on = judge("worker-1", stage, complete, [wanted, refused], [
+    { why: "no longer", run: undo },
+  ]);
+  assertEquals(on.changes, [
+    { why: "no longer", command: "ip route del 10.244.9.0/24" },
+    { why: "a node is a router", command: "sysctl -w net.ipv4.ip_forward=1" },
+  ]);
+  assertEquals(on.problems, ["refused: another's"]);
+  assertEquals(stateOf(complete), "applied");
+});
+
+Deno.test("a machine is not asked again what it has said", async () => {
+  const { name } = labCluster({ name: "lab", stateDir: "/nowhere" });
+  const outcome = { code: 7, stdout: "said before", stderr: "" };
+  const command = cmd`false`;
+  const node = answered(localNode(name), [{ where: name, command, outcome }]);
+  assertEquals(await node.run(cmd`false`), outcome);
+  assertEquals((await node.run(cmd`true`)).code, 0);
+});

@@ -1,0 +1,275 @@
+/** Status: the nodes, and how each stage stands on them, by what the nodes say now. */
+import type { Others } from "../stage/node_run.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { type RunOptions, show } from "../exec/command.ts";
+import { capacity, leasesIn, staleLeases } from "../doctor/leases.ts";
+import { withExpectedPodCIDRs } from "../stage/plan_stages.ts";
+import {
+  type BrokenLease,
+  inventory,
+  type InventoryNode,
+  type Lease,
+} from "../inventory/inventory.ts";
+import { calledName } from "../net/ip_json.ts";
+import { type Journal, JournalError, readJournal } from "../stage/journal.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
+import { noLonger } from "../stage/plan_node.ts";
+import { stepsFor } from "../stage/run_stage.ts";
+import type { Reach } from "../verify/situation.ts";
+import { operatorSteps } from "../stage/engine.ts";
+import {
+  answered,
+  lookAt,
+  type Part,
+  type StageOn,
+  unanswered,
+} from "./stage_state.ts";
+import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
+import { askAll } from "../node/batch.ts";
+import { operatorNode } from "../cli/connect.ts";
+
+/** The cluster at one moment; the data of `-o json`. */
+export interface StatusReport {
+  readonly version: 1;
+  readonly cluster: string;
+  /** When it was read, as ISO 8601 has it. */
+  readonly at: string;
+  readonly nodes: readonly NodeStatus[];
+  readonly stages: readonly StageStatus[];
+}
+
+/** A node, and its pods. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly role: ClusterNode["role"];
+  readonly addresses: readonly string[];
+  /** What it should have been told by 02; empty before. */
+  readonly podCIDRs: readonly string[];
+  /** Absent where it does not answer. */
+  readonly has?: {
+    readonly pods: readonly {
+      readonly name: string;
+      readonly addresses: readonly string[];
+    }[];
+    /** One a podCIDR. */
+    readonly leases: readonly {
+      readonly podCIDR: string;
+      readonly held: number;
+      /** How many pods there is room for; a large one is rounded. */
+      readonly capacity: number;
+    }[];
+    /** Leases whose attachment is gone. */
+    readonly stale: readonly Lease[];
+    /** Leases that name none. */
+    readonly broken: readonly BrokenLease[];
+  };
+  /** Why it does not answer. */
+  readonly unreachable?: string;
+}
+
+/** A stage, and how it stands on each machine that it has something to do with. */
+export interface StageStatus {
+  readonly name: StageName;
+  readonly summary: string;
+  readonly on: readonly StageOn[];
+}
+
+/**
+ * Asks every machine; changes nothing.
+ *
+ * @param stages all but 09, in their order
+ * @throws {CommandError}
+ */
+export async function status(
+  found: Cluster,
+  reach: Reach,
+  stages: readonly Stage[],
+  options: RunOptions,
+): Promise<StatusReport> {
+  const cluster = withExpectedPodCIDRs(found);
+  const files = await filesOf(stages);
+  const { nodeOf } = reach;
+  const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
+    inventory(cluster, { nodeOf, outside: undefined }, options),
+    lookAtOperator(cluster, stages, reach, options),
+    ...cluster.nodes.map(({ name }) =>
+      lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
+    ),
+  ]);
+  return {
+    version: 1,
+    cluster: cluster.name,
+    at,
+    nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at])),
+    stages: stages.map(({ name, summary }) => ({
+      name,
+      summary,
+      on: [operator, ...onNodes].flat().filter(({ stage }) => stage === name)
+        .map(({ stage: _, ...on }): StageOn => on),
+    })),
+  };
+}
+
+/** A stage on a machine, with the stage's name. */
+interface OnStage extends StageOn {
+  readonly stage: StageName;
+}
+
+type Files = ReadonlyMap<StageName, readonly PluginFile[]>;
+
+/** What the stages that build something would install. */
+async function filesOf(stages: readonly Stage[]): Promise<Files> {
+  const files = new Map<StageName, readonly PluginFile[]>();
+  for (const { name, build } of stages) {
+    if (build !== undefined) files.set(name, await build.peek());
+  }
+  return files;
+}
+
+async function lookAtNode(
+  node: Node,
+  cluster: Cluster,
+  stages: readonly Stage[],
+  files: Files,
+  reach: Reach,
+  options: RunOptions,
+): Promise<readonly OnStage[]> {
+  const all = stages.map((stage) => ({
+    stage: stage.name,
+    steps: stepsFor(stage, cluster, node.name, files.get(stage.name)),
+  }));
+  return await lookAtAll(node, all, othersOf(reach), options);
+}
+
+/** A stage's steps on a machine. */
+interface StageSteps {
+  readonly stage: StageName;
+  readonly steps: readonly Step[];
+}
+
+/** Where a machine does not answer, or its journal is damaged, nobody can say how a stage stands. */
+async function lookAtAll(
+  node: Node,
+  all: readonly StageSteps[],
+  others: Others,
+  options: RunOptions,
+): Promise<readonly OnStage[]> {
+  try {
+    return await askAtOnce(node, all, others, options);
+  } catch (error) {
+    const why = error instanceof UnreachableError
+      ? error.reason
+      : error instanceof JournalError
+      ? error.message
+      : undefined;
+    if (why === undefined) throw error;
+    return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
+      { stage, ...unanswered(node.name, why) }
+    ));
+  }
+}
+
+/** All probes of a machine are asked in one go. */
+async function askAtOnce(
+  node: Node,
+  all: readonly StageSteps[],
+  others: Others,
+  options: RunOptions,
+): Promise<readonly OnStage[]> {
+  const asks = all.flatMap(({ steps }) => steps)
+    .flatMap(({ unless }) => unless?.ask ?? []);
+  // Several steps ask the same.
+  const once = new Map(asks.map((ask) => [show(ask), ask]));
+  const questions = [...once.values()]
+    .map((command) => ({ where: node.name, command }));
+  const [journal, asked] = await Promise.all([
+    readJournal(node, options),
+    askAll(node, questions, options),
+  ]);
+  const known = answered(node, asked);
+  const parts = all.flatMap((one) => partsOf(node.name, one, journal));
+  const found = await Promise.all(parts.map(async (part) => ({
+    stage: part.stage,
+    ...await lookAt(known, part, journal, others, options),
+  })));
+  return found.filter(({ is }) => is !== "none");
+}
+
+/** What the operator's machine does about a node counts as that node's. */
+function partsOf(
+  name: string,
+  { stage, steps }: StageSteps,
+  journal: Journal,
+): readonly Part[] {
+  const names = new Set([name, ...steps.flatMap(({ about }) => about ?? [])]);
+  return [...names].map((where): Part => ({
+    stage,
+    where,
+    steps: steps.filter(({ about = name }) => about === where),
+    noLonger: where === name ? noLonger(stage, journal, steps) : [],
+  })).filter(({ steps, noLonger }) => steps.length + noLonger.length > 0);
+}
+
+/**
+ * What the stages do on the operator's own machine. In a cloud it takes an
+ * account and seconds to ask for that: there the dry run is for it.
+ */
+async function lookAtOperator(
+  cluster: Cluster,
+  stages: readonly Stage[],
+  reach: Reach,
+  options: RunOptions,
+): Promise<readonly OnStage[]> {
+  const names = cluster.nodes.map(({ name }) => name);
+  const all = stages.map((stage) => ({
+    stage: stage.name,
+    steps: operatorSteps(stage, cluster, names),
+  })).filter(({ steps }) => steps.length > 0);
+  const { provider } = cluster;
+  if (provider === "aws" || provider === "gcp") {
+    return all.map(({ stage }) => ({
+      stage,
+      ...unanswered(
+        "operator",
+        `the cloud can:\nmake ${stage} ARGS="--dry-run"`,
+      ),
+    }));
+  }
+  return await lookAtAll(operatorNode(cluster), all, othersOf(reach), options);
+}
+
+/** The other nodes, none of which is waited for. */
+function othersOf({ nodeOf }: Reach): Others {
+  return { node: nodeOf, ended: () => Promise.resolve(true) };
+}
+
+/** @param known the node as its cluster is known, before 02 without its podCIDRs */
+function nodeStatus(
+  { name, role, host, address }: InventoryNode,
+  known: ClusterNode | undefined,
+): NodeStatus {
+  const podCIDRs = known?.podCIDRs ?? [];
+  const common = {
+    name,
+    role,
+    addresses: known?.addresses ?? [address],
+    podCIDRs,
+  };
+  if (host.is === "unreachable") return { ...common, unreachable: host.why };
+  return {
+    ...common,
+    has: {
+      pods: host.pods.map((pod) => ({
+        name: calledName(pod),
+        addresses: pod.addresses.map(({ address }) => address),
+      })),
+      leases: podCIDRs.map((podCIDR) => ({
+        podCIDR,
+        held: leasesIn(host, podCIDR).length,
+        capacity: Number(capacity(podCIDR)),
+      })),
+      stale: staleLeases(host),
+      broken: host.brokenLeases,
+    },
+  };
+}

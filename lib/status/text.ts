@@ -1,0 +1,264 @@
+/** Status as text for people: a screen of 80 columns, no meaning by colour. Pure. */
+import { forCluster } from "../diagnosis/cause_text.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { releaseCommand } from "../doctor/leases.ts";
+import { makeLine } from "../stage/make_command.ts";
+import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
+import type { StageOn, StageState } from "./stage_state.ts";
+import { type StageName, stageNames } from "../stage/stage.ts";
+import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { wrap } from "../text/wrap.ts";
+
+/** How much is told. */
+export interface StatusTextOptions {
+  readonly cluster: Pick<Cluster, "file" | "provider">;
+  /** The commands that a stage would run, and every pod. */
+  readonly verbose?: boolean;
+}
+
+/** Whether there is nothing yet: no machine, and the stage that makes them was not run. */
+export function isUnmade({ nodes, stages }: StatusReport): boolean {
+  const [first] = stages;
+  return nodes.every(({ unreachable }) => unreachable !== undefined) &&
+    first?.on.some(({ is }) => is === "not") === true;
+}
+
+/** The report. */
+export function statusText(
+  report: StatusReport,
+  options: StatusTextOptions,
+): string {
+  const { cluster: { file, provider } } = options;
+  if (provider === "lab" && isUnmade(report)) {
+    return `No lab "${report.cluster}": ${makeLine("up", { file })}`;
+  }
+  return [
+    nodeLines(report.nodes),
+    stageLines(report.stages),
+    unknownLines(report, options),
+    driftLines(report.stages, options),
+    podLines(report.nodes, options),
+    leaseLines(report.nodes, options),
+    nextLine(report, options),
+  ].filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function nodeLines(nodes: readonly NodeStatus[]): string[] {
+  const rows = nodes.flatMap(rowsOf);
+  const head = ["node", "address", "podCIDR", "pods", "leases"];
+  const widths = head.map((text, at) =>
+    Math.max(text.length, ...rows.map((row) => row[at]?.length ?? 0))
+  );
+  return [head, ...rows].map((row) =>
+    row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd()
+  ).concat(
+    nodes.flatMap(({ name, unreachable }) =>
+      unreachable === undefined
+        ? []
+        : [wrap(`${name} is unreachable: ${unreachable}`)]
+    ),
+  );
+}
+
+/** A row for each family. */
+function rowsOf({ name, addresses, podCIDRs, has }: NodeStatus): string[][] {
+  const families = Math.max(1, addresses.length, podCIDRs.length);
+  return Array.from({ length: families }, (_, at) => [
+    at === 0 ? name : "",
+    addresses[at] ?? "",
+    podCIDRs[at] ?? "none yet",
+    at > 0 ? "" : has === undefined ? "unreachable" : `${has.pods.length}`,
+    leasesOf(has?.leases[at]),
+  ]);
+}
+
+function leasesOf(
+  leases: { readonly held: number; readonly capacity: number } | undefined,
+): string {
+  if (leases === undefined) return "";
+  const { held, capacity } = leases;
+  // Nobody counts the addresses of a /64.
+  return capacity > 1e6 ? `${held}` : `${held} of ${capacity}`;
+}
+
+const order: readonly StageState[] = [
+  "drifted",
+  "partly",
+  "unknown",
+  "not",
+  "applied",
+];
+
+function stageLines(stages: readonly StageStatus[]): string[] {
+  const width = Math.max(...stageNames.map((name) => name.length)) + 2;
+  return stages.map(({ name, on }) =>
+    wrap(standing(on), name.padEnd(width), " ".repeat(width))
+  );
+}
+
+/** A word where all machines agree; else the machines by their states, the troubled ones first. */
+function standing(on: readonly StageOn[]): string {
+  if (on.length === 0) return "nothing to do";
+  const groups = order.map((state) => ({
+    state,
+    own: on.filter(({ is }) => is === state),
+  })).filter(({ own }) => own.length > 0);
+  const [only] = groups;
+  if (groups.length === 1 && only !== undefined) {
+    return worded(only.state);
+  }
+  return groups.map(({ state, own }) => {
+    const named = state === "applied" && own.length > few
+      ? `${own.length} others`
+      : own.map(({ where }) => where).join(", ");
+    return `${worded(state)} on ${named}`;
+  }).join("; ");
+}
+
+const few = 4;
+
+/** Why nobody can say how a stage stands; that a node does not answer is told with the node. */
+function unknownLines(
+  { nodes, stages }: StatusReport,
+  { cluster }: StatusTextOptions,
+): string[] {
+  const told = nodes.flatMap(({ unreachable }) => unreachable ?? []);
+  // What stands in the way of all stages is told once.
+  const reasons = new Map<string, StageName[]>();
+  for (const { name, on } of stages) {
+    for (const { where, is, problems } of on) {
+      if (is !== "unknown") continue;
+      for (const problem of problems) {
+        if (told.includes(problem)) continue;
+        const reason = `${where}: ${problem}`;
+        reasons.set(reason, [...reasons.get(reason) ?? [], name]);
+      }
+    }
+  }
+  const lines = [...reasons].flatMap(([reason, [first = "", ...more]]) => {
+    const which = more.length === 0
+      ? first
+      : `${first} and ${more.length} more`;
+    const [head = "", ...rest] = reason.split("\n");
+    return [
+      wrap(`${which} on ${head}`, "  ", "    "),
+      // A command to paste stays in one line.
+      ...rest.map((line) =>
+        line.startsWith("make ")
+          ? `    ${forCluster(line, cluster)}`
+          : wrap(line, "    ")
+      ),
+    ];
+  });
+  return lines.length === 0 ? [] : ["Nobody can say:", ...lines];
+}
+
+/** What a stage that was run would change now, and what stands in the way of one. */
+function driftLines(
+  stages: readonly StageStatus[],
+  { cluster, verbose = false }: StatusTextOptions,
+): string[] {
+  const lines = stages.flatMap(({ name, on }) =>
+    on.filter(({ is, problems }) =>
+      is === "drifted" || is === "partly" ||
+      (problems.length > 0 && is !== "unknown")
+    ).flatMap(({ where, is, changes, problems }) => {
+      const line = where === "operator"
+        ? `make ${name}`
+        : makeStage(name, where);
+      return [
+        `  ${where}, ${name} (${worded(is)}): ${counted(changes, problems)}`,
+        ...problems.flatMap((text) =>
+          text.split("\n").map((line) => wrap(line, "    "))
+        ),
+        ...(verbose
+          ? changes.flatMap(({ why, command }) => [
+            wrap(`# ${why}`, "    ", "    # "),
+            `    $ ${command}`,
+          ])
+          : []),
+        `    ${forCluster(line, cluster)}`,
+      ];
+    })
+  );
+  return lines.length === 0 ? [] : ["What a stage would change now:", ...lines];
+}
+
+/** How much a run would do, and how much of it would be refused. */
+function counted(
+  { length: steps }: StageOn["changes"],
+  { length: refused }: StageOn["problems"],
+): string {
+  const toDo = `${steps} step${steps === 1 ? "" : "s"} to do`;
+  if (refused === 0) return toDo;
+  return steps === 0 ? `${refused} refused` : `${toDo}, ${refused} refused`;
+}
+
+const worded = (is: StageState) => is === "not" ? "not applied" : is;
+
+/** As many pods of a node are named. */
+const shownPods = 8;
+
+/** A pod stays in one line with its addresses. */
+const unbreakable = "\u00a0";
+
+function podLines(
+  nodes: readonly NodeStatus[],
+  { verbose = false }: StatusTextOptions,
+): string[] {
+  const lines = nodes.flatMap(({ name, has }) => {
+    const pods = has?.pods ?? [];
+    if (pods.length === 0) return [];
+    const told = verbose ? pods : pods.slice(0, shownPods);
+    const rest = pods.length - told.length;
+    const texts = told.map((pod) =>
+      [`${name}/${pod.name}`, ...pod.addresses].join(unbreakable)
+    );
+    if (rest > 0) texts.push(`and ${rest} more (-v)`);
+    const text = wrap(texts.join(", "), "  ", "    ");
+    return [text.replaceAll(unbreakable, " ")];
+  });
+  return lines.length === 0 ? [] : ["Pods:", ...lines];
+}
+
+function leaseLines(
+  nodes: readonly NodeStatus[],
+  { cluster }: StatusTextOptions,
+): string[] {
+  const lines = nodes.flatMap(({ name, has }) => {
+    const stale = has?.stale ?? [];
+    const broken = has?.broken ?? [];
+    const paths = [...stale, ...broken].map(({ path }) => path);
+    if (paths.length === 0) return [];
+    return [
+      ...stale.map(({ address, containerID, ifname }) =>
+        wrap(
+          `${name}: ${address}, of ${containerID} ${ifname}`.trim(),
+          "  ",
+          "    ",
+        )
+      ),
+      ...broken.map(({ address }) => `  ${name}: ${address}, of no attachment`),
+      `    ${forCluster(onNode(name, releaseCommand(paths)), cluster)}`,
+    ];
+  });
+  return lines.length === 0 ? [] : ["Stale leases, without a pod:", ...lines];
+}
+
+/** What to do next: what has drifted first, else the first stage that is not applied. */
+function nextLine(
+  { stages, nodes }: StatusReport,
+  { cluster }: StatusTextOptions,
+): string[] {
+  const all = stages.flatMap(({ on }) => on);
+  if (all.some(({ is }) => is === "drifted" || is === "partly")) return [];
+  const next = stages.find(({ on }) => on.some(({ is }) => is === "not"));
+  if (next !== undefined) return [`Next: ${makeLine(next.name, cluster)}`];
+  if (nodes.some(({ unreachable }) => unreachable !== undefined)) return [];
+  return all.some(({ is }) => is === "unknown") ? [] : [
+    `All stages are applied; what reaches what: ${
+      makeLine("09-verify", cluster)
+    }`,
+  ];
+}

@@ -1,0 +1,178 @@
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd, type Outcome } from "../exec/command.ts";
+import {
+  addressOn,
+  copied,
+  fileIs,
+  linkIs,
+  linkMarked,
+  linkUp,
+  routeIs,
+  ruleIs,
+  sysctlIs,
+} from "./probes.ts";
+import type { Answer, Probe } from "../stage/stage.ts";
+
+function out(stdout: string): Outcome {
+  return { code: 0, stdout, stderr: "" };
+}
+
+function bad(code: number, stderr: string): Outcome {
+  return { code, stdout: "", stderr };
+}
+
+const noCommand: Outcome = {
+  code: undefined,
+  stdout: "",
+  stderr: "",
+  ended: "no such command",
+};
+
+const noPermission = bad(4, "Operation not permitted");
+const noLink = bad(1, 'Device "cni0" does not exist.');
+
+function is(probe: Probe, outcome: Outcome): Answer["is"] {
+  return probe.read(outcome).is;
+}
+
+/** What any probe must say when the question itself failed. */
+function knowsNothing(probe: Probe): void {
+  for (const outcome of [noCommand, noPermission, bad(255, "ssh: lost")]) {
+    assertEquals(is(probe, outcome), "unknown");
+  }
+}
+
+const ourBridge =
+  '[{"ifname":"cni0","flags":["BROADCAST","UP"],"ifalias":"deno-cni","linkinfo":{"info_kind":"bridge"}}]';
+const barePort =
+  '[{"ifname":"cni0","flags":["BROADCAST"],"linkinfo":{"info_kind":"bridge"}}]';
+const dockerBridge =
+  '[{"ifname":"cni0","flags":[],"ifalias":"docker","linkinfo":{"info_kind":"bridge"}}]';
+const vxlan = '[{"ifname":"cni0","flags":[],"linkinfo":{"info_kind":"vxlan"}}]';
+
+Deno.test("linkIs() tells ours, absent, somebody else's and unknown apart", () => {
+  const probe = linkIs("cni0", "bridge");
+  assertEquals(probe.read(out(ourBridge)), { is: "present", ours: true });
+  assertEquals(is(probe, noLink), "absent");
+  assertEquals(is(probe, out("[{}]")), "absent");
+  knowsNothing(probe);
+});
+
+Deno.test("linkIs() refuses another kind, another alias, and a bridge without one", () => {
+  const probe = linkIs("cni0", "bridge");
+  for (
+    const [text, found, unmarked] of [
+      [vxlan, "cni0 is a vxlan, not a bridge", undefined],
+      [dockerBridge, 'its alias is "docker"', undefined],
+      [barePort, "this tool did not make", true],
+    ] as const
+  ) {
+    const answer = probe.read(out(text));
+    if (answer.is !== "different") throw new Error(`got ${answer.is}`);
+    assertStringIncludes(answer.found, found);
+    assertEquals(answer.unmarked, unmarked);
+  }
+});
+
+Deno.test("linkMarked() and linkUp() look at the alias and at the flag", () => {
+  assertEquals(is(linkMarked("cni0"), out(ourBridge)), "present");
+  assertEquals(is(linkMarked("cni0"), out(barePort)), "absent");
+  assertEquals(is(linkUp("cni0"), out(ourBridge)), "present");
+  assertEquals(is(linkUp("cni0"), out(barePort)), "absent");
+  assertEquals(is(linkUp("cni0"), noLink), "absent");
+  knowsNothing(linkMarked("cni0"));
+  knowsNothing(linkUp("cni0"));
+});
+
+function held(...addresses: string[]): Outcome {
+  const addr_info = addresses.map((address) => {
+    const [local, length] = address.split("/");
+    return {
+      family: local?.includes(":") ? "inet6" : "inet",
+      local,
+      prefixlen: Number(length),
+      scope: local?.startsWith("fe80") ? "link" : "global",
+    };
+  });
+  return out(JSON.stringify([{ ifname: "cni0", addr_info }]));
+}
+
+Deno.test("addressOn() wants this very address, and no other of its family", () => {
+  const probe = addressOn("cni0", "10.244.1.1/24");
+  assertEquals(is(probe, held("10.244.1.1/24", "fe80::1/64")), "present");
+  assertEquals(is(probe, held("fd00::1/64")), "absent");
+  assertEquals(is(probe, noLink), "absent");
+  for (const other of ["10.244.1.7/24", "10.244.1.1/16", "10.244.1.10/24"]) {
+    const answer = probe.read(held(other));
+    if (answer.is !== "different") throw new Error(`got ${answer.is}`);
+    assertStringIncludes(answer.found, `${other}, not 10.244.1.1/24`);
+  }
+  knowsNothing(probe);
+});
+
+Deno.test("sysctlIs() keeps the value that undo has to put back", () => {
+  const probe = sysctlIs("net.ipv4.ip_forward", "1");
+  assertEquals(probe.read(out("0\n")), { is: "absent", previous: "0" });
+  assertEquals(probe.read(out("1\n")), { is: "present" });
+  knowsNothing(probe);
+});
+
+Deno.test("sysctlIs() finds nothing to set where the kernel has no such setting", () => {
+  const absent = bad(
+    255,
+    "sysctl: cannot stat /proc/sys/net/bridge/x: No such file or directory",
+  );
+  assertEquals(is(sysctlIs("net.bridge.x", "1"), absent), "present");
+});
+
+Deno.test("ruleIs() takes exit code 1 for 'absent' only when iptables says so", () => {
+  const probe = ruleIs(cmd`iptables -C FORWARD -j ACCEPT`);
+  const absent =
+    "iptables: Bad rule (does a matching rule exist in that chain?).";
+  assertEquals(is(probe, out("")), "present");
+  assertEquals(is(probe, bad(1, absent)), "absent");
+  assertEquals(is(probe, bad(1, "can't initialize iptables table")), "unknown");
+  assertEquals(is(probe, bad(2, 'Couldn\'t load match "comment"')), "unknown");
+  knowsNothing(probe);
+});
+
+function route(via: string, protocol: string): Outcome {
+  return out(
+    JSON.stringify([{ dst: "10.244.2.0/24", gateway: via, protocol }]),
+  );
+}
+
+Deno.test("routeIs() replaces only a route of ours", () => {
+  const probe = routeIs("10.244.2.0/24", "10.0.1.12");
+  assertEquals(probe.read(route("10.0.1.12", "244")), {
+    is: "present",
+    ours: true,
+  });
+  assertEquals(probe.read(route("10.0.1.12", "static")), { is: "present" });
+  assertEquals(is(probe, route("10.0.1.99", "244")), "absent");
+  assertEquals(is(probe, route("10.0.1.99", "bird")), "different");
+  assertEquals(is(probe, out("[ ]\n")), "absent");
+  assertEquals(is(probe, out("")), "absent");
+  knowsNothing(probe);
+});
+
+Deno.test("fileIs() writes over a file of ours, never over somebody else's", () => {
+  const probe = fileIs("/etc/x", "ours: 2\n", (text) => text.includes("ours"));
+  assertEquals(is(probe, out("ours: 2\n")), "present");
+  assertEquals(is(probe, out("ours: 1\n")), "absent");
+  assertEquals(is(probe, out("theirs\n")), "different");
+  assertEquals(is(probe, { code: 44, stdout: "", stderr: "" }), "absent");
+  knowsNothing(probe);
+});
+
+Deno.test("copied() compares rights and size, and the digest where there is one", () => {
+  const file = { copy: "a", to: "/b", mode: "755", size_bytes: 9 };
+  const small = copied({ ...file, sha256: "abc" });
+  assertEquals(is(small, out("9 755\nabc  /b\n")), "present");
+  assertEquals(is(small, out("9 755\nabd  /b\n")), "absent");
+  assertEquals(is(small, out("9 644\nabc  /b\n")), "absent");
+  assertEquals(is(copied(file), out("9 755\n")), "present");
+  assertEquals(is(copied(file), out("8 755\n")), "absent");
+  knowsNothing(small);
+});

@@ -1,0 +1,60 @@
+/** The lab that a tour may use: none, or one that an earlier tour made. */
+import type { Flags } from "../cli/flags.ts";
+import { type Cluster, loadCluster } from "../cluster/cluster.ts";
+import { labId, removeLab } from "../lab/lab.ts";
+import { membersOf, takeCensus } from "../lab/processes.ts";
+import { makeLine } from "../stage/make_command.ts";
+import { openSession } from "../cli/session.ts";
+import { exists } from "../exec/atomic_file.ts";
+
+/** Tells in a lab's state folder that a tour made it. */
+const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;
+
+/** Whether anything of the lab runs. */
+export function isRunning(cluster: Cluster): boolean {
+  return membersOf(takeCensus(), labId(cluster)).length > 0;
+}
+
+/**
+ * Takes down what an earlier tour made, after asking; what is known of a lab
+ * that runs no more is forgotten.
+ *
+ * @returns why there can be no tour; undefined where the way is clear
+ * @throws {LabError | UsageError | BusyError}
+ */
+export async function clearTheWay(flags: Flags): Promise<string | undefined> {
+  await using session = await openSession(flags, () => {});
+  // What an earlier lab's stages found out may be unreadable, and goes anyway.
+  const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
+  if (isRunning(cluster)) {
+    if (!await exists(markPath(cluster))) return occupied(cluster);
+    if (!flags.quiet) {
+      console.error(
+        `The lab "${cluster.name}" is there, as an earlier tour left it, ` +
+          "and a tour begins\nwithout one.",
+      );
+    }
+    if (!flags.yes) {
+      const answer = await session.answer(
+        "Enter takes it down and begins, q leaves it as it is: ",
+      );
+      if (answer !== "" && answer !== "y") return "Nothing was changed.";
+    }
+  }
+  await removeLab(cluster);
+  return undefined;
+}
+
+function occupied(cluster: Cluster): string {
+  return `The lab "${cluster.name}" is there already, and the tour begins ` +
+    "without one.\n" +
+    "what to do: if nothing in it is needed any more,\n" +
+    `  ${makeLine("down", cluster)}\n` +
+    "then begin the tour again. Or give the tour a lab of its own: a copy of\n" +
+    `${cluster.file} with another name in it, by make tour CLUSTER=FILE`;
+}
+
+/** Remembers that this lab is a tour's. */
+export async function markAsOurs(cluster: Cluster): Promise<void> {
+  await Deno.writeTextFile(markPath(cluster), "made by make tour\n");
+}

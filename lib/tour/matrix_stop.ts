@@ -1,0 +1,148 @@
+/** The matrix at a stop of the tour: what can reach what, and what has changed. */
+import { exitCode } from "../cli/flags.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { Course } from "../exercise/stage_set.ts";
+import { workersOf } from "../verify/matrix.ts";
+import { type Change, changedPaths, changes } from "../verify/matrix_diff.ts";
+import type { MatrixReport, PathReport } from "../verify/matrix_report.ts";
+import { table } from "../verify/matrix_table.ts";
+import type { Session } from "../cli/session.ts";
+import { look } from "../verify/situation.ts";
+import type { Stage } from "../stage/stage.ts";
+import { listeners, type Listening, pings } from "./receivers.ts";
+import { changesText } from "./stop_text.ts";
+import { verify } from "../verify/verify.ts";
+import { wrapLines } from "../text/wrap.ts";
+
+/** What the tour is made of. */
+export interface Itinerary extends Course {
+  /** The stage that is done wrongly on the way. */
+  readonly masquerade: Stage;
+}
+
+/** How the tour speaks. */
+export interface Voice {
+  readonly say: (text: string) => void;
+  /** Makes text stand out besides the sign that it has. */
+  readonly emphasize: (text: string) => string;
+  /** Columns of text that a table may take. */
+  readonly width: number;
+}
+
+/** A stop at which a rule is put in place of another. */
+export interface Lesson {
+  /** Whether the wrong one is put in. */
+  readonly mistaken: boolean;
+  /** Why the other one is taken out. */
+  readonly goes: string;
+}
+
+/** The tour ends before its end. */
+export class TourEnd extends Error {
+  override readonly name = "TourEnd";
+
+  /** @param code the exit code */
+  constructor(readonly code: number, message: string) {
+    super(message);
+  }
+}
+
+/** The tour ends because the user wants it to. */
+export function ended(): TourEnd {
+  return new TourEnd(exitCode.interrupted, "\nThe tour ends here.");
+}
+
+/** The node that stands for the others. */
+export function guideOf(cluster: Cluster): ClusterNode {
+  const [first] = workersOf(cluster);
+  if (first === undefined) throw new TypeError("a lab without workers");
+  return first;
+}
+
+/** What was seen at a stop. */
+export interface Seen {
+  readonly matrix: MatrixReport;
+  /** Absent for the first matrix of all. */
+  readonly changes?: readonly Change[];
+  /** What each receiver saw, where a lesson was about that. */
+  readonly listening?: readonly Listening[];
+}
+
+/**
+ * Tries every path, and shows what came of it.
+ *
+ * @throws {StepError | UnreachableError | CommandError}
+ */
+export async function showMatrix(
+  session: Session,
+  { suspects, reach }: Itinerary,
+  voice: Voice,
+  { before, lesson }: {
+    readonly before?: MatrixReport;
+    readonly lesson?: Lesson;
+  },
+): Promise<Seen> {
+  const { manner } = session;
+  const { timeout_ms, signal } = manner;
+  const cluster = await session.cluster();
+  const situation = await look(cluster, reach(cluster), { timeout_ms, signal });
+  const selected = session.selected(cluster);
+  const order = { selected, stages: suspects, manner };
+  const { report: matrix, known } = await verify(situation, order);
+  const listening = lesson && await listen(matrix, cluster, voice, lesson);
+  const options = { cluster, addresses: known, width: voice.width };
+  const heard = listening === undefined ? {} : { listening };
+  if (before === undefined) {
+    voice.say(`${wrapLines(table(matrix, options))}\n`);
+    return { matrix, ...heard };
+  }
+  const changed = new Set(changedPaths(before, matrix));
+  const marks = {
+    has: (path: PathReport) => changed.has(path),
+    emphasize: voice.emphasize,
+  };
+  const found = changes(before, matrix, options);
+  voice.say(`${wrapLines(table(matrix, { ...options, marks }))}\n`);
+  voice.say(`${changesText(found)}\n`);
+  return { matrix, changes: found, ...heard };
+}
+
+/** What the caller and the receivers have to say. */
+async function listen(
+  matrix: MatrixReport,
+  cluster: Cluster,
+  { say }: Voice,
+  { mistaken }: Lesson,
+): Promise<readonly Listening[]> {
+  const from = guideOf(cluster).name;
+  if (mistaken) say(`${await pings(matrix, cluster, from)}\n`);
+  const listening = await listeners(matrix, cluster, from);
+  for (const { text } of listening) say(`${text}\n`);
+  return listening;
+}
+
+/**
+ * Sees to it that the network is as it should be, but for a mistake that the
+ * tour made itself.
+ *
+ * @throws {TourEnd}
+ */
+export function judge(
+  { passed, causes }: MatrixReport,
+  lesson: Lesson | undefined,
+): void {
+  if (!lesson?.mistaken) {
+    if (passed) return;
+    throw new TourEnd(
+      exitCode.failed,
+      "That is not what this stage should bring about; the causes are above.",
+    );
+  }
+  const shows = causes.length > 0 &&
+    causes.every(({ kind }) => kind === "masquerade");
+  if (shows) return;
+  throw new TourEnd(
+    exitCode.failed,
+    "The rule that circulates should show in this matrix, and it alone.",
+  );
+}

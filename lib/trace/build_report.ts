@@ -1,0 +1,154 @@
+/** A trace as it is reported. Pure. */
+import type { Family } from "../net/cidr.ts";
+import { show } from "../exec/command.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import type { Cause } from "../diagnosis/faults.ts";
+import type {
+  Decision,
+  TraceEnd,
+  TraceHop,
+  TracePacket,
+  TraceReport,
+} from "./report.ts";
+import { rewrites } from "./cause/rules.ts";
+import { grown } from "./kernel_counters.ts";
+import { hopsOf, type Told } from "./hops.ts";
+import type { End } from "./endpoints.ts";
+import type { Scene, Sent } from "./findings.ts";
+import type { Passage } from "./packet_path.ts";
+
+/** What a report is made of. */
+export interface Findings {
+  readonly scene: Scene;
+  readonly sent: readonly Sent[];
+  readonly cause: Cause | undefined;
+  readonly family: Family;
+  readonly clusterName: string;
+}
+
+/** Puts a report together. */
+export function reportOf(
+  { scene, sent, cause, family, clusterName }: Findings,
+): TraceReport {
+  const { from, to, followed, cluster, answersOf } = scene;
+  const told: Told = {
+    bridge: cluster.bridge,
+    answersOf,
+    refusalOf: (passage) => refusalOf(passage, scene, cause),
+    source: from.address,
+    destination: to.address,
+  };
+  const there = hopsOf(followed.there, "there", told);
+  const back = hopsOf(followed.back, "back", {
+    ...told,
+    source: to.address,
+    destination: from.address,
+  });
+  const hops = [...there, ...back];
+  return {
+    version: 1,
+    cluster: clusterName,
+    family,
+    from: endOf(from, scene),
+    to: endOf(to, scene),
+    packets: sent.map(packetOf),
+    followed: followed.sending.kind,
+    delivered: followed.answered && followed.there.stop === undefined,
+    hops,
+    lastGood: lastGoodOf(hops, cause),
+    ...(cause === undefined ? {} : { cause }),
+    remarks: remarksOf(followed, cause, scene),
+  };
+}
+
+/** Of what a machine neither sent on nor took: the setting that explains it. */
+function refusalOf(
+  { place, came }: Passage,
+  { cluster, machines, answersOf }: Scene,
+  cause: Cause | undefined,
+): Decision | undefined {
+  if (cause?.kind === "forwarding" && cause.on === place.machine) {
+    const [family] = familiesOf(cluster);
+    return {
+      kind: "sysctl",
+      text: family === 4
+        ? "net.ipv4.ip_forward = 0"
+        : "net.ipv6.conf.all.forwarding = 0",
+      stage: "06-forwarding",
+    };
+  }
+  const before = machines.get(place.machine)?.counters;
+  if (before === undefined || place.pod !== undefined) return undefined;
+  const more = grown(before, answersOf(place).after);
+  if (!more.has("TcpExt.IPReversePathFilter")) return undefined;
+  return {
+    kind: "sysctl",
+    text: `rp_filter: an answer to ${came?.source} would not go by ${came?.in}`,
+  };
+}
+
+function endOf({ machine, pod, address }: End, { machines }: Scene): TraceEnd {
+  const own = machine === undefined ? undefined : machines.get(machine);
+  // A podCIDR's address that no pod has is nobody's.
+  const isKnown = pod !== undefined ||
+    own?.links.some(({ addr_info }) =>
+      addr_info.some(({ local }) => local === address)
+    );
+  return {
+    ...(machine === undefined || !isKnown ? {} : { node: machine }),
+    ...(pod === undefined ? {} : { pod: pod.name }),
+    address,
+  };
+}
+
+function packetOf({ sending, answered, said }: Sent): TracePacket {
+  const { kind, command, size_bytes } = sending;
+  return {
+    kind,
+    command: show(command),
+    ...(size_bytes === undefined ? {} : { size_bytes }),
+    answered,
+    said,
+  };
+}
+
+function lastGoodOf(
+  hops: readonly TraceHop[],
+  cause: Cause | undefined,
+): number {
+  const ended = hops.findIndex(({ outcome }) => outcome === "DROPPED");
+  if (ended >= 0) return ended - 1;
+  if (cause?.kind === "masquerade") {
+    const wrong = hops.findIndex(({ outcome }) => outcome === "REWRITTEN");
+    if (wrong >= 0) return wrong - 1;
+  }
+  return hops.length - 1;
+}
+
+function remarksOf(
+  { there, back, answered }: Sent,
+  cause: Cause | undefined,
+  { from, to }: Scene,
+): readonly string[] {
+  const detours = [there, back].map(({ passages }) =>
+    passages.map(({ place: { machine } }) => machine)
+      .find((machine) => machine !== from.machine && machine !== to.machine)
+  );
+  const masked = there.passages.find(rewrites);
+  const [out, home] = detours;
+  return [
+    ...(cause !== undefined || to.machine === undefined || !(out ?? home)
+      ? []
+      : [
+        `the ${out === undefined ? "answer" : "packet"} goes by way of ${
+          out ?? home
+        }, which is at neither end`,
+      ]),
+    ...(cause !== undefined || masked === undefined ? [] : [
+      `${masked.place.machine} masquerades this path: the receiver sees ${masked.left?.source}`,
+    ]),
+    ...(answered && (there.stop !== undefined || back.stop !== undefined)
+      ? ["an answer came all the same: somebody else gave it"]
+      : []),
+  ];
+}

@@ -1,0 +1,172 @@
+/** Listening on every machine of a path while the packets are on their way. */
+import { StepError } from "../stage/decide.ts";
+import { CommandError, succeeded } from "../exec/command.ts";
+import { ifname } from "../cni/runtime.ts";
+import {
+  type Claim,
+  type Claimed,
+  claimsOf,
+  readWhoHas,
+  whoHas,
+} from "./duplicate_addresses.ts";
+import { askTogether } from "../node/batch.ts";
+import { isWhole, parseEvents } from "./nft_events.ts";
+import type { Ground } from "./context.ts";
+import { readHeard, start, stop, type Watched } from "./nft_monitor.ts";
+import { type End, namespaceOf, type Place, routeTo } from "./endpoints.ts";
+import { sendings } from "./probe_packets.ts";
+import type { Sent } from "./findings.ts";
+import { type Answer, sendAll } from "./send_packets.ts";
+import type { Machine } from "./machine_survey.ts";
+import { type Heard, walk } from "./packet_path.ts";
+
+/** What came of the packets, and what was heard of them. */
+export interface Listened {
+  readonly answers: readonly Answer[];
+  readonly heard: readonly Heard[];
+  readonly claimed: readonly Claimed[];
+  /** The machines that did not tell all of what they heard. */
+  readonly deaf: ReadonlySet<string>;
+}
+
+/**
+ * Sends the packets, and listens meanwhile. Nothing is left behind, also where
+ * it fails or the user interrupts.
+ *
+ * @throws {UnreachableError} when a machine went away
+ * @throws {CommandError} when the kernel does not let us listen
+ * @throws {StepError} when the user interrupted
+ */
+export async function listenAndSend(ground: Ground): Promise<Listened> {
+  const { from, to, family, machines, places, options, runnerOf } = ground;
+  const planned = sendings(to, isServing(to, machines), family, mtuOf(ground), [
+    identifier(),
+    identifier(),
+  ]);
+  const server = planned.find(({ kind }) => kind === "request")?.server;
+  const watched: Watched = {
+    family,
+    ids: planned.flatMap(({ id }) => id ?? []),
+    ...(server === undefined ? {} : { server }),
+  };
+  const byMachine = Map.groupBy(places, ({ machine }) => machine);
+  const sender = places[0];
+  if (sender === undefined) throw new TypeError("a sender");
+  const claims = claimsOf(from, to, machines, ground.cluster, family);
+  // What is begun is ended, also when the user interrupts.
+  const { signal, ...always } = options;
+  let answers: readonly Answer[];
+  let claimed: readonly Claimed[];
+  const heard: Heard[] = [];
+  const deaf = new Set<string>();
+  const listening: [string, readonly Place[]][] = [];
+  try {
+    await settled([...byMachine].map(async ([machine, own]) => {
+      listening.push([machine, own]);
+      const command = start(watched, own.map(namespaceOf));
+      const outcome = await runnerOf(machine).run(command, always);
+      if (succeeded(outcome)) return;
+      const why = "have the kernel tell of the packets (nftables)";
+      const gist = { ...command, argv: ["nft", "-f", "-"] as const };
+      throw new CommandError(machine, gist, outcome, why);
+    }));
+    [answers, claimed] = await Promise.all([
+      sendAll(runnerOf(sender.machine), sender, planned, options),
+      askClaims(claims, ground),
+    ]);
+  } finally {
+    await settled(
+      listening.map(async ([machine, own]) => {
+        const boundary = crypto.randomUUID();
+        const outcome = await runnerOf(machine).run(stop(boundary), always);
+        const texts = readHeard(
+          outcome.stdout,
+          boundary,
+          own.map(namespaceOf),
+        );
+        for (const [at, place] of own.entries()) {
+          const text = texts[at] ?? "";
+          if (!isWhole(text)) deaf.add(machine);
+          heard.push({ place, events: parseEvents(text) });
+        }
+      }),
+    );
+  }
+  if (signal?.aborted) throw new StepError("the trace was interrupted");
+  const ordered = places.flatMap((place) =>
+    heard.find((one) => one.place === place) ?? []
+  );
+  return { answers, heard: ordered, claimed, deaf };
+}
+
+/** Waits for all of them, also where one fails: none may begin after its end was told. */
+async function settled(jobs: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(jobs)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
+/** Who answers for which address? All at once: each answer is waited for. */
+async function askClaims(
+  claims: readonly Claim[],
+  { runnerOf, options }: Ground,
+): Promise<readonly Claimed[]> {
+  const byMachine = Map.groupBy(claims, ({ place }) => place.machine);
+  const found = await Promise.all(
+    [...byMachine].map(async ([machine, own]) => {
+      const questions = own.map(whoHas);
+      const answers = await askTogether(runnerOf(machine), questions, options);
+      return own.flatMap((claim, at): Claimed[] => {
+        const asked = answers[at];
+        return asked === undefined
+          ? []
+          : [{ ...claim, asked, answered: readWhoHas(asked) }];
+      });
+    }),
+  );
+  return found.flat();
+}
+
+/** An identifier of echo requests: 16 bits that no other ping is likely to have. */
+export function identifier(): number {
+  return 1024 + crypto.getRandomValues(new Uint16Array(1))[0]! % 60_000;
+}
+
+function isServing(
+  { machine, pod }: End,
+  machines: ReadonlyMap<string, Machine>,
+): boolean {
+  if (pod !== undefined) return pod.serving;
+  return machine !== undefined && machines.get(machine)?.serving === true;
+}
+
+/** The MTU of the link by which the sender sends. */
+function mtuOf({ from, to, machines }: Ground): number {
+  const machine = from.machine && machines.get(from.machine);
+  const links = from.pod?.links ?? (machine ? machine.links : []);
+  const routes = from.pod?.routes ?? (machine ? machine.routes : []);
+  const dev = routeTo(routes, to.address)?.dev ?? ifname;
+  const mtu = links.find(({ ifname }) => ifname === dev)?.mtu ?? 1500;
+  return Math.min(mtu, 9000);
+}
+
+/** Where a packet went, and its answer. */
+export function follow(
+  answer: Answer,
+  heard: readonly Heard[],
+  { to }: Ground,
+): Sent {
+  const open = to.machine === undefined;
+  const { sending } = answer;
+  const there = walk(heard, { sending, direction: "there" }, {
+    begin: false,
+    end: open,
+  });
+  const back = there.stop !== undefined
+    ? { passages: [] }
+    : walk(heard.toReversed(), { sending, direction: "back" }, {
+      begin: open,
+      end: false,
+    });
+  return { ...answer, there, back };
+}

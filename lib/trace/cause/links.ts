@@ -1,0 +1,197 @@
+/** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
+import { gateway } from "../../net/cidr.ts";
+import { show } from "../../exec/command.ts";
+import {
+  type Evidence,
+  evidence,
+  type LinkFacts,
+  listed,
+  type RouteFacts,
+} from "../../diagnosis/evidence.ts";
+import { outsideName } from "../../lab/lab.ts";
+import { type Cause, onNode } from "../../diagnosis/faults.ts";
+import type { Claim } from "../duplicate_addresses.ts";
+import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
+import type { End, Place } from "../endpoints.ts";
+import type { Scene, Stranger } from "../findings.ts";
+import type { Passage } from "../packet_path.ts";
+
+/** Does a pod send to somebody who is not its gateway? */
+export function gatewayFault(
+  { machine, pod }: Place,
+  { facts, cluster }: Scene,
+): Cause | undefined {
+  const found = facts.get(machine);
+  const inside = found?.pods.find((facts) => facts.pod === pod?.name);
+  const [podCIDR] = found?.node.podCIDRs ?? [];
+  if (pod === undefined || inside === undefined || podCIDR === undefined) {
+    return undefined;
+  }
+  const wanted = gateway(podCIDR).replace(/\/.*/, "");
+  const own = listed<RouteFacts>(inside.routes)
+    .find(({ dst }) => dst === "default");
+  if (own?.gateway === undefined || own.gateway === wanted) return undefined;
+  return {
+    kind: "pod-route",
+    on: machine,
+    what: `pod ${pod.name} on ${machine} sends to the gateway ` +
+      `${own.gateway}, and its gateway, the bridge ${cluster.bridge}, is ${wanted}`,
+    evidence: [evidence(inside.routes, own)],
+    mend: [
+      onNode(
+        machine,
+        `nsenter --net=${pod.sandbox} ip route replace default via ${wanted}`,
+      ),
+    ],
+  };
+}
+
+/** Does somebody else answer for an address on the path? */
+export function duplicateFault({ strangers }: Scene): Cause | undefined {
+  const [stranger] = strangers;
+  if (stranger === undefined) return undefined;
+  const { claim: { address, owner, expected, asked, at, answered } } = stranger;
+  const both = answered.includes(expected);
+  return {
+    kind: "duplicate-address",
+    on: at,
+    what: both
+      ? `two answer for ${address} when ${asked.where} asks: ${owner} ` +
+        `(${expected}) and ${nameOf(stranger)} (${stranger.mac})`
+      : `${nameOf(stranger)} (${stranger.mac}) answers for ${address} when ` +
+        `${asked.where} asks, and ${owner} (${expected}) should`,
+    evidence: [
+      {
+        where: asked.where,
+        command: show(asked.command),
+        printed: replies(asked.outcome.stdout),
+      },
+      ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
+        .flat(),
+    ],
+    // Whoever asked may remember the wrong answer for minutes.
+    mend: [...mendStranger(stranger), onNeighbour(stranger.claim, "flush to")],
+  };
+}
+
+/** Is a wrong link-layer address remembered, though the right one answers? */
+export function rememberedFault(
+  { claimed, answersOf }: Scene,
+): Cause | undefined {
+  for (const claim of claimed) {
+    const { place, address, expected, owner } = claim;
+    const answers = answersOf(place);
+    const lladdr = neighbourOf(answers, address)?.lladdr;
+    if (lladdr === undefined || lladdr === expected) continue;
+    return {
+      kind: "neighbour",
+      on: place.machine,
+      what: `${placeName(place)} remembers ${lladdr} for ${address}, and ` +
+        `${owner} is ${expected}`,
+      evidence: [
+        evidence(answers.neighbours, neighbourOf(answers, address)),
+      ],
+      mend: [onNeighbour(claim, "del")],
+    };
+  }
+  return undefined;
+}
+
+/** What makes a place forget; "flush" leaves alone what somebody set for good. */
+function onNeighbour(
+  { place: { machine, pod }, link, address }: Claim,
+  how: "del" | "flush to",
+): string {
+  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
+  return onNode(machine, `${inside}ip neigh ${how} ${address} dev ${link}`);
+}
+
+/** Of what arping printed, who answered. */
+function replies(stdout: string): string {
+  return [
+    ...new Set(
+      stdout.split("\n").filter((line) => /reply from/.test(line))
+        .map((line) => line.replace(/ [\d.]+ms$/, "")),
+    ),
+  ].join("\n");
+}
+
+function nameOf({ name, port, claim: { at } }: Stranger): string {
+  if (name !== undefined) return name === outsideName ? name : `pod ${name}`;
+  return port === undefined
+    ? "a stranger"
+    : `whoever is behind ${port} of ${at}`;
+}
+
+function holding(
+  { asked, claim: { address } }: Stranger,
+): { readonly link: string; readonly cidr: string } | undefined {
+  if (asked === undefined) return undefined;
+  for (const { ifname, addr_info } of listed<LinkFacts>(asked)) {
+    const own = addr_info?.find(({ local }) => local === address);
+    if (own !== undefined) {
+      return { link: ifname, cidr: `${own.local}/${own.prefixlen}` };
+    }
+  }
+  return undefined;
+}
+
+function heldBy(stranger: Stranger, address: string): Evidence[] {
+  const held = holding(stranger);
+  if (held === undefined || stranger.asked === undefined) return [];
+  const { link, cidr } = held;
+  return [evidence(stranger.asked, { ifname: link, address: cidr ?? address })];
+}
+
+function mendStranger(stranger: Stranger): string[] {
+  const { name, port, claim: { at } } = stranger;
+  const held = holding(stranger);
+  if (held !== undefined && name !== undefined) {
+    const { link, cidr } = held;
+    const del = `ip addr del ${cidr} dev ${link}`;
+    return name === outsideName
+      ? [onNode(outsideName, del)]
+      : [onNode(at, `nsenter --net=/run/netns/${name} ${del}`)];
+  }
+  return port === undefined
+    ? [onNode(at, "ip neigh show")]
+    : [onNode(at, `ip link set ${port} nomaster`)];
+}
+
+/** Has a machine on the way the receiver's address itself? */
+export function takenFault(
+  { place }: Passage,
+  receiver: End,
+  { facts, answersOf, cluster }: Scene,
+): Cause | undefined {
+  const found = facts.get(place.machine);
+  if (found === undefined) return undefined;
+  const answers = answersOf(place);
+  const holder = listed<LinkFacts>(found.links).find(({ addr_info }) =>
+    addr_info.some(({ local }) => local === receiver.address)
+  );
+  const own = holder?.addr_info
+    .find(({ local }) => local === receiver.address);
+  const asked = answers.routes.get(receiver.address);
+  return {
+    kind: "duplicate-address",
+    on: place.machine,
+    what: `${placeName(place)} has the address ${receiver.address} itself` +
+      (holder === undefined ? "" : `, on ${holder.ifname}`) +
+      ", and keeps what is for the pod",
+    evidence: asked === undefined ? [] : [
+      evidence(
+        asked,
+        routeDecision(answers, receiver.address, cluster.bridge).text,
+      ),
+    ],
+    mend: holder === undefined || own === undefined
+      ? [onNode(place.machine, `ip route show table local`)]
+      : [
+        onNode(
+          place.machine,
+          `ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
+        ),
+      ],
+  };
+}

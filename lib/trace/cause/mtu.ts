@@ -1,0 +1,80 @@
+/** Small packets pass, and large ones do not. Pure. */
+import { show } from "../../exec/command.ts";
+import { evidence, listed } from "../../diagnosis/evidence.ts";
+import { type Cause, newPods, onNode } from "../../diagnosis/faults.ts";
+import type { End } from "../endpoints.ts";
+import type { Scene } from "../findings.ts";
+import type { Link } from "../machine_survey.ts";
+
+/** The cause of a packet of full length that got no answer. */
+export function mtuFault(scene: Scene): Cause {
+  const { followed: { sending, said }, from, sizes } = scene;
+  const size_bytes = sending.size_bytes ?? 0;
+  const narrow = sizes?.narrow.toSorted((a, b) => a.mtu - b.mtu)[0];
+  const where = from.pod === undefined
+    ? from.machine ?? ""
+    : `${from.pod.name} on ${from.machine}`;
+  const sent = { where, command: show(sending.command), printed: said };
+  const remembered = /local error: message too long, mtu=(\d+)/.exec(said)?.[1];
+  if (narrow === undefined && remembered !== undefined) {
+    return {
+      kind: "mtu",
+      on: from.machine ?? "",
+      what:
+        `${where} has been told that ${scene.to.address} takes packets of ` +
+        `${remembered} bytes at most, and remembers it for ten minutes; no ` +
+        "link on the way is that narrow now",
+      evidence: [sent],
+      mend: [forget(from)],
+    };
+  }
+  const most = sizes?.passes?.size_bytes;
+  return {
+    kind: "mtu",
+    on: narrow?.machine ?? from.machine ?? "",
+    what: `packets of ${size_bytes} bytes do not get from ${from.machine} to ` +
+      `${
+        scene.to.machine ?? scene.to.address
+      } and back, and smaller ones do: ` +
+      (narrow === undefined
+        ? `something between carries ${
+          most === undefined ? "fewer" : `about ${most} bytes`
+        }`
+        : `${narrow.link} of ${narrow.machine} carries ${narrow.mtu} bytes`) +
+      ". TCP hides it until it sends much at once",
+    evidence: [
+      sent,
+      ...(sizes?.passes === undefined ? [] : [{
+        where,
+        command: show(sizes.passes.asked.command),
+        printed: "answered",
+      }]),
+      ...(narrow === undefined ? [] : [
+        evidence(
+          narrow.asked,
+          listed<Link>(narrow.asked)
+            .filter(({ ifname }) => ifname === narrow.link)
+            .map(({ ifname, mtu }) => ({ ifname, mtu }))[0],
+        ),
+      ]),
+    ],
+    mend: narrow === undefined ? smaller(scene, most) : [
+      onNode(narrow.machine, `ip link set ${narrow.link} mtu ${size_bytes}`),
+      // Whoever was told of the narrow link remembers it (ip-route(8), cached exceptions).
+      ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
+    ],
+  };
+}
+
+/** What lies between cannot be mended from here: pods have to send less at a time. */
+function smaller({ cluster, from }: Scene, most = 1280): string[] {
+  return [
+    `write mtu: ${most} into ${cluster.file}, then make 03-cni-config`,
+    ...(from.machine === undefined ? [] : newPods(from.machine)),
+  ];
+}
+
+function forget({ machine = "", pod }: End): string {
+  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
+  return onNode(machine, `${inside}ip route flush cache`);
+}

@@ -1,0 +1,129 @@
+/** Causes at the far end, and what to say where no other cause was found. Pure. */
+import { evidence } from "../../diagnosis/evidence.ts";
+import { outsideName } from "../../lab/lab.ts";
+import { type Cause, onNode } from "../../diagnosis/faults.ts";
+import { grown } from "../kernel_counters.ts";
+import { neighbourDecision, placeName, routeOf } from "../place_state.ts";
+import type { End, Place } from "../endpoints.ts";
+import type { Scene } from "../findings.ts";
+import type { Stop } from "../packet_path.ts";
+
+/** The receiver took the packet and did not send an answer. */
+export function silent(place: Place, scene: Scene): Cause {
+  const { said, sending } = scene.followed;
+  return {
+    kind: "receiver",
+    on: place.machine,
+    what: `${placeName(place)} took the packet and did not answer it`,
+    evidence: [{
+      where: senderName(scene),
+      command: sending.command.argv.join(" "),
+      printed: said,
+    }],
+    mend: place.pod === undefined
+      ? [onNode(place.machine, "iptables -S INPUT")]
+      : [
+        onNode(place.machine, `nsenter --net=${place.pod.sandbox} ss -ltn`),
+      ],
+  };
+}
+
+/** Who sends, as evidence has it. */
+function senderName({ from: { machine = "", pod } }: Scene): string {
+  return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
+}
+
+/** A podCIDR's address that no pod has. */
+export function nobody(place: Place, receiver: End, scene: Scene): Cause {
+  const answers = scene.answersOf(place);
+  return {
+    kind: "receiver",
+    on: place.machine,
+    what: `no pod of ${place.machine} has the address ${receiver.address}`,
+    evidence: [
+      evidence(
+        answers.neighbours,
+        neighbourDecision(answers, receiver.address).text,
+      ),
+    ],
+    mend: [onNode(place.machine, `ip -all netns exec ip -br addr`)],
+  };
+}
+
+/** Both ways went well, and the program is not content. */
+export function unanswered({ followed: { said, sending }, to }: Scene): Cause {
+  const on = to.machine ?? outsideName;
+  const port = sending.server?.port;
+  return {
+    kind: "receiver",
+    on,
+    what: "packets go there and back, and the program that should answer " +
+      "does not",
+    evidence: [{
+      where: on,
+      command: sending.command.argv.join(" "),
+      printed: said,
+    }],
+    mend: port === undefined ? [] : [
+      onNode(
+        on,
+        `${
+          to.pod === undefined ? "" : `nsenter --net=${to.pod.sandbox} `
+        }ss -Hltnp "sport = :${port}"`,
+      ),
+    ],
+  };
+}
+
+/** Nothing that was looked at explains it. */
+export function unexplained(stop: Stop, receiver: End, scene: Scene): Cause {
+  const place = stop.is === "unsent"
+    ? stop.at
+    : stop.is === "lost"
+    ? stop.from.place
+    : stop.at.place;
+  const answers = scene.answersOf(place);
+  const words = {
+    dropped: "is dropped by",
+    unsent: "is not sent by",
+    unrouted: "ends in",
+    taken: "is taken by",
+    lost: "leaves, and is not seen again after",
+  };
+  const { said, sending } = scene.followed;
+  return {
+    kind: "unknown",
+    on: place.machine,
+    what: `the packet ${words[stop.is]} ${placeName(place)}, and nothing ` +
+      "that was looked at explains it (a firewall between the machines?)",
+    evidence: [
+      {
+        where: senderName(scene),
+        command: sending.command.argv.join(" "),
+        printed: said,
+      },
+      evidence(
+        answers.neighbours,
+        neighbourDecision(
+          answers,
+          routeOf(answers, receiver.address)?.gateway ?? receiver.address,
+        ).text,
+      ),
+      ...countersOf(place, scene),
+    ],
+    mend: [onNode(place.machine, "nft list ruleset")],
+  };
+}
+
+/** What the kernel counted meanwhile. */
+function countersOf(
+  place: Place,
+  { machines, answersOf }: Scene,
+): Cause["evidence"] {
+  const before = machines.get(place.machine)?.counters;
+  if (before === undefined || place.pod !== undefined) return [];
+  const { counters, after } = answersOf(place);
+  const more = [...grown(before, after)]
+    .map(([name, by]) => `${name.replace(".", " ")}: ${by} more`);
+  return more.length === 0 ? [] : [evidence(counters, more.join("\n"))];
+}

@@ -1,0 +1,181 @@
+/** Routes that are missing, lead elsewhere, or lead nowhere. Pure. */
+import {
+  addressOrUndefined,
+  contains,
+  parseSubnet,
+} from "../../../plugin/address/address.ts";
+import {
+  evidence,
+  listed,
+  type NodeFacts,
+  type RouteFacts,
+} from "../../diagnosis/evidence.ts";
+import { outsideName } from "../../lab/lab.ts";
+import {
+  type Cause,
+  defaultRouteFault,
+  masqueradeFault,
+  onNode,
+  routeFault,
+} from "../../diagnosis/faults.ts";
+import { grown } from "../kernel_counters.ts";
+import { inSomePodCIDR } from "./ends.ts";
+import { placeName, routeOf } from "../place_state.ts";
+import type { End, Place } from "../endpoints.ts";
+import type { Scene } from "../findings.ts";
+import type { Passage } from "../packet_path.ts";
+
+/** A place has no good route to where the packet should go. */
+export function* wayMissing(
+  { machine }: Place,
+  receiver: End,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const facts = scene.facts.get(machine);
+  if (facts === undefined) return;
+  const far = receiver.machine && scene.facts.get(receiver.machine);
+  if (far && far !== facts && inSomePodCIDR(receiver.address, far.node)) {
+    yield routeFault(facts, far.node);
+  }
+  if (receiver.machine === outsideName || receiver.machine === undefined) {
+    yield defaultRouteFault(facts, scene.cluster);
+  }
+  yield nowhere(facts, receiver.address);
+  yield astray(facts, receiver, scene);
+}
+
+/** A route as `ip -j route show` has it, those that lead nowhere among them. */
+interface AnyRoute extends RouteFacts {
+  readonly type?: string;
+}
+
+/** A route that says no: it is there on purpose, and more exact than the right one. */
+function nowhere(
+  { node, routes }: NodeFacts,
+  address: string,
+): Cause | undefined {
+  const found = listed<AnyRoute>(routes).find(({ type, dst }) =>
+    ["blackhole", "unreachable", "prohibit"].includes(type ?? "") &&
+    covers(dst, address)
+  );
+  if (found === undefined) return undefined;
+  const { type = "", dst } = found;
+  return {
+    kind: "route",
+    on: node.name,
+    what:
+      `${node.name} has a route that leads nowhere for ${address}: ${type} ${dst}`,
+    evidence: [evidence(routes, found)],
+    mend: [onNode(node.name, `ip route del ${type} ${dst}`)],
+  };
+}
+
+/** A route to part of a podCIDR by somebody who is not its owner. */
+function astray(
+  { node, routes }: NodeFacts,
+  { address, machine }: End,
+  { facts, cluster }: Scene,
+): Cause | undefined {
+  const far = machine === undefined ? undefined : facts.get(machine)?.node;
+  if (
+    far === undefined || far.name === node.name || cluster.routes !== "host"
+  ) {
+    return undefined;
+  }
+  const found = listed<AnyRoute>(routes)
+    .filter(({ dst }) => dst !== "default" && covers(dst, address))
+    .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
+  if (found === undefined) return undefined;
+  const { dst, gateway } = found;
+  return {
+    kind: "route",
+    on: node.name,
+    what: `${node.name} sends what is for ${address} by ${gateway}, and ` +
+      `${far.name} is ${far.address}`,
+    evidence: [evidence(routes, found)],
+    mend: [onNode(node.name, `ip route del ${dst} via ${gateway}`)],
+  };
+}
+
+function covers(dst: string, address: string): boolean {
+  const parsed = addressOrUndefined(address);
+  if (dst === "default" || parsed === undefined) return false;
+  return dst.includes("/")
+    ? contains(parseSubnet(dst), parsed)
+    : dst === address;
+}
+
+/**
+ * The packet went where it should not.
+ *
+ * @param sender who sends in this direction
+ * @param isBack whether that is the answer's
+ * @param destination as the packet had it there
+ */
+export function* strayed(
+  sender: End,
+  receiver: End,
+  isBack: boolean,
+  destination: string,
+  scene: Scene,
+): Generator<Cause | undefined> {
+  const start = sender.machine;
+  if (start === undefined) return;
+  yield* wayMissing({ machine: start }, receiver, scene);
+  const asking = receiver.machine && scene.facts.get(receiver.machine);
+  // An answer to a pod's own address, where it should have been rewritten.
+  if (isBack && destination === receiver.address && asking) {
+    yield masqueradeFault(asking);
+  }
+}
+
+/** The host outside the cluster has no way to an address: a lab ends there. */
+export function beyond(
+  place: Place,
+  receiver: End,
+  { answersOf, from }: Scene,
+): Cause | undefined {
+  const answers = answersOf(place);
+  const asked = answers.routes.get(receiver.address);
+  if (asked === undefined || routeOf(answers, receiver.address) !== undefined) {
+    return undefined;
+  }
+  const { machine = "", pod } = from;
+  const name = pod === undefined ? machine : `${machine}/${pod.name}`;
+  return {
+    kind: "outside",
+    on: outsideName,
+    what:
+      `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
+      "world ends there",
+    evidence: [evidence(asked)],
+    mend: [`make trace FROM=${name} TO=${outsideName}`],
+  };
+}
+
+/** Does a machine refuse a source that it would answer by another link (ip-sysctl, rp_filter)? */
+export function reversePathFault(
+  { place, came }: Passage,
+  { machines, answersOf }: Scene,
+): Cause | undefined {
+  const before = machines.get(place.machine)?.counters;
+  const { counters: asked, after } = answersOf(place);
+  if (before === undefined || came?.in === undefined) return undefined;
+  const refused = grown(before, after).get("TcpExt.IPReversePathFilter");
+  if (refused === undefined) return undefined;
+  return {
+    kind: "rp-filter",
+    on: place.machine,
+    what: `${placeName(place)} refuses what comes from ${came.source} by ` +
+      `${came.in}: it would not answer by that link (rp_filter)`,
+    evidence: [
+      evidence(asked, `TcpExt IPReversePathFilter: ${refused} more`),
+    ],
+    mend: [
+      onNode(
+        place.machine,
+        `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${came.in}.rp_filter=2`,
+      ),
+    ],
+  };
+}

@@ -1,0 +1,130 @@
+/** What a rule does to a packet that it should not. Pure. */
+import { evidence } from "../../diagnosis/evidence.ts";
+import { readTable, traverse } from "../../net/iptables.ts";
+import { dropCause, rewriteCause } from "../../diagnosis/iptables_faults.ts";
+import { type Cause, deleteRule, onNode } from "../../diagnosis/faults.ts";
+import { placeName, routeOf, ruleDecision } from "../place_state.ts";
+import type { Scene } from "../findings.ts";
+import type { Met, Passage, Stop } from "../packet_path.ts";
+
+/** Why the filter drops a packet. */
+export function droppedBy(
+  { at: { place }, by }: Stop & { readonly is: "dropped" },
+  { answersOf, facts }: Scene,
+): Cause {
+  const { event } = by;
+  const decision = ruleDecision(answersOf(place), event);
+  const found = place.pod === undefined ? facts.get(place.machine) : undefined;
+  const [family = "", table = ""] = event.table.split(" ");
+  const isIptables = decision.text.startsWith("-");
+  if (found !== undefined && isIptables && table === "filter") {
+    return dropCause(
+      found,
+      by.hook.toUpperCase(),
+      verdictOf(by, decision.text),
+    );
+  }
+  const { met } = event;
+  const inside = place.pod === undefined
+    ? ""
+    : `nsenter --net=${place.pod.sandbox} `;
+  return {
+    kind: "rule",
+    on: place.machine,
+    what: `${met.is === "rule" ? "a rule" : "the policy"} of ` +
+      `${event.table} ${event.chain} on ${placeName(place)} drops the packet`,
+    evidence: [{
+      where: placeName(place),
+      command: `nft -a list chain ${event.table} ${event.chain}`,
+      printed: decision.text,
+    }],
+    mend: found !== undefined && isIptables && met.is === "rule"
+      ? [deleteRule(found.node, table, decision.text)]
+      : met.is === "rule" && met.handle !== undefined
+      ? [
+        onNode(
+          place.machine,
+          `${inside}nft delete rule ${event.table} ${event.chain} handle ${met.handle}`,
+        ),
+      ]
+      : [
+        onNode(
+          place.machine,
+          `${inside}nft chain ${family} ${table} ${event.chain} '{ policy accept; }'`,
+        ),
+      ],
+  };
+}
+
+function verdictOf({ event }: Met, text: string) {
+  if (event.met.is !== "rule") return { target: "DROP" };
+  const [, target = "DROP"] = / -[jg] (\S+)/.exec(text) ?? [];
+  return { target, rule: text };
+}
+
+/**
+ * Does iptables say of a packet that went nowhere that it drops it? Where
+ * iptables is the old one, the kernel tells nothing of its rules in a trace.
+ */
+export function unseenDrop(
+  { place, came, met }: Passage,
+  isReply: boolean,
+  { facts, answersOf }: Scene,
+): Cause | undefined {
+  const found = facts.get(place.machine);
+  if (found === undefined || came === undefined || place.pod !== undefined) {
+    return undefined;
+  }
+  const { source, destination } = came;
+  const out = routeOf(answersOf(place), destination)?.dev;
+  if (met.length > 0 || out === undefined || came.in === undefined) {
+    return undefined;
+  }
+  const packet = { source, destination, in: came.in, out, reply: isReply };
+  const table = readTable(found.filter.outcome.stdout);
+  const verdict = traverse(table, "FORWARD", packet);
+  return verdict.target === "ACCEPT"
+    ? undefined
+    : dropCause(found, "FORWARD", verdict);
+}
+
+/** Has a rule given the packet another source, where both ends are pods? */
+export function rewrittenFault(
+  { followed: { there }, from, to, answersOf, facts }: Scene,
+): Cause | undefined {
+  if (from.pod === undefined || to.pod === undefined) return undefined;
+  const passage = there.passages.find(rewrites);
+  if (passage === undefined) return undefined;
+  const { place, left } = passage;
+  const found = facts.get(place.machine);
+  const met = passage.met.find(({ hook }) => hook === "postrouting");
+  if (met === undefined || found === undefined) return undefined;
+  const { text } = ruleDecision(answersOf(place), met.event);
+  if (text.startsWith("-")) return rewriteCause(found, text, true, "");
+  return {
+    kind: "masquerade",
+    on: place.machine,
+    what: `a rule of ${place.machine} rewrites what pods send to pods: the ` +
+      `receiver sees ${left?.source}`,
+    evidence: [evidence(found.nat), {
+      where: place.machine,
+      command: "nft list ruleset",
+      printed: text,
+    }],
+    mend: met.event.met.is === "rule" && met.event.met.handle !== undefined
+      ? [
+        onNode(
+          place.machine,
+          `nft delete rule ${met.event.table} ${met.event.chain} handle ${met.event.met.handle}`,
+        ),
+      ]
+      : [],
+  };
+}
+
+/** Whether a packet left a place under another source. */
+export function rewrites({ through, sent, left }: Passage): boolean {
+  const before = through ?? sent;
+  return before !== undefined && left !== undefined &&
+    before.source !== left.source;
+}

@@ -1,0 +1,138 @@
+/** Who answers for an address, on each segment of a path: two who do explain what comes and goes. Pure. */
+import { type Family, familyOf, gateway } from "../net/cidr.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { cmd } from "../exec/command.ts";
+import type { Asked } from "../diagnosis/evidence.ts";
+import { ifname } from "../cni/runtime.ts";
+import type { Question } from "../node/batch.ts";
+import { placeName } from "./place_state.ts";
+import type { End, Place } from "./endpoints.ts";
+import type { Machine, Pod } from "./machine_survey.ts";
+
+/** An address that one alone should answer for. */
+export interface Claim {
+  /** From where it is asked. */
+  readonly place: Place;
+  readonly link: string;
+  readonly address: string;
+  /** Who should answer, in words. */
+  readonly owner: string;
+  /** The pod that should, where it is one. */
+  readonly pod?: Pod;
+  /** Its link-layer address. */
+  readonly expected: string;
+  /** Where an answerer's port can be looked up: the machine with that segment's bridge. */
+  readonly at: string;
+}
+
+/** A claim, and the link-layer addresses that answered. */
+export interface Claimed extends Claim {
+  readonly asked: Asked;
+  readonly answered: readonly string[];
+}
+
+/** How long answers are waited for. */
+const arp_seconds = 0.3;
+
+/** The question of a claim. busybox's arping prints what came when it is interrupted. */
+export function whoHas({ place, link, address }: Claim): Question {
+  return {
+    where: placeName(place),
+    command:
+      cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`,
+    ...(place.pod === undefined ? {} : { sandbox: place.pod.sandbox }),
+  };
+}
+
+/** The link-layer addresses that answered, each once. */
+export function readWhoHas({ outcome: { stdout } }: Asked): readonly string[] {
+  const found = [...stdout.matchAll(/reply from \S+ \[([0-9a-f:]{17})\]/gi)]
+    .map(([, mac = ""]) => mac.toLowerCase());
+  return [...new Set(found)];
+}
+
+/**
+ * What to ask: for the pods at both ends, for their gateways, and for the
+ * machines on the segment that they share. ARP is of IPv4 alone; IPv6 finds
+ * duplicates itself (RFC 4862, 5.4).
+ *
+ * @param cluster with the addresses of one family alone (inFamily())
+ */
+export function claimsOf(
+  from: End,
+  to: End,
+  machines: ReadonlyMap<string, Machine>,
+  cluster: Cluster,
+  family: Family,
+): readonly Claim[] {
+  if (family === 6) return [];
+  const ends = [from, to];
+  return [
+    ...ends.flatMap((end) => podClaims(end, machines, cluster)),
+    ...(from.machine === to.machine || cluster.routes !== "host"
+      ? []
+      : [[from, to], [to, from]].flatMap(([asker, owner]) =>
+        asker === undefined || owner === undefined
+          ? []
+          : segmentClaim(asker, owner, machines)
+      )),
+  ];
+}
+
+function podClaims(
+  { machine, pod, address }: End,
+  machines: ReadonlyMap<string, Machine>,
+  { bridge, nodes }: Cluster,
+): readonly Claim[] {
+  if (machine === undefined || pod === undefined) return [];
+  const mac = pod.links.find(({ ifname: name }) => name === ifname)?.address;
+  const found = machines.get(machine)?.links
+    .find(({ ifname }) => ifname === bridge);
+  const [podCIDR] = nodes.find(({ name }) => name === machine)?.podCIDRs ?? [];
+  if (mac === undefined || found === undefined || podCIDR === undefined) {
+    return [];
+  }
+  const at = machine;
+  return [{
+    place: { machine },
+    link: bridge,
+    address,
+    owner: `pod ${pod.name}`,
+    pod,
+    expected: mac,
+    at,
+  }, {
+    place: { machine, pod },
+    link: ifname,
+    address: gateway(podCIDR).replace(/\/.*/, ""),
+    owner: `the bridge ${bridge}`,
+    expected: found.address,
+    at,
+  }];
+}
+
+function segmentClaim(
+  asker: End,
+  owner: End,
+  machines: ReadonlyMap<string, Machine>,
+): readonly Claim[] {
+  const [own, other] = [asker, owner].map(({ machine }) =>
+    machine === undefined ? undefined : machines.get(machine)
+  );
+  if (own === undefined || other === undefined) return [];
+  const link = own.segmentLink;
+  const far = other.segmentLink;
+  const address = other.segmentAddress;
+  if (link === undefined || far === undefined || address === undefined) {
+    return [];
+  }
+  if (familyOf(address) === 6) return [];
+  return [{
+    place: { machine: own.name },
+    link: link.ifname,
+    address,
+    owner: other.name,
+    expected: far.address,
+    at: own.name,
+  }];
+}

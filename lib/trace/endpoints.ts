@@ -1,0 +1,244 @@
+/** Who sends what to whom, and where to listen. Pure. */
+import {
+  addressOrUndefined,
+  contains,
+  parseSubnet,
+} from "../../plugin/address/address.ts";
+import { UsageError } from "../cli/flags.ts";
+import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { RouteFacts } from "../diagnosis/evidence.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import { outsideName } from "../lab/lab.ts";
+import { ifname } from "../cni/runtime.ts";
+import { ownNamespace } from "./nft_monitor.ts";
+import type { Link, Machine, Pod } from "./machine_survey.ts";
+
+/** What the user named: worker-1/shell, worker-1, outside, or an address. */
+export type Named =
+  | { readonly is: "pod"; readonly node: string; readonly pod: string }
+  | { readonly is: "node"; readonly node: string }
+  | { readonly is: "outside" }
+  | { readonly is: "address"; readonly address: string };
+
+/** Loopback, unspecified, link-local, multicast, broadcast (RFC 6890). */
+const noOnes = /^(0|127|169\.254|22[4-9]|23\d|255)\.|^(::1?|fe[89ab].*|ff.*)$/i;
+
+/**
+ * Reads a name of an end.
+ *
+ * @param flag as the user knows it, for the message
+ * @throws {UsageError}
+ */
+export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
+  const names = cluster.nodes.map(({ name }) => name);
+  const [node = "", pod, ...more] = text.split("/");
+  if (names.includes(node) && more.length === 0) {
+    if (pod === undefined) return { is: "node", node };
+    if (/^[\w.-]+$/.test(pod)) return { is: "pod", node, pod };
+  }
+  if (flag === "--to" && text === outsideName) return { is: "outside" };
+  if (flag === "--to" && addressOrUndefined(text) !== undefined) {
+    if (noOnes.test(text)) {
+      throw new UsageError(
+        `${flag} ${text}: no packet goes to one other machine by it; name the address of one`,
+      );
+    }
+    return { is: "address", address: text };
+  }
+  throw new UsageError(
+    `${flag} ${text}: expected a pod as NODE/POD, e.g. ${
+      names.at(-1)
+    }/web, or a node${
+      flag === "--to" ? `, an address, or ${outsideName}` : ""
+    }; the nodes of ${cluster.file} are ${names.join(", ")}`,
+  );
+}
+
+/**
+ * The family to trace in: the one that was asked for, that of the address that
+ * was named, or the cluster's first.
+ *
+ * @throws {UsageError} when they disagree, or the cluster lacks it
+ */
+export function familyFor(
+  to: Named,
+  asked: Family | undefined,
+  cluster: Cluster,
+): Family {
+  const families = familiesOf(cluster);
+  const family = to.is === "address"
+    ? familyOf(to.address)
+    : asked ?? families[0] ?? 4;
+  if (asked !== undefined && asked !== family && to.is === "address") {
+    throw new UsageError(
+      `--family ${asked}: ${to.address} is an address of family ${family}`,
+    );
+  }
+  if (families.includes(family)) return family;
+  throw new UsageError(
+    `the cluster of ${cluster.file} has no IPv${family}: its families are ${
+      families.join(", ")
+    }`,
+  );
+}
+
+/**
+ * The node that an end is on, as far as the cluster's addresses tell.
+ *
+ * @param cluster with the addresses of one family alone (inFamily())
+ */
+export function machineOf(end: Named, cluster: Cluster): string | undefined {
+  if (end.is === "outside") return outsideName;
+  if (end.is !== "address") return end.node;
+  const { address } = end;
+  const { outside, nodes, provider } = cluster;
+  if (address === outside.address || address === outside.gateway) {
+    return provider === "lab" ? outsideName : undefined;
+  }
+  const parsed = addressOrUndefined(address);
+  return nodes.find(({ address: own, podCIDRs }) =>
+    own === address ||
+    parsed !== undefined &&
+      podCIDRs.some((podCIDR) => contains(parseSubnet(podCIDR), parsed))
+  )?.name;
+}
+
+/** An end of the path, found. */
+export interface End {
+  /** Its machine; none where the address is nobody's here. */
+  readonly machine?: string;
+  readonly pod?: Pod;
+  readonly address: string;
+}
+
+/**
+ * Finds an end among what its machine has.
+ *
+ * @throws {UsageError} when there is no such pod, or it never had an address
+ */
+export function findEnd(
+  end: Named,
+  machine: Machine | undefined,
+  cluster: Cluster,
+): End {
+  const at = machine === undefined ? {} : { machine: machine.name };
+  switch (end.is) {
+    case "outside":
+      return { ...at, address: cluster.outside.address };
+    case "node": {
+      const node = cluster.nodes.find(({ name }) => name === end.node);
+      return { ...at, address: node?.address ?? "" };
+    }
+    case "pod": {
+      const pod = machine?.pods.find(({ name }) => name === end.pod);
+      if (pod === undefined) throw noPod(end, machine);
+      const address = addressOf(pod, cluster);
+      if (address !== undefined) return { ...at, pod, address };
+      throw new UsageError(
+        `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
+      );
+    }
+    case "address": {
+      const { address } = end;
+      const pod = machine?.pods.find((pod) => has(pod.links, address));
+      return { ...at, address, ...(pod === undefined ? {} : { pod }) };
+    }
+  }
+}
+
+function noPod(
+  { node, pod }: Named & { readonly is: "pod" },
+  machine: Machine | undefined,
+): UsageError {
+  const names = machine?.names ?? [];
+  return new UsageError(
+    `${node}/${pod}: no such pod on ${node}; it has ${
+      names.length === 0 ? "none" : names.join(", ")
+    }: make 09-verify starts the test pods shell and web on every worker`,
+  );
+}
+
+/** What ADD gave counts, also where the pod has lost it. */
+function addressOf(pod: Pod, cluster: Cluster): string | undefined {
+  const [family = 4] = familiesOf(cluster);
+  const given = pod.result && ofFamily(pod.result.addresses, family);
+  const own = pod.links.find(({ ifname: name }) => name === ifname);
+  return given ?? globalAddress(own, family);
+}
+
+/** A link's address that is of use beyond its own segment. */
+export function globalAddress(
+  link: Link | undefined,
+  family: Family,
+): string | undefined {
+  return link?.addr_info.map(({ local }) => local)
+    .find((local) => familyOf(local) === family && !/^fe[89ab]/.test(local));
+}
+
+function has(links: readonly Link[], address: string): boolean {
+  return links.some(({ addr_info }) =>
+    addr_info.some(({ local }) => local === address)
+  );
+}
+
+/** The route among these by which an address is reached: the one with the longest prefix. */
+export function routeTo(
+  routes: readonly RouteFacts[],
+  address: string,
+): RouteFacts | undefined {
+  const parsed = addressOrUndefined(address);
+  const length = (dst: string) =>
+    dst === "default" ? -1 : Number(dst.split("/")[1] ?? 128);
+  return routes.filter(({ dst }) => {
+    if (dst === "default") return true;
+    if (!dst.includes("/")) return dst === address;
+    return parsed !== undefined && contains(parseSubnet(dst), parsed);
+  }).toSorted((a, b) => length(b.dst) - length(a.dst))[0];
+}
+
+/** @throws {UsageError} when a pod would send to itself, which no link sees */
+export function checkApart(from: End, to: End): void {
+  if (from.pod === undefined || to.pod === undefined) return;
+  if (from.machine !== to.machine || from.pod.name !== to.pod.name) return;
+  throw new UsageError(
+    `${from.machine}/${from.pod.name} would send to itself: name two ends`,
+  );
+}
+
+/** A place at which a trace listens. */
+export interface Place {
+  readonly machine: string;
+  /** The pod, where the place is inside one. */
+  readonly pod?: Pod;
+}
+
+/** The network namespace of a place, as listen() takes it. */
+export function namespaceOf({ pod }: Place): string {
+  return pod?.sandbox ?? ownNamespace;
+}
+
+/**
+ * Where to listen, in the order of the way there: inside the pod that sends,
+ * on its machine, on those that its route goes by, on the receiver's machine,
+ * inside the pod that receives.
+ *
+ * @param between the names of machines that the packet may come by on its way
+ */
+export function placesOf(
+  from: End,
+  to: End,
+  between: readonly string[],
+): readonly Place[] {
+  const machines = [from.machine, ...between, to.machine]
+    .filter((name) => name !== undefined);
+  return [
+    ...inside(from),
+    ...[...new Set(machines)].map((machine) => ({ machine })),
+    ...inside(to),
+  ];
+}
+
+function inside({ machine, pod }: End): readonly Place[] {
+  return machine === undefined || pod === undefined ? [] : [{ machine, pod }];
+}

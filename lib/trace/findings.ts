@@ -1,0 +1,63 @@
+/** All that a trace found out, for a diagnosis. */
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Outcome } from "../exec/command.ts";
+import type { Asked, NodeFacts } from "../diagnosis/evidence.ts";
+import type { Claimed } from "./duplicate_addresses.ts";
+import type { PlaceAnswers } from "./place_state.ts";
+import type { End, Place } from "./endpoints.ts";
+import type { Sending } from "./probe_packets.ts";
+import type { Machine } from "./machine_survey.ts";
+import type { Way } from "./packet_path.ts";
+
+/** A packet that was sent, and what came of it. */
+export interface Sent {
+  readonly sending: Sending;
+  readonly outcome: Outcome;
+  readonly answered: boolean;
+  /** What the command said, in a line. */
+  readonly said: string;
+  readonly there: Way;
+  readonly back: Way;
+}
+
+/** Whoever else answers for an address. */
+export interface Stranger {
+  readonly claim: Claimed;
+  readonly mac: string;
+  /** The bridge's port that it is behind. */
+  readonly port?: string;
+  /** The name of its network namespace, or of its machine. */
+  readonly name?: string;
+  /** What it says of the address: `ip -j addr show to ADDRESS`. */
+  readonly asked?: Asked;
+}
+
+/** How large a packet may be. */
+export interface SizesTried {
+  /** What let the largest packet through, and what did not let through one a bit larger. */
+  readonly passes?: { readonly size_bytes: number; readonly asked: Asked };
+  /** Links that carry less than the sender sends, with the machine that has them. */
+  readonly narrow: readonly {
+    readonly machine: string;
+    readonly link: string;
+    readonly mtu: number;
+    readonly asked: Asked;
+  }[];
+}
+
+/** The scene. */
+export interface Scene {
+  /** With the addresses of one family alone (inFamily()). */
+  readonly cluster: Cluster;
+  readonly from: End;
+  readonly to: End;
+  readonly machines: ReadonlyMap<string, Machine>;
+  /** What the nodes say of themselves; empty where nothing had to be explained. */
+  readonly facts: ReadonlyMap<string, NodeFacts>;
+  readonly answersOf: (place: Place) => PlaceAnswers;
+  readonly claimed: readonly Claimed[];
+  readonly strangers: readonly Stranger[];
+  readonly sizes?: SizesTried;
+  /** The packet that is told of. */
+  readonly followed: Sent;
+}

@@ -1,0 +1,202 @@
+/** A closer look, once the packets are through: what the places know, and whatever may explain a loss. */
+import { cmd, type Command, type RunOptions } from "../exec/command.ts";
+import {
+  type Asked,
+  gatherNode,
+  listed,
+  type NodeFacts,
+} from "../diagnosis/evidence.ts";
+import { outsideName } from "../lab/lab.ts";
+import { ifname } from "../cni/runtime.ts";
+import type { Stage } from "../stage/stage.ts";
+import type { Claimed } from "./duplicate_addresses.ts";
+import { askAll, gathering, type Question } from "../node/batch.ts";
+import type { Ground } from "./context.ts";
+import { identifier } from "./capture.ts";
+import { inquiry, type PlaceAnswers } from "./place_state.ts";
+import { globalAddress, type Place } from "./endpoints.ts";
+import { largest, soon_seconds } from "./probe_packets.ts";
+import type { Sent, SizesTried, Stranger } from "./findings.ts";
+import { linksQuestion, sendAll, sizesBelow, within } from "./send_packets.ts";
+import type { Link } from "./machine_survey.ts";
+import type { Heard } from "./packet_path.ts";
+
+/** Asks every place what it knows, once the packets are through. */
+export async function inquire(
+  heard: readonly Heard[],
+  { from, to, family, runnerOf, options }: Ground,
+): Promise<(place: Place) => PlaceAnswers> {
+  const inquiries = heard.map((one) => {
+    const seen = one.events.map(({ packet }) => packet.destination);
+    const destinations = [...new Set([from.address, to.address, ...seen])];
+    return { place: one.place, ...inquiry(one, family, destinations) };
+  });
+  const byMachine = Map.groupBy(inquiries, ({ place }) => place.machine);
+  const found = await Promise.all(
+    [...byMachine].map(async ([machine, own]) => {
+      const questions = own.flatMap(({ questions }) => questions);
+      const answers = await askAll(runnerOf(machine), questions, options);
+      let at = 0;
+      return own.map(({ questions, read }) =>
+        read(answers.slice(at, at += questions.length))
+      );
+    }),
+  );
+  const all = found.flat();
+  return (place) => {
+    const answers = all.find((answers) =>
+      answers.place.machine === place.machine &&
+      answers.place.pod?.sandbox === place.pod?.sandbox
+    );
+    if (answers === undefined) throw new TypeError("nobody listened there");
+    return answers;
+  };
+}
+
+/** Finds out who it is that answers for somebody else's address. */
+export async function identify(
+  claimed: readonly Claimed[],
+  { machines, cluster, runnerOf, options }: Ground,
+): Promise<readonly Stranger[]> {
+  const found = claimed.flatMap((claim) =>
+    claim.answered.filter((mac) => mac !== claim.expected)
+      .map((mac) => ({ claim, mac }))
+  );
+  return await Promise.all(found.map(async ({ claim, mac }) => {
+    const machine = machines.get(claim.at);
+    const runner = runnerOf(claim.at);
+    const where = claim.at;
+    const ask = async (questions: readonly Question[], on = runner) =>
+      await askAll(on, questions, options);
+    const show = cmd`ip -j addr show to ${claim.address}`;
+    if (claim.link !== cluster.bridge && claim.place.pod === undefined) {
+      // On the lab's segment there is one host that is no node.
+      if (cluster.provider !== "lab") return { claim, mac };
+      const question = { where: outsideName, command: show };
+      const [asked] = await ask([question], runnerOf(outsideName));
+      const held = asked?.outcome.stdout.includes(claim.address) ?? false;
+      return held && asked !== undefined
+        ? { claim, mac, name: outsideName, asked }
+        : { claim, mac };
+    }
+    const fdb = cmd`bridge fdb show br ${cluster.bridge}`;
+    const [table] = await ask([{ where, command: fdb }]);
+    const port = new RegExp(`^${mac} dev (\\S+) `, "m")
+      .exec(table?.outcome.stdout ?? "")?.[1];
+    if (port === undefined) return { claim, mac };
+    const link = machine?.links.find(({ ifname }) => ifname === port);
+    const name = machine?.namespaceNames.get(link?.link_netnsid ?? -1);
+    if (name === undefined) return { claim, mac, port };
+    const sandbox = `/run/netns/${name}`;
+    const inside = { where: `${name} on ${where}`, command: show, sandbox };
+    const [asked] = await ask([inside]);
+    return { claim, mac, port, name, ...(asked && { asked }) };
+  }));
+}
+
+/** Where only the largest packet gets no answer: which one does, and which link is in its way? */
+export async function trySizes(
+  { sending, answered }: Sent,
+  ground: Ground,
+): Promise<SizesTried | undefined> {
+  const { size_bytes } = sending;
+  if (answered || sending.kind !== "full-mtu" || size_bytes === undefined) {
+    return undefined;
+  }
+  const { to, family, places: [sender], runnerOf, options, cluster } = ground;
+  if (sender === undefined) return undefined;
+  const tries = sizesBelow(size_bytes).map((size_bytes) => ({
+    kind: "full-mtu" as const,
+    command: largest(
+      to.address,
+      identifier(),
+      size_bytes,
+      family,
+      soon_seconds,
+    ),
+    size_bytes,
+  }));
+  const lookedAt = [...ground.machines.keys()];
+  if (cluster.provider === "lab") lookedAt.push(outsideName);
+  const [answers, links] = await Promise.all([
+    sendAll(runnerOf(sender.machine), sender, tries, options),
+    Promise.all([...new Set(lookedAt)].map(async (machine) => {
+      const question = { where: machine, command: linksQuestion };
+      const [asked] = await askAll(runnerOf(machine), [question], options);
+      return { machine, asked };
+    })),
+  ]);
+  const passed = answers.filter(({ answered }) => answered).at(-1);
+  return {
+    narrow: links.flatMap(({ machine, asked }) =>
+      asked === undefined ? [] : narrowLinks(machine, asked, size_bytes)
+    ),
+    ...(passed?.sending.size_bytes === undefined ? {} : {
+      passes: {
+        size_bytes: passed.sending.size_bytes,
+        asked: {
+          where: sender.machine,
+          command: passed.sending.command,
+          outcome: passed.outcome,
+        },
+      },
+    }),
+  };
+}
+
+function narrowLinks(
+  machine: string,
+  asked: Asked,
+  size_bytes: number,
+): SizesTried["narrow"] {
+  return listed<Link>(asked)
+    // A bridge goes down with its narrowest port, which is what is to be mended.
+    .toSorted((a, b) =>
+      Number(b.master !== undefined) - Number(a.master !== undefined)
+    )
+    .filter(({ mtu }) => mtu < size_bytes)
+    .map(({ ifname, mtu }) => ({ machine, link: ifname, mtu, asked }));
+}
+
+/** What the nodes say of themselves, for whoever has to explain. */
+export async function gather(
+  { cluster, from, to, machines, runnerOf, options, family }: Ground,
+  stages: readonly Stage[],
+): Promise<ReadonlyMap<string, NodeFacts>> {
+  const names = new Set([from.machine, to.machine]);
+  const involved = cluster.nodes.filter(({ name }) => names.has(name));
+  const facts = await Promise.all(involved.map(async (node) => {
+    const runner = gathering(runnerOf(node.name));
+    const pods = [from, to].flatMap((end) => {
+      const { machine, pod, address } = end;
+      if (machine !== node.name || pod === undefined) return [];
+      const place = { machine, pod };
+      const own = pod.links.find(({ ifname: name }) => name === ifname);
+      const host = machines.get(machine)?.links
+        .find(({ ifindex }) => ifindex === own?.link_index);
+      const result = pod.result ?? {
+        address,
+        addresses: [globalAddress(own, family) ?? address],
+        hostLinks: [cluster.bridge, ...(host ? [host.ifname] : [])],
+        whole: {},
+      };
+      return [{
+        pod: pod.name,
+        result: { ...result, address },
+        inside: {
+          name: `${pod.name} on ${machine}`,
+          enter: (command: Command) => runner.enter(within(command, place)),
+          run: (command: Command, options?: RunOptions) =>
+            runner.run(within(command, place), options),
+        },
+      }];
+    });
+    const probed = stages.map((stage) => ({
+      stage: stage.name,
+      steps: stage.steps?.({ cluster, node }) ?? [],
+    }));
+    const found = await gatherNode(runner, node, probed, pods, options);
+    return [node.name, found] as const;
+  }));
+  return new Map(facts);
+}

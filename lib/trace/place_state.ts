@@ -1,0 +1,237 @@
+/** What the places of a trace say of themselves once the packets are through: routes, neighbours, rules. */
+import { type Family, familyOf } from "../net/cidr.ts";
+import { cmd } from "../exec/command.ts";
+import { type Asked, listed, type RouteFacts } from "../diagnosis/evidence.ts";
+import { mark, routeProtocol } from "../steps/probes.ts";
+import type { StageName } from "../stage/stage.ts";
+import type { Decision } from "./report.ts";
+import type { Question } from "../node/batch.ts";
+import {
+  counterFiles,
+  type Counters,
+  readCounters,
+} from "./kernel_counters.ts";
+import type { TraceEvent } from "./nft_events.ts";
+import type { Place } from "./endpoints.ts";
+import type { Heard } from "./packet_path.ts";
+
+/** A neighbour as `ip -j neigh show` has it. */
+export interface Neighbour {
+  readonly dst: string;
+  readonly dev: string;
+  /** Its link-layer address; none while nobody answers. */
+  readonly lladdr?: string;
+  readonly state?: readonly string[];
+}
+
+/** What a place answered. */
+export interface PlaceAnswers {
+  readonly place: Place;
+  readonly neighbours: Asked;
+  /** The kernel's counters once the packets are through, and the question. */
+  readonly counters: Asked;
+  readonly after: Counters;
+  /** `ip route get fibmatch`, by destination. */
+  readonly routes: ReadonlyMap<string, Asked>;
+  /** The chains that packets met: as nft lists them, and as iptables does. */
+  readonly chains: ReadonlyMap<
+    string,
+    { readonly nft: Asked; readonly iptables: Asked }
+  >;
+}
+
+/** A place's name, as evidence has it. */
+export function placeName({ machine, pod }: Place): string {
+  return pod === undefined ? machine : `${pod.name} on ${machine}`;
+}
+
+/** Tables that iptables also shows. */
+const iptablesTables = ["filter", "nat", "mangle", "raw", "security"];
+
+/** The chains at a place whose rules decided on something, and which iptables also shows. */
+function chainsOf({ events }: Heard): readonly string[] {
+  const names = events.filter(({ table, met }) => {
+    const [family = "", name = ""] = table.split(" ");
+    return met.is === "rule" && /^ip6?$/.test(family) &&
+      iptablesTables.includes(name);
+  }).map(({ table, chain }) => `${table} ${chain}`);
+  return [...new Set(names)];
+}
+
+/** What to ask at a place, and the reading of the answers, in the order of the questions. */
+export function inquiry(
+  heard: Heard,
+  family: Family,
+  destinations: readonly string[],
+): {
+  readonly questions: readonly Question[];
+  readonly read: (answers: readonly Asked[]) => PlaceAnswers;
+} {
+  const { place } = heard;
+  const at = {
+    where: placeName(place),
+    ...(place.pod === undefined ? {} : { sandbox: place.pod.sandbox }),
+  };
+  const chains = chainsOf(heard);
+  const questions: Question[] = [
+    { ...at, command: cmd`ip ${`-${family}`} -j neigh show` },
+    { ...at, command: cmd`cat ${counterFiles}` },
+    ...destinations.map((destination) => ({
+      ...at,
+      command: cmd`ip -j route get fibmatch ${destination}`,
+    })),
+    ...chains.flatMap((name) => {
+      const [ip = "", table = "", chain = ""] = name.split(" ");
+      const iptables = ip === "ip" ? "iptables" : "ip6tables";
+      return [
+        { ...at, command: cmd`nft -a list chain ${ip} ${table} ${chain}` },
+        { ...at, command: cmd`${iptables} -w -t ${table} -S ${chain}` },
+      ];
+    }),
+  ];
+  return {
+    questions,
+    read(answers) {
+      const [neighbours, counters, ...rest] = answers;
+      if (neighbours === undefined || counters === undefined) {
+        throw new TypeError("an answer each");
+      }
+      const ofChains = rest.slice(destinations.length);
+      return {
+        place,
+        neighbours,
+        counters,
+        after: readCounters(counters.outcome.stdout),
+        routes: new Map(destinations.flatMap((destination, at) => {
+          const asked = rest[at];
+          return asked === undefined ? [] : [[destination, asked] as const];
+        })),
+        chains: new Map(chains.flatMap((name, at) => {
+          const [nft, iptables] = ofChains.slice(2 * at, 2 * at + 2);
+          return nft === undefined || iptables === undefined
+            ? []
+            : [[name, { nft, iptables }] as const];
+        })),
+      };
+    },
+  };
+}
+
+/** A route as `ip -j route get fibmatch` has it. */
+interface FibRoute extends RouteFacts {
+  readonly type?: string;
+  readonly protocol?: string;
+}
+
+/** The route of the kernel's table by which a place reaches an address; undefined where it has none. */
+export function routeOf(
+  { routes }: PlaceAnswers,
+  destination: string,
+): FibRoute | undefined {
+  const asked = routes.get(destination);
+  return asked === undefined ? undefined : listed<FibRoute>(asked)[0];
+}
+
+/** The route, or that there is none, as what decided. */
+export function routeDecision(
+  answers: PlaceAnswers,
+  destination: string,
+  bridge: string,
+): Decision {
+  const found = routeOf(answers, destination);
+  if (found === undefined) {
+    const said = answers.routes.get(destination)?.outcome.stderr.trim() ?? "";
+    const why = /: (.*)$/m.exec(said)?.[1];
+    return {
+      kind: "route",
+      text: `no route to ${destination}${why === undefined ? "" : ` (${why})`}`,
+    };
+  }
+  const { type, dst, gateway, dev, protocol } = found;
+  const text = [
+    ...(type === undefined ? [] : [type]),
+    dst,
+    ...(gateway === undefined ? [] : ["via", gateway]),
+    ...(dev === undefined ? [] : ["dev", dev]),
+    ...(protocol === routeProtocol ? ["proto", protocol] : []),
+  ].join(" ");
+  const stage: StageName | undefined = protocol === routeProtocol
+    ? "08-routes"
+    : dev === bridge && answers.place.pod === undefined
+    ? "04-bridge"
+    : undefined;
+  return { kind: "route", text, ...(stage === undefined ? {} : { stage }) };
+}
+
+/** What a place knows of a neighbour. */
+export function neighbourOf(
+  { neighbours }: PlaceAnswers,
+  address: string,
+): Neighbour | undefined {
+  return listed<Neighbour>(neighbours).find(({ dst }) => dst === address);
+}
+
+/** A neighbour as what decided. */
+export function neighbourDecision(
+  answers: PlaceAnswers,
+  address: string,
+): Decision {
+  const found = neighbourOf(answers, address);
+  const protocol = familyOf(address) === 4 ? "ARP" : "neighbour discovery";
+  const text = found?.lladdr === undefined
+    ? `nobody answers ${protocol} for ${address}${
+      found === undefined
+        ? ""
+        : ` on ${found.dev} (${found.state?.join(", ") ?? "no state"})`
+    }`
+    : `${address} dev ${found.dev} lladdr ${found.lladdr}`;
+  return { kind: "neighbour", text };
+}
+
+/** The rule or policy that an event tells of, in iptables' words where it shows it too. */
+export function ruleDecision(
+  { chains }: PlaceAnswers,
+  event: TraceEvent,
+): Decision {
+  const { table, chain, met } = event;
+  if (met.is !== "rule") {
+    const verdict = met.is === "policy" ? met.verdict : "accept";
+    const [family = "", name = ""] = table.split(" ");
+    const isIptables = /^ip6?$/.test(family) && iptablesTables.includes(name);
+    return {
+      kind: "policy",
+      text: isIptables
+        ? `-P ${chain} ${verdict.toUpperCase()}`
+        : `policy ${verdict} of ${table} ${chain}`,
+    };
+  }
+  const known = chains.get(`${table} ${chain}`);
+  const text = known === undefined || met.handle === undefined
+    ? undefined
+    : iptablesRule(known.nft, known.iptables, met.handle, chain);
+  if (text === undefined) {
+    return { kind: "rule", text: `${table} ${chain}: ${met.text}` };
+  }
+  const ours = new RegExp(`--comment "?${mark}"? `).test(`${text} `);
+  const stage: StageName = table.endsWith(" nat")
+    ? "07-masquerade"
+    : "06-forwarding";
+  return { kind: "rule", text, ...(ours ? { stage } : {}) };
+}
+
+/** iptables lists a chain's rules in nft's order, but without handles. */
+function iptablesRule(
+  nft: Asked,
+  iptables: Asked,
+  handle: number,
+  chain: string,
+): string | undefined {
+  const handles = nft.outcome.stdout.split("\n").flatMap((line) => {
+    const [, found] = /^\t\t.* # handle (\d+)$/.exec(line) ?? [];
+    return found === undefined ? [] : [Number(found)];
+  });
+  const rules = iptables.outcome.stdout.split("\n")
+    .filter((line) => line.startsWith(`-A ${chain} `));
+  const at = handles.indexOf(handle);
+  return at < 0 || handles.length !== rules.length ? undefined : rules[at];
+}

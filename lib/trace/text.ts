@@ -1,0 +1,223 @@
+/** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
+import { causeLines } from "../diagnosis/cause_text.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { mark } from "../steps/probes.ts";
+import type {
+  Decision,
+  TraceEnd,
+  TraceHop,
+  TracePacket,
+  TraceReport,
+} from "./report.ts";
+import { wrap } from "../text/wrap.ts";
+
+/** How to render. */
+export interface TextOptions {
+  readonly cluster: Pick<Cluster, "file">;
+  /** Whether outcomes are coloured; their words stay. */
+  readonly colour?: boolean;
+}
+
+/** What a line may take. */
+const width = 79;
+
+/** The whole of a trace. */
+export function traceText(report: TraceReport, options: TextOptions): string {
+  const { from, to, family } = report;
+  return [
+    wrap(
+      `${titleOf(from)} → ${titleOf(to)}, IPv${family}: ${
+        followedWords(report)
+      }`,
+      "",
+      "  ",
+    ),
+    ...ways(report, options),
+    "",
+    ...packetLines(report),
+    "",
+    ...verdict(report, options),
+  ].join("\n");
+}
+
+/** worker-1/shell, worker-1, or the address. */
+export function endName({ node, pod, address }: TraceEnd): string {
+  if (node === undefined) return address;
+  return pod === undefined ? node : `${node}/${pod}`;
+}
+
+function titleOf(end: TraceEnd): string {
+  const name = endName(end);
+  return name === end.address
+    ? `${name} (nobody known)`
+    : `${name} (${end.address})`;
+}
+
+const packetNames = {
+  request: "a web request",
+  ping: "a ping",
+  "full-mtu": "a ping of full length",
+} as const;
+
+function followedWords({ packets, followed }: TraceReport): string {
+  const packet = packets.find(({ kind }) => kind === followed);
+  const size = packet?.size_bytes === undefined
+    ? ""
+    : ` (${packet.size_bytes} bytes)`;
+  return `${packetNames[followed]}${followed === "full-mtu" ? size : ""}`;
+}
+
+function ways(report: TraceReport, options: TextOptions): string[] {
+  const { hops } = report;
+  const columns = columnsOf(hops);
+  return (["there", "back"] as const).flatMap((direction) => {
+    const own = hops.filter((hop) => hop.direction === direction);
+    if (own.length === 0) return [];
+    return [
+      "",
+      direction,
+      ...own.flatMap((hop) => hopLines(hop, columns, options)),
+    ];
+  });
+}
+
+interface Columns {
+  readonly where: number;
+  readonly outcome: number;
+  readonly place: number;
+}
+
+function columnsOf(hops: readonly TraceHop[]): Columns {
+  const longest = (texts: readonly string[]) =>
+    Math.max(0, ...texts.map((text) => text.length));
+  return {
+    where: longest(hops.map(whereOf)),
+    outcome: longest(hops.map(({ outcome }) => outcome)),
+    place: longest(hops.map(placeOf)),
+  };
+}
+
+function whereOf({ node, pod, place }: TraceHop): string {
+  if (place === "segment") return "segment";
+  return pod === undefined ? node : `${node}/${pod}`;
+}
+
+function placeOf({ place, link }: TraceHop): string {
+  if (place === "segment") return "";
+  return link === undefined ? place : `${place} ${link}`;
+}
+
+const arrow = (
+  { source, destination }: Pick<TraceHop, "source" | "destination">,
+) => `${source} → ${destination}`;
+
+function hopLines(
+  hop: TraceHop,
+  columns: Columns,
+  options: TextOptions,
+): string[] {
+  const indent = " ".repeat(2 + columns.where + 2);
+  const outcome = coloured(
+    hop.outcome.padEnd(columns.outcome),
+    hop.outcome,
+    options,
+  );
+  const first = `  ${whereOf(hop).padEnd(columns.where)}  `;
+  const rest = `  ${placeOf(hop).padEnd(columns.place)}  `;
+  const addresses = arrow(hop);
+  const length = first.length + columns.outcome + rest.length +
+    addresses.length;
+  const lines = length <= width ? [first + outcome + rest + addresses] : [
+    (first + outcome + rest).trimEnd(),
+    wrap(addresses, indent, `${indent}  `),
+  ];
+  const more = [
+    ...(hop.after === undefined ? [] : [`now ${arrow(hop.after)}`]),
+    ...hop.by.map(decisionText),
+  ];
+  return [
+    ...lines,
+    ...more.map((text) => wrap(text, `${indent}  `, `${indent}    `)),
+  ];
+}
+
+/** What decided, in words; our own mark says no more than the stage does. */
+function decisionText({ kind, text, stage }: Decision): string {
+  const shown = kind === "rule"
+    ? text.replace(` -m comment --comment ${mark}`, "")
+    : text;
+  return `${kind}: ${shown}${stage === undefined ? "" : ` (${stage})`}`;
+}
+
+function coloured(
+  text: string,
+  outcome: TraceHop["outcome"],
+  { colour = false }: TextOptions,
+): string {
+  if (!colour) return text;
+  const code = outcome === "DROPPED"
+    ? 31
+    : outcome === "DELIVERED"
+    ? 32
+    : outcome === "REWRITTEN"
+    ? 33
+    : 0;
+  return code === 0 ? text : `\x1b[${code}m${text}\x1b[0m`;
+}
+
+function packetLines({ packets }: TraceReport): string[] {
+  const names = packets.map(packetName);
+  const longest = Math.max(0, ...names.map((name) => name.length));
+  return packets.map((packet, at) =>
+    wrap(
+      `${packet.answered ? "answered" : "no answer"}${saidOf(packet)}`,
+      `${names[at]?.padEnd(longest)}  `,
+      " ".repeat(longest + 2),
+    )
+  );
+}
+
+function packetName({ kind, size_bytes }: TracePacket): string {
+  if (kind === "request") return "web request";
+  return kind === "ping"
+    ? `ping, ${size_bytes} bytes`
+    : `ping, ${size_bytes} bytes, not to be cut`;
+}
+
+function saidOf({ kind, said, answered }: TracePacket): string {
+  if (answered) {
+    return kind === "request" ? `; the receiver saw ${said}` : "";
+  }
+  return said === "no answer" ? "" : `: ${said}`;
+}
+
+function verdict(report: TraceReport, options: TextOptions): string[] {
+  const { hops, lastGood, cause, remarks, delivered } = report;
+  const lines = remarks.map((remark) => wrap(remark, ""));
+  if (cause === undefined) {
+    return [
+      ...lines,
+      delivered
+        ? "DELIVERED, and the answer came back: nothing is wrong on this path"
+        : "NOT DELIVERED",
+    ];
+  }
+  const good = hops[lastGood];
+  return [
+    ...lines,
+    delivered ? "DELIVERED, but not as it should be" : "NOT DELIVERED",
+    good === undefined
+      ? "last good hop: none"
+      : `last good hop: ${whereOf(good)}, ${good.outcome} (${
+        placeOf(good) || good.place
+      }), ${good.direction}`,
+    wrap(cause.what, "cause: "),
+    ...causeLines(cause, options.cluster).map((line) => {
+      const [, own = "", text = ""] = /^( *)(.*)$/s.exec(line) ?? [];
+      // A command to paste stays in one line.
+      return line.startsWith("mend: ")
+        ? `  ${line}`
+        : wrap(text, `  ${own}`, `  ${own}  `);
+    }),
+  ];
+}

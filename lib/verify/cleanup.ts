@@ -1,0 +1,78 @@
+/** Taking away what stage 09 started. */
+import type { Manner } from "../stage/node_run.ts";
+import { CommandError } from "../exec/command.ts";
+import { endings as kubernetesEndings } from "./kubernetes_pods.ts";
+import {
+  endPod,
+  podNames,
+  type Runner,
+  unserveNode,
+} from "./namespace_pods.ts";
+import { about, type Hands, type Placed } from "./start_pods.ts";
+import { describe } from "../stage/result.ts";
+import type { Situation } from "./situation.ts";
+
+/**
+ * What takes everything of stage 09 away on these nodes.
+ *
+ * @param withOutside whether the outside host's server goes too: nothing at all is to stay
+ */
+export function endings(
+  { sites, outside, kubernetes }: Situation,
+  selected: readonly string[],
+  withOutside: boolean,
+): Placed[] {
+  const ofKubernetes: Placed[] = kubernetes === undefined ? [] : [{
+    runner: kubernetes.leader,
+    steps: kubernetesEndings(kubernetes.seen, selected, withOutside),
+  }];
+  const ofNodes: Placed[] = [...sites.values()]
+    .filter(({ node }) => selected.includes(node.name))
+    .map(({ runner, survey }) => ({
+      runner,
+      steps: [
+        ...podNames.flatMap((pod) =>
+          endPod(pod, survey.pods[pod], survey.runtime)
+        ),
+        ...(survey.serving ? [unserveNode()] : []),
+      ],
+    }));
+  const placed = [...ofKubernetes, ...ofNodes];
+  if (withOutside && outside.is === "there" && outside.serving) {
+    placed.push({ runner: outside.runner, steps: [unserveNode()] });
+  }
+  return placed;
+}
+
+/**
+ * Takes everything away, on each machine up to the first command that fails.
+ *
+ * @param explain what else there is to say of a machine on which one failed, in whole lines
+ * @returns whether all of it went
+ * @throws {StepError} when the user wants no more
+ */
+export async function takeAway(
+  placed: readonly Placed[],
+  hands: Hands,
+  tell: Manner["tell"],
+  explain: (runner: Runner) => Promise<string> = () => Promise.resolve(""),
+): Promise<boolean> {
+  const went = await hands.each(placed, async ({ runner, steps }) => {
+    for (const step of steps) {
+      try {
+        await hands.do(runner, step);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        tell({
+          ...about(runner, step),
+          status: "failed",
+          problem: `${describe(error.outcome)}\n${await explain(runner)}` +
+            "what to do: mend the cause, then run 09-verify --undo again",
+        });
+        return false;
+      }
+    }
+    return true;
+  });
+  return went.every((all) => all);
+}

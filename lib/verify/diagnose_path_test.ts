@@ -1,0 +1,317 @@
+/** Causes that no lab can show, or not quickly; the others are taken away by hand in scripts/09-faults_lab_test.ts. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import {
+  cmd,
+  type Command,
+  CommandError,
+  type Outcome,
+} from "../exec/command.ts";
+import { diagnose, type Scene } from "./diagnose_path.ts";
+import { diagnosePods } from "./diagnose_pods.ts";
+import type { Asked, NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
+import { expect, type Observed, type Path, type Progress } from "./matrix.ts";
+import type { Survey } from "./node_survey.ts";
+import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
+
+const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
+const all = stageNames.slice(0, 8);
+
+function asked(where: string, command: Command, stdout: string): Asked {
+  return { where, command, outcome: { code: 0, stdout, stderr: "" } };
+}
+
+const forwardRules = `-P INPUT ACCEPT
+-P FORWARD DROP
+-P OUTPUT ACCEPT
+-A FORWARD -d 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT
+-A FORWARD -s 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT`;
+
+const link = (ifname: string, address: string, master?: string) => ({
+  ifname,
+  flags: ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
+  operstate: "UP",
+  ...(master === undefined ? {} : { master }),
+  addr_info: address === ""
+    ? []
+    : [{ family: "inet", local: address, prefixlen: 24, scope: "global" }],
+});
+
+/** What a node without any fault says; `change` replaces what it says otherwise. */
+function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
+  const node = cluster.nodes.find((node) => node.name === name);
+  if (node === undefined) throw new Error(name);
+  const third = name === "worker-1" ? "1" : name === "worker-2" ? "2" : "0";
+  const pod = (pod: "shell" | "web", last: number) => ({
+    pod,
+    result: {
+      address: `10.244.${third}.${last}`,
+      addresses: [`10.244.${third}.${last}`],
+      hostLinks: ["cni0", `veth-${pod}`],
+      whole: {},
+    },
+    links: asked(
+      `${pod} on ${name}`,
+      cmd`ip -j addr show dev eth0`,
+      JSON.stringify([link("eth0", `10.244.${third}.${last}`)]),
+    ),
+    routes: asked(
+      `${pod} on ${name}`,
+      cmd`ip -j route show`,
+      `[{"dst":"default","gateway":"10.244.${third}.1"}]`,
+    ),
+  });
+  return {
+    node,
+    probes: [],
+    links: asked(
+      name,
+      cmd`ip -j addr show`,
+      JSON.stringify([
+        link("eth0", node.address),
+        link("cni0", `10.244.${third}.1`),
+        link("veth-shell", "", "cni0"),
+        link("veth-web", "", "cni0"),
+      ]),
+    ),
+    routes: asked(
+      name,
+      cmd`ip -j route show`,
+      '[{"dst":"default","gateway":"10.0.1.1"}]',
+    ),
+    filter: asked(name, cmd`iptables -w -t filter -S`, forwardRules),
+    nat: asked(
+      name,
+      cmd`iptables -w -t nat -S`,
+      `-P POSTROUTING ACCEPT\n-A POSTROUTING -s 10.244.${third}.0/24 ! -d 10.244.0.0/16 ! -o cni0 -m comment --comment deno-cni -j MASQUERADE`,
+    ),
+    pods: name === "master" ? [] : [pod("shell", 3), pod("web", 2)],
+    ...change,
+  };
+}
+
+function probe(
+  stage: StageName,
+  command: Command,
+  answer: Answer,
+): ProbeFact {
+  const where = "worker-1";
+  const outcome: Outcome = { code: 1, stdout: "", stderr: "gone" };
+  return { stage, why: "", asked: { where, command, outcome }, answer };
+}
+
+function scene(...changed: NodeFacts[]): Scene {
+  const every = ["master", "worker-1", "worker-2"].map((name) => facts(name));
+  return {
+    cluster,
+    addresses: {
+      nodes: new Map(cluster.nodes.map(({ name, address }) => [name, address])),
+      gateways: new Map([
+        ["worker-1", "10.244.1.1"],
+        ["worker-2", "10.244.2.1"],
+      ]),
+      callers: new Map([
+        ["worker-1", "10.244.1.3"],
+        ["worker-2", "10.244.2.3"],
+      ]),
+    },
+    servers: new Map([["worker-1", "10.244.1.2"], ["worker-2", "10.244.2.2"]]),
+    facts: new Map([...every, ...changed].map((one) => [one.node.name, one])),
+    outsideGone: undefined,
+    control: new Map(),
+    unfiltered: new Set(),
+  };
+}
+
+const whole: Progress = {
+  complete: new Map(cluster.nodes.map(({ name }) => [name, all])),
+  unfiltered: new Set(),
+};
+
+function causeOf(
+  path: Path,
+  observed: Observed,
+  where: Scene,
+  progress = whole,
+) {
+  const expected = expect(path, progress);
+  return diagnose(
+    { path, expected, expectedSource: undefined, observed },
+    where,
+  );
+}
+
+const no: Observed = { answer: "no", said: "no answer" };
+const between: Path = {
+  kind: "pod-to-pod-other-node",
+  from: "worker-1",
+  to: "worker-2",
+};
+
+Deno.test("where nothing is missing, 09 says so, and what to look at", () => {
+  const cause = causeOf(between, no, scene());
+  assertEquals(cause.kind, "unknown");
+  assertStringIncludes(cause.what, "nothing that the stages did is missing");
+  assertStringIncludes(cause.mend.join(), "nft list ruleset");
+});
+
+Deno.test("a rule in INPUT that keeps pods from their own node is named", () => {
+  const rule = "-A INPUT -i cni0 -p tcp -j REJECT";
+  const filter = asked(
+    "worker-1",
+    cmd`iptables -w -t filter -S`,
+    `${forwardRules}\n${rule}`,
+  );
+  const path: Path = {
+    kind: "pod-to-own-node",
+    from: "worker-1",
+    to: "worker-1",
+  };
+  const cause = causeOf(path, no, scene(facts("worker-1", { filter })));
+  assertEquals(cause.kind, "rule");
+  assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
+  assertStringIncludes(cause.mend.join(), "-D INPUT -i cni0 -p tcp -j REJECT");
+});
+
+Deno.test("a rule that drops only the answers is named, on the node where it does", () => {
+  const rule = "-A FORWARD -s 10.244.2.0/24 -d 10.244.1.0/24 -j DROP";
+  const filter = asked(
+    "worker-2",
+    cmd`iptables -w -t filter -S`,
+    `-P FORWARD DROP\n${rule}\n${forwardRules}`,
+  );
+  const cause = causeOf(between, no, scene(facts("worker-2", { filter })));
+  assertEquals([cause.kind, cause.on], ["rule", "worker-2"]);
+});
+
+Deno.test("one rule of 06 less is no cause of what the other one lets through", () => {
+  const filter = asked(
+    "worker-1",
+    cmd`iptables -w -t filter -S`,
+    forwardRules.split("\n").filter((line) => !line.includes("-s ")).join("\n"),
+  );
+  const probes = [
+    probe(
+      "06-forwarding",
+      cmd`iptables -w -t filter -C FORWARD -s 10.244.0.0/16`,
+      { is: "absent" },
+    ),
+  ];
+  const worker = facts("worker-1", { filter, probes });
+  assertEquals(causeOf(between, no, scene(worker)).kind, "unknown");
+  const out: Path = { kind: "pod-to-outside", from: "worker-1", to: "outside" };
+  assertEquals(causeOf(out, no, scene(worker)).kind, "rule");
+});
+
+Deno.test("the rule that rewrites is found on the far node, too", () => {
+  const rule = "-A POSTROUTING -o cni0 -j MASQUERADE";
+  const nat = asked("worker-2", cmd`iptables -w -t nat -S`, rule);
+  const seen: Observed = { answer: "yes", source: "10.244.2.1" };
+  const cause = causeOf(between, seen, scene(facts("worker-2", { nat })));
+  assertEquals([cause.kind, cause.on], ["masquerade", "worker-2"]);
+  assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
+});
+
+Deno.test("a rewriting that no rule explains is not put down to one", () => {
+  const seen: Observed = { answer: "yes", source: "192.0.2.1" };
+  const cause = causeOf(between, seen, scene());
+  assertEquals(cause.kind, "unknown");
+  assertStringIncludes(cause.what, "192.0.2.1");
+});
+
+Deno.test("without 07's rule the other node sees the pod, and that is named", () => {
+  const probes = [
+    probe(
+      "07-masquerade",
+      cmd`iptables -w -t nat -C POSTROUTING -s 10.244.1.0/24`,
+      { is: "absent" },
+    ),
+  ];
+  const nat = asked("worker-1", cmd`iptables -w -t nat -S`, "");
+  const path: Path = {
+    kind: "pod-to-other-node",
+    from: "worker-1",
+    to: "master",
+  };
+  const seen: Observed = { answer: "yes", source: "10.244.1.3" };
+  const worker = facts("worker-1", { probes, nat });
+  const cause = causeOf(path, seen, scene(worker));
+  assertEquals([cause.kind, cause.on], ["masquerade", "worker-1"]);
+});
+
+Deno.test("a way that is open before its stage has run is not passed over", () => {
+  const half: Progress = {
+    ...whole,
+    complete: new Map([...whole.complete, ["worker-1", all.slice(0, 5)]]),
+  };
+  const path: Path = {
+    kind: "pod-to-pod-same-node",
+    from: "worker-1",
+    to: "worker-1",
+  };
+  const seen: Observed = { answer: "yes", source: "10.244.1.3" };
+  const cause = causeOf(path, seen, scene(), half);
+  assertEquals(cause.kind, "not-yet-complete");
+  assertStringIncludes(cause.what, "does not call 06-forwarding complete");
+  assertEquals(cause.mend, ['make 06-forwarding ARGS="--node worker-1"']);
+});
+
+Deno.test("an address that the cluster's file has and the node has not is named", () => {
+  const links = asked(
+    "worker-2",
+    cmd`ip -j addr show`,
+    JSON.stringify([link("eth0", "10.0.1.99"), link("cni0", "10.244.2.1")]),
+  );
+  const cause = causeOf(between, no, scene(facts("worker-2", { links })));
+  assertEquals([cause.kind, cause.on], ["segment", "worker-2"]);
+  assertStringIncludes(
+    cause.evidence.map(({ printed }) => printed).join(),
+    "10.0.1.99",
+  );
+});
+
+const survey: Survey = {
+  bridged: true,
+  busybox: true,
+  plugins: ["deno-cni"],
+  list: {
+    path: "/etc/cni/net.d/10-deno-cni.conflist",
+    text: '{"name":"deno-cni","plugins":[{"type":"deno-cni"}]}',
+  },
+  serving: true,
+  pods: { shell: { is: "none" }, web: { is: "none" } },
+};
+
+Deno.test("pods that are as they should be have no cause", () => {
+  const tried = { node: "worker-1", survey, checkErrors: [] };
+  assertEquals(diagnosePods(tried, cluster, undefined), undefined);
+});
+
+Deno.test("what a plugin says when a pod cannot start is shown whole", () => {
+  const outcome = { code: 1, stdout: '{"code":103,"msg":"full"}', stderr: "" };
+  const startError = new CommandError(
+    "worker-1",
+    cmd`env CNI_COMMAND=ADD /opt/cni/bin/deno-cni`,
+    outcome,
+    "ADD",
+  );
+  const tried = { node: "worker-1", survey, startError, checkErrors: [] };
+  const cause = diagnosePods(tried, cluster, facts("worker-1"));
+  assertEquals(cause?.kind, "start");
+  assertEquals(cause?.evidence.map(({ printed }) => printed), [
+    '{"code":103,"msg":"full"} (exit code 1)',
+  ]);
+});
+
+Deno.test("a configuration that is none is named before anything is tried with it", () => {
+  const list = { path: "/etc/cni/net.d/00-theirs.conf", text: "{}" };
+  const tried = {
+    node: "worker-1",
+    survey: { ...survey, list },
+    checkErrors: [],
+  };
+  const cause = diagnosePods(tried, cluster, undefined);
+  assertEquals(cause?.kind, "configuration");
+  assertStringIncludes(cause?.what ?? "", "00-theirs.conf is no network conf");
+});

@@ -1,0 +1,279 @@
+/** Stage 09's dry run: its commands as a script for a POSIX shell on the operator's machine. Pure. */
+import {
+  type Known,
+  knownOf,
+  pathsToTry,
+  running,
+  startsOf,
+} from "./try_paths.ts";
+import type { Family } from "../net/cidr.ts";
+import { cmd, type Command, show } from "../exec/command.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import { kubectl } from "../kubernetes/kubectl.ts";
+import { resolve } from "./kubernetes_dns.ts";
+import { addressesOf, insideOf, waitStep } from "./kubernetes_pods.ts";
+import type { Kubernetes } from "./kubernetes_state.ts";
+import { isRouted, missingSteps } from "./kubernetes_start.ts";
+import { workersOf } from "./matrix.ts";
+import { call } from "./http_calls.ts";
+import {
+  attachmentOf,
+  caller,
+  paths as podPaths,
+  type PodName,
+  podNames,
+  type PodStep,
+  type Runner,
+  server,
+} from "./namespace_pods.ts";
+import {
+  missingOfPod,
+  missingServers,
+  type Placed,
+  podSites,
+} from "./start_pods.ts";
+import { script } from "../cli/report.ts";
+import { filledIn, placeholder, variable } from "./placeholders.ts";
+import { endings } from "./cleanup.ts";
+import { canCheck, check } from "../cni/runtime.ts";
+import { type Site, type Situation, situationIn } from "./situation.ts";
+
+/**
+ * What a run would execute. The address of a pod that is still to be started
+ * is a variable of the script.
+ *
+ * @throws {RuntimeError} when a node's configuration is none
+ */
+export function planVerify(
+  situation: Situation,
+  selected: readonly string[],
+): string {
+  const sites = podSites(situation, selected);
+  if (sites.length === 0) {
+    return "# 09-verify: no pods, so no path can be tried\n";
+  }
+  const fresh = freshOf(sites, situation);
+  const families = familiesOf(situation.cluster);
+  const text = [
+    ...preparations(situation, sites).map(({ runner, steps }) =>
+      script("09-verify", { node: runner, steps })
+    ),
+    ...fresh.flatMap((site) =>
+      families.map((family) => addressLine(site, family, situation))
+    ),
+    ...families.flatMap((family) =>
+      callPlans(situationIn(situation, family), family, selected, fresh)
+        .map(({ runner, run }) =>
+          `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
+        )
+    ),
+    ...kubernetesQuestions(situation, sites).map(({ runner, steps }) =>
+      script("09-verify", { node: runner, steps })
+    ),
+  ].join("\n");
+  return families.flatMap((family) =>
+    workersOf(situation.cluster).map(({ name }) =>
+      [
+        placeholder(name, family),
+        variable(name, family, situation.cluster),
+      ] as const
+    )
+  ).reduce((text, [stand, name]) => filledIn(text, stand, name), text);
+}
+
+/** A plan as data (`--dry-run -o json`), as the other stages give it. */
+export interface PlanData {
+  readonly stage: "09-verify";
+  /** A node's name, "outside", or "POD on NODE". */
+  readonly node: string;
+  readonly steps: readonly PodStep[];
+}
+
+/** What a run would execute, as data; an address that no pod has yet is `@web.of.NODE@`. */
+export function planVerifyData(
+  situation: Situation,
+  selected: readonly string[],
+): PlanData[] {
+  const sites = podSites(situation, selected);
+  if (sites.length === 0) return [];
+  const fresh = freshOf(sites, situation);
+  const why = "Call all these at once; each answers with the address it saw";
+  return [
+    ...preparations(situation, sites).map(asData),
+    ...familiesOf(situation.cluster).flatMap((family) =>
+      callPlans(situationIn(situation, family), family, selected, fresh)
+    ).map(({ runner, run }) => asData({ runner, steps: [{ why, run }] })),
+    ...kubernetesQuestions(situation, sites).map(asData),
+  ];
+}
+
+/** What `--undo` would execute, as data. */
+export function planUnverifyData(
+  situation: Situation,
+  selected: readonly string[],
+  withOutside: boolean,
+): PlanData[] {
+  return endings(situation, selected, withOutside).map(asData);
+}
+
+function asData(
+  { runner, steps }: { runner: Runner; steps: readonly PodStep[] },
+): PlanData {
+  return { stage: "09-verify", node: runner.name, steps };
+}
+
+/** The workers of which a pod's address is not known yet. */
+function freshOf(
+  sites: readonly Site[],
+  situation: Situation,
+): readonly Site[] {
+  return sites.filter((site) =>
+    podNames.some((pod) => running(pod, site, situation) === undefined)
+  );
+}
+
+/** What Kubernetes itself is asked: its nodes, and a name in each worker's pod. */
+function kubernetesQuestions(
+  { kubernetes, cluster, progress }: Situation,
+  sites: readonly Site[],
+): Placed[] {
+  if (kubernetes === undefined) return [];
+  const { leader, dns } = kubernetes;
+  const nodes: PodStep = {
+    why: "Does Kubernetes call every node Ready?",
+    run: kubectl("get", "nodes"),
+  };
+  const names = dns === "ready" && isRouted(cluster, progress) ? sites : [];
+  return [{
+    runner: leader,
+    steps: [
+      nodes,
+      ...names.map(({ node: { name } }) => ({
+        why: `Does a pod on ${name} resolve the name of a service?`,
+        run: insideOf(caller, name, resolve()),
+      })),
+    ],
+  }];
+}
+
+/** What starts or checks the servers and pods, machine by machine. */
+function preparations(
+  situation: Situation,
+  sites: readonly Site[],
+): Placed[] {
+  return byMachine([
+    ...missingServers(situation),
+    ...(situation.kubernetes === undefined
+      ? sites.map((site) => ({ runner: site.runner, steps: podSteps(site) }))
+      : kubernetesPods(situation.kubernetes, sites)),
+  ]);
+}
+
+function kubernetesPods(
+  kubernetes: Kubernetes,
+  sites: readonly Site[],
+): Placed[] {
+  const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
+  return [{
+    runner: kubernetes.leader,
+    steps: steps.length === 0 ? [] : [...steps, waitStep()],
+  }];
+}
+
+/** The calls of one family, from each place where some begin. */
+function callPlans(
+  situation: Situation,
+  family: Family,
+  selected: readonly string[],
+  fresh: readonly Site[],
+): { readonly runner: Runner; readonly run: Command }[] {
+  const stand = standIns(situation, fresh, family);
+  const paths = pathsToTry(situation, selected, stand);
+  return startsOf(paths, situation, stand).map(({ runner, calls }) => ({
+    runner,
+    run: call(calls.map(({ url }) => url)),
+  }));
+}
+
+/** One entry a machine, those without steps left out. */
+function byMachine(placed: readonly Placed[]): Placed[] {
+  const names = [...new Set(placed.map(({ runner }) => runner.name))];
+  return names.flatMap((name) => {
+    const own = placed.filter(({ runner }) => runner.name === name);
+    const steps = own.flatMap(({ steps }) => steps);
+    const [first] = own;
+    return first === undefined || steps.length === 0
+      ? []
+      : [{ ...first, steps }];
+  });
+}
+
+/** What `--undo` would execute. */
+export function planUnverify(
+  situation: Situation,
+  selected: readonly string[],
+  withOutside: boolean,
+): string {
+  return endings(situation, selected, withOutside)
+    .map(({ runner, steps }) => script("09-verify", { node: runner, steps }))
+    .join("\n");
+}
+
+/** A pod's steps: what is missing of it or, where it is there, what CHECKs it. */
+function podSteps(site: Site): PodStep[] {
+  return podNames.flatMap((pod) => {
+    const state = site.survey.pods[pod];
+    const { clear, start } = missingOfPod(site, pod);
+    const checks = state.is === "running" && canCheck(state.list)
+      ? check(state.list, attachmentOf(pod), state.result)
+      : [];
+    const why = `CHECK: is pod ${pod} still as ADD left it?`;
+    return [...clear, ...start, ...checks.map((run) => ({ why, run }))];
+  });
+}
+
+/** What will be known once the missing pods have started. */
+function standIns(
+  situation: Situation,
+  fresh: readonly Site[],
+  family: Family,
+): Known {
+  const known = knownOf(situation, []);
+  const extended = (addresses: ReadonlyMap<string, string>, pod: PodName) =>
+    new Map([
+      ...addresses,
+      ...fresh
+        .filter((site) => running(pod, site, situation) === undefined)
+        .map(({ node: { name } }) =>
+          [name, placeholder(name, family)] as const
+        ),
+    ]);
+  return {
+    ...known,
+    callers: extended(known.callers, caller),
+    servers: extended(known.servers, server),
+  };
+}
+
+/** Reads the address of a pod that the script has started. */
+function addressLine(
+  { node, runner }: Site,
+  family: Family,
+  { cluster, kubernetes }: Situation,
+): string {
+  const which = cluster.clusterCIDRs.length === 1 ? "" : ` IPv${family}`;
+  const intro =
+    `# The${which} address that ADD gave pod ${server} on ${node.name}\n` +
+    `${variable(node.name, family, cluster)}=`;
+  if (kubernetes !== undefined) {
+    const sign = family === 4 ? "[.]" : ":";
+    const read = kubernetes.leader.enter(addressesOf(server, node.name));
+    return `${intro}$(${show(read)} | tr ' ' '\\n' | grep '${sign}')\n`;
+  }
+  const form = family === 4 ? "[0-9.]*" : "[0-9a-f]*:[0-9a-f:]*";
+  const address = `s/.*"address": *"\\(${form}\\)\\/.*/\\1/p`;
+  const read = runner.enter(
+    cmd`sed -n ${address} ${podPaths.result(server)}`,
+  );
+  return `${intro}$(${show(read)})\n`;
+}

@@ -1,0 +1,175 @@
+/** Why what stage 09 saw is not what it expected: asks the nodes of the paths that went wrong, and no others. */
+import { type Known, nodeUrl } from "./try_paths.ts";
+import type { Manner } from "../stage/node_run.ts";
+import type { Family } from "../net/cidr.ts";
+import { type RunOptions, show } from "../exec/command.ts";
+import { type Control, diagnose, type Scene } from "./diagnose_path.ts";
+import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
+import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
+import { execFault, nodeFault } from "../kubernetes/faults.ts";
+import { insideOf } from "./kubernetes_pods.ts";
+import { podsInside } from "./kubernetes_start.ts";
+import {
+  isAsExpected,
+  outside,
+  type Path,
+  startsAtPod,
+  type Tried,
+} from "./matrix.ts";
+import { call, patience_ms, readCalls } from "./http_calls.ts";
+import { caller, podOn } from "./namespace_pods.ts";
+import type { Site, Situation } from "./situation.ts";
+import type { Stage } from "../stage/stage.ts";
+import type { Cause } from "../diagnosis/faults.ts";
+import type { Explained } from "./build_report.ts";
+
+/** One family of the cluster, looked at by itself. */
+export interface View {
+  readonly family: Family;
+  readonly situation: Situation;
+  readonly known: Known;
+}
+
+/** How the nodes are asked. */
+export interface Asking {
+  /** The stages whose probes give evidence. */
+  readonly stages: readonly Stage[];
+  readonly manner: Manner;
+  /** How long a call may take (default: patience_ms). */
+  readonly limit_ms?: number;
+}
+
+/** Looks for causes; asks the nodes only where there is something to explain. */
+export async function explain(
+  views: readonly (View & { readonly tried: readonly Tried[] })[],
+  pods: readonly PodsTried[],
+  order: Asking,
+): Promise<Explained> {
+  const suspicious = pods.filter(({ startError, stuck, checkErrors }) =>
+    startError !== undefined || stuck !== undefined || checkErrors.length > 0
+  );
+  const scenes = await Promise.all(views.map(async (view) => {
+    const wrong = view.tried.filter((one) => !isAsExpected(one));
+    const involved = new Set([
+      ...wrong.flatMap(({ path }) => [path.from, path.to]),
+      ...suspicious.map(({ node }) => node),
+    ]);
+    const scene = await gather(involved, view, order);
+    return { wrong, scene, situation: view.situation };
+  }));
+  const podCauses = new Map<string, Cause>();
+  for (const one of pods) {
+    const causes = scenes.flatMap(({ scene: { cluster, facts } }) =>
+      diagnosePods(one, cluster, facts.get(one.node)) ?? []
+    );
+    // What can be named beats the error message.
+    const cause = causes.find(({ kind }) =>
+      kind !== "start" && kind !== "check"
+    ) ?? causes[0];
+    if (cause !== undefined) podCauses.set(one.node, cause);
+  }
+  const pathCauses = new Map<Path, Cause>();
+  for (const { wrong, scene, situation } of scenes) {
+    for (const one of wrong) {
+      const { path, observed } = one;
+      // A path without its pod is explained by what keeps the pod from being there.
+      const podless = observed.answer === "untried"
+        ? podCauses.get(path.from) ?? podCauses.get(path.to) ??
+          notExecuted(path, observed.why, situation)
+        : undefined;
+      pathCauses.set(path, podless ?? diagnose(one, scene));
+    }
+  }
+  return { pods: podCauses, paths: pathCauses };
+}
+
+/** A pod of Kubernetes that runs, and in which nothing could be executed. */
+function notExecuted(
+  path: Path,
+  why: string,
+  { kubernetes, sites }: Situation,
+): Cause | undefined {
+  const site = sites.get(path.from);
+  if (kubernetes === undefined || site === undefined) return undefined;
+  if (!startsAtPod(path)) return undefined;
+  const { leader, seen } = kubernetes;
+  const tried = show(insideOf(caller, path.from, { argv: ["true"] }));
+  return nodeFault(path.from, seen, leader.name) ??
+    execFault(path.from, tried, why, leader.name);
+}
+
+async function gather(
+  involved: ReadonlySet<string>,
+  { situation, known }: View,
+  { stages, manner, limit_ms = patience_ms }: Asking,
+): Promise<Scene> {
+  const { cluster, sites, progress } = situation;
+  const options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  const gone = situation.outside.is === "gone"
+    ? situation.outside.why
+    : undefined;
+  const here = [...sites.values()].filter(({ node }) =>
+    involved.has(node.name)
+  );
+  const facts = await Promise.all(here.map(async (site) => {
+    const { node, runner } = site;
+    const results = known.results.get(node.name) ?? new Map();
+    const pods = situation.kubernetes === undefined
+      ? [...results].map(([pod, result]) => ({
+        pod,
+        result,
+        inside: podOn(runner, pod),
+      }))
+      : await podsInside(site, results, options);
+    const [found, control] = await Promise.all([
+      gatherNode(
+        runner,
+        node,
+        stages.map((stage) => ({
+          stage: stage.name,
+          steps: stage.steps?.({ cluster, node }) ?? [],
+        })),
+        pods,
+        options,
+      ),
+      controlCalls(site, situation, known, { ...options, limit_ms }),
+    ]);
+    return [node.name, found, control] as const;
+  }));
+  return {
+    cluster,
+    addresses: known,
+    servers: known.servers,
+    facts: new Map(
+      facts.map(([name, found]): [string, NodeFacts] => [name, found]),
+    ),
+    outsideGone: gone,
+    control: new Map(facts.map(([name, , control]) => [name, control])),
+    unfiltered: progress.unfiltered,
+  };
+}
+
+/** The same calls from the node itself: what fails there too is no matter of pods. */
+async function controlCalls(
+  { node, runner }: Site,
+  { cluster, outside: { is } }: Situation,
+  known: Known,
+  { limit_ms, ...options }: RunOptions & { readonly limit_ms: number },
+): Promise<ReadonlyMap<string, Control>> {
+  const others = [
+    ...cluster.nodes.map(({ name }) => name)
+      .filter((name) => name !== node.name),
+    ...(is === "none" ? [] : [outside]),
+  ];
+  const targets = others.map((name) =>
+    [name, nodeUrl(name, cluster, known)] as const
+  );
+  const urls = targets.map(([, url]) => url);
+  const outcome = await runner.run(call(urls, limit_ms), options);
+  const answers = readCalls(outcome, urls);
+  return new Map(targets.flatMap(([name, url]) => {
+    const observed = answers.get(url);
+    if (observed === undefined) return [];
+    return [[name, { command: `wget -qO- ${url}`, observed }] as const];
+  }));
+}

@@ -1,0 +1,295 @@
+/** Starting stage 09's pods in Kubernetes, and what its own view adds to the matrix: nodes that are Ready, names that resolve. */
+import { containsAddress, parseCidr } from "../net/cidr.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { RunOptions } from "../exec/command.ts";
+import type { Manner } from "../stage/node_run.ts";
+import type { KubernetesSeen, PodSeen } from "../kubernetes/kubectl.ts";
+import {
+  dns_ms,
+  readResolved,
+  resolve,
+  type Resolved,
+} from "./kubernetes_dns.ts";
+import { dnsFault, nodeFault, startFault } from "../kubernetes/faults.ts";
+import {
+  applyStep,
+  cacheKey,
+  execOn,
+  type PodMould,
+  podName,
+  remembered,
+  removeAllSteps,
+  removeStep,
+} from "./kubernetes_pods.ts";
+import { awaitAll, isUp } from "./kubernetes_wait.ts";
+import { resultOf } from "./try_paths.ts";
+import type { PodInside } from "../diagnosis/evidence.ts";
+import { type Progress, workersOf } from "./matrix.ts";
+import {
+  caller,
+  type PodName,
+  podNames,
+  podOn,
+  type PodStep,
+  server,
+} from "./namespace_pods.ts";
+import {
+  type Hands,
+  type PodOutcome,
+  type Prepared,
+  stopped,
+} from "./start_pods.ts";
+import type { AddResult } from "../cni/runtime.ts";
+import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
+import type { Site, Situation } from "./situation.ts";
+import type { StageName } from "../stage/stage.ts";
+import type { Cause } from "../diagnosis/faults.ts";
+
+/** The steps that make the pods of these nodes as they should be; none where they are. */
+export function missingSteps(
+  { seen, mould }: Kubernetes,
+  nodes: readonly ClusterNode[],
+): readonly PodStep[] {
+  const wanted = nodes.flatMap((node) =>
+    podNames.map((pod) => ({ node, name: podName(pod, node.name) }))
+  );
+  const bad = wanted.flatMap(({ name, node }) => {
+    const pod = seen.pods.get(name);
+    return pod !== undefined && ruin(pod, mould, node) !== undefined
+      ? [name]
+      : [];
+  });
+  // A namespace on its way out takes along what is in it.
+  const leaving = seen.namespace === "leaving";
+  const missing = wanted.filter(({ name }) =>
+    leaving || !seen.pods.has(name) || bad.includes(name)
+  );
+  return [
+    // What is on its way out has to be gone before it can come again.
+    ...(leaving ? removeAllSteps() : bad.length > 0 ? [removeStep(bad)] : []),
+    ...(missing.length === 0
+      ? []
+      : [applyStep(mould, [...new Set(missing.map(({ node }) => node.name))])]),
+  ];
+}
+
+/** Why a pod cannot be used as it is; a pod that only does not run yet may. */
+function ruin(
+  pod: PodSeen,
+  { image }: PodMould,
+  { podCIDRs }: ClusterNode,
+): string | undefined {
+  if (pod.leaving) return "it was on its way out";
+  if (pod.phase === "Failed" || pod.phase === "Succeeded") {
+    return pod.waiting?.message || `it had ended (${pod.phase})`;
+  }
+  if (pod.image !== image) return `its image was ${pod.image}`;
+  const stray = pod.addresses.find((address) =>
+    !podCIDRs.some((cidr) => containsAddress(parseCidr(cidr), address))
+  );
+  return stray === undefined
+    ? undefined
+    : `its address, ${stray}, is not of the node's podCIDR ${
+      podCIDRs.join(", ")
+    }`;
+}
+
+/**
+ * Starts what is missing of the pods, and waits until all run or will not.
+ *
+ * @param sites the workers whose pods are wanted
+ * @param selected the nodes that are looked at
+ * @returns what became of the pods, and Kubernetes as it was seen last
+ * @throws {CommandError} when kubectl refuses
+ * @throws {StepError} when Kubernetes does not answer, or the user wants no more
+ */
+export async function prepareInKubernetes(
+  situation: Situation & { readonly kubernetes: Kubernetes },
+  sites: readonly Site[],
+  selected: readonly string[],
+  hands: Hands,
+  manner: Manner,
+): Promise<{ prepared: readonly Prepared[]; kubernetes: Kubernetes }> {
+  const { cluster, kubernetes, progress } = situation;
+  const { leader, mould, seen: before } = kubernetes;
+  const names = sites.map(({ node: { name } }) => name);
+  const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
+  for (const step of steps) await hands.do(leader, step);
+  const ask = () => lookAgain(kubernetes, hands.options);
+  const wanted = {
+    pods: names.flatMap((node) => podNames.map((pod) => podName(pod, node))),
+    nodes: selected.filter((name) =>
+      progress.complete.get(name)?.includes("03-cni-config")
+    ),
+  };
+  const seen = await awaitAll(
+    wanted,
+    steps.length === 0 ? before : undefined,
+    {
+      ask,
+      progress: manner.progress ?? (() => {}),
+      stopping: manner.stopping,
+    },
+  );
+  if (manner.stopping()) throw stopped();
+  const prepared = sites.map((site): Prepared => {
+    const node = site.node.name;
+    const outcome = (pod: PodName): PodOutcome => {
+      const name = podName(pod, node);
+      const found = seen.pods.get(name);
+      if (isUp(found)) return { is: "there", result: resultOf(found) };
+      const cause = stuckNode(node, seen, leader.name) ??
+        startFault(found, name, node, cluster, leader.name);
+      return { is: "stuck", cause };
+    };
+    const remarks = podNames.flatMap((pod) => {
+      const found = before.pods.get(podName(pod, node));
+      const why = found && ruin(found, mould, site.node);
+      return why ? [`Pod ${pod} on ${node} was started anew: ${why}`] : [];
+    });
+    return {
+      site,
+      pods: { [caller]: outcome(caller), [server]: outcome(server) },
+      remarks,
+    };
+  });
+  return { prepared, kubernetes: { ...kubernetes, seen } };
+}
+
+/** What keeps pods that were taken away, a line each: for whoever waited in vain. */
+export async function leavingPods(
+  kubernetes: Kubernetes,
+  options: RunOptions,
+): Promise<string> {
+  const { pods, nodes } = await lookAgain(kubernetes, options);
+  return [...pods.values()].filter(({ leaving }) => leaving)
+    .map(({ name, node, warnings }) => {
+      const [last] = warnings.slice(-1);
+      const kubelet = nodes.get(node)?.ready === "True"
+        ? "its kubelet says no more"
+        : `the kubelet of ${node} does not report`;
+      const why = last === undefined
+        ? kubelet
+        : `${last.reason} ${last.message}`.trim();
+      return `pod ${name} is still there: ${why}\n`;
+    }).join("");
+}
+
+/** A node that is not Ready explains a pod that does not run. */
+function stuckNode(
+  node: string,
+  seen: KubernetesSeen,
+  leader: string,
+): Cause | undefined {
+  return seen.nodes.get(node)?.ready === "True"
+    ? undefined
+    : nodeFault(node, seen, leader);
+}
+
+/** Whether Kubernetes calls a node Ready. */
+export interface NodeTried {
+  readonly node: string;
+  readonly ready: boolean;
+  /** The stage before which it cannot be. */
+  readonly waitsFor?: StageName;
+  readonly cause?: Cause;
+}
+
+/** What Kubernetes says of the nodes; one without a CNI configuration is not expected to be Ready. */
+export function tryNodes(
+  { cluster, progress, kubernetes }: Situation,
+  selected: readonly string[],
+): readonly NodeTried[] {
+  if (kubernetes === undefined) return [];
+  const { seen, leader } = kubernetes;
+  return cluster.nodes.map(({ name }) => name)
+    .filter((name) => selected.includes(name))
+    .map((node): NodeTried => {
+      const cause = nodeFault(node, seen, leader.name);
+      if (cause === undefined) return { node, ready: true };
+      const configured = progress.complete.get(node)
+        ?.includes("03-cni-config") ?? false;
+      return configured
+        ? { node, ready: false, cause }
+        : { node, ready: false, waitsFor: "03-cni-config" };
+    });
+}
+
+/** What became of a name in a worker's pod. */
+export interface DnsTried {
+  readonly node: string;
+  readonly resolved: Resolved;
+  /** Why not, if so. */
+  readonly cause?: Cause;
+}
+
+/** Whether the pods of every node should reach those of all others: the DNS server may be on any. */
+export function isRouted({ nodes }: Cluster, { complete }: Progress): boolean {
+  return nodes.every(({ name }) =>
+    (["06-forwarding", "08-routes"] as const)
+      .every((stage) => complete.get(name)?.includes(stage))
+  );
+}
+
+/** Resolves a name in each selected worker's pod, where the cluster has DNS and every stage that it needs is complete. */
+export async function tryDns(
+  situation: Situation,
+  selected: readonly string[],
+  callers: ReadonlyMap<string, string>,
+  options: RunOptions,
+): Promise<readonly DnsTried[]> {
+  const { cluster, kubernetes, progress } = situation;
+  if (kubernetes?.dns !== "ready") return [];
+  if (!isRouted(cluster, progress)) return [];
+  const { leader } = kubernetes;
+  const nodes = workersOf(cluster).map(({ name }) => name)
+    .filter((name) => selected.includes(name) && callers.has(name));
+  const limits = { ...options, timeout_ms: dns_ms + 10_000 };
+  return await Promise.all(nodes.map(async (node): Promise<DnsTried> => {
+    const inside = execOn(leader, caller, node);
+    const resolved = readResolved(await inside.run(resolve(), limits));
+    if (resolved.answer === "yes") return { node, resolved };
+    const cause = dnsFault(
+      node,
+      "nslookup kubernetes.default",
+      resolved.said,
+      leader.name,
+    );
+    return { node, resolved, cause };
+  }));
+}
+
+/** What one should know of names that were not tried. */
+export function dnsRemarks({ kubernetes }: Situation): readonly string[] {
+  switch (kubernetes?.dns) {
+    case "none":
+      return [
+        "The cluster has no DNS (no service kube-dns), so no name was tried",
+      ];
+    case "not ready":
+      return [
+        "The cluster's DNS has no endpoint that is ready, so no name was tried",
+      ];
+    default:
+      return [];
+  }
+}
+
+/** The pods of a worker, with the network namespaces that its container runtime made for them. */
+export async function podsInside(
+  { runner, node: { name } }: Site,
+  results: ReadonlyMap<PodName, AddResult>,
+  options: RunOptions,
+): Promise<readonly PodInside[]> {
+  const cache = await remembered(runner, options);
+  return [...results].flatMap(([pod, { address }]): PodInside[] => {
+    const found = cache.get(cacheKey(podName(pod, name), address));
+    if (found === undefined) return [];
+    const { result, sandbox } = found;
+    return [{
+      pod,
+      result: { ...result, address },
+      inside: podOn(runner, pod, sandbox),
+    }];
+  });
+}

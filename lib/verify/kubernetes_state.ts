@@ -1,0 +1,91 @@
+/** Kubernetes as stage 09 finds it: whether there is one, and what it says. */
+import { StepError } from "../stage/decide.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import {
+  ending,
+  type Outcome,
+  type RunOptions,
+  succeeded,
+} from "../exec/command.ts";
+import {
+  type Dns,
+  dnsQuestion,
+  KubectlError,
+  type KubernetesSeen,
+  question,
+  readDns,
+  readKubernetes,
+} from "../kubernetes/kubectl.ts";
+import { mouldOf, type PodMould } from "./kubernetes_pods.ts";
+import type { Node } from "../node/node.ts";
+
+/** Kubernetes, where its control plane was made: then the pods are its own. */
+export interface Kubernetes {
+  /** The control plane, where kubectl is. */
+  readonly leader: Node;
+  readonly mould: PodMould;
+  readonly seen: KubernetesSeen;
+  readonly dns: Dns;
+}
+
+/** Machines of which 02 can have made a Kubernetes. */
+export function isReal({ provider }: Cluster): boolean {
+  return provider !== "lab" && provider !== "local";
+}
+
+/**
+ * Asks Kubernetes; undefined where its control plane was not made.
+ *
+ * @throws {StepError} when it does not answer, or our namespace is somebody else's
+ */
+export async function lookKubernetes(
+  cluster: Cluster,
+  leader: Node,
+  options: RunOptions,
+): Promise<Kubernetes | undefined> {
+  const [outcome, dns, mould] = await Promise.all([
+    leader.run(question(), options),
+    leader.run(dnsQuestion(), options),
+    mouldOf(cluster),
+  ]);
+  if (outcome.code === 44) return undefined;
+  const seen = seenIn(outcome, leader);
+  if (seen.namespace === "foreign") {
+    throw new StepError(
+      'refused: Kubernetes has a namespace "deno-cni-verify" that stage 09 did not make\n' +
+        `what to do: on ${leader.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
+    );
+  }
+  return { leader, mould, seen, dns: readDns(dns) };
+}
+
+function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
+  const problem = (what: string) =>
+    new StepError(
+      `Kubernetes does not answer kubectl on ${name}: ${what}\n` +
+        `what to do: see whether its API server runs (on ${name}: crictl ps, journalctl -u kubelet), then run this stage again`,
+    );
+  if (!succeeded(outcome)) {
+    // kubectl says the same at each of its tries.
+    const said = new Set(outcome.stderr.trim().split("\n"));
+    throw problem([...said].join("\n") || ending(outcome));
+  }
+  try {
+    return readKubernetes(outcome.stdout);
+  } catch (error) {
+    if (error instanceof KubectlError) throw problem(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Asks Kubernetes again.
+ *
+ * @throws {StepError} when it does not answer
+ */
+export async function lookAgain(
+  { leader }: Kubernetes,
+  options: RunOptions,
+): Promise<KubernetesSeen> {
+  return seenIn(await leader.run(question(), options), leader);
+}

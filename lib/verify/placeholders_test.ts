@@ -1,0 +1,37 @@
+// @ts-types="../std/assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { cmd, run, show } from "../exec/command.ts";
+import { filledIn, placeholder } from "./placeholders.ts";
+
+/** What a shell that has the variable makes of a line. */
+async function said(line: string, value: string): Promise<string> {
+  const { stdout, stderr } = await run(cmd`sh -c ${`web=${value}\n${line}`}`);
+  assertEquals(stderr, "");
+  return stdout.trim();
+}
+
+Deno.test("a shell puts the address where it stood, however deep the command is quoted", async () => {
+  for (
+    const [family, address] of [[4, "10.244.1.5"], [6, "fd00::5"]] as const
+  ) {
+    const stand = placeholder("worker-1", family);
+    const url = family === 4 ? `http://${stand}/` : `http://[${stand}]/`;
+    const wanted = url.replace(stand, address);
+    const bare = cmd`printf ${"%s\\n"} ${url} ${"it's"} ${url}`;
+    const once = cmd`sh -c ${show(bare)}`;
+    const twice = cmd`sh -c ${show(once)}`;
+    for (const command of [bare, once, twice]) {
+      assertEquals(
+        (await said(filledIn(show(command), stand, "web"), address)).split(
+          "\n",
+        ),
+        [wanted, "it's", wanted],
+      );
+    }
+  }
+});
+
+Deno.test("a line without the address stays as it is", () => {
+  const text = "# it's a comment\nip route show\n";
+  assertEquals(filledIn(text, placeholder("worker-1", 4), "web"), text);
+});

@@ -1,0 +1,251 @@
+/** Starting what stage 09 needs, and taking it away again. */
+import {
+  CommandError,
+  type RunOptions,
+  show,
+  succeeded,
+} from "../exec/command.ts";
+import { whileTelling } from "../node/heartbeat.ts";
+import { podsWaitFor } from "./matrix.ts";
+import type { Node } from "../node/node.ts";
+import {
+  caller,
+  endPod,
+  paths,
+  type PodName,
+  podNames,
+  type PodState,
+  type PodStep,
+  type Runner,
+  serveNode,
+  servePod,
+  server,
+  startPod,
+} from "./namespace_pods.ts";
+import {
+  type AddResult,
+  parseList,
+  parseResult,
+  RuntimeError,
+} from "../cni/runtime.ts";
+import type { Site, Situation } from "./situation.ts";
+import { limited, StepError } from "../stage/decide.ts";
+import type { Manner } from "../stage/node_run.ts";
+import { gist, type StepResult } from "../stage/result.ts";
+import type { Cause } from "../diagnosis/faults.ts";
+
+/** A pod that was started or found: what ADD gave it, or why it is not there. */
+export type PodOutcome =
+  | { readonly is: "there"; readonly result: AddResult }
+  | { readonly is: "failed"; readonly error: CommandError | RuntimeError }
+  /** Kubernetes did not get it to run. */
+  | { readonly is: "stuck"; readonly cause: Cause };
+
+/** What became of a worker's pods. */
+export interface Prepared {
+  readonly site: Site;
+  readonly pods: Readonly<Record<PodName, PodOutcome>>;
+  /** What one should know, a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** Runs steps on nodes, tells of each, and asks before each where the user wants that. */
+export interface Hands {
+  readonly options: RunOptions;
+  /**
+   * @throws {CommandError} when the command fails
+   * @throws {StepError} when the user wants no more
+   */
+  do(runner: Runner, step: PodStep): Promise<string>;
+  /** Does the work for each: side by side, or in turn where the user is asked. */
+  each<Item, Result>(
+    items: readonly Item[],
+    work: (item: Item) => Promise<Result>,
+  ): Promise<Result[]>;
+}
+
+/** Hands for a manner of working. */
+export function handsFor(manner: Manner): Hands {
+  const options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  const { ask } = manner;
+  return {
+    options,
+    async do(runner, step) {
+      if (manner.stopping()) throw stopped();
+      if (ask !== undefined && !await ask(runner.name, step)) throw stopped();
+      const outcome = await whileTelling(
+        `09-verify on ${runner.name}: ${gist(step.run)}`,
+        manner.progress,
+        runner.run(step.run, limited(options, step.timeout_ms)),
+      );
+      if (!succeeded(outcome)) {
+        throw new CommandError(runner.name, step.run, outcome, step.why);
+      }
+      const output = outcome.stdout.trim();
+      manner.tell({
+        ...about(runner, step),
+        status: "changed",
+        ...(output === "" ? {} : { output }),
+      });
+      return outcome.stdout;
+    },
+    async each(items, work) {
+      if (ask === undefined) return await Promise.all(items.map(work));
+      const results = [];
+      for (const item of items) results.push(await work(item));
+      return results;
+    },
+  };
+}
+
+/** A step of stage 09, for whoever is told of it. */
+export function about(
+  { name }: Runner,
+  { why, run }: PodStep,
+): Pick<StepResult, "stage" | "node" | "why" | "command"> {
+  return { stage: "09-verify", node: name, why, command: show(run) };
+}
+
+/** What the user's wish to end is told as. */
+export function stopped(): StepError {
+  return new StepError(
+    "09-verify was ended before it was done; what it started stays until\n" +
+      "  make 09-verify ARGS=--undo",
+  );
+}
+
+/** Commands for a machine, to run or to print. */
+export interface Placed {
+  readonly runner: Node;
+  readonly steps: readonly PodStep[];
+}
+
+/** The workers that can have pods, and shall. */
+export function podSites(
+  { sites, progress }: Situation,
+  selected: readonly string[],
+): readonly Site[] {
+  return [...sites.values()].filter(({ node }) =>
+    node.role === "worker" && selected.includes(node.name) &&
+    podsWaitFor(progress, node.name) === undefined
+  );
+}
+
+/** What starts the missing servers on the nodes and outside. */
+export function missingServers({ sites, outside }: Situation): Placed[] {
+  const idle = [...sites.values()].filter(({ survey }) => !survey.serving);
+  const runners = idle.map(({ runner }) => runner);
+  if (outside.is === "there" && !outside.serving) runners.push(outside.runner);
+  return runners.map((runner) => ({ runner, steps: [serveNode()] }));
+}
+
+/**
+ * What makes a pod as it should be: nothing where it is already.
+ *
+ * @throws {RuntimeError} when the node's configuration is none
+ */
+export function missingOfPod(site: Site, pod: PodName): {
+  readonly clear: readonly PodStep[];
+  readonly start: readonly PodStep[];
+} {
+  const { pods, list, runtime } = site.survey;
+  const state = pods[pod];
+  if (state.is === "running") {
+    return { clear: [], start: state.serving ? [] : [servePod(runtime)] };
+  }
+  if (list === undefined) {
+    throw new RuntimeError(`${site.node.name} has no network configuration`);
+  }
+  const start = startPod(pod, list, runtime);
+  return {
+    clear: endPod(pod, state, runtime),
+    start: pod === server ? [...start, servePod(runtime)] : start,
+  };
+}
+
+/** Starts what is missing of a worker's pods. A pod that cannot start is a result, not an error. */
+export async function preparePods(site: Site, hands: Hands): Promise<Prepared> {
+  const remarks: string[] = [];
+  const [shell, web] = await hands.each(podNames, async (pod) => {
+    const state = site.survey.pods[pod];
+    if (state.is === "ruin") {
+      remarks.push(
+        `Pod ${pod} on ${site.node.name} was started anew: ${state.why}`,
+      );
+    }
+    return await preparePod(site, pod, hands);
+  });
+  if (shell === undefined || web === undefined) throw new TypeError("two pods");
+  return { site, pods: { [caller]: shell, [server]: web }, remarks };
+}
+
+async function preparePod(
+  site: Site,
+  pod: PodName,
+  hands: Hands,
+): Promise<PodOutcome> {
+  const { runner, survey } = site;
+  const state = survey.pods[pod];
+  try {
+    const { clear, start } = missingOfPod(site, pod);
+    await clearAway(clear, runner, hands);
+    for (const step of start) await hands.do(runner, step);
+    if (state.is === "running") return { is: "there", result: state.result };
+    const path = paths.result(pod);
+    const { stdout } = await runner.run(
+      { argv: ["cat", path] },
+      hands.options,
+    );
+    const result = parseResult(stdout, `${runner.name}:${path}`);
+    return { is: "there", result };
+  } catch (error) {
+    if (!(error instanceof CommandError || error instanceof RuntimeError)) {
+      throw error;
+    }
+    if (state.is !== "running") await clearFailed(site, pod, hands);
+    return { is: "failed", error };
+  }
+}
+
+/** What failed half-way goes, as a runtime does it: DEL, then the sandbox. */
+async function clearFailed(
+  { runner, survey }: Site,
+  pod: PodName,
+  hands: Hands,
+): Promise<void> {
+  const { list } = survey;
+  if (list === undefined) return;
+  const ruin: PodState = {
+    is: "ruin",
+    why: "its start failed",
+    sandbox: true,
+    ...listOrNothing(list),
+  };
+  await clearAway(endPod(pod, ruin, survey.runtime), runner, hands);
+}
+
+function listOrNothing(
+  list: { readonly text: string; readonly path: string },
+): Pick<PodState & { is: "ruin" }, "list"> {
+  try {
+    return { list: parseList(list.text, list.path) };
+  } catch (error) {
+    if (error instanceof RuntimeError) return {};
+    throw error;
+  }
+}
+
+/** Takes away what may be half there already: a command that fails does not keep the next from running. */
+async function clearAway(
+  steps: readonly PodStep[],
+  runner: Runner,
+  hands: Hands,
+): Promise<void> {
+  for (const step of steps) {
+    try {
+      await hands.do(runner, step);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Stage 09: starts what pods and servers are missing, tries every path at
+ * once, and looks for the cause of what was not expected.
+ */
+import { StepError } from "../stage/decide.ts";
+import {
+  type Known,
+  knownOf,
+  pathsToTry,
+  seenBeyond,
+  tryPaths,
+} from "./try_paths.ts";
+import type { Family } from "../net/cidr.ts";
+import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
+import type { PodsTried } from "./diagnose_pods.ts";
+import { type Asking, explain, type View } from "./explain.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import {
+  dnsRemarks,
+  prepareInKubernetes,
+  tryDns,
+  tryNodes,
+} from "./kubernetes_start.ts";
+import type { MatrixReport } from "./matrix_report.ts";
+import { patience_ms } from "./http_calls.ts";
+import { attachmentOf, type PodName, podNames } from "./namespace_pods.ts";
+import {
+  type Hands,
+  handsFor,
+  missingServers,
+  podSites,
+  type Prepared,
+  preparePods,
+} from "./start_pods.ts";
+import { canCheck, check } from "../cni/runtime.ts";
+import { type Site, type Situation, situationIn } from "./situation.ts";
+import { reportOf } from "./build_report.ts";
+
+/** What to verify, and how. */
+export interface Order extends Asking {
+  /** The nodes whose pods, and the paths from and to which, are looked at. */
+  readonly selected: readonly string[];
+}
+
+/** What came of it. */
+export interface Verified {
+  readonly report: MatrixReport;
+  readonly known: ReadonlyMap<Family, Known>;
+}
+
+/**
+ * Verifies a cluster.
+ *
+ * @throws {UnreachableError} when a node went away meanwhile
+ * @throws {CommandError} when a server could not be started
+ * @throws {StepError} when the user wants no more
+ */
+export async function verify(
+  before: Situation,
+  order: Order,
+): Promise<Verified> {
+  const { manner, selected, limit_ms = patience_ms } = order;
+  const hands = handsFor(manner);
+  const ready = await prepare(before, order, hands);
+  const { situation, prepared } = ready;
+  const views = await Promise.all(
+    familiesOf(situation.cluster).map(async (family): Promise<View> => {
+      const own = situationIn(situation, family);
+      const known = knownOf(own, prepared);
+      const options = { ...hands.options, limit_ms };
+      const beyond = await seenBeyond(own, known, options);
+      return { family, situation: own, known: { ...known, beyond } };
+    }),
+  );
+  const [tried, checks, dns] = await Promise.all([
+    Promise.all(views.map(async (view) => {
+      const { situation, known } = view;
+      const paths = pathsToTry(situation, selected, known);
+      const options = { ...hands.options, limit_ms };
+      const tried = await tryPaths(paths, situation, known, options);
+      return { ...view, tried };
+    })),
+    situation.kubernetes === undefined
+      ? checkPods(prepared, hands.options)
+      : new Map<string, readonly CommandError[]>(),
+    tryDns(situation, selected, callersOf(views), hands.options),
+  ]);
+  const nodes = tryNodes(situation, selected);
+  if (manner.stopping()) {
+    throw new StepError("09-verify was interrupted while it tried the paths");
+  }
+  const pods: PodsTried[] = prepared.map(({ site, pods }) => ({
+    node: site.node.name,
+    survey: site.survey,
+    ...startErrorOf(Object.values(pods)),
+    checkErrors: checks.get(site.node.name) ?? [],
+  }));
+  const explained = await explain(tried, pods, order);
+  const remarks = prepared.flatMap(({ remarks }) => remarks);
+  const report = reportOf({
+    situation,
+    selected,
+    views: tried,
+    explained,
+    remarks: [...remarks, ...dnsRemarks(situation)],
+    nodes,
+    dns,
+  });
+  const known = new Map(views.map(({ family, known }) => [family, known]));
+  return { report, known };
+}
+
+/** The workers whose calling pod is there, in any family. */
+function callersOf(views: readonly View[]): ReadonlyMap<string, string> {
+  return new Map(views.flatMap(({ known }) => [...known.callers]));
+}
+
+function startErrorOf(
+  outcomes: readonly Prepared["pods"]["web"][],
+): Pick<PodsTried, "startError" | "stuck"> {
+  for (const outcome of outcomes) {
+    if (outcome.is === "failed") return { startError: outcome.error };
+    if (outcome.is === "stuck") return { stuck: outcome.cause };
+  }
+  return {};
+}
+
+/** Starts the servers and pods that are missing. */
+async function prepare(
+  situation: Situation,
+  { selected, manner }: Order,
+  hands: Hands,
+): Promise<{ situation: Situation; prepared: readonly Prepared[] }> {
+  const sites = podSites(situation, selected);
+  if (sites.length === 0) return { situation, prepared: [] };
+  const servers = missingServers(situation).map((placed) => async () => {
+    for (const step of placed.steps) await hands.do(placed.runner, step);
+    return [];
+  });
+  const { kubernetes } = situation;
+  if (kubernetes !== undefined) {
+    await hands.each(servers, (start) => start());
+    const found = await prepareInKubernetes(
+      { ...situation, kubernetes },
+      sites,
+      selected,
+      hands,
+      manner,
+    );
+    return {
+      situation: { ...situation, kubernetes: found.kubernetes },
+      prepared: found.prepared,
+    };
+  }
+  const pods = sites.map(
+    (site) => async () => [await preparePods(site, hands)],
+  );
+  const jobs: (() => Promise<Prepared[]>)[] = [...servers, ...pods];
+  const prepared = (await hands.each(jobs, (job) => job())).flat();
+  return { situation, prepared };
+}
+
+/** Asks the plugins whether the pods that were there already are as ADD left them. */
+async function checkPods(
+  prepared: readonly Prepared[],
+  options: RunOptions,
+): Promise<ReadonlyMap<string, readonly CommandError[]>> {
+  const found = await Promise.all(prepared.map(async ({ site }) => {
+    const errors = await Promise.all(
+      podNames.map((pod) => checkPod(site, pod, options)),
+    );
+    return [site.node.name, errors.flat()] as const;
+  }));
+  return new Map(found);
+}
+
+async function checkPod(
+  { runner, survey }: Site,
+  pod: PodName,
+  options: RunOptions,
+): Promise<readonly CommandError[]> {
+  const state = survey.pods[pod];
+  if (state.is !== "running" || !canCheck(state.list)) return [];
+  for (const command of check(state.list, attachmentOf(pod), state.result)) {
+    const outcome = await runner.run(command, options);
+    if (succeeded(outcome)) continue;
+    const why = `CHECK whether pod ${pod} is as ADD left it`;
+    return [new CommandError(runner.name, command, outcome, why)];
+  }
+  return [];
+}

@@ -1,0 +1,87 @@
+/** What the page of `make watch` shows, put together from what was read. Pure. */
+import type { Family } from "../net/cidr.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import type { Addresses } from "../verify/matrix.ts";
+import { note } from "../verify/matrix_notes.ts";
+import type { MatrixReport } from "../verify/matrix_report.ts";
+import { rowsOf, summary } from "../verify/matrix_table.ts";
+import type { StageName } from "../stage/stage.ts";
+import type { PageRow, PageState, Tone } from "./server.ts";
+
+/** What reaches what, or why that is not known. */
+export type Seen =
+  | {
+    readonly is: "tried";
+    readonly report: MatrixReport;
+    /** By family. */
+    readonly addresses: ReadonlyMap<Family, Addresses>;
+  }
+  | { readonly is: "untried"; readonly why: string };
+
+/** All that was read. */
+export interface Sight {
+  readonly cluster: Cluster;
+  readonly inventory: Inventory;
+  readonly seen: Seen;
+  /** SVG. */
+  readonly picture: string;
+  /** What is new, a sentence each. */
+  readonly news: readonly string[];
+}
+
+/** The page's state. */
+export function pageState(
+  { cluster, inventory, seen, picture, news }: Sight,
+  stages: readonly StageName[],
+): PageState {
+  const silent = inventory.nodes.flatMap(({ name, host }) =>
+    host.is === "unreachable" ? [`${name}: ${host.why}`] : []
+  );
+  return {
+    cluster: cluster.name,
+    picture,
+    nodes: inventory.nodes.map(({ name }) => name),
+    stages: stages.map((name) => ({
+      label: name,
+      cells: inventory.nodes.map(({ host }) => stageCell(name, host)),
+    })),
+    matrix: matrixOf(seen, cluster),
+    said: news.length === 0 ? "Nothing has changed yet" : news.join(". "),
+    ...(silent.length === 0 ? {} : { problem: silent.join("; ") }),
+  };
+}
+
+function stageCell(
+  stage: StageName,
+  host: Inventory["nodes"][number]["host"],
+): PageRow["cells"][number] {
+  if (host.is === "unreachable") return { text: "?", tone: "quiet" };
+  return host.complete.includes(stage)
+    ? { text: "✓ complete", tone: "good" }
+    : { text: "not yet", tone: "quiet" };
+}
+
+function matrixOf(seen: Seen, cluster: Cluster): PageState["matrix"] {
+  if (seen.is === "untried") {
+    return { columns: [], rows: [], summary: seen.why, causes: "" };
+  }
+  const { report, addresses } = seen;
+  const options = { cluster, addresses };
+  return {
+    columns: report.pods.map(({ node }) => node),
+    rows: rowsOf(report, options).map(({ label, cells }) => ({
+      label,
+      cells: cells.map((text) => ({ text, tone: toneOf(text) })),
+    })),
+    summary: summary(report),
+    causes: report.causes.map((cause) => note(cause, report, options))
+      .join("\n\n"),
+  };
+}
+
+/** Colour only repeats what the cell's own sign and word say. */
+function toneOf(cell: string): Tone {
+  if (cell.startsWith("✗")) return "bad";
+  return cell.startsWith("yes") ? "good" : "quiet";
+}

@@ -1,0 +1,116 @@
+/** What the page shows of what was read. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
+import type { Host, Inventory } from "../inventory/inventory.ts";
+import type { MatrixReport } from "../verify/matrix_report.ts";
+import { pageState, type Sight } from "./page_state.ts";
+
+const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
+
+const host: Host = {
+  is: "read",
+  complete: ["04-bridge"],
+  links: [],
+  routes: [],
+  forward: [],
+  postrouting: [],
+  sysctls: {},
+  pods: [],
+  leases: [],
+  brokenLeases: [],
+  plugins: [],
+};
+
+const inventory: Inventory = {
+  version: 1,
+  cluster: "lab",
+  at: "2026-01-01T00:00:00.000Z",
+  nodes: cluster.nodes.map(({ name, role, address, podCIDRs }) => ({
+    name,
+    role,
+    address,
+    podCIDRs,
+    host: name === "worker-2" ? { is: "unreachable", why: "it is gone" } : host,
+  })),
+};
+
+const report: MatrixReport = {
+  version: 1,
+  cluster: "lab",
+  passed: false,
+  complete: {},
+  pods: [{ node: "worker-1", addresses: {}, asExpected: true }],
+  paths: [
+    {
+      kind: "pod-to-own-node",
+      from: "worker-1",
+      to: "worker-1",
+      family: 4,
+      expected: { answer: "yes", as: "pod" },
+      observed: { answer: "no", said: "no answer" },
+      asExpected: false,
+      cause: 1,
+    },
+  ],
+  causes: [{
+    number: 1,
+    kind: "bridge",
+    on: "worker-1",
+    what: "the bridge cni0 is down on worker-1",
+    evidence: [],
+    mend: ["make 04-bridge"],
+  }],
+  remarks: [],
+};
+
+const sight: Sight = {
+  cluster,
+  inventory,
+  seen: { is: "tried", report, addresses: new Map() },
+  picture: "<svg/>",
+  news: [],
+};
+
+const stages = ["04-bridge", "06-forwarding"] as const;
+
+Deno.test("a stage is complete, or not yet, or nobody can say, in words", () => {
+  const { stages: rows, nodes } = pageState(sight, stages);
+  assertEquals(nodes, ["master", "worker-1", "worker-2"]);
+  assertEquals(
+    rows.map(({ cells }) => cells.map(({ text }) => text)),
+    [["✓ complete", "✓ complete", "?"], ["not yet", "not yet", "?"]],
+  );
+});
+
+Deno.test("a node that does not answer is named with the reason", () => {
+  assertEquals(pageState(sight, stages).problem, "worker-2: it is gone");
+});
+
+Deno.test("what is not as expected bears its sign, and its cause with what mends it", () => {
+  const { matrix } = pageState(sight, stages);
+  const row = matrix.rows.find(({ label }) => label === "pod → own node");
+  assertEquals(row?.cells, [{ text: "✗ no [1]", tone: "bad" }]);
+  assertStringIncludes(matrix.summary, "1 of 1 paths");
+  assertStringIncludes(matrix.causes, "[1] the bridge cni0 is down");
+  assertStringIncludes(matrix.causes, "mend: make 04-bridge");
+});
+
+Deno.test("where nothing could be tried, the reason stands in its place", () => {
+  const seen = { is: "untried", why: "No test pods" } as const;
+  const { matrix } = pageState({ ...sight, seen }, stages);
+  assertEquals(matrix, {
+    columns: [],
+    rows: [],
+    summary: "No test pods",
+    causes: "",
+  });
+});
+
+Deno.test("news is told a sentence each", () => {
+  const news = ["cni0 is new on worker-1", "worker-2 has gone"];
+  assertEquals(
+    pageState({ ...sight, news }, stages).said,
+    "cni0 is new on worker-1. worker-2 has gone",
+  );
+});

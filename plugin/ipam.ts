@@ -1,0 +1,122 @@
+/**
+ * Where a pod's addresses come from: our own leases, or the IPAM plugin that
+ * the configuration names.
+ */
+
+import { type Address, firstHost, type Subnet } from "./address/address.ts";
+import type { Config, PodRoute } from "./cni/config.ts";
+import { type Pool, type Store, withStore } from "./leases/leases.ts";
+import type { Result } from "./cni/protocol.ts";
+import { delegate, delegatedAddresses } from "./delegate.ts";
+import type { Attachment } from "./veth.ts";
+
+/** An address for the pod, with the subnet it is in and the way out of that. */
+export interface Assigned {
+  address: Address;
+  subnet: Subnet;
+  gateway: Address | undefined;
+}
+
+/** What the pod is given. */
+export interface Addressing {
+  ips: Assigned[];
+  routes: PodRoute[];
+  /** Default routes by the gateways, for a pod that has none yet. */
+  defaults: PodRoute[];
+  dns: Result["dns"];
+}
+
+/**
+ * Reserves addresses for an attachment.
+ * @param path CNI_PATH
+ * @throws {CniError}
+ */
+export function takeAddresses(
+  config: Config,
+  attachment: Attachment,
+  path: string,
+): Addressing {
+  if (config.ipam !== undefined) {
+    const { ips, routes, dns } = delegatedAddresses(config.ipam, path);
+    const ours = Object.keys(config.dns).length > 0;
+    return completed(
+      ips,
+      [...routes, ...config.routes],
+      ours ? config.dns : dns,
+    );
+  }
+  const taken = inStore(
+    config,
+    (store) => store.reserve(attachment, poolsOf(config.subnets), config.ips),
+  );
+  const ips = config.subnets.map((subnet, at): Assigned => ({
+    address: taken[at]!,
+    subnet,
+    gateway: firstHost(subnet),
+  }));
+  return completed(ips, config.routes, config.dns);
+}
+
+/**
+ * Releases what the attachment holds, if anything.
+ * @param path CNI_PATH
+ * @throws {CniError}
+ */
+export function giveBack(
+  config: Config,
+  attachment: Attachment,
+  path: string,
+): void {
+  if (config.ipam === undefined) {
+    inStore(config, (store) => store.release(attachment));
+  } else {
+    delegate(config.ipam, path, "DEL");
+  }
+}
+
+/** Opens the leases of the configuration's network. */
+export function inStore<T>(
+  { dataDir, name }: Config,
+  body: (store: Store) => T,
+): T {
+  return withStore({ dataDir, network: name }, body);
+}
+
+/** What addresses are taken from: all of a subnet but its gateway. */
+export function poolsOf(subnets: readonly Subnet[]): Pool[] {
+  return subnets.map((subnet) => ({
+    subnet,
+    rangeIndex: subnet.family === 4 ? 0 : 1,
+    excluded: [firstHost(subnet)],
+  }));
+}
+
+const LINK_SCOPE = 253;
+
+/**
+ * Completes what a pod is given: routes that name no gateway go by that of
+ * their family, and each family whose default route nobody asked for gets one.
+ */
+function completed(
+  ips: Assigned[],
+  given: readonly PodRoute[],
+  dns: Result["dns"],
+): Addressing {
+  const gatewayOf = (family: number) =>
+    ips.find(({ address }) => address.family === family)?.gateway;
+  const routes = given.map((route) =>
+    route.gateway !== undefined || route.scope === LINK_SCOPE
+      ? route
+      : { ...route, gateway: gatewayOf(route.dst.family) }
+  );
+  const defaults = ips.flatMap(
+    ({ address: { family }, gateway }): PodRoute[] => {
+      const has = routes.some(({ dst, table }) =>
+        dst.family === family && dst.prefixLength === 0 && table === undefined
+      );
+      if (has || gateway === undefined) return [];
+      return [{ dst: { family, network: 0n, prefixLength: 0 }, gateway }];
+    },
+  );
+  return { ips, routes, defaults, dns };
+}

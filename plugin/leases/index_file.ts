@@ -1,0 +1,269 @@
+/**
+ * What makes ADD and DEL as quick with 60,000 leases as with none: an index beside the store, in
+ * `<dataDir>/.deno-cni/<network>/` (no network's name begins with a dot, and the reference, which reads every file of
+ * its own folder, does not come here):
+ *
+ * - `attachments/<containerID>:<ifname>`: a symbolic link that leads nowhere; its text is the attachment's addresses
+ * - `taken/<block>`: the taken addresses of a block as bits, for finding the next free one
+ * - `attachments/state`: whether these are to be believed
+ *
+ * The leases are the truth. The index is believed while nobody else changed the store, and an answer that names a
+ * lease is held against the lease's file even then.
+ *
+ * **How a change is noticed.** Whoever makes or removes a file changes the time of the folder (its mtime). After each
+ * of our own changes we set that time to one that no clock shows any more, drawn anew each time, and note it in `state`.
+ * While the folder has it, nobody else has been there, however coarse the file system's time is and wherever the clock
+ * jumped to. A process killed between the two leaves them different as well. So the index is changed only while they
+ * differ: after the first change to the leases, before the time is set. (A lease rewritten in place goes unnoticed; nobody
+ * does that, and the lease's own file still has the last word.)
+ */
+import {
+  type Address,
+  addressOrUndefined,
+  formatAddress,
+} from "../address/address.ts";
+import { type BlockFiles, openBlocks } from "./block_files.ts";
+import { point } from "../linux/failpoint.ts";
+import {
+  inspect,
+  makeFolders,
+  overwrite,
+  readSymlink,
+  readText,
+  remove,
+  removeFolder,
+  setChanged,
+  symlink,
+} from "../linux/files.ts";
+import { leasePath, type Owner, readLease } from "./lease_file.ts";
+import type { ReadBlock } from "./round_robin.ts";
+import { addressesIn, type Blocks, takenIn } from "./bitmap.ts";
+
+/**
+ * A store with more leases than these that someone else changed is not read file by file until someone asks for an
+ * attachment that is not in the index: ADD must not take as long as reading 60,000 files does.
+ */
+const quicklyRead = 1024;
+
+/** 2001, and 17 years: times in whole seconds, which every file system keeps. */
+const oldest_s = 978_307_200;
+const span_s = 2 ** 29;
+
+/** The longest containerID whose attachment makes a file name (255 bytes with `:` and 15 of an ifname). */
+const longestIndexed = 239;
+
+/** An attachment with more addresses than fit into a symbolic link is entered with this text. */
+const tooMany = "*";
+const longestText = 1000;
+
+/** Where a store and its index are. */
+export interface Places {
+  readonly leases: string;
+  readonly index: string;
+}
+
+/** Which store. */
+export interface StoreOptions {
+  readonly dataDir: string;
+  /** The network's name, which config.ts has checked: it becomes part of a path. */
+  readonly network: string;
+  /** How long to wait for the lock; 10,000 unless told. */
+  readonly lockTimeout_ms?: number;
+}
+
+export function placesOf({ dataDir, network }: StoreOptions): Places {
+  return {
+    leases: `${dataDir}/${network}`,
+    index: `${dataDir}/.deno-cni/${network}`,
+  };
+}
+
+/** Where a lease is written before it is linked to its address. */
+export function newLeasePath({ index }: Places): string {
+  return `${index}/new`;
+}
+
+/** What `state` says. */
+export interface IndexState {
+  /** The time that the folder of the leases has, in seconds. */
+  readonly time_s: number;
+  /** Every lease's attachment is in the index; otherwise one that is not there may hold a lease all the same. */
+  readonly complete: boolean;
+  /** The addresses that were given back last, one a family. */
+  readonly resting: readonly Address[];
+}
+
+/** The state; undefined when the index is not to be believed. Needs no lock. */
+export function readState(places: Places): IndexState | undefined {
+  const notes = readNotes(places);
+  return isTrue(notes, places) ? notes : undefined;
+}
+
+/** What the state's file says, whether it is true or not. */
+function readNotes({ index }: Places): IndexState | undefined {
+  const words = readText(statePath(index))?.split(" ") ?? [];
+  const [version, time, complete, resting, end] = words;
+  if (version !== "1" || resting === undefined || end !== "\n") {
+    return undefined;
+  }
+  return {
+    time_s: Number(time),
+    complete: complete === "complete",
+    resting: parseAddresses(resting),
+  };
+}
+
+function isTrue(notes: IndexState | undefined, { leases }: Places): boolean {
+  return notes !== undefined &&
+    inspect(leases)?.changed_ms === notes.time_s * 1000;
+}
+
+/** The taken addresses as the index has them. Reading them needs no lock. */
+export function blocksOf({ index }: Places): BlockFiles {
+  return openBlocks(`${index}/taken`);
+}
+
+/** The index of a store that this process has locked. */
+export interface LeaseIndex {
+  /** As {@linkcode IndexState}. */
+  readonly complete: boolean;
+  readonly resting: readonly Address[];
+  /** Whether the folder has been read since the lock was taken. */
+  readonly fresh: boolean;
+  readonly blocks: ReadBlock;
+  /** What the attachment held, [] if it is not in the index; undefined if only reading every file can tell. */
+  addressesOf(owner: Owner): Address[] | undefined;
+  /** Notes what an attachment holds from now on; none removes it. */
+  enter(owner: Owner, addresses: readonly Address[]): void;
+  markTaken(addresses: readonly Address[]): void;
+  markFree(addresses: readonly Address[]): void;
+  /** Reads the folder again, and with `everyFile` or few of them every file. */
+  refresh(everyFile: boolean): void;
+  /** Makes the index one to be believed: the last step of every change. */
+  settle(): void;
+}
+
+/**
+ * Opens the index, and makes it anew if it is not to be believed.
+ *
+ * @throws {FileError}
+ */
+export function openIndex(places: Places): LeaseIndex {
+  const { leases, index } = places;
+  const attachments = `${index}/attachments`;
+  const pathOf = ({ containerID, ifname }: Owner) =>
+    `${attachments}/${containerID}:${ifname}`;
+  const notes = readNotes(places);
+  let complete = notes?.complete ?? false;
+  let resting = notes?.resting ?? [];
+  let fresh = false;
+  const blocks = blocksOf(places);
+
+  const self: LeaseIndex = {
+    get complete() {
+      return complete;
+    },
+    get resting() {
+      return resting;
+    },
+    get fresh() {
+      return fresh;
+    },
+    blocks: blocks.read,
+
+    addressesOf(owner) {
+      if (owner.containerID.length > longestIndexed) return undefined;
+      const text = readSymlink(pathOf(owner)) ?? "";
+      return text === tooMany ? undefined : parseAddresses(text);
+    },
+
+    enter(owner, addresses) {
+      if (owner.containerID.length > longestIndexed) return;
+      if (addresses.length === 0) remove(pathOf(owner));
+      else {
+        const text = addresses.map(formatAddress).join();
+        symlink(text.length > longestText ? tooMany : text, pathOf(owner));
+      }
+      point("index: attachment entered");
+    },
+
+    markTaken(addresses) {
+      for (const address of addresses) blocks.mark(address, true);
+    },
+
+    markFree(addresses) {
+      for (const address of addresses) blocks.mark(address, false);
+      resting = [
+        ...addresses,
+        ...resting.filter(({ family }) =>
+          addresses.every((address) => address.family !== family)
+        ),
+      ];
+    },
+
+    refresh(everyFile) {
+      // Nothing here is to be believed until settle().
+      remove(statePath(index));
+      const { blocks: found, count } = takenIn(leases);
+      blocks.replace(found);
+      fresh = true;
+      complete = everyFile || count <= quicklyRead;
+      if (complete) {
+        removeFolder(attachments);
+        point("index: attachments removed");
+        makeFolders(attachments);
+        for (const [owner, addresses] of readAll(leases, found)) {
+          self.enter(owner, addresses);
+        }
+      } else {
+        makeFolders(attachments);
+      }
+      self.settle();
+    },
+
+    settle() {
+      const time_s = oldest_s + Math.floor(Math.random() * span_s);
+      overwrite(
+        statePath(index),
+        `1 ${time_s} ${complete ? "complete" : "partial"} ${
+          resting.map(formatAddress).join()
+        } \n`,
+      );
+      point("index: state written");
+      setChanged(leases, time_s);
+      point("index: settled");
+    },
+  };
+  if (!isTrue(notes, places)) {
+    remove(newLeasePath(places));
+    self.refresh(false);
+  }
+  return self;
+}
+
+/** Every attachment of the store and what it holds, read from the files. */
+export function readAll(
+  folder: string,
+  blocks: Blocks,
+): Iterable<readonly [Owner, Address[]]> {
+  const found = new Map<string, readonly [Owner, Address[]]>();
+  for (const address of addressesIn(blocks)) {
+    const owner = readLease(leasePath(folder, address));
+    if (typeof owner !== "object") continue;
+    const key = `${owner.containerID}:${owner.ifname}`;
+    const entry = found.get(key);
+    if (entry === undefined) found.set(key, [owner, [address]]);
+    else entry[1].push(address);
+  }
+  return found.values();
+}
+
+/** Among the attachments, so as to go when they go. */
+function statePath(index: string): string {
+  return `${index}/attachments/state`;
+}
+
+function parseAddresses(text: string): Address[] {
+  return text.split(",").map(addressOrUndefined)
+    .filter((address) => address !== undefined);
+}

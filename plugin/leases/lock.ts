@@ -1,0 +1,78 @@
+/**
+ * One process at a time in a lease store: flock(2) on the file that the reference locks too.
+ */
+import {
+  close,
+  inspect,
+  inspectOpen,
+  openLock,
+  tryLock,
+} from "../linux/files.ts";
+import { CniError, code } from "../cni/protocol.ts";
+
+/**
+ * Runs `body` under the exclusive lock `<folder>/lock`; makes the folder when it is missing.
+ *
+ * @param timeout_ms how long to wait while another process holds it
+ * @throws {CniError} code 11 after that time
+ * @throws {FileError}
+ */
+export function withLock<T>(
+  folder: string,
+  timeout_ms: number,
+  body: () => T,
+): T {
+  const lock = acquire(folder, timeout_ms);
+  try {
+    return body();
+  } finally {
+    // Closing releases: no child process inherits Deno's descriptors.
+    close(lock);
+  }
+}
+
+function acquire(folder: string, timeout_ms: number): number {
+  const path = `${folder}/lock`;
+  // Not Date.now(): the clock of a node may jump.
+  const deadline_ms = performance.now() + timeout_ms;
+  for (;;) {
+    const file = openLock(path);
+    let keep = false;
+    try {
+      keep = wait(file, path, deadline_ms, timeout_ms);
+      if (keep) return file;
+    } finally {
+      if (!keep) close(file);
+    }
+  }
+}
+
+/** Waits until the lock is ours; false when it is one that no one else will see. */
+function wait(
+  file: number,
+  path: string,
+  deadline_ms: number,
+  timeout_ms: number,
+): boolean {
+  if (tryLock(file, path)) return true;
+  do {
+    if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
+    pause();
+  } while (!tryLock(file, path));
+  // Somebody may have removed the store meanwhile.
+  return inspect(path)?.inode === inspectOpen(file, path)?.inode;
+}
+
+/** Sleeps a little; not always as long, lest those who wait go in step. */
+function pause(): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(cell, 0, 0, 0.5 + Math.random() * 3);
+}
+
+function busy(path: string, timeout_ms: number): CniError {
+  return new CniError(
+    code.tryAgain,
+    `Cannot lock ${path} within ${timeout_ms} ms: another process holds it`,
+    `Try again; if that goes on, see who holds it: fuser -v ${path}`,
+  );
+}

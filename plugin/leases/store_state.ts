@@ -1,0 +1,52 @@
+/**
+ * What STATUS asks of a store: whether the next ADD would get its addresses. Takes no lock, for it is asked every few
+ * seconds; an ADD that goes on meanwhile may make the answer one address old.
+ */
+import { makeFolders, overwrite, remove } from "../linux/files.ts";
+import {
+  blocksOf,
+  placesOf,
+  readState,
+  type StoreOptions,
+} from "./index_file.ts";
+import { nextFree, type Pool } from "./round_robin.ts";
+import { unnamed } from "./allocate.ts";
+import { readerOf, takenIn } from "./bitmap.ts";
+
+export interface StoreState {
+  /** Whether each pool, in their order, has an address to give. */
+  readonly hasFree: readonly boolean[];
+}
+
+/**
+ * Looks at a store, and makes its folders where they are missing, as ADD would.
+ *
+ * @throws {FileError} code 5 when the store cannot be written: a full disk, a read-only one
+ */
+export function storeState(
+  options: StoreOptions,
+  pools: readonly Pool[],
+): StoreState {
+  const places = placesOf(options);
+  makeFolders(places.leases);
+  makeFolders(places.index);
+  // What a full disk refuses is not the name but the bytes.
+  const probe = `${places.index}/probe`;
+  overwrite(probe, "Can this disk be written?");
+  remove(probe);
+
+  const indexed = readState(places) === undefined
+    ? undefined
+    : blocksOf(places).read;
+  return {
+    hasFree: pools.map((pool) => {
+      const has = (read: typeof indexed) =>
+        read !== undefined &&
+        nextFree(pool, undefined, [], read) !== undefined;
+      // "Full" is a grave thing to say, and rare: the folder itself has the last word.
+      return has(indexed) ||
+        has(readerOf(takenIn(places.leases).blocks)) ||
+        unnamed(places.leases, pool).empty.length > 0;
+    }),
+  };
+}

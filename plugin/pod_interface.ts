@@ -1,0 +1,84 @@
+/**
+ * The pod's end of an attachment: its addresses and routes.
+ */
+
+import { formatAddress, formatSubnet } from "./address/address.ts";
+import type { Addressing, Assigned } from "./ipam.ts";
+import type { PodRoute } from "./cni/config.ts";
+import { errno } from "./linux/errno.ts";
+import { change, KernelError, link } from "./netlink/rtnetlink.ts";
+import { overwrite } from "./linux/libc.ts";
+import { type Link, setUp } from "./netlink/links.ts";
+import { newAddress, newRoute } from "./netlink/routes.ts";
+import { type Sandbox, within } from "./netns.ts";
+
+/**
+ * Brings the pod's end up and gives it its addresses and routes.
+ * @returns that end, and the routes that were made
+ * @throws {KernelError | SystemError}
+ */
+export function configurePod(
+  sandbox: Sandbox,
+  ifname: string,
+  addressing: Addressing,
+): { end: { name: string; mac: string; mtu: number }; routes: PodRoute[] } {
+  const { kernel, path } = sandbox;
+  const pod = link(kernel, ifname);
+  if (pod === undefined) {
+    throw new KernelError(
+      `look for ${ifname} in ${path}`,
+      errno.ENODEV,
+      "it is gone again",
+    );
+  }
+  change(kernel, `bring ${ifname} in ${path} up`, setUp(pod.index));
+  for (const ip of addressing.ips) giveAddress(sandbox, pod, ip);
+  const routes = [...addressing.routes];
+  for (const route of addressing.routes) makeRoute(sandbox, pod, route);
+  for (const route of addressing.defaults) {
+    try {
+      makeRoute(sandbox, pod, route);
+      routes.push(route);
+    } catch (error) {
+      // The pod's first network has the default route.
+      if (!(error instanceof KernelError) || error.errno !== errno.EEXIST) {
+        throw error;
+      }
+    }
+  }
+  return { end: { name: pod.name, mac: pod.mac, mtu: pod.mtu }, routes };
+}
+
+function makeRoute(
+  { kernel, path }: Sandbox,
+  pod: Link,
+  route: PodRoute,
+): void {
+  const { dst, gateway, ...options } = route;
+  const by = gateway === undefined ? "" : ` by ${formatAddress(gateway)}`;
+  const step = `make route ${formatSubnet(dst)}${by} in ${path}`;
+  change(kernel, step, newRoute(pod.index, dst, gateway, options));
+}
+
+function giveAddress(
+  sandbox: Sandbox,
+  { index, name }: Link,
+  { address, subnet }: Assigned,
+): void {
+  const { prefixLength } = subnet;
+  const step = `give ${
+    formatAddress(address)
+  }/${prefixLength} to ${name} in ${sandbox.path}`;
+  const request = newAddress(index, address, prefixLength);
+  try {
+    change(sandbox.kernel, step, request);
+  } catch (error) {
+    const switchedOff = error instanceof KernelError && address.family === 6 &&
+      error.errno === errno.EACCES;
+    if (!switchedOff) throw error;
+    // Some runtimes make pods with IPv6 switched off; a pod that gets an address wants it on.
+    const sysctl = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+    within(sandbox, () => overwrite(sysctl, "0"));
+    change(sandbox.kernel, step, request);
+  }
+}

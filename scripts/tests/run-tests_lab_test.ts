@@ -1,0 +1,125 @@
+// @ts-types="../../lib/std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd, type Outcome, run } from "../../lib/exec/command.ts";
+
+const script = `${import.meta.dirname}/../run-tests.ts`;
+
+const files: Record<string, string> = {
+  "good_test.ts": `
+    Deno.test("good", () => {});
+    Deno.test("also good", () => {});`,
+  "bad_test.ts": `
+    Deno.test("good among bad", () => {});
+    Deno.test("bad", () => { throw new Error("because"); });`,
+  "skipped_test.ts": `
+    Deno.test({ name: "careful (needs luck)", ignore: true, fn() {} });`,
+  "broken_test.ts": `import "./absent.ts"; Deno.test("never", () => {});`,
+  "exits_test.ts": `
+    const { kill, pid } = Deno;
+    Deno.test("crash", () => kill(pid, "SIGKILL"));`,
+  "empty_test.ts": `export {};`,
+  "lasting_test.ts": `
+    Deno.test("starts what lasts", async () => {
+      const sleep = new Deno.Command("sleep", { args: [Deno.env.get("LAST")] });
+      sleep.spawn();
+      await Deno.writeTextFile(Deno.env.get("STARTED"), "");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    });`,
+};
+
+/** Runs the named ones of these files, and gives the last line that is printed. */
+async function tried(
+  ...names: string[]
+): Promise<{ outcome: Outcome; last: string }> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const name of names) {
+      await Deno.writeTextFile(`${folder}/${name}`, files[name] ?? "");
+    }
+    const paths = names.map((name) => `${folder}/${name}`);
+    const outcome = await run(
+      cmd`${Deno.execPath()} run -A ${script} ${paths}`,
+    );
+    const last = outcome.stdout.trimEnd().split("\n").at(-1) ?? "";
+    return { outcome, last };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the last line counts what Deno counted, and exit code 0 wants nothing failed", async () => {
+  const { outcome, last } = await tried("good_test.ts", "skipped_test.ts");
+  assertEquals([last, outcome.code], ["2 passed, 0 failed, 1 skipped", 0]);
+  assertStringIncludes(outcome.stdout, "  skipped: careful (needs luck)\n");
+});
+
+Deno.test("one failed test fails the run and is shown", async () => {
+  const { outcome, last } = await tried("good_test.ts", "bad_test.ts");
+  assertEquals([last, outcome.code], ["3 passed, 1 failed", 1]);
+  assertStringIncludes(outcome.stdout, "because");
+});
+
+Deno.test("a file that cannot be loaded, crashes or holds no test counts as failed", async () => {
+  for (const name of ["broken_test.ts", "exits_test.ts", "empty_test.ts"]) {
+    const { outcome, last } = await tried("good_test.ts", name);
+    assertEquals([last, outcome.code], ["2 passed, 1 failed", 1], name);
+  }
+});
+
+Deno.test("a run in which no test ran is no success", async () => {
+  const { outcome, last } = await tried("skipped_test.ts");
+  assertEquals([last, outcome.code], ["0 passed, 0 failed, 1 skipped", 1]);
+});
+
+Deno.test("a file that is not there counts as failed", async () => {
+  const outcome = await run(
+    cmd`${Deno.execPath()} run -A ${script} /absent_test.ts`,
+  );
+  assertEquals(
+    outcome.stdout.trimEnd().split("\n").at(-1),
+    "0 passed, 1 failed",
+  );
+  assertEquals(outcome.code, 1);
+});
+
+Deno.test({
+  name: "Ctrl-C ends the run with all that its tests started (needs root)",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    const started = `${folder}/started`;
+    // A number of seconds that nobody else sleeps for.
+    const last = String(1e8 + crypto.getRandomValues(new Uint32Array(1))[0]!);
+    try {
+      const file = `${folder}/lasting_test.ts`;
+      await Deno.writeTextFile(file, files["lasting_test.ts"] ?? "");
+      // A process group of its own, as a terminal has it.
+      const child = new Deno.Command("setsid", {
+        args: [Deno.execPath(), "run", "-A", script, file],
+        env: { STARTED: started, LAST: last },
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      while (!await exists(started)) await delay(20);
+      assert(await sleeps(last));
+      await run(cmd`kill -INT -- -${child.pid}`);
+      assertEquals((await child.status).code, 130);
+      while (await sleeps(last)) await delay(20);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+function delay(time_ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time_ms));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+async function sleeps(seconds: string): Promise<boolean> {
+  const { stdout } = await run(cmd`ps -eo args`);
+  return stdout.split("\n").some((line) => line.endsWith(`sleep ${seconds}`));
+}

@@ -1,0 +1,123 @@
+/** Stages that are cut off in the middle, by Ctrl-C or by the end of a node. */
+// @ts-types="../../lib/std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd, withInput } from "../../lib/exec/command.ts";
+import { rooted } from "../../lib/lab/lab_testing.ts";
+import { killNode, scriptCommand, type TestLab } from "./lab_testing.ts";
+import { atTerminal } from "./terminal_testing.ts";
+import { done, overDirectory, provisioned, stateOf } from "./stages_testing.ts";
+
+/** Puts another iptables before the node's own: one that waits before it adds a rule. */
+async function slowIptables(lab: TestLab, node: string): Promise<void> {
+  const wrapper = `#!/bin/sh
+case "$*" in *" -I "*)
+  touch /run/waiting
+  until [ -e /run/go ]; do sleep 0.05; done
+esac
+exec xtables-nft-multi iptables "$@"
+`;
+  const script = overDirectory + ' && cat >"$d/iptables.new" && ' +
+    'chmod 755 "$d/iptables.new" && mv "$d/iptables.new" "$d/iptables"';
+  await lab.on(node, withInput(cmd`sh -c ${script}`, wrapper));
+}
+
+/** Runs stage 06, and the body while its first rule is being added on worker-1. */
+async function whileWaiting(
+  lab: TestLab,
+  body: (script: Deno.ChildProcess) => Promise<void>,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  await slowIptables(lab, "worker-1");
+  const [program, ...args] = scriptCommand("06-forwarding", lab.file).argv;
+  const script = new Deno.Command(program, {
+    args,
+    env: { ...lab.env },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = script.output();
+  const waiting = "until [ -e /run/waiting ]; do sleep 0.05; done";
+  await lab.on("worker-1", cmd`sh -c ${waiting}`);
+  await body(script);
+  await lab.node("worker-1").run(cmd`touch /run/go`).catch(() => {});
+  const { code, stdout, stderr } = await output;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const shortly = () => new Promise((resolve) => setTimeout(resolve, 200));
+
+rooted(
+  "Ctrl-C lets the command under way end and leaves a journal that undo can use",
+  async () => {
+    await using lab = await provisioned("t-ctrlc");
+    const before = await stateOf(lab, "worker-1");
+    const { code, stderr } = await whileWaiting(lab, async (script) => {
+      script.kill("SIGINT");
+      await shortly();
+    });
+    assertEquals(code, 130, stderr);
+    assertStringIncludes(stderr, "Ctrl-C again");
+    const journal = await lab.on(
+      "worker-1",
+      cmd`cat /var/lib/deno-cni/journal`,
+    );
+    assert(!JSON.parse(journal).complete.includes("06-forwarding"));
+    assertStringIncludes(await stateOf(lab, "worker-1"), "-A FORWARD -s");
+    done(await lab.script("06-forwarding", "--undo"));
+    assertEquals(await stateOf(lab, "worker-1"), before);
+  },
+);
+
+rooted(
+  "a second Ctrl-C ends the command too, and the next run makes it good",
+  async () => {
+    await using lab = await provisioned("t-ctrlc2");
+    const { code } = await whileWaiting(lab, async (script) => {
+      script.kill("SIGINT");
+      await shortly();
+      script.kill("SIGINT");
+      await shortly();
+    });
+    assertEquals(code, 130);
+    done(await lab.script("06-forwarding"));
+    done(await lab.script("06-forwarding", "--undo"));
+    assert(
+      !(await lab.on("worker-1", cmd`iptables-save`)).includes("deno-cni"),
+    );
+  },
+);
+
+rooted(
+  "a node that is killed in the middle of a stage is 'unreachable'; the others go on",
+  async () => {
+    await using lab = await provisioned("t-killed");
+    const { code, stderr, stdout } = await whileWaiting(lab, async () => {
+      await killNode(lab, "worker-1");
+    });
+    assertEquals(code, 4, stderr);
+    assertStringIncludes(stderr, "unreachable on worker-1");
+    assertStringIncludes(stdout, "worker-1");
+    assertStringIncludes(
+      await lab.on("worker-2", cmd`iptables -S FORWARD`),
+      "deno-cni",
+    );
+    done(await lab.script("01-provision"));
+    done(await lab.script("06-forwarding"));
+  },
+);
+
+rooted(
+  "Ctrl-C at the question that --step asks ends the run at once, and that step is not run",
+  async () => {
+    await using lab = await provisioned("t-step");
+    const before = await stateOf(lab, "master");
+    const command = scriptCommand("06-forwarding", lab.file, "--step");
+    const terminal = atTerminal(command, lab.env);
+    await terminal.until("Enter runs it, q ends here: ");
+    await terminal.type("\x03");
+    const { code, said } = await terminal.end();
+    assertEquals(code, 130, said);
+    assert(!said.includes("after the command under way"), said);
+    assertEquals(await stateOf(lab, "master"), before);
+  },
+);

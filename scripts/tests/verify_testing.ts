@@ -1,0 +1,78 @@
+/** What the tests of stage 09 share: the stage on a test's lab, without a process for it. */
+// @ts-types="../../lib/std/assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import type { MatrixReport } from "../../lib/verify/matrix_report.ts";
+import { table } from "../../lib/verify/matrix_table.ts";
+import { look } from "../../lib/verify/situation.ts";
+import type { Manner } from "../../lib/stage/node_run.ts";
+import { verify } from "../../lib/verify/verify.ts";
+import { reach, stages } from "../09-verify.ts";
+import type { TestLab } from "./lab_testing.ts";
+
+const manner: Manner = {
+  timeout_ms: 20_000,
+  signal: new AbortController().signal,
+  stopping: () => false,
+  tell: () => {},
+};
+
+/** What 09 says, as data and as text. */
+export interface Seen {
+  readonly report: MatrixReport;
+  readonly text: string;
+}
+
+/** The lab's cluster as 02 has left it. */
+export async function clusterOf({ file, env }: TestLab): Promise<Cluster> {
+  Deno.env.set("DENO_CNI_STATE", env.DENO_CNI_STATE ?? "");
+  try {
+    return await loadCluster(file);
+  } finally {
+    Deno.env.delete("DENO_CNI_STATE");
+  }
+}
+
+/** Verifies as the script does, but gives up on a call sooner: nothing is far away in a lab. */
+export async function verified(
+  cluster: Cluster,
+  selected = cluster.nodes.map(({ name }) => name),
+): Promise<Seen> {
+  const situation = await look(cluster, reach(cluster), manner);
+  const order = { selected, stages, manner, limit_ms: 500 };
+  const { report, known } = await verify(situation, order);
+  const text = table(report, { cluster, addresses: known, width: 80 });
+  return { report, text };
+}
+
+/** The cells of a row of the table. */
+export function row({ text }: Seen, label: string): string[] {
+  const line = text.split("\n").find((line) => line.startsWith(`${label}  `));
+  return line?.slice(label.length).trim().split(/\s{2,}/) ?? [];
+}
+
+/** Runs these scripts on the lab, each with its flags; throws where one fails. */
+export async function runAll(
+  lab: TestLab,
+  ...steps: readonly (readonly string[])[]
+): Promise<void> {
+  for (const [name = "", ...args] of steps) {
+    const outcome = await lab.script(name, ...args);
+    assertEquals(outcome.code, 0, outcome.stdout + outcome.stderr);
+  }
+}
+
+/** Does what 09 advises, as a user would. */
+export async function follow(lab: TestLab, advice: string): Promise<void> {
+  const [, stage, args = ""] = /^make (\S+)(?: ARGS="(.*)")?$/.exec(advice) ??
+    [];
+  if (stage !== undefined) {
+    return await runAll(lab, [stage, ...args.split(" ").filter(Boolean)]);
+  }
+  const [, node = "", command = ""] =
+    /^scripts\/shell\.ts --node (\S+) -- (.*)$/.exec(advice) ?? [];
+  await lab.on(node, cmd`sh -c ${command}`);
+}
+
+export const needsRoot = { ignore: Deno.uid() !== 0 };
