@@ -44,7 +44,7 @@ export const kubeadm: Stage = {
       {
         why: "The lab has no control plane: no kubelet, no API server. " +
           "What kube-controller-manager would do, give each node its podCIDR, is done here",
-        unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
+        doneWhen: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
         key: `write ${podCIDRsPath(cluster)}`,
         run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
         undo: cmd`rm -f ${podCIDRsPath(cluster)}`,

@@ -42,7 +42,7 @@ export const cniConfig: Stage = {
   steps: (plan) => [{
     why:
       "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
-    unless: fileIs(path, conflist(plan), isOurs),
+    doneWhen: fileIs(path, conflist(plan), isOurs),
     key: `write ${path}`,
     run: write(path, conflist(plan)),
     undo: cmd`rm -f ${path}`,

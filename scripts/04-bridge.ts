@@ -34,14 +34,14 @@ export const bridge: Stage = {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
         "Without an address of its own it would take a port's, and change it with them",
-      unless: linkIs(bridge, "bridge"),
+      doneWhen: linkIs(bridge, "bridge"),
       run: cmd`ip link add ${bridge} address ${bridgeMac(node)} type bridge`,
       undo: cmd`ip link del ${bridge}`,
     },
     {
       why:
         "The alias marks the bridge as ours; one without it is never touched",
-      unless: linkMarked(bridge),
+      doneWhen: linkMarked(bridge),
       run: cmd`ip link set ${bridge} alias ${mark}`,
     },
     ...node.podCIDRs.map((podCIDR) => ({
@@ -54,7 +54,7 @@ export const bridge: Stage = {
     })),
     {
       why: "A link carries nothing until it is up",
-      unless: linkUp(bridge),
+      doneWhen: linkUp(bridge),
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },

@@ -38,7 +38,7 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
     why: direction === "-s"
       ? "What pods send may pass, ahead of any rule that drops it"
       : "What is sent to pods may pass, answers among it",
-    unless: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
+    doneWhen: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
     run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
     undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
   };

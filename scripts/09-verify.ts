@@ -8,13 +8,13 @@
  */
 import { exitCode, type Flags, stageHelp } from "../lib/cli/flags.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
-import { mouldOf } from "../lib/verify/kubernetes_pods.ts";
+import { templateOf } from "../lib/verify/kubernetes_pods.ts";
 import { leavingPods } from "../lib/verify/kubernetes_start.ts";
 import { outsideNode } from "../lib/lab/lab.ts";
 import { runScript } from "../lib/cli/script.ts";
-import { table } from "../lib/verify/matrix_table.ts";
-import { handsFor } from "../lib/verify/start_pods.ts";
-import { endings, takeAway } from "../lib/verify/cleanup.ts";
+import { matrixTable } from "../lib/verify/matrix_table.ts";
+import { stepRunnerFor } from "../lib/verify/start_pods.ts";
+import { cleanUp, cleanupSteps } from "../lib/verify/cleanup.ts";
 import { failure, recap, runReport, stepLine } from "../lib/cli/report.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import {
@@ -68,15 +68,15 @@ export const verification = {
   async run(
     session: Session,
   ): Promise<{ code: number; matrix: unknown; text: string }> {
-    const { manner } = session;
+    const { context } = session;
     const cluster = await session.cluster();
     const selected = session.selected(cluster);
     try {
-      const situation = await look(cluster, reach(cluster), manner);
-      const order = { selected, stages, manner };
+      const situation = await look(cluster, reach(cluster), context);
+      const order = { selected, stages, context };
       const { report, known } = await verify(situation, order);
       const width = Math.max(80, terminalWidth());
-      const text = table(report, { cluster, addresses: known, width });
+      const text = matrixTable(report, { cluster, addresses: known, width });
       const code = report.passed ? exitCode.done : exitCode.failed;
       return { code, matrix: report, text };
     } catch (error) {
@@ -92,26 +92,26 @@ export const verification = {
    * @param withCluster the cluster goes too, and what it does not say any more goes with it
    */
   async undo(session: Session, withCluster = false): Promise<number> {
-    const { manner } = session;
+    const { context } = session;
     const cluster = await session.cluster();
     const selected = session.selected(cluster);
     const situation = await look(
       cluster,
       reach(cluster),
-      manner,
+      context,
       selected,
       !withCluster,
     );
     const all = session.flags.nodes.length === 0;
-    const placed = endings(situation, selected, all);
+    const placed = cleanupSteps(situation, selected, all);
     const { kubernetes } = situation;
-    const went = await takeAway(
+    const went = await cleanUp(
       placed,
-      handsFor(manner),
-      manner.tell,
+      stepRunnerFor(context),
+      context.tell,
       ({ name }) =>
-        name === kubernetes?.leader.name
-          ? leavingPods(kubernetes, manner)
+        name === kubernetes?.controlPlane.name
+          ? leavingPods(kubernetes, context)
           : Promise.resolve(""),
     );
     return went ? exitCode.done : exitCode.failed;
@@ -131,9 +131,9 @@ async function dryRun(session: Session): Promise<number> {
       cluster,
       reach(cluster),
       (node) => listOf({ cluster, node }),
-      await mouldOf(cluster),
+      await templateOf(cluster),
     )
-    : await look(cluster, reach(cluster), session.manner);
+    : await look(cluster, reach(cluster), session.context);
   const all = flags.nodes.length === 0;
   if (flags.output === "json") {
     const data = flags.undo

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Measures the lab and the plugin beside their peers: `make bench`. */
-import { isOver, table } from "../lib/dev/bench_report.ts";
+import { benchTable, isOver } from "../lib/dev/bench_report.ts";
 import { exitCode } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
@@ -26,7 +26,7 @@ await runScript(help, async ({ cluster, output }) => {
     try {
       const result = await part(cluster);
       measured.push(result);
-      if (output === "table") console.log(`${table(result)}\n`);
+      if (output === "table") console.log(`${benchTable(result)}\n`);
     } catch (error) {
       if (!(error instanceof BenchError)) throw error;
       console.error(error.message);

@@ -10,8 +10,8 @@ import { cmd, ending, run, succeeded } from "../lib/exec/command.ts";
 import { runScript } from "../lib/cli/script.ts";
 import {
   agrees,
-  difference,
-  type Entry,
+  differingLines,
+  type PageCommand,
   readPage,
   rewrite,
   TranscriptError,
@@ -128,7 +128,7 @@ async function runPage(
   return differences;
 }
 
-function readEntries(page: string, text: string): readonly Entry[] {
+function readEntries(page: string, text: string): readonly PageCommand[] {
   try {
     return readPage(text);
   } catch (error) {
@@ -139,7 +139,7 @@ function readEntries(page: string, text: string): readonly Entry[] {
 
 async function execute(
   page: string,
-  entry: Entry,
+  entry: PageCommand,
   { env, signal }: Desk,
 ): Promise<readonly string[]> {
   const both = `exec 2>&1; ${entry.command}`;
@@ -200,7 +200,7 @@ async function lines(path: string): Promise<readonly string[]> {
 }
 
 function tell({ where, ...whole }: Difference): string {
-  const { said, printed } = difference(whole.said, whole.printed);
+  const { said, printed } = differingLines(whole.said, whole.printed);
   const some = (sign: string, lines: readonly string[]) =>
     lines.slice(0, 40).map((line) => `  ${sign} ${line}`);
   return [where, ...some("-", said), ...some("+", printed)].join("\n");

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** Looks every node over for the known traps: `make doctor`. */
 import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
-import { count, examine } from "../lib/doctor/doctor.ts";
+import { countFindings, examine } from "../lib/doctor/doctor.ts";
 import { doctorText } from "../lib/doctor/text.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
@@ -50,7 +50,7 @@ async function run(flags: Flags): Promise<number> {
     cluster,
     reach(cluster),
     session.selected(cluster),
-    session.manner,
+    session.context,
   );
   if (session.interrupted()) return exitCode.interrupted;
   if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
@@ -59,7 +59,7 @@ async function run(flags: Flags): Promise<number> {
     const text = doctorText(report, { cluster, verbose, quiet });
     if (text !== "") console.log(text);
   }
-  if (count(report, "fault") > 0) return exitCode.failed;
+  if (countFindings(report, "fault") > 0) return exitCode.failed;
   return report.nodes.some(({ is }) => is === "unreachable")
     ? exitCode.unreachable
     : exitCode.done;

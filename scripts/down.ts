@@ -9,7 +9,7 @@ import {
 import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
 import { cmd, show } from "../lib/exec/command.ts";
 import { labId, removeLab } from "../lib/lab/lab.ts";
-import { membersOf, takeCensus } from "../lib/lab/processes.ts";
+import { membersOf, takeSnapshot } from "../lib/lab/processes.ts";
 import { LabError } from "../lib/lab/remove.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
@@ -56,7 +56,7 @@ async function down(flags: Flags): Promise<number> {
 }
 
 function dryRun(cluster: Cluster): number {
-  const pids = membersOf(takeCensus(), labId(cluster)).map(({ pid }) => pid);
+  const pids = membersOf(takeSnapshot(), labId(cluster)).map(({ pid }) => pid);
   if (pids.length > 0) console.log(show(cmd`kill -KILL ${pids}`));
   console.log(show(cmd`rm -rf ${cluster.stateDir}`));
   return exitCode.done;

@@ -8,7 +8,7 @@ import {
 } from "../lib/cli/flags.ts";
 import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
 import { StepError } from "../lib/stage/decide.ts";
-import type { Course } from "../lib/exercise/stage_set.ts";
+import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
   breakIt,
   fingerprints,
@@ -19,7 +19,7 @@ import {
   wrongPaths,
 } from "../lib/exercise/run.ts";
 import {
-  type Entry,
+  type ExerciseProgress,
   readExerciseBook,
   writeExerciseBook,
 } from "../lib/exercise/progress_file.ts";
@@ -57,7 +57,7 @@ Takes --cluster, -o, -q and --timeout of these:
 
 ${flagsHelp}`;
 
-const course: Course = { stages, suspects, reach };
+const stageSet: StageSet = { stages, suspects, reach };
 
 /** An exercise that something is to be done with, within a run. */
 interface Work {
@@ -65,8 +65,8 @@ interface Work {
   readonly cluster: Cluster;
   readonly exercise: Exercise;
   /** What is remembered of it. */
-  readonly entry: Entry | undefined;
-  readonly remember: (entry: Entry) => Promise<void>;
+  readonly entry: ExerciseProgress | undefined;
+  readonly remember: (entry: ExerciseProgress) => Promise<void>;
   readonly say: (text: string) => void;
   readonly data: (value: Record<string, unknown>) => void;
 }
@@ -192,8 +192,8 @@ async function setUp(work: Work): Promise<number> {
     say(`Exercise ${exercise.number} is set up already.\n`);
   } else {
     // Whoever set it up was killed before it could be remembered.
-    if (own) await mendIt(session, exercise, course);
-    const missing = await lacks(session, course);
+    if (own) await mendIt(session, exercise, stageSet);
+    const missing = await lacks(session, stageSet);
     if (missing.length > 0) return notWhole(work, missing);
     const before = await fingerprints(session);
     const code = await broken(work);
@@ -210,10 +210,10 @@ async function broken(work: Work): Promise<number> {
   const { session, cluster, exercise } = work;
   let code: number = exitCode.failed;
   try {
-    code = worstCode(await breakIt(session, exercise, course));
+    code = worstCode(await breakIt(session, exercise, stageSet));
     if (code === exitCode.done && !session.interrupted()) {
       // Nothing is far away in a lab: who does not answer at once, does not.
-      const wrong = await wrongPaths(session, course, 500);
+      const wrong = await wrongPaths(session, stageSet, 500);
       if (wrong.length === 0) {
         code = exitCode.failed;
         console.error(
@@ -227,7 +227,7 @@ async function broken(work: Work): Promise<number> {
     if (!(error instanceof StepError && session.interrupted())) throw error;
   } finally {
     if (session.interrupted()) code = exitCode.interrupted;
-    if (code !== exitCode.done) await mendIt(session, exercise, course);
+    if (code !== exitCode.done) await mendIt(session, exercise, stageSet);
   }
   if (session.interrupted()) {
     console.error("The exercise was not set up; the lab is as it was");
@@ -248,7 +248,7 @@ function notWhole({ cluster }: Work, missing: readonly string[]): number {
 /** The exercise whose fault is in the lab now. */
 async function underWay({ session, cluster }: Work) {
   for (const one of exercises(cluster)) {
-    const left = await leftInJournal(session, one, course);
+    const left = await leftInJournal(session, one, stageSet);
     if (left.length > 0) return one;
   }
   return undefined;
@@ -267,7 +267,7 @@ async function hint(work: Work): Promise<number> {
 async function check(work: Work): Promise<number> {
   const { session, cluster, exercise, entry, remember, say, data } = work;
   if (entry === undefined) return notSetUp(work);
-  const problems = await unsolved(session, exercise, course, entry.before);
+  const problems = await unsolved(session, exercise, stageSet, entry.before);
   if (session.interrupted()) return exitCode.interrupted;
   data({ solved: problems.length === 0, problems });
   if (problems.length > 0) {

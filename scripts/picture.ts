@@ -5,7 +5,7 @@ import { loadCluster } from "../lib/cluster/cluster.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
-import { changes } from "../lib/picture/diff.ts";
+import { pictureChanges } from "../lib/picture/diff.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
 import { reach } from "./09-verify.ts";
@@ -71,7 +71,7 @@ async function picture(flags: Flags): Promise<number> {
   await writeWhole(memory, JSON.stringify(now));
   for (const line of silent) console.error(`does not answer: ${line}`);
   if (before !== undefined && !flags.quiet) {
-    for (const line of changes(before, now, cluster)) {
+    for (const line of pictureChanges(before, now, cluster)) {
       console.error(`since the last picture: ${line}`);
     }
   }

@@ -65,9 +65,11 @@ async function inKubernetes(
   if (cluster.provider === "lab" || cluster.provider === "local") {
     return undefined;
   }
-  const leader = cluster.nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) return undefined;
-  const there = nodeOf(cluster, leader.name);
+  const controlPlane = cluster.nodes.find(({ role }) =>
+    role === "control-plane"
+  );
+  if (controlPlane === undefined) return undefined;
+  const there = nodeOf(cluster, controlPlane.name);
   const outcome = await there.run(question());
   if (!succeeded(outcome)) return undefined;
   const { pods } = readKubernetes(outcome.stdout);

@@ -3,7 +3,7 @@
 import { exitCode, type Flags } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
-import { status, type StatusReport } from "../lib/status/status.ts";
+import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
 import { isUnmade, statusText } from "../lib/status/text.ts";
 import { reach } from "./09-verify.ts";
 import { stages } from "./stages.ts";
@@ -45,7 +45,12 @@ async function run(flags: Flags): Promise<number> {
   );
   const cluster = await session.cluster();
   const names = session.selected(cluster);
-  const whole = await status(cluster, reach(cluster), stages, session.manner);
+  const whole = await clusterStatus(
+    cluster,
+    reach(cluster),
+    stages,
+    session.context,
+  );
   const report = flags.nodes.length === 0 ? whole : ofNodes(whole, names);
   if (session.interrupted()) return exitCode.interrupted;
   const { verbose } = flags;

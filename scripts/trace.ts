@@ -53,7 +53,7 @@ async function run(flags: Flags): Promise<number> {
     if (result.problem !== undefined) console.error(failure(result));
   });
   const cluster = await session.cluster();
-  const { timeout_ms, signal } = session.manner;
+  const { timeout_ms, signal } = session.context;
   const order = {
     from: parseEnd(from, "--from", cluster),
     to: parseEnd(to, "--to", cluster),

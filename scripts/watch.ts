@@ -1,7 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
 import { StepError } from "../lib/stage/decide.ts";
-import type { Manner } from "../lib/stage/node_run.ts";
+import type { RunContext } from "../lib/stage/node_run.ts";
 import { exitCode, type Flags } from "../lib/cli/flags.ts";
 import {
   type Cluster,
@@ -14,11 +14,11 @@ import { JournalError } from "../lib/stage/journal.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { UnreachableError } from "../lib/node/node.ts";
 import { drawSvg } from "../lib/picture/picture.ts";
-import { changes } from "../lib/picture/diff.ts";
+import { pictureChanges } from "../lib/picture/diff.ts";
 import { look, type Situation } from "../lib/verify/situation.ts";
 import { verify } from "../lib/verify/verify.ts";
 import { type PageState, watch } from "../lib/watch/server.ts";
-import { pageState, type Seen } from "../lib/watch/page_state.ts";
+import { type MatrixState, pageState } from "../lib/watch/page_state.ts";
 import { reach, stages as suspects } from "./09-verify.ts";
 import { stages } from "./stages.ts";
 
@@ -49,13 +49,13 @@ async function main(flags: Flags): Promise<number> {
   // A file that is wrong is told now, not in the page.
   await loadCluster(flags.cluster, { ignoreFound: true });
   const abort = new AbortController();
-  const manner: Manner = {
+  const context: RunContext = {
     timeout_ms: flags.timeout_ms,
     signal: abort.signal,
     stopping: () => abort.signal.aborted,
     tell: () => {},
   };
-  const { handler, end } = await watch(reader(flags, manner), pause_ms);
+  const { handler, end } = await watch(reader(flags, context), pause_ms);
   const port = flags.port ?? defaultPort;
   const server = serve(port, handler);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -97,25 +97,27 @@ function serve(
 }
 
 /** Reads the cluster time and again; what reaches what only when something has changed. */
-function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
+function reader(flags: Flags, context: RunContext): () => Promise<PageState> {
   let before: Inventory | undefined;
   let last: Inventory | undefined;
   let news: readonly string[] = [];
-  let seen: Seen = { is: "untried", why: "" };
+  let seen: MatrixState = { is: "untried", why: "" };
   let shown: PageState | undefined;
   const readNow = async () => {
     // Stages find things out: the cluster is read anew each time.
     const cluster = await loaded(flags);
-    const now = await inventory(cluster, reach(cluster), manner);
+    const now = await inventory(cluster, reach(cluster), context);
     if (last === undefined || !isSame(last, now)) {
-      const found = last === undefined ? [] : changes(last, now, cluster);
+      const found = last === undefined
+        ? []
+        : pictureChanges(last, now, cluster);
       if (found.length > 0) {
         news = found;
         // What is new stays marked until there is something newer.
         before = last;
       }
       last = now;
-      seen = await tryPaths(cluster, manner);
+      seen = await tryPaths(cluster, context);
     }
     const picture = drawSvg(now, {
       cluster,
@@ -154,9 +156,12 @@ async function loaded(flags: Flags): Promise<Cluster> {
 }
 
 /** Tries the paths between the test pods that are there. */
-async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
+async function tryPaths(
+  cluster: Cluster,
+  context: RunContext,
+): Promise<MatrixState> {
   try {
-    const situation = await look(cluster, reach(cluster), manner);
+    const situation = await look(cluster, reach(cluster), context);
     const selected = withPods(situation);
     if (selected.length === 0) {
       return {
@@ -164,7 +169,7 @@ async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
         why: "No test pods: make 09-verify starts them, from 05-plugin on",
       };
     }
-    const order = { selected, stages: suspects, manner };
+    const order = { selected, stages: suspects, context };
     const { report, known } = await verify(situation, order);
     return { is: "tried", report, addresses: known };
   } catch (error) {

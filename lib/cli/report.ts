@@ -7,7 +7,7 @@ import type { Status, StepResult } from "../stage/result.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 
 /** A node's counts, as the recap shows them. */
-export type Counts = Readonly<Record<Status, number>>;
+type Counts = Readonly<Record<Status, number>>;
 
 /** The data form of a run (`-o json`). */
 export interface RunReport {
@@ -23,7 +23,7 @@ export interface RunReport {
  *
  * @param order the nodes' names as the cluster file has them; the operator's machine comes first
  */
-export function count(
+function count(
   results: readonly StepResult[],
   order: readonly string[],
 ): Map<string, Counts> {

@@ -103,11 +103,11 @@ async function runOne(stage: Stage, flags: Flags): Promise<number> {
   } else if (!flags.quiet && results.length > 0) {
     console.log(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worstCode(results) === 0) {
-      const { manner } = session;
+      const { context } = session;
       const said = await stage.epilogue?.(
         await session.cluster(),
         (name) => nodeOf(cluster, name),
-        { timeout_ms: manner.timeout_ms, signal: manner.signal },
+        { timeout_ms: context.timeout_ms, signal: context.signal },
       );
       if (said) console.log(said);
       console.log(`Look at it: ${stage.afterwards}`);

@@ -7,14 +7,14 @@ import { type Cluster, loadCluster } from "../cluster/cluster.ts";
 import { UsageError } from "./flags.ts";
 import { paste } from "../exec/command.ts";
 import { StepError } from "../stage/decide.ts";
-import type { ConsentRequest, Manner } from "../stage/node_run.ts";
+import type { ConsentRequest, RunContext } from "../stage/node_run.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Step } from "../stage/stage.ts";
 
 /** A run under way. */
 export interface Session extends AsyncDisposable {
   readonly flags: Flags;
-  readonly manner: Manner;
+  readonly context: RunContext;
   /** All results so far. */
   readonly results: readonly StepResult[];
   /** The cluster as it is known now; stages find things out, so ask again after each. */
@@ -79,7 +79,7 @@ export async function openSession(
   return {
     flags,
     results,
-    manner: {
+    context: {
       timeout_ms: flags.timeout_ms,
       signal: abort.signal,
       stopping: () => stopping,

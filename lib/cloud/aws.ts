@@ -53,7 +53,7 @@ export function awsSteps(cluster: Cluster): Step[] {
     variablesStep(inputs),
     {
       why: "terraform fetches what it needs to talk to AWS",
-      unless: {
+      doneWhen: {
         ask: terraform`validate -json -no-color`,
         read: readValidate,
       },
@@ -89,7 +89,7 @@ function terraformIn(folder: string): Template {
     const { argv } = cmd(pieces, ...values);
     return {
       ...cmd`env ${data} TF_IN_AUTOMATION=1 sh -c ${script} terraform -chdir=${source} ${argv}`,
-      gist: `terraform ${argv.join(" ")}`,
+      label: `terraform ${argv.join(" ")}`,
     };
   };
 }
@@ -99,7 +99,7 @@ function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",
     key: "the folder of terraform",
-    unless: {
+    doneWhen: {
       ask:
         cmd`sh -c ${'[ -d "$1" ] || exit 44; stat -c %a "$1"'} stat ${folder}`,
       read(outcome) {
@@ -133,14 +133,14 @@ function variablesStep({ path, content }: Inputs): Step {
     why:
       "What config/terraform/aws/variables.tf asks for, from the cluster file",
     key: "the variables of terraform",
-    unless: fileIs(path, content, () => true),
+    doneWhen: fileIs(path, content, () => true),
     run: write(path, content, "600"),
     undo: cmd`rm -f ${path}`,
   };
 }
 
 /** The values for config/terraform/aws/variables.tf, but for `ssh_from` where it is asked for. */
-export function variablesOf(cluster: Cluster, aws: AwsSettings) {
+function variablesOf(cluster: Cluster, aws: AwsSettings) {
   return {
     name: cluster.name,
     region: aws.region,
@@ -181,7 +181,7 @@ function machinesOf(
   return {
     key: "the machines on AWS",
     why: `A network with ${many} in it (${aws.instanceType}, ${aws.region})`,
-    unless: {
+    doneWhen: {
       ask: {
         ...withInput(
           cmd`sh -c ${upToDate} plan ${path} ${
@@ -189,7 +189,7 @@ function machinesOf(
           } ${addressScript} ${ask.argv}`,
           content,
         ),
-        ...(ask.gist === undefined ? {} : { gist: ask.gist }),
+        ...(ask.label === undefined ? {} : { label: ask.label }),
       },
       read: readPlan,
     },
@@ -199,7 +199,7 @@ function machinesOf(
     },
     run: terraform`apply -input=false -no-color ${plan}`,
     undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,
-    parts: true,
+    partial: true,
     timeout_ms: making_ms,
     consent: {
       apply:

@@ -32,7 +32,7 @@ export function descriptionOf({ name }: Pick<Cluster, "name">): string {
  * @param describe asks for it
  * @param mistake what is wrong with one that is ours, if anything
  */
-export function exists(
+export function existsInGcp(
   cluster: Cluster,
   name: string,
   describe: Command,

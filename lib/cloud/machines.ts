@@ -26,7 +26,7 @@ export function condition(
   ask: Command,
   read: (outcome: Outcome) => Answer,
 ): Step {
-  return { why, unless: { ask, read }, run: ask, timeout_ms: cloudLimit_ms };
+  return { why, doneWhen: { ask, read }, run: ask, timeout_ms: cloudLimit_ms };
 }
 
 /** The ssh key pair of the cluster's machines; the private half never leaves this machine. */
@@ -41,7 +41,7 @@ export function keyStep(cluster: Cluster): Step {
   return {
     why: "The machines let in whoever has this key, and nobody has a password",
     key: "the ssh key",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} stat ${file}`,
       read(outcome) {
         if (outcome.code === 44) return { is: "absent" };
@@ -57,7 +57,7 @@ export function keyStep(cluster: Cluster): Step {
     },
     run: {
       ...cmd`sh -euc ${make} key ${file} ${`deno-cni-${cluster.name}`}`,
-      gist: `ssh-keygen -t ed25519 -f ${file}`,
+      label: `ssh-keygen -t ed25519 -f ${file}`,
     },
     // The last to go: what is known of machines is needed until they are gone.
     undo: cmd`rm -rf ${folder} ${machinesPath(cluster)}`,
@@ -74,7 +74,7 @@ export function addressStep(file: string): Step {
     why:
       "ssh shall be open to your own address alone; a site that says who calls knows it",
     key: "your own address",
-    unless: {
+    doneWhen: {
       ask: cmd`sh ${addressScript} ask ${file}`,
       read(outcome) {
         if (!succeeded(outcome)) return unknown(outcome, "your own address");
@@ -100,7 +100,7 @@ export function machinesStep(cluster: Cluster, list: Command): Step {
   return {
     why: "Where the machines are and who they are, for the stages that follow",
     key: "what is known of the machines",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -euc ${ask} ask ${path} ${list.argv}`,
       read(outcome) {
         if (outcome.code === 44) return { is: "absent" };
@@ -114,7 +114,7 @@ export function machinesStep(cluster: Cluster, list: Command): Step {
     },
     run: {
       ...cmd`sh -euc ${write} write ${path} ${list.argv}`,
-      gist: `${list.gist ?? show(list)} > ${path}`,
+      label: `${list.label ?? show(list)} > ${path}`,
     },
     timeout_ms: cloudLimit_ms,
   };
@@ -128,8 +128,8 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
     } ${cluster.name} ${name}`;
   return {
     why: "A machine that was just made takes a while until its sshd greets",
-    about: name,
-    unless: {
+    node: name,
+    doneWhen: {
       ask: call("ask"),
       read(outcome) {
         if (!succeeded(outcome)) {
@@ -140,7 +140,7 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
           : { is: "absent" };
       },
     },
-    run: { ...call("wait"), gist: `wait for the sshd of ${name}` },
+    run: { ...call("wait"), label: `wait for the sshd of ${name}` },
     timeout_ms: 330_000,
   };
 }
@@ -150,10 +150,10 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
  *
  * @param gone how the cloud's tool says that it is not
  */
-export function takeAway(gone: string, command: Command): Command {
+export function deleteIfPresent(gone: string, command: Command): Command {
   return {
     ...cmd`sh ${takeAwayScript} ${gone} ${command.argv}`,
-    gist: command.gist ?? show(command),
+    label: command.label ?? show(command),
   };
 }
 

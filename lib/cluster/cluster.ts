@@ -20,7 +20,7 @@ import {
   schema,
 } from "./schema.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
-import { type Machine, withMachines } from "./found_machines.ts";
+import { type CloudMachine, withMachines } from "./found_machines.ts";
 
 export { ClusterFileError };
 
@@ -40,7 +40,7 @@ export interface ClusterNode {
   /** How ssh reaches it, where that differs from the cluster's `ssh`. */
   readonly ssh?: NodeSshSettings;
   /** The machine that 01 made for it in a cloud; absent until it has. */
-  readonly machine?: Machine;
+  readonly machine?: CloudMachine;
 }
 
 /** What the stages plan with. */
@@ -100,7 +100,7 @@ export function podCIDRsPath({ stateDir }: Pick<Cluster, "stateDir">): string {
 }
 
 /** Where, and how much of, a cluster is read. */
-export interface LoadOptions {
+interface LoadOptions {
   /** The folder of all clusters' state folders; default: $DENO_CNI_STATE, else `.state` in the project. */
   readonly stateRoot?: string;
   /** Reads the file alone: for what has to work also when the two no longer fit. */

@@ -42,7 +42,7 @@ export function containersPossible({ cniVersion, file }: Cluster): Step {
   return {
     why:
       "Real containers want real root and programs of this machine; nothing is installed here",
-    unless: {
+    doneWhen: {
       ask,
       read(outcome) {
         if (outcome.code !== 0) return unknown(outcome, "what is installed");
@@ -101,7 +101,7 @@ export function containerdSteps(): readonly Step[] {
   return [{
     why:
       "A container's root can be a plain folder: busybox and its applets, no image and no registry",
-    unless: {
+    doneWhen: {
       ask: cmd`chroot ${rootfs} /bin/sh -c true`,
       read: (outcome) =>
         outcome.code === 0
@@ -115,13 +115,17 @@ export function containerdSteps(): readonly Step[] {
         'mkdir -p "$1/bin" && cp "$(command -v busybox)" "$1/bin/busybox" && ' +
         'chroot "$1" /bin/busybox --install -s /bin'
       } make ${rootfs}`,
-      gist: `make ${rootfs} from busybox`,
+      label: `make ${rootfs} from busybox`,
     },
     undo: cmd`rm -rf ${rootfs}`,
   }, {
     why: "What containerd keeps lies in the node's own folders; its CRI " +
       "plugin is for a kubelet, which the lab does not have",
-    unless: fileIs(configPath, config, (text) => text.startsWith(`# ${mark}:`)),
+    doneWhen: fileIs(
+      configPath,
+      config,
+      (text) => text.startsWith(`# ${mark}:`),
+    ),
     key: `write ${configPath}`,
     run: write(configPath, config),
     // Not of the next step: that would be taken for undone where containerd was killed.
@@ -129,10 +133,10 @@ export function containerdSteps(): readonly Step[] {
   }, {
     why:
       "containerd starts containers by runc, and calls the plugins of /opt/cni/bin for each",
-    unless: containerdRuns(),
+    doneWhen: containerdRuns(),
     run: {
       ...cmd`sh -c ${begin + 'begin "$@"'} begin ${files}`,
-      gist: `start containerd --config ${configPath}`,
+      label: `start containerd --config ${configPath}`,
     },
   }];
 }
@@ -164,7 +168,7 @@ function endContainerd(): Command {
     'done; kill "$pid"; while runs "$@"; do sleep 0.02; done; fi; rm -f "$2" "$1"';
   return {
     ...cmd`sh -c ${script} end ${files}`,
-    gist: "end the node's containers and its containerd",
+    label: "end the node's containers and its containerd",
   };
 }
 
@@ -197,7 +201,7 @@ export function readRuntime(answer: string): Runtime | undefined {
 }
 
 /** A container on a node of a lab. */
-export interface Container {
+interface Container {
   /** Unique on its node. */
   readonly id: string;
   /** The control group of its processes, a name that no other container of this machine has. */
@@ -254,6 +258,6 @@ export function endContainer(id: string): Command {
     'if ctr -n "$1" containers ls -q | grep -qxF -e "$2"; then ctr -n "$1" containers rm "$2"; fi';
   return {
     ...cmd`sh -euc ${script} end ${namespace} ${id}`,
-    gist: `end container ${id}`,
+    label: `end container ${id}`,
   };
 }

@@ -102,7 +102,7 @@ export function canCheck({ cniVersion, disableCheck }: NetworkList): boolean {
  * The commands of an ADD, one for each plugin, each given the former's result;
  * the last one's is in `file` afterwards.
  */
-export function add(
+export function addCommands(
   list: NetworkList,
   attachment: Attachment,
   file: string,
@@ -148,7 +148,7 @@ export function keepCached(
 }
 
 /** The commands of a CHECK, one for each plugin. */
-export function check(
+export function checkCommands(
   list: NetworkList,
   attachment: Attachment,
   result: AddResult,
@@ -163,7 +163,7 @@ export function check(
  *
  * @param result ADD's, where it came that far
  */
-export function del(
+export function delCommands(
   list: NetworkList,
   attachment: Attachment,
   result: AddResult | undefined,
@@ -226,7 +226,7 @@ function input(
  * @param from the file, for the message
  * @throws {RuntimeError}
  */
-export function parseResult(text: string, from: string): AddResult {
+export function parseAddResult(text: string, from: string): AddResult {
   const whole = parseJson(text);
   const ips = isObject(whole) && Array.isArray(whole.ips) ? whole.ips : [];
   const addresses = ips.filter(isObject).map(({ address }) => address)

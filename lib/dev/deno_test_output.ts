@@ -8,7 +8,7 @@ export interface Counts {
 }
 
 /** What came of one test file, run by a `deno test` of its own. */
-export interface FileResult extends Counts {
+interface FileResult extends Counts {
   /** Why it failed, where Deno's count does not say so. */
   readonly problem?: string;
   /** The names of the tests that were skipped. */

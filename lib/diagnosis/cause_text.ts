@@ -1,4 +1,4 @@
-/** A cause's evidence and remedies as text for people. Pure. */
+/** A cause's evidence and mend as text for people. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Cause } from "./faults.ts";
 

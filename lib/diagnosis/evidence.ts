@@ -129,13 +129,13 @@ export async function gatherNode(
     return asked;
   };
   const asking = probed.flatMap(({ stage, steps }) =>
-    steps.flatMap(({ why, unless }) =>
-      unless === undefined ? [] : [
-        ask(runner, unless.ask).then((asked): ProbeFact => ({
+    steps.flatMap(({ why, doneWhen }) =>
+      doneWhen === undefined ? [] : [
+        ask(runner, doneWhen.ask).then((asked): ProbeFact => ({
           stage,
           why,
           asked,
-          answer: unless.read(asked.outcome),
+          answer: doneWhen.read(asked.outcome),
         })),
       ]
     )

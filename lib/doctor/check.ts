@@ -13,7 +13,7 @@ import type { StageName } from "../stage/stage.ts";
 import { makeStage } from "../diagnosis/faults.ts";
 
 /** A node as the doctor sees it. */
-export interface Patient {
+export interface CheckContext {
   readonly cluster: Cluster;
   readonly node: ClusterNode;
   readonly host: Host;
@@ -42,7 +42,7 @@ export type Finding =
   | { readonly is: "does not apply"; readonly what: string };
 
 /** Something that has to be mended. */
-export interface Trouble {
+interface Trouble {
   readonly is: "fault" | "warning";
   /** A sentence without its full stop. */
   readonly what: string;
@@ -57,17 +57,17 @@ export interface Check {
   /** What holds where it finds nothing. */
   readonly well: string;
   /** What it asks a node beside what the inventory has. */
-  readonly asks?: (patient: Patient) => readonly Command[];
+  readonly asks?: (context: CheckContext) => readonly Command[];
   /** @param answers to its questions, in their order */
   readonly read: (
-    patient: Patient,
+    context: CheckContext,
     answers: readonly Asked[],
   ) => readonly Finding[];
 }
 
 /** What the stage did is not there: to be mended where it has run, else to be waited for. */
 export function lacking(
-  { node, host }: Patient,
+  { node, host }: CheckContext,
   stage: StageName,
   what: string,
   evidence: readonly Evidence[],
@@ -93,14 +93,14 @@ export const unasked = "";
  * Evidence for what the inventory or a whole script told: a line for a shell
  * that shows the same. The engine runs it.
  */
-export function shown(
+export function shownBy(
   { node }: { readonly node: { readonly name: string } },
   line: string,
 ): Evidence {
   return { where: node.name, command: line, printed: unasked };
 }
 
-/** The patient as if its cluster had one family alone. */
+/** The context as if its cluster had one family alone. */
 export interface OneFamily {
   readonly family: Family;
   readonly cluster: Cluster;
@@ -109,8 +109,10 @@ export interface OneFamily {
   readonly podCIDR: string | undefined;
 }
 
-/** The patient, once a family. */
-export function byFamily({ cluster, node }: Patient): readonly OneFamily[] {
+/** The context, once a family. */
+export function byFamily(
+  { cluster, node }: CheckContext,
+): readonly OneFamily[] {
   return familiesOf(cluster).map((family) => {
     const one = inFamily(cluster, family);
     const own = one.nodes.find(({ name }) => name === node.name) ?? node;

@@ -1,7 +1,12 @@
 /** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type RunOptions } from "../exec/command.ts";
-import { type Check, type Finding, type Patient, unasked } from "./check.ts";
+import {
+  type Check,
+  type CheckContext,
+  type Finding,
+  unasked,
+} from "./check.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
@@ -30,11 +35,11 @@ export const checks: readonly Check[] = [
 export interface DoctorReport {
   readonly version: 1;
   readonly cluster: string;
-  readonly nodes: readonly NodeReport[];
+  readonly nodes: readonly NodeFindings[];
 }
 
 /** A node, and what was found there. */
-export type NodeReport =
+export type NodeFindings =
   | { readonly node: string; readonly is: "unreachable"; readonly why: string }
   | {
     readonly node: string;
@@ -67,7 +72,7 @@ export async function examine(
     options,
   );
   const reports = nodes.filter(({ name }) => names.includes(name))
-    .map(async ({ name, host }): Promise<NodeReport> => {
+    .map(async ({ name, host }): Promise<NodeFindings> => {
       const node = cluster.nodes.find((node) => node.name === name);
       if (host.is !== "read" || node === undefined) {
         const why = host.is === "read" ? "no such node" : host.why;
@@ -75,12 +80,12 @@ export async function examine(
       }
       const from_s = Math.floor(Date.now() / 1000);
       const asked = { from_s, until_s: from_s };
-      const patient: Patient = { cluster, node, host, nodes, asked };
+      const context: CheckContext = { cluster, node, host, nodes, asked };
       try {
         return {
           node: name,
           is: "examined",
-          checks: await examineOne(patient, nodeOf, options),
+          checks: await examineOne(context, nodeOf, options),
         };
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
@@ -96,26 +101,26 @@ export async function examine(
 
 /** @throws {UnreachableError} */
 async function examineOne(
-  patient: Patient,
+  context: CheckContext,
   nodeOf: Reach["nodeOf"],
   options: RunOptions,
 ): Promise<readonly CheckReport[]> {
-  const { node: { name: where } } = patient;
-  const questions = checks.map((check) => check.asks?.(patient) ?? []);
+  const { node: { name: where } } = context;
+  const questions = checks.map((check) => check.asks?.(context) ?? []);
   const answers = await askAll(
     nodeOf(where),
     questions.flat().map((command) => ({ where, command })),
     options,
   );
   const until_s = Math.ceil(Date.now() / 1000);
-  const asked = { ...patient.asked, until_s };
-  const found = read({ ...patient, asked }, questions, answers);
+  const asked = { ...context.asked, until_s };
+  const found = read({ ...context, asked }, questions, answers);
   return await withEvidence(found, nodeOf, options);
 }
 
 /** @param questions of each check, in the order of the checks */
 function read(
-  patient: Patient,
+  context: CheckContext,
   questions: readonly (readonly unknown[])[],
   answers: readonly Asked[],
 ): readonly CheckReport[] {
@@ -125,7 +130,7 @@ function read(
     const own = answers.slice(at, end);
     at = end;
     const { name, well } = check;
-    return { name, well, findings: check.read(patient, own) };
+    return { name, well, findings: check.read(context, own) };
   });
 }
 
@@ -180,7 +185,7 @@ function shortened(asked: Asked): string {
 }
 
 /** How many findings of a kind there are. */
-export function count(report: DoctorReport, is: Finding["is"]): number {
+export function countFindings(report: DoctorReport, is: Finding["is"]): number {
   return report.nodes.flatMap((node) =>
     node.is === "examined" ? node.checks : []
   ).flatMap(({ findings }) => findings).filter((one) => one.is === is).length;

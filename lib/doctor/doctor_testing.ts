@@ -5,7 +5,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
 import { checks } from "./doctor.ts";
-import type { Finding, Patient } from "./check.ts";
+import type { CheckContext, Finding } from "./check.ts";
 import {
   type Host,
   type InventoryNode,
@@ -49,16 +49,16 @@ export function found(
   const node = whole.nodes.find(({ name }) => name === "worker-1");
   const check = checks.find((check) => check.name === name);
   assert(node !== undefined && check !== undefined, name);
-  const patient: Patient = {
+  const context: CheckContext = {
     cluster: whole,
     node,
     host,
     nodes: [{ ...node, host }, ...others],
     asked: { from_s: 1_000_000, until_s: 1_000_001 },
   };
-  const asks = check.asks?.(patient) ?? [];
+  const asks = check.asks?.(context) ?? [];
   return check.read(
-    patient,
+    context,
     asks.slice(0, answers.length).map((command, at) => ({
       where: "worker-1",
       command,

@@ -3,12 +3,12 @@ import { cmd, show } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
-  type Patient,
-  shown,
+  shownBy,
   unclear,
 } from "./check.ts";
-import { samples, stopped } from "./filter.ts";
+import { samples, stoppedSamples } from "./filter.ts";
 import { makeStage, onNode } from "../diagnosis/faults.ts";
 
 /** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
@@ -65,7 +65,7 @@ const nftables: Check = {
   name: "nftables",
   well: "no other table of nftables drops what is forwarded",
   asks: () => [cmd`sh -c ${tablesScript} tables`],
-  read(patient, [asked]) {
+  read(context, [asked]) {
     if (asked?.outcome.code === 44) {
       return [{ is: "does not apply", what: "the node has no nft" }];
     }
@@ -78,13 +78,13 @@ const nftables: Check = {
     const rules = objects.flatMap(({ rule }) => rule ?? []);
     return objects.flatMap(({ chain }) => chain ?? [])
       .filter(({ family, hook }) => hook === "forward" && families.has(family))
-      .flatMap((chain) => chainFinding(patient, chain, rules));
+      .flatMap((chain) => chainFinding(context, chain, rules));
   },
 };
 
 /** An accept in one chain does not spare a packet the next one: nft(8), "accept". */
 function chainFinding(
-  patient: Patient,
+  context: CheckContext,
   chain: NftChain,
   rules: readonly NftRule[],
 ): readonly Finding[] {
@@ -92,7 +92,7 @@ function chainFinding(
   const own = rules.filter((rule) =>
     rule.family === family && rule.table === table && rule.chain === name
   );
-  const clusterCIDRs = patient.cluster.clusterCIDRs.filter((cidr) =>
+  const clusterCIDRs = context.cluster.clusterCIDRs.filter((cidr) =>
     family === "inet" || (family === "ip6") === cidr.includes(":")
   );
   const accepted = clusterCIDRs.every((cidr) =>
@@ -108,15 +108,15 @@ function chainFinding(
     what: drops
       ? `the chain ${place} of nftables drops what is forwarded, whatever iptables accepts`
       : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
-    evidence: [shown(
-      patient,
+    evidence: [shownBy(
+      context,
       show(cmd`nft list chain ${family} ${table} ${name}`),
     )],
     mend: clusterCIDRs.flatMap((cidr) => {
       const ip = cidr.includes(":") ? "ip6" : "ip";
       return ["saddr", "daddr"].map((field) =>
         onNode(
-          patient.node.name,
+          context.node.name,
           `nft insert rule ${place} ${ip} ${field} ${cidr} accept`,
         )
       );
@@ -155,15 +155,15 @@ echo "# $other"
 const bothIptables: Check = {
   name: "both-iptables",
   well: "one iptables is in use, not nft and legacy at once",
-  asks: (patient) =>
-    byFamily(patient).map(({ family }) => {
+  asks: (context) =>
+    byFamily(context).map(({ family }) => {
       const names = `/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`;
       const tool = family === 4 ? "iptables" : "ip6tables";
       const table = family === 4 ? "ip" : "ip6";
       return cmd`sh -c ${legacyScript} ask ${names} ${tool} ${table}`;
     }),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap((one, at): readonly Finding[] => {
+  read: (context, answers) =>
+    byFamily(context).flatMap((one, at): readonly Finding[] => {
       const asked = answers[at];
       if (asked?.outcome.code === 44) return [];
       if (asked === undefined || asked.outcome.code !== 0) {
@@ -172,10 +172,10 @@ const bothIptables: Check = {
       const [first = "", ...rest] = asked.outcome.stdout.split("\n");
       const other = first.slice(2);
       const text = rest.join("\n").trim();
-      const stops = stopped(text, samples(patient, one));
+      const stops = stoppedSamples(text, samples(context, one));
       if (stops.length === 0 && !/^-A /m.test(text)) return [];
       const clear = (what: string) =>
-        onNode(patient.node.name, `${other} -w -t filter ${what}`);
+        onNode(context.node.name, `${other} -w -t filter ${what}`);
       const flush = stops.map(({ verdict: { rule } }) =>
         rule === undefined
           ? clear("-P FORWARD ACCEPT")
@@ -188,7 +188,7 @@ const bothIptables: Check = {
             "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
-        evidence: [shown(patient, `${other} -w -t filter -S`)],
+        evidence: [shownBy(context, `${other} -w -t filter -S`)],
         mend: stops.length > 0 ? flush : [clear("-F")],
       }];
     }),
@@ -207,8 +207,8 @@ const services: Check = {
   name: "firewall-services",
   well: "no firewalld or ufw is at work that does not know the pods",
   asks: () => [cmd`sh -c ${servicesScript} services`],
-  read(patient, [asked]) {
-    const { cluster: { clusterCIDRs }, node } = patient;
+  read(context, [asked]) {
+    const { cluster: { clusterCIDRs }, node } = context;
     const lines = (asked?.outcome.stdout ?? "").split("\n").filter(Boolean);
     const known = /^(firewalld|ufw): /;
     if (asked === undefined || !lines.every((line) => known.test(line))) {
@@ -216,7 +216,7 @@ const services: Check = {
     }
     const on = (command: string) => onNode(node.name, command);
     const warning = (what: string, ask: string, mend: string[]): Finding => (
-      { is: "warning", what, evidence: [shown(patient, ask)], mend }
+      { is: "warning", what, evidence: [shownBy(context, ask)], mend }
     );
     const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
     const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));

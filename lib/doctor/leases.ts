@@ -3,7 +3,13 @@ import { hosts, parseSubnet } from "../../plugin/address/address.ts";
 import { vethAlias } from "../../plugin/veth.ts";
 import { containsAddress, parseCidr } from "../net/cidr.ts";
 import { cmd, quote } from "../exec/command.ts";
-import { byFamily, type Check, type Finding, shown, unclear } from "./check.ts";
+import {
+  byFamily,
+  type Check,
+  type Finding,
+  shownBy,
+  unclear,
+} from "./check.ts";
 import type { Host, Lease } from "../inventory/inventory.ts";
 import { mark } from "../steps/probes.ts";
 import { newPods, onNode } from "../diagnosis/faults.ts";
@@ -57,16 +63,16 @@ const nearly = 90;
 const addressesLeft: Check = {
   name: "addresses-left",
   well: "there are addresses left for more pods",
-  read: (patient) =>
-    byFamily(patient).flatMap(({ podCIDR }): readonly Finding[] => {
+  read: (context) =>
+    byFamily(context).flatMap(({ podCIDR }): readonly Finding[] => {
       if (podCIDR === undefined) {
         const what = "no podCIDR is known";
         return [{ is: "not yet", what, until: "02-kubeadm" }];
       }
       const room = capacity(podCIDR);
-      const taken = BigInt(leasesIn(patient.host, podCIDR).length);
+      const taken = BigInt(leasesIn(context.host, podCIDR).length);
       if (taken * 100n < room * BigInt(nearly)) return [];
-      const stale = staleLeases(patient.host);
+      const stale = staleLeases(context.host);
       const folder = stale[0]?.path.replace(/\/[^/]*$/, "") ??
         `/run/deno-cni/networks/${mark}`;
       return [{
@@ -74,7 +80,7 @@ const addressesLeft: Check = {
         what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
           (taken >= room ? ": no further pod can start" : ""),
         evidence: [
-          shown(patient, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
+          shownBy(context, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
         ],
         mend: stale.length > 0
           ? [
@@ -82,7 +88,7 @@ const addressesLeft: Check = {
           ]
           : [
             "move pods to another node (kubectl drain), or make the cluster " +
-            `anew with a shorter nodeMask in ${patient.cluster.file}`,
+            `anew with a shorter nodeMask in ${context.cluster.file}`,
           ],
       }];
     }),
@@ -91,18 +97,18 @@ const addressesLeft: Check = {
 const leakedLeases: Check = {
   name: "leaked-leases",
   well: "every lease has its pod",
-  read: (patient) => {
-    const stale = staleLeases(patient.host);
+  read: (context) => {
+    const stale = staleLeases(context.host);
     if (stale.length === 0) return [];
     return [{
       is: "warning",
       what: `${count(stale.length, "lease")} without a pod: no veth and no ` +
         "network namespace is theirs, as when a DEL never came",
       evidence: stale.slice(0, few).map(({ path }) =>
-        shown(patient, `cat ${quote(path)}`)
+        shownBy(context, `cat ${quote(path)}`)
       ),
       mend: [onNode(
-        patient.node.name,
+        context.node.name,
         releaseCommand(stale.map(({ path }) => path)),
       )],
     }];
@@ -118,18 +124,18 @@ const count = (number: number, what: string) =>
 const brokenLeases: Check = {
   name: "broken-leases",
   well: "every lease names an attachment",
-  read: (patient) => {
-    const { brokenLeases } = patient.host;
+  read: (context) => {
+    const { brokenLeases } = context.host;
     if (brokenLeases.length === 0) return [];
     return [{
       is: "warning",
       what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
         "name: nobody will release them",
       evidence: brokenLeases.slice(0, few).map(({ path }) =>
-        shown(patient, `cat ${quote(path)}`)
+        shownBy(context, `cat ${quote(path)}`)
       ),
       mend: [onNode(
-        patient.node.name,
+        context.node.name,
         releaseCommand(brokenLeases.map(({ path }) => path)),
       )],
     }];
@@ -139,8 +145,8 @@ const brokenLeases: Check = {
 const leftoverVeths: Check = {
   name: "leftover-veths",
   well: "every port of the bridge is a pod's",
-  read: (patient) => {
-    const { cluster, host, node } = patient;
+  read: (context) => {
+    const { cluster, host, node } = context;
     const leased = new Set(host.leases.map(vethAlias));
     const ports = host.links.filter(({ master }) => master === cluster.bridge);
     return ports.flatMap((link): readonly Finding[] => {
@@ -152,7 +158,7 @@ const leftoverVeths: Check = {
       // A plugin that has its addresses from elsewhere keeps no lease here.
       const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
       const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
-      const seen = [shown(patient, `ip link show dev ${quote(name)}`)];
+      const seen = [shownBy(context, `ip link show dev ${quote(name)}`)];
       if (pod !== undefined && ours && !hasLease) {
         return [{
           is: "warning",
@@ -194,7 +200,7 @@ const disk: Check = {
   asks: () => [
     cmd`sh -c ${storeScript} room /run/deno-cni/networks /var/lib/deno-cni /etc/cni/net.d`,
   ],
-  read(patient, [asked]) {
+  read(context, [asked]) {
     const lines = (asked?.outcome.stdout ?? "").split("\n").flatMap((line) => {
       const [, kind, left, percent, at] =
         /^(blocks|inodes) .* (\d+) +(\d+)% (\/.*)$/.exec(line) ?? [];
@@ -212,14 +218,14 @@ const disk: Check = {
           ? `${at} has no ${kind} left: no lease can be written, and no pod starts`
           : `${at} is full by ${percent} % of its ${kind}`,
         evidence: [
-          shown(
-            patient,
+          shownBy(
+            context,
             `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${quote(at)}`,
           ),
         ],
         mend: [
           `make room below ${at}: ${
-            onNode(patient.node.name, `du -xak ${at} | sort -n | tail`)
+            onNode(context.node.name, `du -xak ${at} | sort -n | tail`)
           }`,
         ],
       }));

@@ -2,10 +2,10 @@
 import { cmd, quote } from "../exec/command.ts";
 import {
   type Check,
+  type CheckContext,
   type Finding,
   lacking,
-  type Patient,
-  shown,
+  shownBy,
   unclear,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
@@ -20,7 +20,7 @@ import {
 import { makeStage, onNode } from "../diagnosis/faults.ts";
 
 /** Machines that 02 makes nodes of Kubernetes of. */
-const isReal = ({ cluster: { provider } }: Patient) =>
+const isReal = ({ cluster: { provider } }: CheckContext) =>
   provider !== "lab" && provider !== "local";
 
 const noKubelet: Finding = {
@@ -31,16 +31,16 @@ const noKubelet: Finding = {
 const configuration: Check = {
   name: "configuration",
   well: "the runtime's first CNI configuration is ours, for the node's podCIDR",
-  read(patient) {
-    const { host: { list }, node, nodes } = patient;
+  read(context) {
+    const { host: { list }, node, nodes } = context;
     const ask = `ls ${configFolder}`;
     if (list === undefined) {
       const what = `the runtime finds no configuration in ${configFolder}`;
-      const seen = [shown(patient, ask)];
-      return [lacking(patient, "03-cni-config", what, seen)];
+      const seen = [shownBy(context, ask)];
+      return [lacking(context, "03-cni-config", what, seen)];
     }
     const found = typesOf(list);
-    const seen = [shown(patient, `cat ${quote(list.path)}`)];
+    const seen = [shownBy(context, `cat ${quote(list.path)}`)];
     const aside = onNode(
       node.name,
       `mv ${quote(list.path)} ${quote(`${list.path}.off`)}`,
@@ -99,27 +99,27 @@ function subnetsOf({ subnet, subnets }: PluginConfig): readonly string[] {
 const programs: Check = {
   name: "programs",
   well: "every plugin that the configuration names is there",
-  read(patient) {
-    const { host: { list, plugins }, node } = patient;
+  read(context) {
+    const { host: { list, plugins }, node } = context;
     const found = list === undefined ? undefined : typesOf(list);
     const types = typeof found === "object"
       ? found.plugins.map(({ type }) => type)
       : [mark];
     const seen = [
-      shown(patient, `ls ${pluginFolder}`),
+      shownBy(context, `ls ${pluginFolder}`),
     ];
     const absent = types.filter((type) => !plugins.includes(type));
     return [
       ...absent.map((type): Finding => {
         const what = `no program ${pluginFolder}/${type}: no pod can start`;
-        return type === mark ? lacking(patient, "05-plugin", what, seen) : {
+        return type === mark ? lacking(context, "05-plugin", what, seen) : {
           is: "fault",
           what,
           evidence: seen,
           mend: reference(node.name, type),
         };
       }),
-      ...(isReal(patient) && !plugins.includes("loopback")
+      ...(isReal(context) && !plugins.includes("loopback")
         ? [{
           is: "fault" as const,
           what: `no program ${pluginFolder}/loopback: container runtimes ` +
@@ -145,14 +145,14 @@ const containerdConfig = "/etc/containerd/config.toml";
 const runtimeFolders: Check = {
   name: "runtime-folders",
   well: `containerd looks in ${configFolder} and ${pluginFolder}`,
-  asks: (patient) =>
-    isReal(patient)
+  asks: (context) =>
+    isReal(context)
       ? [
         cmd`grep -Hs -e ${"^ *bin_dir"} -e ${"^ *conf_dir"} ${containerdConfig}`,
       ]
       : [],
-  read(patient, [asked]) {
-    if (!isReal(patient)) return [noKubelet];
+  read(context, [asked]) {
+    if (!isReal(context)) return [noKubelet];
     // 1: it says nothing of them; 2: there is no such file (grep(1)).
     if (
       asked === undefined || ![0, 1, 2].includes(asked.outcome.code ?? NaN)
@@ -172,10 +172,10 @@ const runtimeFolders: Check = {
           evidence: [evidence(asked, line)],
           mend: [
             onNode(
-              patient.node.name,
+              context.node.name,
               `sed -i 's|${key} *= .*|${key} = "${right}"|' ${file}`,
             ),
-            onNode(patient.node.name, "systemctl restart containerd"),
+            onNode(context.node.name, "systemctl restart containerd"),
           ],
         }];
       },
@@ -190,8 +190,8 @@ const modules: Check = {
   name: "modules",
   well: "the kernel has overlay and br_netfilter",
   asks: () => [cmd`sh -c ${modulesScript}`],
-  read(patient, [asked]) {
-    if (!isReal(patient)) {
+  read(context, [asked]) {
+    if (!isReal(context)) {
       return [noKubelet];
     }
     if (asked === undefined || asked.outcome.code !== 0) {
@@ -203,8 +203,8 @@ const modules: Check = {
         const what = `the kernel's module ${name} is not loaded`;
         const ask =
           "ls -d /proc/sys/net/bridge; grep overlay /proc/filesystems";
-        const seen = [shown(patient, ask)];
-        return lacking(patient, "02-kubeadm", what, seen);
+        const seen = [shownBy(context, ask)];
+        return lacking(context, "02-kubeadm", what, seen);
       });
   },
 };

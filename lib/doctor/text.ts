@@ -3,15 +3,15 @@ import { causeLines } from "../diagnosis/cause_text.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import {
   type CheckReport,
-  count,
+  countFindings,
   type DoctorReport,
-  type NodeReport,
+  type NodeFindings,
 } from "./doctor.ts";
 import type { Finding } from "./check.ts";
 import { wrap } from "../text/wrap.ts";
 
 /** How much is told. */
-export interface DoctorTextOptions {
+interface DoctorTextOptions {
   readonly cluster: Pick<Cluster, "file">;
   /** A line for each check, also where all is well. */
   readonly verbose?: boolean;
@@ -39,7 +39,7 @@ const rank = {
 } as const;
 
 function nodeLines(
-  report: NodeReport,
+  report: NodeFindings,
   { cluster, verbose = false, quiet = false }: DoctorTextOptions,
 ): string[] {
   const { node } = report;
@@ -133,10 +133,10 @@ function summary(report: DoctorReport): string {
   const gone = nodes.filter(({ is }) => is === "unreachable");
   const found = (["fault", "warning"] as const)
     .flatMap((is) => {
-      const number = count(report, is);
+      const number = countFindings(report, is);
       return number === 0 ? [] : [counted(number, is)];
     });
-  const unknown = count(report, "unknown");
+  const unknown = countFindings(report, "unknown");
   const parts = [
     ...found,
     ...(unknown === 0 ? [] : [`${unknown} unknown`]),
@@ -145,7 +145,7 @@ function summary(report: DoctorReport): string {
       : [`${counted(gone.length, "node")} unreachable`]),
   ];
   if (parts.length > 0) return parts.join(", ");
-  const waits = count(report, "not yet") > 0;
+  const waits = countFindings(report, "not yet") > 0;
   return `All well on ${counted(nodes.length, "node")}` +
     (waits ? ", as far as the stages have run" : "");
 }

@@ -11,7 +11,7 @@ export interface Command {
   readonly argv: readonly [string, ...string[]];
   readonly stdin?: string;
   /** What it does, in a few words, where its argv does not say that well. */
-  readonly gist?: string;
+  readonly label?: string;
 }
 
 /** What came of a command that was started, or could not be. */
@@ -145,7 +145,7 @@ export function write(path: string, content: string, mode = "644"): Command {
     'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
   const size_bytes = new TextEncoder().encode(content).length;
   const command = cmd`sh -c ${script} write ${path} ${mode} ${size_bytes}`;
-  return { ...withInput(command, content), gist: `write ${path}` };
+  return { ...withInput(command, content), label: `write ${path}` };
 }
 
 /** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */

@@ -11,7 +11,7 @@ import { caller, server } from "../verify/namespace_pods.ts";
 import type { Plan, Stage, StageName, Step } from "../stage/stage.ts";
 
 /** Where to look, and a line for the operator's shell that looks there. */
-export interface Hint {
+interface Hint {
   readonly says: string;
   readonly run: string;
 }

@@ -1,10 +1,13 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
-import { type Manner, stepKey } from "../stage/node_run.ts";
+import { type RunContext, stepKey } from "../stage/node_run.ts";
 import type { RunOptions } from "../exec/command.ts";
-import type { Course } from "./stage_set.ts";
+import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
 import type { Exercise } from "./catalog.ts";
-import { difference, fingerprint } from "../inventory/fingerprint.ts";
+import {
+  fingerprint,
+  fingerprintDifference,
+} from "../inventory/fingerprint.ts";
 import { readJournal } from "../stage/journal.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
 import {
@@ -13,7 +16,7 @@ import {
   observedWords,
   type WordOptions,
 } from "../verify/matrix_cells.ts";
-import { reach as others, stepsFor } from "../stage/run_stage.ts";
+import { otherNodes as others, stepsFor } from "../stage/run_stage.ts";
 import type { Session } from "../cli/session.ts";
 import { look } from "../verify/situation.ts";
 import { apply } from "../stage/engine.ts";
@@ -23,7 +26,7 @@ import { nodeOf } from "../cli/connect.ts";
 import { verify } from "../verify/verify.ts";
 
 /** How every node's network is set, by the node's name; see fingerprint(). */
-export type Fingerprints = Readonly<Record<string, readonly string[]>>;
+type Fingerprints = Readonly<Record<string, readonly string[]>>;
 
 /** Asks every node how its network is set. */
 export async function fingerprints(session: Session): Promise<Fingerprints> {
@@ -46,13 +49,13 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
  */
 export async function lacks(
   session: Session,
-  course: Course,
+  stageSet: StageSet,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, course);
+  const paths = await wrongPaths(session, stageSet);
   if (paths.length > 0) return paths;
   const cluster = await session.cluster();
   const changes: string[] = [];
-  const { stages } = course;
+  const { stages } = stageSet;
   for await (
     const { stage, node, steps } of plans(
       stages,
@@ -77,16 +80,16 @@ export async function lacks(
  */
 export async function wrongPaths(
   session: Session,
-  { suspects, reach }: Course,
+  { suspects, reach }: StageSet,
   limit_ms?: number,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
-  const { manner } = session;
+  const { context } = session;
   const situation = await look(cluster, reach(cluster), optionsOf(session));
   const { report, known } = await verify(situation, {
     selected: cluster.nodes.map(({ name }) => name),
     stages: suspects,
-    manner,
+    context,
     ...(limit_ms === undefined ? {} : { limit_ms }),
   });
   return wrongIn(report, { addresses: known });
@@ -119,7 +122,7 @@ function wrongIn(
 export async function leftInJournal(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
   const right = stageOf(exercise, stages);
@@ -142,20 +145,20 @@ export async function leftInJournal(
 export async function breakIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly StepResult[]> {
   const stage = exercise.wrongly(stageOf(exercise, stages));
-  return await runOn(session, exercise, stage, session.manner);
+  return await runOn(session, exercise, stage, session.context);
 }
 
 /** Runs it as it is to be, also after the user has interrupted: so nothing broken is left behind. */
 export async function mendIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly StepResult[]> {
   return await runOn(session, exercise, stageOf(exercise, stages), {
-    ...session.manner,
+    ...session.context,
     stopping: () => false,
     signal: new AbortController().signal,
   });
@@ -165,12 +168,12 @@ async function runOn(
   session: Session,
   { on }: Exercise,
   stage: Stage,
-  manner: Manner,
+  context: RunContext,
 ): Promise<readonly StepResult[]> {
   const cluster = await session.cluster();
   const steps = stepsFor(stage, cluster, on, undefined);
   return await apply(stage.name, nodeOf(cluster, on), steps, {
-    ...manner,
+    ...context,
     others: others(cluster),
   });
 }
@@ -184,21 +187,21 @@ async function runOn(
 export async function unsolved(
   session: Session,
   exercise: Exercise,
-  course: Course,
+  stageSet: StageSet,
   before: Fingerprints,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, course);
+  const paths = await wrongPaths(session, stageSet);
   if (paths.length > 0) return paths;
   const now = await fingerprints(session);
   const different = Object.entries(before).flatMap(([name, lines]) => {
-    const { gone, added } = difference(lines, now[name] ?? []);
+    const { gone, added } = fingerprintDifference(lines, now[name] ?? []);
     return [
       ...added.map((line) => `${name} has, and had not before: ${line}`),
       ...gone.map((line) => `${name} had before, and has no more: ${line}`),
     ];
   });
   const { stage, on } = exercise;
-  const left = await leftInJournal(session, exercise, course);
+  const left = await leftInJournal(session, exercise, stageSet);
   return [
     ...different,
     ...(left.length === 0 ? [] : [
@@ -216,6 +219,6 @@ function stageOf({ stage }: Exercise, stages: readonly Stage[]): Stage {
   return found;
 }
 
-function optionsOf({ manner }: Session): RunOptions {
-  return { timeout_ms: manner.timeout_ms, signal: manner.signal };
+function optionsOf({ context }: Session): RunOptions {
+  return { timeout_ms: context.timeout_ms, signal: context.signal };
 }

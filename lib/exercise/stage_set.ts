@@ -4,7 +4,7 @@ import type { Reach } from "../verify/situation.ts";
 import type { Stage } from "../stage/stage.ts";
 
 /** The stages, and the way to the machines. */
-export interface Course {
+export interface StageSet {
   /** All stages but 09, in their order. */
   readonly stages: readonly Stage[];
   /** The stages whose probes tell why a path is broken. */

@@ -20,7 +20,7 @@ const right: Stage = {
   afterwards: "",
   steps: () => [{
     why: "right",
-    unless: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),
+    doneWhen: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),
     run: cmd`iptables -w -t nat -A POSTROUTING ${rule}`,
     undo: cmd`iptables -w -t nat -D POSTROUTING ${rule}`,
   }, { why: "something else", run: cmd`true` }],
@@ -32,10 +32,10 @@ Deno.test("the circulating rule is ours without the exemption and without our ma
   assert(wrong && rest && "argv" in wrong.run);
   const bare = "POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE";
   assertEquals(show(wrong.run), `iptables -w -t nat -A ${bare}`);
-  assert(wrong.unless);
-  assertEquals(show(wrong.unless.ask), `iptables -w -t nat -C ${bare}`);
+  assert(wrong.doneWhen);
+  assertEquals(show(wrong.doneWhen.ask), `iptables -w -t nat -C ${bare}`);
   assert(wrong.undo && typeof wrong.undo !== "function");
-  assertEquals(wrong.undo.gist, `iptables -w -t nat -D ${bare}`);
+  assertEquals(wrong.undo.label, `iptables -w -t nat -D ${bare}`);
   assertEquals(rest.why, "something else");
 });
 

@@ -14,7 +14,7 @@ import { readLinks, readRoutes } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 
 /** What became of a node's network between two fingerprints. */
-export interface Difference {
+interface Difference {
   readonly gone: readonly string[];
   readonly added: readonly string[];
 }
@@ -56,11 +56,11 @@ export async function fingerprint(
     const why = "see how its network is set";
     throw new CommandError(node.name, command, outcome, why);
   }
-  return read(outcome.stdout, boundary);
+  return readFingerprint(outcome.stdout, boundary);
 }
 
 /** What is no longer as it was. */
-export function difference(
+export function fingerprintDifference(
   before: readonly string[],
   now: readonly string[],
 ): Difference {
@@ -78,7 +78,10 @@ function beyond(one: readonly string[], other: readonly string[]): string[] {
 }
 
 /** Reads what the script printed. */
-export function read(text: string, boundary: string): readonly string[] {
+export function readFingerprint(
+  text: string,
+  boundary: string,
+): readonly string[] {
   const parts = new Map(
     text.split(`\n${boundary} `).slice(1).map((part): [string, string] => {
       const end = part.indexOf("\n");

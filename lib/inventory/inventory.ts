@@ -89,7 +89,7 @@ export interface InventoryRules {
 }
 
 /** The settings that pod networking rests on. */
-export const sysctlNames = [
+const sysctlNames = [
   "net.ipv4.ip_forward",
   "net.ipv6.conf.all.forwarding",
   "net.bridge.bridge-nf-call-iptables",
@@ -144,7 +144,7 @@ part end
 `;
 
 /** The question that readHost() reads the answer to. It changes nothing. */
-export function inventoryCommand(
+function inventoryCommand(
   boundary: string,
   journalPath: string,
   families: readonly Family[],

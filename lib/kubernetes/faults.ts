@@ -3,10 +3,10 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { show } from "../exec/command.ts";
 import {
   kubectl,
-  type KubernetesSeen,
+  type KubernetesState,
   namespace,
-  type NodeSeen,
-  type PodSeen,
+  type NodeState,
+  type PodState,
 } from "./kubectl.ts";
 import { podWords } from "../verify/kubernetes_wait.ts";
 import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
@@ -14,8 +14,8 @@ import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
 /** Why a node is not Ready; undefined where it is. */
 export function nodeFault(
   name: string,
-  { nodes }: Pick<KubernetesSeen, "nodes">,
-  leader: string,
+  { nodes }: Pick<KubernetesState, "nodes">,
+  controlPlane: string,
 ): Cause | undefined {
   const seen = nodes.get(name);
   if (seen?.ready === "True") return undefined;
@@ -26,7 +26,7 @@ export function nodeFault(
       ...cause,
       what: `${name} is no node of Kubernetes`,
       evidence: [{
-        where: leader,
+        where: controlPlane,
         command: show(kubectl("get", "nodes")),
         printed: [...nodes.keys()].join(" ") || "none",
       }],
@@ -37,15 +37,15 @@ export function nodeFault(
     ...cause,
     what: `${name} is NotReady: ${notReady(seen)}`,
     evidence: [{
-      where: leader,
+      where: controlPlane,
       command: show(command) + " -o json",
       printed: `Ready=${seen.ready} ${seen.reason}: ${seen.message}`,
     }],
-    mend: mendNode(seen, leader),
+    mend: mendNode(seen, controlPlane),
   };
 }
 
-function notReady(seen: NodeSeen): string {
+function notReady(seen: NodeState): string {
   const { ready, message, reason } = seen;
   if (ready === "Unknown") return "its kubelet has stopped reporting";
   return lacksNetwork(seen)
@@ -58,13 +58,13 @@ function notReady(seen: NodeSeen): string {
  * message, which is the container runtime's: "cni plugin not initialized",
  * "cni config uninitialized".
  */
-export function lacksNetwork({ ready, message }: NodeSeen): boolean {
+export function lacksNetwork({ ready, message }: NodeState): boolean {
   return ready === "False" &&
     /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
       .test(message);
 }
 
-function mendNode(seen: NodeSeen, leader: string): readonly string[] {
+function mendNode(seen: NodeState, controlPlane: string): readonly string[] {
   const { name, ready } = seen;
   if (ready === "Unknown") {
     return [
@@ -73,22 +73,22 @@ function mendNode(seen: NodeSeen, leader: string): readonly string[] {
     ];
   }
   if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
-  return [onNode(leader, show(kubectl("describe", "node", name)))];
+  return [onNode(controlPlane, show(kubectl("describe", "node", name)))];
 }
 
 /** Why a pod does not run. */
 export function startFault(
-  pod: PodSeen | undefined,
+  pod: PodState | undefined,
   name: string,
   node: string,
   { file }: Cluster,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   const cause = { kind: "start", on: node } as const;
   const describe = kubectl("-n", namespace, "describe", "pod", name);
   const [last] = pod?.warnings.slice(-1) ?? [];
   const evidence = [{
-    where: leader,
+    where: controlPlane,
     command: show(describe),
     printed: saidOf(pod) || podWords(pod),
   }];
@@ -96,7 +96,7 @@ export function startFault(
     // One image, one cause, on however many nodes.
     return {
       kind: "image",
-      on: leader,
+      on: controlPlane,
       what: `the image of the test pods, ${pod.image}, cannot be had`,
       evidence,
       mend: [
@@ -119,12 +119,12 @@ export function startFault(
     ...cause,
     what: `pod ${name} does not run: ${podWords(pod)}`,
     evidence,
-    mend: [onNode(leader, show(describe)), ...newPods(node)],
+    mend: [onNode(controlPlane, show(describe)), ...newPods(node)],
   };
 }
 
 /** What the kubelet says of a pod that does not run: the state, and what went wrong last. */
-function saidOf(pod: PodSeen | undefined): string {
+function saidOf(pod: PodState | undefined): string {
   const { waiting, warnings = [] } = pod ?? {};
   const said = [
     ...(waiting === undefined ? [] : [waiting]),
@@ -148,14 +148,14 @@ export function execFault(
   node: string,
   command: string,
   said: string,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   return {
     kind: "kubelet",
     on: node,
     what: `nothing can be executed in the pods of ${node}: the API server ` +
       "does not get through to its kubelet",
-    evidence: [{ where: leader, command, printed: said }],
+    evidence: [{ where: controlPlane, command, printed: said }],
     mend: [
       onNode(node, "systemctl restart kubelet"),
       onNode(node, "systemctl status kubelet"),
@@ -168,7 +168,7 @@ export function dnsFault(
   node: string,
   command: string,
   said: string,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   return {
     kind: "dns",
@@ -177,19 +177,19 @@ export function dnsFault(
     evidence: [{ where: `shell on ${node}`, command, printed: said }],
     mend: [
       onNode(
-        leader,
+        controlPlane,
         show(
           kubectl("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns"),
         ),
       ),
       onNode(
-        leader,
+        controlPlane,
         show(
           kubectl("-n", "kube-system", "logs", "-l", "k8s-app=kube-dns"),
         ),
       ),
       onNode(
-        leader,
+        controlPlane,
         show(
           kubectl(
             ...["-n", "kube-system", "get", "pods"],

@@ -92,11 +92,11 @@ function reads(
   input?: string,
 ): Answer {
   const step = steps.find(({ run }) =>
-    "gist" in run && run.gist?.includes(gist)
+    "label" in run && run.label?.includes(gist)
   );
-  assert(step?.unless, gist);
+  assert(step?.doneWhen, gist);
   const whole = { code: 0, stdout: "", stderr: "", ...outcome };
-  return step.unless.read(whole, input);
+  return step.doneWhen.read(whole, input);
 }
 
 const worker = nodeSteps(machines, worker1);
@@ -293,13 +293,13 @@ Deno.test("the control plane forgets workers that were taken out, where it knows
   assertEquals(more, []);
   assertEquals(first?.on, "master");
   assert(first);
-  const { run, unless } = first.step;
+  const { run, doneWhen } = first.step;
   assertEquals(
     show(run),
     "kubectl --kubeconfig /etc/kubernetes/admin.conf delete node worker-1 --ignore-not-found",
   );
   const read = (code: number, stdout = "") =>
-    unless.read({ code, stdout, stderr: "" }).is;
+    doneWhen.read({ code, stdout, stderr: "" }).is;
   assertEquals(read(0, "node/worker-1\n"), "absent");
   assertEquals(read(0), "present");
   // No control plane, or one that does not answer.

@@ -20,7 +20,7 @@ export function kubeconfigPath(
 
 /** What the operator keeps of it: the kubeconfig, and each node's podCIDRs. */
 export function keepSteps(cluster: Cluster): readonly Step[] {
-  const { name } = controlPlane(cluster);
+  const { name } = controlPlaneOf(cluster);
   const kubeconfig: Input = {
     from: name,
     why: "the cluster's kubeconfig",
@@ -52,12 +52,12 @@ export function keepSteps(cluster: Cluster): readonly Step[] {
 }
 
 /** The control plane of a cluster. */
-export function controlPlane({ nodes }: Cluster): ClusterNode {
-  const leader = nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) {
+export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
+  const controlPlane = nodes.find(({ role }) => role === "control-plane");
+  if (controlPlane === undefined) {
     throw new TypeError("a cluster has a control plane");
   }
-  return leader;
+  return controlPlane;
 }
 
 /** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */
@@ -76,7 +76,7 @@ mv -f "$file.new" "$file"`;
   const first = `# ${mark}: put here by stage 02`;
   return {
     why: "So that kubectl works for you on the control plane",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${adminConf}`,
       read(outcome) {
         if (outcome.code === 44) return { is: "absent" };
@@ -93,9 +93,9 @@ mv -f "$file.new" "$file"`;
     },
     run: {
       ...cmd`sh -euc ${put} put ${adminConf} ${first}`,
-      gist: `copy ${adminConf} to ~/.kube/config`,
+      label: `copy ${adminConf} to ~/.kube/config`,
     },
-    undo: { ...cmd`sh -euc ${take} take`, gist: "rm -f ~/.kube/config" },
+    undo: { ...cmd`sh -euc ${take} take`, label: "rm -f ~/.kube/config" },
   };
 }
 
@@ -113,7 +113,7 @@ function kept(path: string, mode: string, input: Input, why: string): Step {
   return {
     why,
     input,
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${path}`,
       read(outcome, input) {
         if (outcome.code === 44) return { is: "absent" };
@@ -125,7 +125,7 @@ function kept(path: string, mode: string, input: Input, why: string): Step {
     },
     run: {
       ...cmd`sh -euc ${put} write ${path} ${mode}`,
-      gist: `write ${path}`,
+      label: `write ${path}`,
     },
     undo: cmd`rm -f ${path}`,
   };

@@ -16,7 +16,7 @@ export function kubectl(...args: readonly string[]): Command {
 }
 
 /** A node as Kubernetes knows it. */
-export interface NodeSeen {
+export interface NodeState {
   readonly name: string;
   /** The status of its condition Ready: Unknown where its kubelet does not report. */
   readonly ready: "True" | "False" | "Unknown";
@@ -25,7 +25,7 @@ export interface NodeSeen {
 }
 
 /** A pod as Kubernetes knows it. */
-export interface PodSeen {
+export interface PodState {
   readonly name: string;
   readonly node: string;
   readonly phase: string;
@@ -43,16 +43,16 @@ export interface PodSeen {
 }
 
 /** Something that went wrong with a pod. */
-export interface Warning {
+interface Warning {
   readonly reason: string;
   readonly message: string;
 }
 
 /** What Kubernetes has, as far as stage 09 cares. */
-export interface KubernetesSeen {
-  readonly nodes: ReadonlyMap<string, NodeSeen>;
+export interface KubernetesState {
+  readonly nodes: ReadonlyMap<string, NodeState>;
   /** The pods of stage 09's namespace, by name. */
-  readonly pods: ReadonlyMap<string, PodSeen>;
+  readonly pods: ReadonlyMap<string, PodState>;
   /** What is there by the name of stage 09's namespace. */
   readonly namespace: "none" | "ours" | "foreign" | "leaving";
 }
@@ -116,7 +116,7 @@ interface Condition {
  *
  * @throws {KubectlError} where it is none
  */
-export function readKubernetes(text: string): KubernetesSeen {
+export function readKubernetes(text: string): KubernetesState {
   const items = itemsOf(text);
   const own = items.find(({ kind, metadata }) =>
     kind === "Namespace" && metadata?.name === namespace
@@ -169,7 +169,7 @@ function timeOf({ lastTimestamp, eventTime }: Item): string {
   return lastTimestamp ?? eventTime ?? "";
 }
 
-function readNode({ metadata, status }: Item): NodeSeen {
+function readNode({ metadata, status }: Item): NodeState {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return {
     name: metadata?.name ?? "",
@@ -184,7 +184,7 @@ function readNode({ metadata, status }: Item): NodeSeen {
 function readPod(
   { metadata, spec, status }: Item,
   events: readonly Item[],
-): PodSeen {
+): PodState {
   const state = status?.containerStatuses?.[0]?.state;
   const waiting = state?.waiting ?? state?.terminated ?? refusal(status);
   const addresses = status?.podIPs?.flatMap(({ ip }) => ip ?? []) ??
@@ -229,10 +229,10 @@ export function dnsQuestion(): Command {
 }
 
 /** The cluster's DNS: no such service, a service that nobody is behind yet, or one that answers. */
-export type Dns = "none" | "not ready" | "ready";
+export type DnsState = "none" | "not ready" | "ready";
 
 /** Reads what dnsQuestion() printed; a service that could not be asked for is none. */
-export function readDns(outcome: Outcome): Dns {
+export function readDns(outcome: Outcome): DnsState {
   if (!succeeded(outcome) || outcome.stdout.trim() === "") return "none";
   try {
     const { subsets = [] } = JSON.parse(outcome.stdout) as {

@@ -10,7 +10,7 @@ import {
 import { labCluster } from "../cluster/cluster_testing.ts";
 import {
   KubectlError,
-  type KubernetesSeen,
+  type KubernetesState,
   readDns,
   readKubernetes,
 } from "./kubectl.ts";
@@ -21,7 +21,7 @@ import { awaitAll, isUp, podWords } from "../verify/kubernetes_wait.ts";
 
 const cluster = { ...labCluster({ name: "real", stateDir: "/nowhere" }) };
 
-async function captured(name: string): Promise<KubernetesSeen> {
+async function captured(name: string): Promise<KubernetesState> {
   const path = `${import.meta.dirname}/testdata/kubectl-${name}.json`;
   return readKubernetes(await Deno.readTextFile(path));
 }
@@ -188,16 +188,19 @@ Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wa
 });
 
 Deno.test("the operator's kubectl is told of ssh where that goes by another address than the API server's", () => {
-  const [leader] = cluster.nodes;
-  assert(leader);
+  const [controlPlane] = cluster.nodes;
+  assert(controlPlane);
   const kubectl = "kubectl --kubeconfig /state/real/kubeconfig";
   const own = { stateDir: "/state/real", ssh: { user: "ubuntu" } };
   assertEquals(
-    kubeconfigWords(own, leader),
+    kubeconfigWords(own, controlPlane),
     `From here: ${kubectl} get nodes`,
   );
   assertEquals(
-    kubeconfigWords(own, { ...leader, ssh: { host: "master.example.org" } }),
+    kubeconfigWords(own, {
+      ...controlPlane,
+      ssh: { host: "master.example.org" },
+    }),
     "From here, if 10.0.1.10 cannot be reached: " +
       "ssh -N -L 6443:10.0.1.10:6443 ubuntu@master.example.org &\n" +
       `  ${kubectl} --server https://127.0.0.1:6443 --tls-server-name 10.0.1.10 get nodes`,
@@ -205,7 +208,7 @@ Deno.test("the operator's kubectl is told of ssh where that goes by another addr
 });
 
 /** A clock that only waiting moves on, and answers in turn, the last again and again. */
-function scene(answers: readonly KubernetesSeen[]) {
+function findings(answers: readonly KubernetesState[]) {
   const lines: string[] = [];
   let time_ms = 0;
   let asked = 0;
@@ -238,7 +241,7 @@ const wanted = {
 Deno.test("waiting tells each change once, and ends when all is there", async () => {
   const sandbox = await captured("sandbox");
   const fine = await captured("fine");
-  const { lines, waiting } = scene([sandbox, sandbox, fine]);
+  const { lines, waiting } = findings([sandbox, sandbox, fine]);
   const seen = await awaitAll(wanted, undefined, waiting);
   assertEquals(seen, fine);
   assertEquals(lines, [
@@ -255,7 +258,7 @@ Deno.test("waiting ends early where there is no hope, and in any case", async ()
     ["bare", { pods: [], nodes: ["worker-1"] }, 60_000],
   ] as const;
   for (const [name, what, most_ms] of limits) {
-    const { waiting, passed_ms, lines } = scene([await captured(name)]);
+    const { waiting, passed_ms, lines } = findings([await captured(name)]);
     await awaitAll(what, undefined, waiting);
     assert(passed_ms() >= most_ms && passed_ms() <= most_ms + 1_000, name);
     assertEquals(lines.length, 1);
@@ -263,7 +266,7 @@ Deno.test("waiting ends early where there is no hope, and in any case", async ()
 });
 
 Deno.test("many that wait for the same are counted", async () => {
-  const { lines, waiting } = scene([await captured("sandbox")]);
+  const { lines, waiting } = findings([await captured("sandbox")]);
   const pods = Array.from({ length: 40 }, (_, at) => `shell-node-${at}`);
   await awaitAll({ pods, nodes: [] }, undefined, waiting);
   assertEquals(lines, ["09-verify: waiting for 40 of them (not there)"]);

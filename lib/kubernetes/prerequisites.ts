@@ -43,7 +43,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     sysctls.map((name) => `${name} = 1\n`).join("");
   const kept = (path: string, content: string, why: string): Step => ({
     why,
-    unless: fileIs(path, content, isOurs),
+    doneWhen: fileIs(path, content, isOurs),
     key: `write ${path}`,
     run: write(path, content),
     undo: cmd`rm -f ${path}`,
@@ -57,7 +57,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     {
       why:
         "The same now: overlay for containers' roots, br_netfilter so that bridged frames meet iptables",
-      unless: featuresThere(),
+      doneWhen: featuresThere(),
       run: cmd`modprobe -a overlay br_netfilter`,
     },
     kept(
@@ -67,7 +67,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     ),
     ...sysctls.map((name): Step => ({
       why: "The same now",
-      unless: sysctlIs(name, "1"),
+      doneWhen: sysctlIs(name, "1"),
       run: cmd`sysctl -w ${name}=1`,
       undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
     })),
@@ -99,7 +99,7 @@ function swapStep(): Step {
   return {
     why:
       "The kubelet counts on memory that does not move to disk, and refuses to start with swap",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask}`,
       read: (outcome) =>
         succeeded(outcome)
@@ -108,10 +108,10 @@ function swapStep(): Step {
           ? { is: "absent", previous: "on" }
           : unknown(outcome, "whether there is swap"),
     },
-    run: { ...cmd`sh -euc ${off} swap ${line} ${mark}`, gist: "swapoff -a" },
+    run: { ...cmd`sh -euc ${off} swap ${line} ${mark}`, label: "swapoff -a" },
     undo: () => ({
       ...cmd`sh -euc ${on} swap ${mark}`,
-      gist: "swapon -a",
+      label: "swapon -a",
     }),
   };
 }
@@ -133,7 +133,7 @@ function runtimeConfigStep(): Step {
   return {
     why:
       "containerd takes its plugins from /opt/cni/bin, and leaves control groups to systemd where that runs",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${containerdConfig}`,
       read(outcome) {
         if (outcome.code === 44) return { is: "absent" };
@@ -162,7 +162,7 @@ version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   SystemdCgroup = DRIVER
 `,
-      gist: `write ${containerdConfig}`,
+      label: `write ${containerdConfig}`,
     },
     undo: cmd`rm -f ${containerdConfig}`,
     timeout_ms: 120_000,
@@ -189,14 +189,14 @@ const apt = "apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y " +
 function runtimeStep(): Step {
   return {
     why: "What starts a pod's containers, and calls the plugin for each pod",
-    unless: programs(["containerd"], ["crio"]),
+    doneWhen: programs(["containerd"], ["crio"]),
     run: {
       ...cmd`sh -euc ${apt + "apt update; apt install containerd"} install`,
-      gist: "apt-get install containerd",
+      label: "apt-get install containerd",
     },
     undo: {
       ...cmd`sh -euc ${apt + "apt purge containerd"} remove`,
-      gist: "apt-get purge containerd",
+      label: "apt-get purge containerd",
     },
     timeout_ms: packages_ms,
   };
@@ -219,30 +219,30 @@ function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   const line = `deb [signed-by=${keyring}] ${site} /\n`;
   return [{
     why: "The key that the Kubernetes packages are signed with",
-    unless: unlessInstalled(keyring),
+    doneWhen: unlessInstalled(keyring),
     run: {
       ...cmd`sh -euc ${fetch} fetch ${site}Release.key ${keyring}`,
-      gist: `fetch ${site}Release.key`,
+      label: `fetch ${site}Release.key`,
     },
     undo: cmd`rm -f ${keyring}`,
     timeout_ms: packages_ms,
   }, {
     why: `Where the packages of Kubernetes ${kubernetes.version} come from`,
-    unless: unlessInstalled(sources, line),
+    doneWhen: unlessInstalled(sources, line),
     key: `write ${sources}`,
     run: write(sources, line),
     undo: cmd`rm -f ${sources}`,
   }, {
     why:
       "kubeadm makes a node of the machine, the kubelet runs it; held, so that no upgrade of the system moves them",
-    unless: programs(names),
+    doneWhen: programs(names),
     run: {
       ...cmd`sh -euc ${install} install ${names}`,
-      gist: `apt-get install ${names.join(" ")}; apt-mark hold them`,
+      label: `apt-get install ${names.join(" ")}; apt-mark hold them`,
     },
     undo: {
       ...cmd`sh -euc ${remove} remove ${names}`,
-      gist: `apt-get purge ${names.join(" ")}`,
+      label: `apt-get purge ${names.join(" ")}`,
     },
     timeout_ms: packages_ms,
   }];

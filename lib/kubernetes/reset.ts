@@ -1,7 +1,7 @@
 /** Taking a machine out of the cluster that kubeadm made, and out of its memory. */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
-import { adminConf, controlPlane } from "./kubeconfig.ts";
+import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
 import { mark } from "../steps/probes.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { AfterStep } from "../stage/stage.ts";
@@ -41,7 +41,7 @@ done
 rm -f "$1" "$1.lock"`;
   return {
     ...cmd`sh -euc ${script} reset ${statePath} ${kubeletConf} ${configFolder}/99-${mark}-reset.conflist ${pluginFolder}/loopback`,
-    gist: "kubeadm reset -f",
+    label: "kubeadm reset -f",
   };
 }
 
@@ -53,7 +53,7 @@ export function forgetSteps(
   cluster: Cluster,
   gone: readonly string[],
 ): readonly { readonly on: string; readonly step: AfterStep }[] {
-  const { name: on } = controlPlane(cluster);
+  const { name: on } = controlPlaneOf(cluster);
   if (gone.includes(on)) return [];
   const ask = '[ -e "$1" ] || exit 44; ' +
     'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
@@ -61,7 +61,7 @@ export function forgetSteps(
     on,
     step: {
       why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
-      unless: {
+      doneWhen: {
         ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
         read: (outcome) =>
           succeeded(outcome) && outcome.stdout.trim() !== ""

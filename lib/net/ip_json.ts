@@ -22,7 +22,7 @@ export interface InventoryLink {
 }
 
 /** An address of a link, without link-local ones of IPv6. */
-export interface HeldAddress {
+interface HeldAddress {
   readonly address: string;
   readonly prefixLength: number;
 }

@@ -50,7 +50,7 @@ interface Chain {
 }
 
 /** A table: its chains by name. */
-export type Table = ReadonlyMap<string, Chain>;
+type Table = ReadonlyMap<string, Chain>;
 
 /** Targets that neither end a packet's way nor change it. */
 const passing = new Set([

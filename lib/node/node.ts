@@ -71,7 +71,7 @@ export const journalPath = "/var/lib/deno-cni/journal";
  * @returns its text, or undefined when there is no such file
  * @throws {CommandError} when it is there and cannot be read
  */
-export async function read(
+export async function readNodeFile(
   node: Node,
   path: string,
   options?: RunOptions,
@@ -89,7 +89,7 @@ export async function read(
  *
  * @throws {CommandError} when the node could not write it
  */
-export async function save(
+export async function saveNodeFile(
   node: Node,
   path: string,
   content: string,

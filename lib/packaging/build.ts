@@ -11,13 +11,18 @@ import {
   recall,
   remember,
 } from "./compiled.ts";
-import { assemblePortable, installed, launcher, start } from "./portable.ts";
+import {
+  assemblePortable,
+  installed,
+  launcher,
+  startText,
+} from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 
-export type Form = "compiled" | "portable";
+type Form = "compiled" | "portable";
 
 /** A file to be put on a node. */
-export interface BuiltFile {
+interface BuiltFile {
   /** Absolute path on this machine; a link's target, not the link. */
   readonly source: string;
   /** Absolute path on the node. */
@@ -37,7 +42,7 @@ export interface Built {
   readonly changed: boolean;
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   /** The project's folder: `plugin/` in it is built, into `dist/`. */
   readonly root: string;
   /** Of the nodes; by default this machine's. */
@@ -226,7 +231,7 @@ async function digestOf(
     Deno.execPath(),
     architecture,
     launcher(root),
-    start,
+    startText,
     await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
   ];
   const names: string[] = [];

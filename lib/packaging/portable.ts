@@ -29,7 +29,7 @@ export async function assemblePortable(root: string): Promise<void> {
   const portable = `${root}/dist/deno-cni-portable`;
   await Deno.remove(`${portable}/deno`).catch(ignoreAbsent);
   await Deno.symlink(Deno.realPathSync(Deno.execPath()), `${portable}/deno`);
-  await writeWhole(`${portable}/start.js`, start);
+  await writeWhole(`${portable}/start.js`, startText);
   await writeWhole(`${portable}/launcher`, launcher(installed.folder), 0o755);
   await writeWhole(`${root}/dist/deno-cni`, launcher(portable), 0o755);
 }
@@ -73,6 +73,6 @@ exec ${
  * before V8 does it again to run it; in a text that is evaluated it finds none
  * to look for, which saves a quarter of an ADD.
  */
-export const start = `// Runs deno-cni.js, which lies beside this file.
+export const startText = `// Runs deno-cni.js, which lies beside this file.
 (0, eval)(Deno.readTextFileSync(import.meta.dirname + "/deno-cni.js"));
 `;

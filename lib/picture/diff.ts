@@ -7,7 +7,7 @@ import { type SceneNode, sceneOf } from "./scene.ts";
 /**
  * What has changed, a sentence each, for those who do not see the picture.
  */
-export function changes(
+export function pictureChanges(
   before: Inventory,
   now: Inventory,
   cluster: Cluster,

@@ -1,9 +1,9 @@
 /** A scene as a Mermaid flowchart (mermaid.js.org/syntax/flowchart.html). Pure. */
 import { signs } from "./node_facts.ts";
-import type { Scene, SceneNode, ScenePod } from "./scene.ts";
+import type { PictureScene, SceneNode, ScenePod } from "./scene.ts";
 
 /** Draws a scene. */
-export function mermaidOf(scene: Scene): string {
+export function mermaidOf(scene: PictureScene): string {
   const lines = [
     "flowchart TB",
     `  segment[["segment ${label(scene.segment)}"]]`,

@@ -10,7 +10,7 @@ import {
   room,
 } from "./layout.ts";
 import { signs } from "./node_facts.ts";
-import type { Scene, ScenePod, Since } from "./scene.ts";
+import type { PictureScene, ScenePod, Since } from "./scene.ts";
 import { element, escaped } from "./xml.ts";
 
 /** Colours only repeat what signs and words say; dark where the reader's system is. */
@@ -56,7 +56,7 @@ export interface Overlay {
  * @param description what is in it, in sentences
  */
 export function svgOf(
-  scene: Scene,
+  scene: PictureScene,
   { title, description, overlay }: {
     readonly title: string;
     readonly description: string;
@@ -114,7 +114,7 @@ function line(
 }
 
 /** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
-function segments({ rows, outside }: Layout, scene: Scene): string[] {
+function segments({ rows, outside }: Layout, scene: PictureScene): string[] {
   const first = rows[0]?.segment;
   const last = rows.at(-1)?.segment;
   const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [

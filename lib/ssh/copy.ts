@@ -19,7 +19,7 @@ import { followProgress } from "./copy_progress.ts";
 import { exists } from "../exec/atomic_file.ts";
 
 /** How a command gets to the node. */
-export interface Sender {
+interface Sender {
   readonly name: string;
   readonly stateDir: string;
   readonly send: (
@@ -29,7 +29,7 @@ export interface Sender {
 }
 
 /** What is to be copied. */
-export interface CopyOrder {
+interface CopyOrder {
   readonly file: string;
   readonly path: string;
   /** Octal digits, as chmod(1) takes them. */
@@ -169,7 +169,7 @@ async function must(
   if (succeeded(outcome)) return outcome;
   throw new CommandError(
     name,
-    { ...command, gist: `copy ${file} to ${path}` },
+    { ...command, label: `copy ${file} to ${path}` },
     isLate() ? { ...outcome, ended: "timed out" } : outcome,
     `copy ${file}`,
   );

@@ -15,7 +15,7 @@ import {
   endAll,
   readReply,
   remoteLine,
-  type Reply,
+  type SshReply,
   type SshTarget,
   toolArgs,
 } from "./protocol.ts";
@@ -25,10 +25,10 @@ import type { Connection } from "./connection.ts";
 export type SendOptions = Omit<RunOptions, "env" | "cwd">;
 
 /** What came of an ssh. */
-export interface Sent {
+interface Sent {
   /** Of ssh itself; `ended` says why this side gave it up. */
   readonly outcome: Outcome;
-  readonly reply: Reply;
+  readonly reply: SshReply;
   /** What there is to say of the command's end on the node. */
   readonly remark: string;
 }

@@ -21,13 +21,16 @@ export async function askStep(
   options?: RunOptions,
   input?: string,
 ): Promise<Answer> {
-  if (step.unless === undefined) return { is: "absent" };
-  const { ask, read } = step.unless;
-  return read(await node.run(ask, limited(options, step.timeout_ms)), input);
+  if (step.doneWhen === undefined) return { is: "absent" };
+  const { ask, read } = step.doneWhen;
+  return read(
+    await node.run(ask, withTimeout(options, step.timeout_ms)),
+    input,
+  );
 }
 
 /** These options, with a time limit of its own where there is one. */
-export function limited(
+export function withTimeout(
   options: RunOptions | undefined,
   timeout_ms: number | undefined,
 ): RunOptions {
@@ -40,7 +43,7 @@ export async function isGone(
   step: Step,
   options: RunOptions,
 ): Promise<boolean> {
-  if (step.unless === undefined || step.parts) return false;
+  if (step.doneWhen === undefined || step.partial) return false;
   const answer = await askStep(node, step, options);
   return answer.is === "absent" || answer.is === "different";
 }
@@ -72,7 +75,9 @@ export function decide(
     case "unknown":
       throw new StepError(
         `${answer.reason}\nasked by: ${
-          step.unless ? step.unless.ask.gist ?? show(step.unless.ask) : ""
+          step.doneWhen
+            ? step.doneWhen.ask.label ?? show(step.doneWhen.ask)
+            : ""
         }\n${hint(answer.reason)}`,
       );
   }

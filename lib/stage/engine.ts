@@ -2,12 +2,12 @@
  * The engine: asks, then acts, then writes down what it did. It knows nothing
  * of networks; the stages know nothing of journals.
  */
-import { askStep, decide, isGone, limited, StepError } from "./decide.ts";
+import { askStep, decide, isGone, StepError, withTimeout } from "./decide.ts";
 import {
-  Book,
   find,
-  type Manner,
+  NodeRun,
   noLongerWanted,
+  type RunContext,
   stepKey,
 } from "./node_run.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
@@ -17,10 +17,10 @@ import {
   withoutRecord,
   withRecord,
 } from "./journal.ts";
-import { blot, takeInput, waitForOthers, withTaken } from "./inputs.ts";
+import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
 import { whileTelling } from "../node/heartbeat.ts";
 import type { Node } from "../node/node.ts";
-import { advice, describe, gist, type StepResult } from "./result.ts";
+import { advice, describe, label, type StepResult } from "./result.ts";
 import type { Answer, Stage, StageName, Step } from "./stage.ts";
 
 /**
@@ -32,17 +32,17 @@ export async function apply(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  manner: Manner,
+  context: RunContext,
 ): Promise<StepResult[]> {
-  const book = new Book(stage, node, manner);
-  return await book.keep(async () => {
-    await book.open();
-    if (await prune(book, steps) === "stop") return;
+  const nodeRun = new NodeRun(stage, node, context);
+  return await nodeRun.keep(async () => {
+    await nodeRun.open();
+    if (await prune(nodeRun, steps) === "stop") return;
     for (const step of steps) {
-      if (manner.stopping()) return;
-      if (await applyStep(book, step, steps) === "stop") return;
+      if (context.stopping()) return;
+      if (await applyStep(nodeRun, step, steps) === "stop") return;
     }
-    await book.write(withComplete(book.journal, stage, true));
+    await nodeRun.write(withComplete(nodeRun.journal, stage, true));
   });
 }
 
@@ -56,16 +56,16 @@ export async function undo(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  manner: Manner,
+  context: RunContext,
 ): Promise<StepResult[]> {
-  const book = new Book(stage, node, manner);
-  return await book.keep(async () => {
-    await book.open();
-    await book.write(withComplete(book.journal, stage, false));
-    for (const record of book.records().toReversed()) {
-      if (manner.stopping()) return;
+  const nodeRun = new NodeRun(stage, node, context);
+  return await nodeRun.keep(async () => {
+    await nodeRun.open();
+    await nodeRun.write(withComplete(nodeRun.journal, stage, false));
+    for (const record of nodeRun.records().toReversed()) {
+      if (context.stopping()) return;
       const step = steps.find((step) => stepKey(step) === record.step);
-      if (await undoRecord(book, record, step) === "stop") return;
+      if (await undoRecord(nodeRun, record, step) === "stop") return;
     }
   });
 }
@@ -77,45 +77,45 @@ export function operatorSteps(
   nodes: readonly string[],
 ): readonly Step[] {
   return (stage.operatorSteps?.(cluster) ?? [])
-    .filter((step) => step.about === undefined || nodes.includes(step.about));
+    .filter((step) => step.node === undefined || nodes.includes(step.node));
 }
 
 /** Takes back what an earlier run did for this stage and today's steps do not ask for. */
 async function prune(
-  book: Book,
+  nodeRun: NodeRun,
   steps: readonly Step[],
 ): Promise<"go on" | "stop"> {
   const kept = new Set(steps.map((step) => stepKey(step)));
-  const stale = book.records().filter((record) => !kept.has(record.step));
+  const stale = nodeRun.records().filter((record) => !kept.has(record.step));
   for (const record of stale.toReversed()) {
-    if (book.manner.stopping()) return "stop";
-    if (await undoRecord(book, record, undefined) === "stop") return "stop";
+    if (nodeRun.context.stopping()) return "stop";
+    if (await undoRecord(nodeRun, record, undefined) === "stop") return "stop";
   }
   return "go on";
 }
 
 /** @param steps all of this run, for whoever has to agree to them */
 async function applyStep(
-  book: Book,
+  nodeRun: NodeRun,
   step: Step,
   steps: readonly Step[],
 ): Promise<"go on" | "stop"> {
-  const { node, stage, manner } = book;
-  const command = gist(step.run);
-  const old = find(book.journal, stage, step);
+  const { node, stage, context } = nodeRun;
+  const command = label(step.run);
+  const old = find(nodeRun.journal, stage, step);
   let answer: Answer;
   let todo: "run" | "skip";
   let input: string | undefined;
   try {
-    await waitForOthers(step, manner.others);
-    if (step.input?.compared) input = await takeInput(step, manner);
-    answer = await askStep(node, step, book.options, input);
+    await waitForOthers(step, context.others);
+    if (step.input?.compared) input = await takeInput(step, context);
+    answer = await askStep(node, step, nodeRun.options, input);
     todo = decide(node, step, answer, old);
-    if (todo === "run") await agree(book, step, answer, steps);
+    if (todo === "run") await agree(nodeRun, step, answer, steps);
   } catch (error) {
-    return await refuse(book, step, error);
+    return await refuse(nodeRun, step, error);
   }
-  if (manner.stopping()) return "stop";
+  if (context.stopping()) return "stop";
   if (answer.is === "present" && answer.unneeded) return "go on";
   const previous = old?.previous ??
     (answer.is === "absent" ? answer.previous : undefined);
@@ -125,32 +125,32 @@ async function applyStep(
     step: stepKey(step),
     state: "done",
     changed: true,
-    ...(step.about === undefined ? {} : { about: step.about }),
+    ...(step.node === undefined ? {} : { node: step.node }),
     ...(previous === undefined ? {} : { previous }),
     ...(takeBack === undefined ? {} : { undo: takeBack }),
     ...(step.timeout_ms === undefined ? {} : { timeout_ms: step.timeout_ms }),
     ...(step.consent?.undo === undefined ? {} : { consent: step.consent.undo }),
-    ...(step.parts ? { parts: true } : {}),
+    ...(step.partial ? { partial: true } : {}),
   };
   if (todo === "skip") {
     const changed = (old?.changed ?? false) || old?.state === "running" ||
       (answer.is === "present" && answer.ours === true);
-    await book.write(withRecord(book.journal, { ...record, changed }));
-    book.tell("ok", step.why, command);
+    await nodeRun.write(withRecord(nodeRun.journal, { ...record, changed }));
+    nodeRun.tell("ok", step.why, command);
     return "go on";
   }
-  if (manner.ask !== undefined && !await manner.ask(node.name, step)) {
+  if (context.ask !== undefined && !await context.ask(node.name, step)) {
     return "stop";
   }
   try {
-    input ??= await takeInput(step, manner);
+    input ??= await takeInput(step, context);
   } catch (error) {
-    return await refuse(book, step, error);
+    return await refuse(nodeRun, step, error);
   }
-  const before = book.journal;
-  await book.write(
+  const before = nodeRun.journal;
+  await nodeRun.write(
     withComplete(
-      withRecord(book.journal, {
+      withRecord(nodeRun.journal, {
         ...record,
         state: "running",
         changed: old?.changed ?? false,
@@ -159,75 +159,78 @@ async function applyStep(
       false,
     ),
   );
-  const bare = await runStep(book, withTaken(step, input));
-  const outcome = bare && blot(bare, input, step.input?.secret);
+  const bare = await runStep(nodeRun, withTaken(step, input));
+  const outcome = bare && redact(bare, input, step.input?.secret);
   if (outcome !== undefined && !succeeded(outcome)) {
     // Whoever killed it may have killed the node: then that is the news.
-    if (outcome.ended === "killed") await node.run(cmd`true`, book.options);
+    if (outcome.ended === "killed") await node.run(cmd`true`, nodeRun.options);
     // A command that said no has done nothing; one that was killed may have.
     const didNothing = outcome.ended === "no such command" ||
-      (outcome.ended === undefined && !step.parts);
+      (outcome.ended === undefined && !step.partial);
     if (didNothing) {
-      await book.write(withComplete(before, stage, false));
+      await nodeRun.write(withComplete(before, stage, false));
     }
-    book.tell("failed", step.why, command, {
+    nodeRun.tell("failed", step.why, command, {
       problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,
     });
     return "stop";
   }
-  await book.write(withRecord(book.journal, record));
+  await nodeRun.write(withRecord(nodeRun.journal, record));
   const output = outcome === undefined ? "" : outcome.stdout.trim();
-  book.tell("changed", step.why, command, output === "" ? {} : { output });
+  nodeRun.tell("changed", step.why, command, output === "" ? {} : { output });
   return "go on";
 }
 
 /** Tells why a step does not begin. */
 async function refuse(
-  book: Book,
+  nodeRun: NodeRun,
   { why, run }: Step,
   error: unknown,
 ): Promise<"stop"> {
   if (!(error instanceof StepError)) throw error;
-  await book.write(withComplete(book.journal, book.stage, false));
-  book.tell("failed", why, gist(run), { problem: error.message });
+  await nodeRun.write(withComplete(nodeRun.journal, nodeRun.stage, false));
+  nodeRun.tell("failed", why, label(run), { problem: error.message });
   return "stop";
 }
 
 /** Runs a step; undefined when it was a copy, which throws where it fails. */
-async function runStep(book: Book, step: Step): Promise<Outcome | undefined> {
+async function runStep(
+  nodeRun: NodeRun,
+  step: Step,
+): Promise<Outcome | undefined> {
   if ("copy" in step.run) {
     const { copy, to, mode } = step.run;
-    await book.node.copy(copy, to, mode, book.options);
+    await nodeRun.node.copy(copy, to, mode, nodeRun.options);
     return undefined;
   }
-  const options = limited(book.options, step.timeout_ms);
-  return await telling(book, step.run, book.node.run(step.run, options));
+  const options = withTimeout(nodeRun.options, step.timeout_ms);
+  return await telling(nodeRun, step.run, nodeRun.node.run(step.run, options));
 }
 
 /** A command that takes long is told of meanwhile, by what it does: its argv may say more than anybody should see. */
 function telling(
-  { stage, node, manner }: Book,
+  { stage, node, context }: NodeRun,
   run: Command,
   work: Promise<Outcome>,
 ): Promise<Outcome> {
-  const what = `${stage} on ${node.name}: ${gist(run)}`;
-  return whileTelling(what, manner.progress, work);
+  const what = `${stage} on ${node.name}: ${label(run)}`;
+  return whileTelling(what, context.progress, work);
 }
 
 /** @throws {StepError} unless whoever has to agree does */
 async function agree(
-  book: Book,
+  nodeRun: NodeRun,
   step: Step,
   answer: Answer,
   steps: readonly Step[],
 ): Promise<void> {
   if (step.consent === undefined) return;
   const preview = answer.is === "absent" ? answer.preview : undefined;
-  const agreed = await book.isAgreed({
+  const agreed = await nodeRun.isAgreed({
     what: step.consent.apply,
     ...(preview === undefined ? {} : { preview }),
     commands: steps.slice(steps.indexOf(step))
-      .flatMap(({ consent, run }) => consent ? [gist(run)] : []),
+      .flatMap(({ consent, run }) => consent ? [label(run)] : []),
   });
   if (!agreed) throw new StepError(notAgreed);
 }
@@ -235,51 +238,53 @@ async function agree(
 const notAgreed = "nobody agreed to it; nothing was done from here on";
 
 async function undoRecord(
-  book: Book,
+  nodeRun: NodeRun,
   record: JournalRecord,
   step: Step | undefined,
 ): Promise<"go on" | "stop"> {
-  const { node } = book;
+  const { node } = nodeRun;
   const why = step === undefined ? noLongerWanted : `Take back: ${step.why}`;
-  const forget = () => book.write(withoutRecord(book.journal, record));
+  const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
   const maybeOurs = record.changed || record.state === "running";
   if (
     record.undo === undefined || !maybeOurs ||
-    (step !== undefined && await isGone(node, step, book.options))
+    (step !== undefined && await isGone(node, step, nodeRun.options))
   ) {
     await forget();
-    book.tell("ok", why, record.undo ? gist(record.undo) : record.step);
+    nodeRun.tell("ok", why, record.undo ? label(record.undo) : record.step);
     return "go on";
   }
   if (record.consent !== undefined) {
     try {
-      const commands = book.records().toReversed().flatMap((record) =>
-        record.consent && record.undo ? [gist(record.undo)] : []
+      const commands = nodeRun.records().toReversed().flatMap((record) =>
+        record.consent && record.undo ? [label(record.undo)] : []
       );
       const what = record.consent;
-      if (!await book.isAgreed({ what, commands })) {
+      if (!await nodeRun.isAgreed({ what, commands })) {
         throw new StepError(notAgreed);
       }
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
-      book.tell("failed", why, gist(record.undo), { problem: error.message });
+      nodeRun.tell("failed", why, label(record.undo), {
+        problem: error.message,
+      });
       return "stop";
     }
   }
-  const options = limited(book.options, record.timeout_ms);
+  const options = withTimeout(nodeRun.options, record.timeout_ms);
   const outcome = await telling(
-    book,
+    nodeRun,
     record.undo,
     node.run(record.undo, options),
   );
-  if (!succeeded(outcome) && (record.state === "done" || record.parts)) {
-    book.tell("failed", why, gist(record.undo), {
+  if (!succeeded(outcome) && (record.state === "done" || record.partial)) {
+    nodeRun.tell("failed", why, label(record.undo), {
       problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,
     });
     return "stop";
   }
   await forget();
-  book.tell("changed", why, gist(record.undo));
+  nodeRun.tell("changed", why, label(record.undo));
   return "go on";
 }
 

@@ -4,20 +4,20 @@
  * before its command runs (as "running") and again after it (as "done"), so
  * that a run which was cut off anywhere leaves a journal that is true.
  */
-import { type Node, read, save } from "../node/node.ts";
+import { type Node, readNodeFile, saveNodeFile } from "../node/node.ts";
 import type { Command, RunOptions } from "../exec/command.ts";
 import { type StageName, stageNames } from "./stage.ts";
 
 /** One step of a stage, on this node. */
 export interface JournalRecord {
   readonly stage: StageName;
-  /** Names the step within its stage; see stepKey() in lib/book.ts. */
+  /** Names the step within its stage; see stepKey() in lib/nodeRun.ts. */
   readonly step: string;
   readonly state: "running" | "done";
   /** Whether the step changed the node, in this run or an earlier one. */
   readonly changed: boolean;
   /** The one node that a step on the operator's machine is about. */
-  readonly about?: string;
+  readonly node?: string;
   /** What was there before, where undo needs it. */
   readonly previous?: string;
   /** What takes the step back; absent where there is nothing to take back. */
@@ -27,7 +27,7 @@ export interface JournalRecord {
   /** What a person has to agree to before it is taken back. */
   readonly consent?: string;
   /** It may have left parts, whatever became of it. */
-  readonly parts?: true;
+  readonly partial?: true;
 }
 
 /** A node's journal. */
@@ -55,7 +55,7 @@ export async function readJournal(
   node: Node,
   options?: RunOptions,
 ): Promise<Journal> {
-  const text = await read(node, node.journalPath, options);
+  const text = await readNodeFile(node, node.journalPath, options);
   if (text === undefined) return emptyJournal;
   return parseJournal(text, `${node.name}:${node.journalPath}`);
 }
@@ -66,11 +66,11 @@ export async function writeJournal(
   journal: Journal,
   options?: RunOptions,
 ): Promise<void> {
-  await save(node, node.journalPath, formatJournal(journal), options);
+  await saveNodeFile(node, node.journalPath, formatJournal(journal), options);
 }
 
 /** The journal as text, one record a line, so that it can be read and compared. */
-export function formatJournal(journal: Journal): string {
+function formatJournal(journal: Journal): string {
   const records = journal.records.map((record) => JSON.stringify(record));
   return `{"version":1,"complete":${JSON.stringify(journal.complete)},` +
     `"records":[${records.map((record) => `\n${record}`).join(",")}\n]}\n`;
@@ -170,10 +170,10 @@ function isRecord(value: unknown): value is JournalRecord {
     typeof value.step === "string" &&
     (value.state === "running" || value.state === "done") &&
     typeof value.changed === "boolean" &&
-    (value.about === undefined || typeof value.about === "string") &&
+    (value.node === undefined || typeof value.node === "string") &&
     (value.previous === undefined || typeof value.previous === "string") &&
     (value.timeout_ms === undefined || typeof value.timeout_ms === "number") &&
     (value.consent === undefined || typeof value.consent === "string") &&
-    (value.parts === undefined || value.parts === true) &&
+    (value.partial === undefined || value.partial === true) &&
     (value.undo === undefined || isCommand(value.undo));
 }

@@ -12,14 +12,14 @@ import { type Node, UnreachableError } from "../node/node.ts";
 import {
   advice,
   describe,
-  gist,
+  label,
   type Status,
   type StepResult,
 } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
 
 /** How a stage is run. */
-export interface Manner {
+export interface RunContext {
   readonly timeout_ms: number;
   /** Ends commands under way. */
   readonly signal: AbortSignal;
@@ -30,7 +30,7 @@ export interface Manner {
   /** Told, a line at a time, of what goes on in something that takes long. */
   readonly progress?: (line: string) => void;
   /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
-  readonly about?: readonly string[];
+  readonly nodes?: readonly string[];
   /** Asked before each command where the user wants to go step by step; false ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<boolean>;
   /** The other nodes, for steps that wait for them or take from them. */
@@ -62,7 +62,7 @@ export interface ConsentRequest {
 }
 
 /** A node's journal while a stage is at work there. */
-export class Book {
+export class NodeRun {
   journal: Journal = emptyJournal;
   readonly results: StepResult[] = [];
   readonly options: RunOptions;
@@ -71,9 +71,9 @@ export class Book {
   constructor(
     readonly stage: StageName,
     readonly node: Node,
-    readonly manner: Manner,
+    readonly context: RunContext,
   ) {
-    this.options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+    this.options = { timeout_ms: context.timeout_ms, signal: context.signal };
   }
 
   async open(): Promise<void> {
@@ -82,8 +82,8 @@ export class Book {
 
   /** The stage's records that this run may touch. */
   records(): readonly JournalRecord[] {
-    const { about } = this.manner;
-    return recordsOf(this.journal, this.stage, about);
+    const { nodes } = this.context;
+    return recordsOf(this.journal, this.stage, nodes);
   }
 
   async write(journal: Journal): Promise<void> {
@@ -98,7 +98,7 @@ export class Book {
    * @throws {StepError} when there is nobody to ask
    */
   async isAgreed(request: ConsentRequest): Promise<boolean> {
-    this.#agreed ||= await this.manner.consent?.(request) ?? false;
+    this.#agreed ||= await this.context.consent?.(request) ?? false;
     return this.#agreed;
   }
 
@@ -111,7 +111,7 @@ export class Book {
     const { stage, node: { name: node } } = this;
     const result = { stage, node, status, why, command, ...more };
     this.results.push(result);
-    this.manner.tell(result);
+    this.context.tell(result);
   }
 
   /** Runs the body; what it throws becomes the last result. */
@@ -127,7 +127,7 @@ export class Book {
         this.tell("failed", "read the journal", "", { problem: error.message });
       } else if (error instanceof CommandError) {
         const { outcome, why, command } = error;
-        this.tell("failed", why, gist(command), {
+        this.tell("failed", why, label(command), {
           problem: `${describe(outcome)}\n${advice(outcome, this.node.name)}`,
         });
       } else throw error;
@@ -158,12 +158,12 @@ export function find(
 export function recordsOf(
   journal: Journal,
   stage: StageName,
-  about: readonly string[] | undefined,
+  nodes: readonly string[] | undefined,
 ): readonly JournalRecord[] {
   return journal.records.filter((record) =>
     record.stage === stage &&
-    (about === undefined ||
-      (record.about !== undefined && about.includes(record.about)))
+    (nodes === undefined ||
+      (record.node !== undefined && nodes.includes(record.node)))
   );
 }
 

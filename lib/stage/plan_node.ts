@@ -38,17 +38,17 @@ export async function plan(
   steps: readonly Step[],
   options: RunOptions & {
     readonly assume?: "absent";
-    readonly about?: readonly string[];
+    readonly nodes?: readonly string[];
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
   },
 ): Promise<Planned> {
-  const { assume, about, others, fresh, ...runOptions } = options;
+  const { assume, nodes, others, fresh, ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
-  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, about)];
+  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, nodes)];
   for (const step of steps) {
-    if (step.about !== undefined && fresh?.has(step.about)) {
+    if (step.node !== undefined && fresh?.has(step.node)) {
       planned.push(...byHand(step));
       continue;
     }
@@ -66,10 +66,10 @@ export function noLonger(
   stage: StageName,
   journal: Journal,
   steps: readonly Step[],
-  about?: readonly string[],
+  nodes?: readonly string[],
 ): readonly PlannedStep[] {
   const kept = new Set(steps.map((step) => stepKey(step)));
-  return recordsOf(journal, stage, about).toReversed().flatMap((record) => {
+  return recordsOf(journal, stage, nodes).toReversed().flatMap((record) => {
     const maybeOurs = record.changed || record.state === "running";
     return kept.has(record.step) || record.undo === undefined || !maybeOurs
       ? []
@@ -108,12 +108,12 @@ export async function planUndo(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  options: RunOptions & { readonly about?: readonly string[] },
+  options: RunOptions & { readonly nodes?: readonly string[] },
 ): Promise<Planned> {
-  const { about, ...runOptions } = options;
+  const { nodes, ...runOptions } = options;
   const journal = await readJournal(node, runOptions);
   const planned: { why: string; run: Command }[] = [];
-  for (const record of recordsOf(journal, stage, about).toReversed()) {
+  for (const record of recordsOf(journal, stage, nodes).toReversed()) {
     if (record.undo === undefined) continue;
     if (!record.changed && record.state === "done") continue;
     const step = steps.find((step) => stepKey(step) === record.step);

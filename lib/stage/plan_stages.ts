@@ -6,7 +6,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Node } from "../node/node.ts";
 import { plan, type Planned, planUndo } from "./plan_node.ts";
 import { script } from "../cli/report.ts";
-import { inOrder, isWanted, reach, stepsFor } from "./run_stage.ts";
+import { hasWork, inOrder, otherNodes, stepsFor } from "./run_stage.ts";
 import { openSession, type Session } from "../cli/session.ts";
 import { operatorSteps } from "./engine.ts";
 import type { Stage, StageName, Step } from "./stage.ts";
@@ -60,7 +60,7 @@ export async function* plans(
     if (!last) yield* own;
     if (stage.name === "01-provision" && !flags.undo) {
       const about = own.flatMap(({ steps }) => steps)
-        .flatMap((step) => "about" in step ? [step.about] : []);
+        .flatMap((step) => "node" in step ? [step.node] : []);
       about.forEach((name) => fresh.add(String(name)));
     }
     if (stage.steps === undefined) continue;
@@ -105,7 +105,7 @@ async function planAfterUndo(
   const planned = (stage.afterUndo?.(cluster, names) ?? []).map(
     async ({ on, step }) => {
       const node = nodeOf(cluster, on);
-      return await isWanted(node, step, { timeout_ms })
+      return await hasWork(node, step, { timeout_ms })
         ? [{ stage: stage.name, node, steps: [step] }]
         : [];
     },
@@ -177,7 +177,7 @@ async function planOperator(
       names.every((name) => fresh.has(name));
     const known = !unmade &&
       own.every(({ input }) => input === undefined || !fresh.has(input.from));
-    const more = { others: reach(cluster), fresh };
+    const more = { others: otherNodes(cluster), fresh };
     const planned = await planOn(stage, node, own, flags, known, more);
     plans.push({ stage: stage.name, ...planned });
   }
@@ -200,9 +200,7 @@ async function planOn(
     readonly fresh?: ReadonlySet<string>;
   } = {},
 ): Promise<Planned> {
-  const mind = node.name === "operator" && nodes.length > 0
-    ? { about: nodes }
-    : {};
+  const mind = node.name === "operator" && nodes.length > 0 ? { nodes } : {};
   if (undo) {
     return await planUndo(stage.name, node, steps, { timeout_ms, ...mind });
   }

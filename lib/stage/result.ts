@@ -25,9 +25,9 @@ export interface StepResult {
 }
 
 /** What a step does, in a line. */
-export function gist(run: Command | Copy): string {
+export function label(run: Command | Copy): string {
   if ("copy" in run) return `copy ${run.copy} to ${run.to}`;
-  return run.gist ?? show(run);
+  return run.label ?? show(run);
 }
 
 /** What came of a command, whole, for somebody who has to find out why. */

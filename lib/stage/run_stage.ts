@@ -1,10 +1,10 @@
 /** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
-import type { Manner, Others } from "./node_run.ts";
+import type { Others, RunContext } from "./node_run.ts";
 import { exitCode } from "../cli/flags.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
-import { advice, describe, gist, type StepResult } from "./result.ts";
+import { advice, describe, label, type StepResult } from "./result.ts";
 import type { Session } from "../cli/session.ts";
 import { apply, operatorSteps, undo } from "./engine.ts";
 import type { AfterStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
@@ -26,7 +26,7 @@ export async function runStage(
 }
 
 async function applyStage(session: Session, stage: Stage): Promise<void> {
-  const { manner } = session;
+  const { context } = session;
   const before = await session.cluster();
   if (lacksPodCIDRs(session, stage, before)) return;
   const own = operatorSteps(stage, before, session.selected(before));
@@ -34,12 +34,12 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
   const operate = async () => {
     // None today: what an earlier run did here may have to go.
     if (stage.operatorSteps === undefined) return true;
-    const manner = { ...onOperator(session), others: reach(before) };
-    const done = await apply(stage.name, operatorNode(before), own, manner);
+    const context = { ...onOperator(session), others: otherNodes(before) };
+    const done = await apply(stage.name, operatorNode(before), own, context);
     return worstCode(done) === 0;
   };
   if (!last && !await operate()) return;
-  if (manner.stopping() || stage.steps === undefined) return;
+  if (context.stopping() || stage.steps === undefined) return;
   const pluginFiles = await build(session, stage);
   if (pluginFiles === "failed") return;
   const cluster = await session.cluster();
@@ -48,24 +48,24 @@ async function applyStage(session: Session, stage: Stage): Promise<void> {
     session,
     cluster,
     (node, name, others) =>
-      apply(stage.name, node, stepsOf(name), { ...manner, others }),
+      apply(stage.name, node, stepsOf(name), { ...context, others }),
     stepsOf,
   );
-  if (!last || manner.stopping() || worstCode(done.flat()) !== 0) return;
+  if (!last || context.stopping() || worstCode(done.flat()) !== 0) return;
   await operate();
 }
 
 async function undoStage(session: Session, stage: Stage): Promise<void> {
-  const { manner } = session;
+  const { context } = session;
   const cluster = await session.cluster();
   if (stage.steps !== undefined && !stage.endsNodes?.(cluster)) {
     const taken = await eachNode(
       session,
       cluster,
       (node, name) =>
-        undo(stage.name, node, probesFor(stage, cluster, name), manner),
+        undo(stage.name, node, probesFor(stage, cluster, name), context),
     );
-    if (worstCode(taken.flat()) !== 0 || manner.stopping()) return;
+    if (worstCode(taken.flat()) !== 0 || context.stopping()) return;
     await afterUndo(session, stage, cluster);
   }
   if (stage.operatorSteps === undefined) return;
@@ -79,8 +79,8 @@ async function afterUndo(
   stage: Stage,
   cluster: Cluster,
 ): Promise<void> {
-  const { manner } = session;
-  const { timeout_ms, signal } = manner;
+  const { context } = session;
+  const { timeout_ms, signal } = context;
   const undone = session.selected(cluster);
   for (const { on, step } of stage.afterUndo?.(cluster, undone) ?? []) {
     const node = nodeOf(cluster, on);
@@ -88,11 +88,11 @@ async function afterUndo(
       stage: stage.name,
       node: on,
       why: step.why,
-      command: gist(step.run),
+      command: label(step.run),
     };
-    if (!await isWanted(node, step, { timeout_ms, signal })) continue;
+    if (!await hasWork(node, step, { timeout_ms, signal })) continue;
     const outcome = await node.run(step.run, { timeout_ms, signal });
-    manner.tell(
+    context.tell(
       succeeded(outcome) ? { ...told, status: "changed" } : {
         ...told,
         status: "failed",
@@ -103,13 +103,13 @@ async function afterUndo(
 }
 
 /** Whether such a step has something to do, as far as its node answers. */
-export async function isWanted(
+export async function hasWork(
   node: Node,
-  { unless }: AfterStep,
+  { doneWhen }: AfterStep,
   options: RunOptions,
 ): Promise<boolean> {
   try {
-    return unless.read(await node.run(unless.ask, options)).is === "absent";
+    return doneWhen.read(await node.run(doneWhen.ask, options)).is === "absent";
   } catch (error) {
     if (error instanceof UnreachableError) return false;
     throw error;
@@ -117,8 +117,8 @@ export async function isWanted(
 }
 
 /** With `--node`, what the operator's machine did about other nodes stays. */
-function onOperator({ manner, flags: { nodes } }: Session): Manner {
-  return nodes.length === 0 ? manner : { ...manner, about: nodes };
+function onOperator({ context, flags: { nodes } }: Session): RunContext {
+  return nodes.length === 0 ? context : { ...context, nodes: nodes };
 }
 
 /**
@@ -138,7 +138,7 @@ async function eachNode(
   const names = session.selected(cluster);
   const under = new Map<string, Promise<readonly StepResult[]>>();
   const others: Others = {
-    ...reach(cluster),
+    ...otherNodes(cluster),
     async ended(name) {
       const work = under.get(name);
       return work === undefined || worstCode(await work) === 0;
@@ -149,19 +149,19 @@ async function eachNode(
     under.set(name, results);
     return results;
   };
-  if (session.manner.ask === undefined) {
+  if (session.context.ask === undefined) {
     return await Promise.all(names.map(one));
   }
   const results: (readonly StepResult[])[] = [];
   for (const { name } of inOrder(names, stepsOf)) {
-    if (session.manner.stopping()) break;
+    if (session.context.stopping()) break;
     results.push(await one(name));
   }
   return results;
 }
 
 /** The cluster's nodes, none of which is waited for. */
-export function reach(cluster: Cluster): Others {
+export function otherNodes(cluster: Cluster): Others {
   return {
     node: (name) => nodeOf(cluster, name),
     ended: () => Promise.resolve(true),
@@ -206,7 +206,7 @@ async function build(
   };
   try {
     const { files, changed, line } = await make(session.flags.form);
-    session.manner.tell({
+    session.context.tell({
       ...common,
       status: changed ? "changed" : "ok",
       output: line,
@@ -214,7 +214,7 @@ async function build(
     return files;
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "BuildError") throw error;
-    session.manner.tell({
+    session.context.tell({
       ...common,
       status: "failed",
       problem: error.message,
@@ -225,13 +225,13 @@ async function build(
 
 /** Says so where the stage cannot be planned yet. */
 function lacksPodCIDRs(
-  { manner }: Session,
+  { context }: Session,
   stage: Stage,
   cluster: Cluster,
 ): boolean {
   const names = unknownPodCIDRs(stage, cluster);
   if (names.length === 0) return false;
-  manner.tell({
+  context.tell({
     stage: stage.name,
     node: "operator",
     status: "failed",

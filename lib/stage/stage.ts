@@ -70,7 +70,7 @@ export interface Input {
 export interface Step {
   readonly why: string;
   /** Skip the step where this finds its effect present. A step without one runs at every apply. */
-  readonly unless?: Probe;
+  readonly doneWhen?: Probe;
   /** What its probe makes on the way that it needs; a dry run prints it, for whoever goes by hand. */
   readonly prepares?: { readonly why: string; readonly run: Command };
   readonly run: Command | Copy;
@@ -87,7 +87,7 @@ export interface Step {
   /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
   readonly undo?: Command | ((previous: string) => Command);
   /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
-  readonly about?: string;
+  readonly node?: string;
   /** Milliseconds that the command, its probe and its undo may take each (default: the `--timeout` flag's). */
   readonly timeout_ms?: number;
   /** What a person has to agree to before it is run or taken back. */
@@ -96,11 +96,11 @@ export interface Step {
    * It may fail half-way and leave parts behind. So its undo is run whatever
    * became of it, and has to succeed, also where there is nothing left.
    */
-  readonly parts?: true;
+  readonly partial?: true;
 }
 
 /** A step that no journal knows: its probe finds its effect present or absent. */
-export type AfterStep = Required<Pick<Step, "why" | "unless">> & {
+export type AfterStep = Required<Pick<Step, "why" | "doneWhen">> & {
   readonly run: Command;
 };
 

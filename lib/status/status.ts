@@ -20,9 +20,9 @@ import { operatorSteps } from "../stage/engine.ts";
 import {
   answered,
   lookAt,
-  type Part,
   type StageOn,
-  unanswered,
+  type StagePart,
+  unreachableStage,
 } from "./stage_state.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
@@ -80,7 +80,7 @@ export interface StageStatus {
  * @param stages all but 09, in their order
  * @throws {CommandError}
  */
-export async function status(
+export async function clusterStatus(
   found: Cluster,
   reach: Reach,
   stages: readonly Stage[],
@@ -164,7 +164,7 @@ async function lookAtAll(
       : undefined;
     if (why === undefined) throw error;
     return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
-      { stage, ...unanswered(node.name, why) }
+      { stage, ...unreachableStage(node.name, why) }
     ));
   }
 }
@@ -177,7 +177,7 @@ async function askAtOnce(
   options: RunOptions,
 ): Promise<readonly OnStage[]> {
   const asks = all.flatMap(({ steps }) => steps)
-    .flatMap(({ unless }) => unless?.ask ?? []);
+    .flatMap(({ doneWhen }) => doneWhen?.ask ?? []);
   // Several steps ask the same.
   const once = new Map(asks.map((ask) => [show(ask), ask]));
   const questions = [...once.values()]
@@ -200,12 +200,12 @@ function partsOf(
   name: string,
   { stage, steps }: StageSteps,
   journal: Journal,
-): readonly Part[] {
-  const names = new Set([name, ...steps.flatMap(({ about }) => about ?? [])]);
-  return [...names].map((where): Part => ({
+): readonly StagePart[] {
+  const names = new Set([name, ...steps.flatMap(({ node }) => node ?? [])]);
+  return [...names].map((where): StagePart => ({
     stage,
     where,
-    steps: steps.filter(({ about = name }) => about === where),
+    steps: steps.filter(({ node = name }) => node === where),
     noLonger: where === name ? noLonger(stage, journal, steps) : [],
   })).filter(({ steps, noLonger }) => steps.length + noLonger.length > 0);
 }
@@ -229,7 +229,7 @@ async function lookAtOperator(
   if (provider === "aws" || provider === "gcp") {
     return all.map(({ stage }) => ({
       stage,
-      ...unanswered(
+      ...unreachableStage(
         "operator",
         `the cloud can:\nmake ${stage} ARGS="--dry-run"`,
       ),

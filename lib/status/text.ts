@@ -10,7 +10,7 @@ import { makeStage, onNode } from "../diagnosis/faults.ts";
 import { wrap } from "../text/wrap.ts";
 
 /** How much is told. */
-export interface StatusTextOptions {
+interface StatusTextOptions {
   readonly cluster: Pick<Cluster, "file" | "provider">;
   /** The commands that a stage would run, and every pod. */
   readonly verbose?: boolean;

@@ -102,7 +102,7 @@ export function restoreSteps(
   return [{
     key: "what is done again after a reboot",
     why: "A reboot takes all of this back, so systemd does it again at boot",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${head} ${paths}`,
       read(outcome) {
         if (outcome.code === 46) return { is: "present", unneeded: true };
@@ -115,13 +115,13 @@ export function restoreSteps(
     run: {
       ...cmd`sh -euc ${write} write ${head} ${paths} ${""}`,
       stdin: unit,
-      gist: `write ${restorePath} for ${unitPath}`,
+      label: `write ${restorePath} for ${unitPath}`,
     },
     undo: {
       ...cmd`sh -euc ${write} write ${head} ${paths} ${stage}`,
       stdin: unit,
-      gist: `take the stage out of ${restorePath}`,
+      label: `take the stage out of ${restorePath}`,
     },
-    parts: true,
+    partial: true,
   }];
 }

@@ -75,9 +75,9 @@ export function machineStep(
   return {
     why: "The machine is there already; it has to be as the stages need it. " +
       "This looks, and changes nothing",
-    unless: {
-      ask: { ...script, gist: "a survey of the machine" },
-      read: (outcome) => readSurvey(outcome, node, now()),
+    doneWhen: {
+      ask: { ...script, label: "a survey of the machine" },
+      read: (outcome) => readPreflight(outcome, node, now()),
     },
     // Never run: the answer is never "absent".
     run: cmd`true`,
@@ -85,7 +85,7 @@ export function machineStep(
 }
 
 /** Reads a survey's outcome. */
-export function readSurvey(
+export function readPreflight(
   outcome: Outcome,
   { name, address }: Pick<ClusterNode, "name" | "address">,
   now_ms: number,

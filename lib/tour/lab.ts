@@ -2,7 +2,7 @@
 import type { Flags } from "../cli/flags.ts";
 import { type Cluster, loadCluster } from "../cluster/cluster.ts";
 import { labId, removeLab } from "../lab/lab.ts";
-import { membersOf, takeCensus } from "../lab/processes.ts";
+import { membersOf, takeSnapshot } from "../lab/processes.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { openSession } from "../cli/session.ts";
 import { exists } from "../exec/atomic_file.ts";
@@ -12,7 +12,7 @@ const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;
 
 /** Whether anything of the lab runs. */
 export function isRunning(cluster: Cluster): boolean {
-  return membersOf(takeCensus(), labId(cluster)).length > 0;
+  return membersOf(takeSnapshot(), labId(cluster)).length > 0;
 }
 
 /**

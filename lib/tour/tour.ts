@@ -21,10 +21,10 @@ import {
   ended,
   guideOf,
   type Itinerary,
-  judge,
   type Lesson,
-  type Seen,
+  requireHealthy,
   showMatrix,
+  type StopResult,
   TourEnd,
   type Voice,
 } from "./matrix_stop.ts";
@@ -39,7 +39,7 @@ import {
 import { nodeOf, operatorNode } from "../cli/connect.ts";
 
 /** What a stop came to; what was seen is told from the first pods on. */
-export interface StopReport extends Partial<Seen> {
+export interface StopReport extends Partial<StopResult> {
   readonly name: string;
   readonly sentences: Sentences;
   readonly shown: readonly {
@@ -170,8 +170,8 @@ class Guide {
     const { session, itinerary } = this;
     const cluster = await session.cluster();
     const options = {
-      timeout_ms: session.manner.timeout_ms,
-      signal: session.manner.signal,
+      timeout_ms: session.context.timeout_ms,
+      signal: session.context.signal,
     };
     const situation = await look(cluster, itinerary.reach(cluster), options);
     const [site] = podSites(situation, [guideOf(cluster).name]);
@@ -182,7 +182,7 @@ class Guide {
       exactly: false,
       // What 09 keeps for itself is no part of a pod's birth.
       steps: missingOfPod(site, caller).start
-        .filter(({ run }) => !run.gist?.startsWith("write ")),
+        .filter(({ run }) => !run.label?.startsWith("write ")),
     }];
     const { sentences } = tourTexts["09-verify"];
     const plan = await this.plan();
@@ -218,11 +218,11 @@ class Guide {
     });
     this.#before = seen.matrix;
     this.note(seen);
-    judge(seen.matrix, lesson);
+    requireHealthy(seen.matrix, lesson);
   }
 
   /** Adds to the report of the stop under way. */
-  note(more: Seen): void {
+  note(more: StopResult): void {
     const last = this.stops.pop();
     if (last !== undefined) this.stops.push({ ...last, ...more });
   }

@@ -12,7 +12,7 @@ import { familiesOf } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
 import { ownNamespace } from "./nft_monitor.ts";
-import type { Link, Machine, Pod } from "./machine_survey.ts";
+import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
 
 /** What the user named: worker-1/shell, worker-1, outside, or an address. */
 export type Named =
@@ -119,7 +119,7 @@ export interface End {
  */
 export function findEnd(
   end: Named,
-  machine: Machine | undefined,
+  machine: SurveyedMachine | undefined,
   cluster: Cluster,
 ): End {
   const at = machine === undefined ? {} : { machine: machine.name };
@@ -149,7 +149,7 @@ export function findEnd(
 
 function noPod(
   { node, pod }: Named & { readonly is: "pod" },
-  machine: Machine | undefined,
+  machine: SurveyedMachine | undefined,
 ): UsageError {
   const names = machine?.names ?? [];
   return new UsageError(
@@ -169,21 +169,21 @@ function addressOf(pod: Pod, cluster: Cluster): string | undefined {
 
 /** A link's address that is of use beyond its own segment. */
 export function globalAddress(
-  link: Link | undefined,
+  link: SurveyedLink | undefined,
   family: Family,
 ): string | undefined {
   return link?.addr_info.map(({ local }) => local)
     .find((local) => familyOf(local) === family && !/^fe[89ab]/.test(local));
 }
 
-function has(links: readonly Link[], address: string): boolean {
+function has(links: readonly SurveyedLink[], address: string): boolean {
   return links.some(({ addr_info }) =>
     addr_info.some(({ local }) => local === address)
   );
 }
 
 /** The route among these by which an address is reached: the one with the longest prefix. */
-export function routeTo(
+export function longestMatch(
   routes: readonly RouteFacts[],
   address: string,
 ): RouteFacts | undefined {
@@ -214,7 +214,7 @@ export interface Place {
 }
 
 /** The network namespace of a place, as listen() takes it. */
-export function namespaceOf({ pod }: Place): string {
+export function networkNamespace({ pod }: Place): string {
   return pod?.sandbox ?? ownNamespace;
 }
 
@@ -225,7 +225,7 @@ export function namespaceOf({ pod }: Place): string {
  *
  * @param between the names of machines that the packet may come by on its way
  */
-export function placesOf(
+export function listeningPlaces(
   from: End,
   to: End,
   between: readonly string[],

@@ -7,13 +7,13 @@ import { inFamily } from "../cluster/address_family.ts";
 import {
   familyFor,
   findEnd,
+  listeningPlaces,
+  longestMatch,
   machineOf,
   parseEnd,
-  placesOf,
-  routeTo,
 } from "./endpoints.ts";
-import { sendings } from "./probe_packets.ts";
-import type { Machine } from "./machine_survey.ts";
+import { probePackets } from "./probe_packets.ts";
+import type { SurveyedMachine } from "./machine_survey.ts";
 
 const text = await Deno.readTextFile(`${projectRoot}/config/lab-dual.yaml`);
 const parsed = parseCluster(text, "config/lab-dual.yaml", "/state");
@@ -45,7 +45,7 @@ const shell = {
   routes: [],
   serving: false,
 };
-const machine: Machine = {
+const machine: SurveyedMachine = {
   name: "worker-1",
   links: [],
   routes: [],
@@ -146,26 +146,26 @@ Deno.test("of several routes the longest prefix counts", () => {
     { dst: "10.244.0.0/16", gateway: "10.0.1.7" },
     { dst: "10.244.2.0/24", gateway: "10.0.1.12" },
   ];
-  const via = (address: string) => routeTo(routes, address)?.gateway;
+  const via = (address: string) => longestMatch(routes, address)?.gateway;
   assertEquals(via("10.244.2.3"), "10.0.1.12");
   assertEquals(via("10.244.3.3"), "10.0.1.7");
   assertEquals(via("192.0.2.1"), "10.0.1.1");
-  assertEquals(routeTo([], "192.0.2.1"), undefined);
+  assertEquals(longestMatch([], "192.0.2.1"), undefined);
 });
 
 Deno.test("places go from the sender's inside to the receiver's, each machine once", () => {
   const from = { machine: "one", pod: shell, address: "10.244.1.2" };
   const to = { machine: "two", pod: shell, address: "10.244.2.2" };
-  const names = (places: ReturnType<typeof placesOf>) =>
+  const names = (places: ReturnType<typeof listeningPlaces>) =>
     places.map(({ machine, pod }) => pod ? `${machine}/${pod.name}` : machine);
-  assertEquals(names(placesOf(from, to, ["middle", "middle"])), [
+  assertEquals(names(listeningPlaces(from, to, ["middle", "middle"])), [
     "one/shell",
     "one",
     "middle",
     "two",
     "two/shell",
   ]);
-  assertEquals(names(placesOf(from, { ...to, machine: "one" }, [])), [
+  assertEquals(names(listeningPlaces(from, { ...to, machine: "one" }, [])), [
     "one/shell",
     "one",
     "one/shell",
@@ -175,7 +175,7 @@ Deno.test("places go from the sender's inside to the receiver's, each machine on
 Deno.test("the packets: a request where one is answered, a ping, and one of full length", () => {
   const to = { machine: "two", pod: shell, address: "10.244.2.2" };
   const lines = (serving: boolean, family: 4 | 6, mtu: number) =>
-    sendings(to, serving, family, mtu, [7, 8]).map(({ command }) =>
+    probePackets(to, serving, family, mtu, [7, 8]).map(({ command }) =>
       show(command)
     );
   assertEquals(lines(true, 4, 1500), [

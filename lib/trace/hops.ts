@@ -2,10 +2,10 @@
 import type { Decision, TraceHop } from "./report.ts";
 import type { SeenPacket } from "./nft_events.ts";
 import {
+  kernelRouteOf,
   neighbourDecision,
   type PlaceAnswers,
   routeDecision,
-  routeOf,
   ruleDecision,
 } from "./place_state.ts";
 import type { Place } from "./endpoints.ts";
@@ -23,7 +23,7 @@ export interface Told {
 }
 
 /** The hops of one direction. The one where it ended, if it did, is the last. */
-export function hopsOf(
+export function traceHops(
   { passages, stop }: Way,
   direction: TraceHop["direction"],
   told: Told,
@@ -226,7 +226,7 @@ function lostHop(
   const destination = packet?.destination ?? told.destination;
   const bridged = packet?.in === told.bridge && packet.out === told.bridge;
   // A bridged frame bears its link-layer addresses already.
-  const gateway = routeOf(answers, destination)?.gateway;
+  const gateway = kernelRouteOf(answers, destination)?.gateway;
   const isVeth = place.pod !== undefined || packet?.out === told.bridge;
   return {
     direction,

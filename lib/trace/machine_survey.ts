@@ -7,7 +7,7 @@ import { folder, nodePort } from "../verify/namespace_pods.ts";
 import {
   type AddResult,
   ifname,
-  parseResult,
+  parseAddResult,
   RuntimeError,
 } from "../cni/runtime.ts";
 
@@ -18,7 +18,7 @@ import {
 } from "./kernel_counters.ts";
 
 /** A link as `ip -j addr show` has it, with what a trace needs beside a diagnosis. */
-export interface Link extends LinkFacts {
+export interface SurveyedLink extends LinkFacts {
   readonly ifindex: number;
   readonly mtu: number;
   /** Its link-layer address. */
@@ -34,7 +34,7 @@ export interface Pod {
   readonly name: string;
   /** The path of its network namespace. */
   readonly sandbox: string;
-  readonly links: readonly Link[];
+  readonly links: readonly SurveyedLink[];
   readonly routes: readonly RouteFacts[];
   /** Whether it has a web server on port 80. */
   readonly serving: boolean;
@@ -43,12 +43,12 @@ export interface Pod {
 }
 
 /** A machine as a trace finds it. */
-export interface Machine {
+export interface SurveyedMachine {
   readonly name: string;
-  readonly links: readonly Link[];
+  readonly links: readonly SurveyedLink[];
   /** Its address on the segment that joins the machines, and the link that has it. */
   readonly segmentAddress?: string;
-  readonly segmentLink?: Link;
+  readonly segmentLink?: SurveyedLink;
   readonly routes: readonly RouteFacts[];
   /** Those of its pods that were asked for. */
   readonly pods: readonly Pod[];
@@ -65,7 +65,7 @@ export interface Machine {
 }
 
 /** Which pods to look into: by name, or by an address that one of them has. */
-export interface Wanted {
+interface PodSelector {
   readonly family: Family;
   readonly pods: readonly string[];
   readonly address?: string;
@@ -131,9 +131,9 @@ part end
  * @param machine its name
  * @param boundary a text that no file of the machine holds
  */
-export function surveyCommand(
+export function machineSurveyCommand(
   machine: string,
-  wanted: Wanted,
+  wanted: PodSelector,
   boundary: string,
 ): Command {
   const { family, pods, address = "" } = wanted;
@@ -153,7 +153,7 @@ export function readMachine(
   segmentAddress: string | undefined,
   { stdout }: Outcome,
   boundary: string,
-): Machine | undefined {
+): SurveyedMachine | undefined {
   const parts = stdout.split(`\n${boundary} `).slice(1).map((part) => {
     const end = part.indexOf("\n");
     return end < 0
@@ -165,7 +165,7 @@ export function readMachine(
     name.startsWith("pod ") ? [at] : []
   );
   const own = section(parts.slice(0, begins[0] ?? parts.length));
-  const links = list<Link>(own("links"));
+  const links = list<SurveyedLink>(own("links"));
   const segmentLink = links.find(({ addr_info }) =>
     addr_info.some(({ local }) => local === segmentAddress)
   );
@@ -206,7 +206,7 @@ function readPod(name: string, parts: readonly Part[]): Pod {
   return {
     name,
     sandbox,
-    links: list<Link>(own("links")),
+    links: list<SurveyedLink>(own("links")),
     routes: list<RouteFacts>(own("routes")),
     serving: own("serving").trim() !== "",
     ...(result === undefined ? {} : { result }),
@@ -216,7 +216,7 @@ function readPod(name: string, parts: readonly Part[]): Pod {
 function readResult(text: string, pod: string): AddResult | undefined {
   if (text.trim() === "") return undefined;
   try {
-    return parseResult(text, `${folder}/${pod}.json`);
+    return parseAddResult(text, `${folder}/${pod}.json`);
   } catch (error) {
     if (error instanceof RuntimeError) return undefined;
     throw error;

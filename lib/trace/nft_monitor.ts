@@ -13,10 +13,10 @@ import { cmd, type Command, withInput } from "../exec/command.ts";
 import { ownTable } from "./nft_events.ts";
 
 /** Where a machine keeps what is heard. */
-export const listenFolder = "/run/deno-cni-trace";
+const listenFolder = "/run/deno-cni-trace";
 
 /** How long a keeper lives when nobody ends it: longer than any trace takes. */
-export const life_seconds = 15;
+const life_seconds = 15;
 
 /** The machine's own network namespace, where the path of one could stand. */
 export const ownNamespace = "node";
@@ -35,7 +35,7 @@ export interface Watched {
  * the packets; its last ones come after all others, so that a packet that is
  * seen there was let through, and has the addresses that it leaves with.
  */
-export function rules({ family, ids, server }: Watched): string {
+function rules({ family, ids, server }: Watched): string {
   const icmp = family === 4 ? "icmp" : "icmpv6";
   const ip = family === 4 ? "ip" : "ip6";
   const marks = [
@@ -179,7 +179,7 @@ rm -rf "$folder"
  *
  * @param places paths of network namespaces, or `ownNamespace`
  */
-export function start(
+export function startMonitor(
   watched: Watched,
   places: readonly string[],
   life = life_seconds,

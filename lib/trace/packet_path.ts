@@ -63,15 +63,15 @@ export interface Way {
 }
 
 /** Which of a trace's packets, and in which direction. */
-export interface Wanted {
+interface PacketFilter {
   readonly sending: Pick<Sending, "id" | "server">;
   readonly direction: "there" | "back";
 }
 
 /** Whether a packet that was heard is the wanted one. */
-export function isWanted(
+function matchesFilter(
   { what, source, destination }: SeenPacket,
-  { sending: { id, server }, direction }: Wanted,
+  { sending: { id, server }, direction }: PacketFilter,
 ): boolean {
   if (what.protocol === "icmp") {
     return what.id === id &&
@@ -91,7 +91,7 @@ export function isWanted(
  */
 export function walk(
   heard: readonly Heard[],
-  wanted: Wanted,
+  wanted: PacketFilter,
   open: { readonly begin: boolean; readonly end: boolean },
 ): Way {
   const passages: Passage[] = [];
@@ -145,9 +145,9 @@ function isBetween(heard: readonly Heard[], at: number): boolean {
 function passageOf(
   place: Place,
   events: readonly TraceEvent[],
-  wanted: Wanted,
+  wanted: PacketFilter,
 ): Passage | undefined {
-  const own = events.filter(({ packet }) => isWanted(packet, wanted));
+  const own = events.filter(({ packet }) => matchesFilter(packet, wanted));
   if (own.length === 0) return undefined;
   const seen: { -readonly [Key in keyof Passage]?: Passage[Key] } = {};
   const met: Met[] = [];

@@ -16,7 +16,7 @@ import type { Place } from "./endpoints.ts";
 import type { Heard } from "./packet_path.ts";
 
 /** A neighbour as `ip -j neigh show` has it. */
-export interface Neighbour {
+interface Neighbour {
   readonly dst: string;
   readonly dev: string;
   /** Its link-layer address; none while nobody answers. */
@@ -124,7 +124,7 @@ interface FibRoute extends RouteFacts {
 }
 
 /** The route of the kernel's table by which a place reaches an address; undefined where it has none. */
-export function routeOf(
+export function kernelRouteOf(
   { routes }: PlaceAnswers,
   destination: string,
 ): FibRoute | undefined {
@@ -138,7 +138,7 @@ export function routeDecision(
   destination: string,
   bridge: string,
 ): Decision {
-  const found = routeOf(answers, destination);
+  const found = kernelRouteOf(answers, destination);
   if (found === undefined) {
     const said = answers.routes.get(destination)?.outcome.stderr.trim() ?? "";
     const why = /: (.*)$/m.exec(said)?.[1];

@@ -38,7 +38,7 @@ export interface TraceEnd {
  * The kinds of packet that are sent: the call that a user would make, the
  * smallest that crosses the path, and the largest that may not be cut in pieces.
  */
-export const packetKinds = ["request", "ping", "full-mtu"] as const;
+const packetKinds = ["request", "ping", "full-mtu"] as const;
 
 /** A kind of packet. */
 export type PacketKind = typeof packetKinds[number];
@@ -56,7 +56,7 @@ export interface TracePacket {
 }
 
 /** Where in a machine, or between two, a packet is. */
-export type HopPlace =
+type HopPlace =
   /** The program's own machine or pod, as the packet leaves it. */
   | "output"
   /** It has come in, and has not been routed yet. */
@@ -74,7 +74,7 @@ export type HopPlace =
   | "segment";
 
 /** What became of a packet at a hop. */
-export type HopOutcome =
+type HopOutcome =
   | "SENT"
   | "RECEIVED"
   | "FORWARDED"

@@ -12,7 +12,7 @@ import type {
 import { wrap } from "../text/wrap.ts";
 
 /** How to render. */
-export interface TextOptions {
+interface TextOptions {
   readonly cluster: Pick<Cluster, "file">;
   /** Whether outcomes are coloured; their words stay. */
   readonly colour?: boolean;
@@ -41,7 +41,7 @@ export function traceText(report: TraceReport, options: TextOptions): string {
 }
 
 /** worker-1/shell, worker-1, or the address. */
-export function endName({ node, pod, address }: TraceEnd): string {
+function endName({ node, pod, address }: TraceEnd): string {
   if (node === undefined) return address;
   return pod === undefined ? node : `${node}/${pod}`;
 }

@@ -140,7 +140,7 @@ Deno.test("colour adds to words, and takes none away", () => {
   assertEquals(plain, traceText(report, options));
 });
 
-Deno.test("remedies name the cluster where it is not the default", () => {
+Deno.test("mend name the cluster where it is not the default", () => {
   const text = traceText(report, { cluster: { file: "other.yaml" } });
   assertStringIncludes(
     text,

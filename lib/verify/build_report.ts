@@ -6,14 +6,14 @@ import {
   isAsExpected,
   type Path,
   podsWaitFor,
-  type Progress,
+  type StageProgress,
   type Tried,
 } from "./matrix.ts";
 import type { DnsTried, NodeTried } from "./kubernetes_start.ts";
 import type {
   DnsReport,
   MatrixReport,
-  NodeReport,
+  NodeReadiness,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
@@ -30,7 +30,7 @@ export interface Explained {
 }
 
 /** What a report is made of. */
-export interface Findings {
+interface Findings {
   readonly situation: Situation;
   readonly selected: readonly string[];
   /** What was tried, a family at a time. */
@@ -47,7 +47,7 @@ export interface Findings {
   readonly dns: readonly DnsTried[];
 }
 
-function unfilteredRemark(progress: Progress): readonly string[] {
+function unfilteredRemark(progress: StageProgress): readonly string[] {
   const names = [...progress.unfiltered];
   if (names.length === 0) return [];
   return [
@@ -60,7 +60,7 @@ function unfilteredRemark(progress: Progress): readonly string[] {
 }
 
 /** The report; equal causes are told once. */
-export function reportOf(findings: Findings): MatrixReport {
+export function matrixReport(findings: Findings): MatrixReport {
   const { situation, selected, views, explained } = findings;
   const tried = views.flatMap(({ family, tried }) =>
     tried.map((one) => ({ family, ...one }))
@@ -101,7 +101,7 @@ export function reportOf(findings: Findings): MatrixReport {
   }));
   const nodes = findings.nodes.map((
     { node, ready, waitsFor, cause },
-  ): NodeReport => ({
+  ): NodeReadiness => ({
     node,
     ready,
     ...(waitsFor === undefined ? {} : { waitsFor }),

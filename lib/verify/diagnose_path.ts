@@ -21,7 +21,7 @@ import {
   type Tried,
   whose,
 } from "./matrix.ts";
-import { type Hop, hopsOf, leavings } from "./packet_flow.ts";
+import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
 import { url } from "./http_calls.ts";
 import { caller, nodePort, type PodName, server } from "./namespace_pods.ts";
 import { readTable, traverse } from "../net/iptables.ts";
@@ -42,7 +42,7 @@ import {
 } from "../diagnosis/faults.ts";
 
 /** All that was found out, for a diagnosis. */
-export interface Scene {
+export interface PathFindings {
   readonly cluster: Cluster;
   readonly addresses: Addresses;
   /** The address of each node's pod that answers. */
@@ -63,30 +63,34 @@ export interface Control {
 }
 
 /** The likeliest cause of an outcome that was not expected. */
-export function diagnose(tried: Tried, scene: Scene): Cause {
+export function diagnose(tried: Tried, findings: PathFindings): Cause {
   const { path, expected, observed } = tried;
   if (expected.answer === "no") {
-    return openEarly(tried, opener(expected), scene);
+    return openEarly(tried, opener(expected), findings);
   }
   if (observed.answer === "yes") {
-    return rewritten(tried, observed.source, scene);
+    return rewritten(tried, observed.source, findings);
   }
   if (observed.answer === "no" && foreignAnswer.test(observed.said)) {
-    return foreignReceiver(path, observed.said, scene);
+    return foreignReceiver(path, observed.said, findings);
   }
-  for (const suspect of suspects(path, scene)) {
+  for (const suspect of suspects(path, findings)) {
     if (suspect !== undefined) return suspect;
   }
-  return unexplained(path, scene);
+  return unexplained(path, findings);
 }
 
 /** What a caller says when somebody answers who is not stage 09's server. */
 const foreignAnswer = /^(server returned error|something else answered)/;
 
-function foreignReceiver(path: Path, said: string, scene: Scene): Cause {
+function foreignReceiver(
+  path: Path,
+  said: string,
+  findings: PathFindings,
+): Cause {
   const [port, address] = endsAtPod(path)
-    ? [80, scene.servers.get(path.to)]
-    : [nodePort, scene.addresses.nodes.get(path.to)];
+    ? [80, findings.servers.get(path.to)]
+    : [nodePort, findings.addresses.nodes.get(path.to)];
   return {
     kind: "receiver",
     on: path.to,
@@ -95,7 +99,7 @@ function foreignReceiver(path: Path, said: string, scene: Scene): Cause {
     evidence: [{
       where: path.from,
       command: `wget -qO- ${
-        url(address ?? scene.cluster.outside.address, port)
+        url(address ?? findings.cluster.outside.address, port)
       }`,
       printed: said,
     }],
@@ -106,9 +110,9 @@ function foreignReceiver(path: Path, said: string, scene: Scene): Cause {
 /** What can keep a path from working, likeliest first. */
 function* suspects(
   path: Path,
-  scene: Scene,
+  findings: PathFindings,
 ): Generator<Cause | undefined> {
-  const { cluster, facts } = scene;
+  const { cluster, facts } = findings;
   const from = facts.get(path.from);
   const to = facts.get(path.to);
   const ends = from === to ? [from] : [from, to];
@@ -122,8 +126,8 @@ function* suspects(
     between ||
     (path.kind === "pod-to-own-node" && segmentLink(node) === undefined)
   );
-  if (onSegment.length > 0 && scene.outsideGone !== undefined) {
-    yield outsideFault(scene, scene.outsideGone);
+  if (onSegment.length > 0 && findings.outsideGone !== undefined) {
+    yield outsideFault(findings, findings.outsideGone);
   }
   for (const node of onSegment) yield segmentFault(node, cluster);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
@@ -144,7 +148,7 @@ function* suspects(
     }
   }
   if (routed) { for (const node of withPods) yield forwardingFault(node); }
-  for (const hop of hops(path, scene)) yield filtered(hop, scene);
+  for (const hop of hops(path, findings)) yield filtered(hop, findings);
   if (from !== undefined && to !== undefined) {
     if (endsAtPod(path) && between) yield routeFault(from, to.node);
     // Without a route of its own, the far end knows the way back to a pod only if 07 rewrote it.
@@ -157,7 +161,7 @@ function* suspects(
   if (path.kind === "pod-to-outside" && from !== undefined) {
     yield defaultRouteFault(from, cluster);
     yield masqueradeFault(from);
-    yield* outsideSilent(path, scene);
+    yield* outsideSilent(path, findings);
   }
 }
 
@@ -169,8 +173,8 @@ function podsOn(path: Path, { name }: ClusterNode): readonly PodName[] {
   ];
 }
 
-function hops(path: Path, scene: Scene): readonly Hop[] {
-  const { cluster, addresses, facts, servers, unfiltered } = scene;
+function hops(path: Path, findings: PathFindings): readonly Hop[] {
+  const { cluster, addresses, facts, servers, unfiltered } = findings;
   const { kind, from, to } = path;
   if (kind === "pod-to-pod-same-node" && unfiltered.has(from)) return [];
   const destination = endsAtPod(path)
@@ -195,8 +199,8 @@ function hops(path: Path, scene: Scene): readonly Hop[] {
     destination,
     rewritten: rewrites ? addresses.nodes.get(from) ?? source : source,
   };
-  return hopsOf(path, ends, cluster, (name) => {
-    const facts = scene.facts.get(name);
+  return packetsOfPath(path, ends, cluster, (name) => {
+    const facts = findings.facts.get(name);
     return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
       "eth0";
   });
@@ -205,7 +209,7 @@ function hops(path: Path, scene: Scene): readonly Hop[] {
 /** Does a node's filter stand in the way? */
 function filtered(
   { node, chain, packet }: Hop,
-  { facts }: Scene,
+  { facts }: PathFindings,
 ): Cause | undefined {
   const found = facts.get(node);
   if (found === undefined || found.filter.outcome.code !== 0) return undefined;
@@ -216,7 +220,7 @@ function filtered(
     : dropCause(found, chain, verdict);
 }
 
-function outsideFault({ cluster }: Scene, why: string): Cause {
+function outsideFault({ cluster }: PathFindings, why: string): Cause {
   return {
     kind: "outside",
     on: outside,
@@ -230,7 +234,7 @@ function outsideFault({ cluster }: Scene, why: string): Cause {
 /** Does the outside host not answer the node either? */
 function* outsideSilent(
   path: Path,
-  { control, cluster }: Scene,
+  { control, cluster }: PathFindings,
 ): Generator<Cause> {
   const found = control.get(path.from)?.get(outside);
   if (found === undefined || found.observed.answer === "yes") return;
@@ -255,11 +259,15 @@ function controlEvidence(where: string, control: Control): Evidence {
 }
 
 /** An answer came, but the receiver saw another address than it should. */
-function rewritten(tried: Tried, source: string, scene: Scene): Cause {
+function rewritten(
+  tried: Tried,
+  source: string,
+  findings: PathFindings,
+): Cause {
   const { path, expected } = tried;
-  const { facts, addresses } = scene;
+  const { facts, addresses } = findings;
   const seen = whose(path, source, addresses);
-  for (const { node, packet } of leavings(path, hops(path, scene))) {
+  for (const { node, packet } of leavings(path, hops(path, findings))) {
     const found = facts.get(node);
     if (found === undefined || found.nat.outcome.code !== 0) continue;
     const { nat } = found;
@@ -287,7 +295,7 @@ function rewritten(tried: Tried, source: string, scene: Scene): Cause {
 function openEarly(
   { path }: Tried,
   { stage, on: [node] }: Missing,
-  { facts }: Scene,
+  { facts }: PathFindings,
 ): Cause {
   const found = facts.get(node);
   const present = (found?.probes ?? []).filter((probe) =>
@@ -311,7 +319,7 @@ function openEarly(
   };
 }
 
-function unexplained(path: Path, { control }: Scene): Cause {
+function unexplained(path: Path, { control }: PathFindings): Cause {
   const found = control.get(path.from)?.get(path.to);
   return {
     kind: "unknown",

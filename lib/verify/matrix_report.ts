@@ -17,7 +17,7 @@ export interface MatrixReport {
   /** The test pods of each worker. */
   readonly pods: readonly PodsReport[];
   /** Whether Kubernetes calls each node Ready; absent where there is none. */
-  readonly nodes?: readonly NodeReport[];
+  readonly nodes?: readonly NodeReadiness[];
   /** What became of a service's name in each worker's pod; absent where it was not tried. */
   readonly dns?: readonly DnsReport[];
   readonly paths: readonly PathReport[];
@@ -42,7 +42,7 @@ export interface PodsReport {
 }
 
 /** A node in the eyes of Kubernetes. */
-export interface NodeReport {
+export interface NodeReadiness {
   readonly node: string;
   readonly ready: boolean;
   /** The stage before which it cannot be Ready; absent when it must be. */

@@ -9,10 +9,10 @@ import {
   expectedSource,
   type Observed,
   type Path,
-  type Progress,
+  type StageProgress,
 } from "./matrix.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
-import { summary, table } from "./matrix_table.ts";
+import { matrixTable, summary } from "./matrix_table.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 import type { Cause } from "../diagnosis/faults.ts";
 
@@ -47,7 +47,7 @@ function report(change: Change): [MatrixReport, Addresses] {
   const complete = Object.fromEntries(
     whole.nodes.map(({ name }) => [name, change.complete?.[name] ?? upTo]),
   );
-  const progress: Progress = {
+  const progress: StageProgress = {
     complete: new Map(Object.entries(complete)),
     unfiltered: new Set(),
   };
@@ -91,7 +91,7 @@ function report(change: Change): [MatrixReport, Addresses] {
 
 function text(change: Change, width = 80): string {
   const [made, addresses] = report(change);
-  return table(made, {
+  return matrixTable(made, {
     cluster: change.cluster ?? cluster,
     addresses: new Map([[4, addresses]]),
     width,

@@ -20,11 +20,11 @@ import {
 } from "../cni/containerd.ts";
 import type { Node } from "../node/node.ts";
 import {
-  add,
+  addCommands,
   type AddResult,
   type Attachment,
   cachePath,
-  del,
+  delCommands,
   keepCached,
   type NetworkList,
   parseList,
@@ -115,7 +115,7 @@ export function podOn(
 export type PodStep = Step & { readonly run: Command };
 
 /** The pod as its plugins know it. */
-export function attachmentOf(pod: PodName): Attachment {
+export function podAttachment(pod: PodName): Attachment {
   return {
     containerId: `09-verify-${pod}`,
     netns: paths.sandbox(pod),
@@ -151,7 +151,10 @@ export function startPod(
       run: cmd`nsenter --net=${paths.sandbox(pod)} ip link set lo up`,
     },
     ...(runtime === undefined
-      ? add(list, attachmentOf(pod), paths.result(pod)).map((run, at) => ({
+      ? addCommands(list, podAttachment(pod), paths.result(pod)).map((
+        run,
+        at,
+      ) => ({
         why: `ADD: ${
           list.plugins[at]?.type
         } plugs the pod in; what it prints is kept for CHECK and DEL`,
@@ -180,7 +183,7 @@ function startContainer(
   }, {
     why:
       "What ADD printed is in the runtime's cache; it is kept for CHECK and DEL",
-    run: keepCached(list.name, attachmentOf(pod), paths.result(pod)),
+    run: keepCached(list.name, podAttachment(pod), paths.result(pod)),
   }];
 }
 
@@ -200,7 +203,7 @@ export function endPod(
       why: `End the container of pod ${pod}; that alone calls no DEL`,
       run: endContainer(pod),
     }]),
-    ...(list === undefined ? [] : del(list, attachmentOf(pod), result)
+    ...(list === undefined ? [] : delCommands(list, podAttachment(pod), result)
       .map((run) => ({
         why: `DEL: unplugs pod ${pod} and gives its address back`,
         run,
@@ -219,7 +222,7 @@ export function endPod(
       }.part ${folder}/${pod}.www ${
         runtime === undefined || list === undefined
           ? []
-          : [cachePath(list.name, attachmentOf(pod))]
+          : [cachePath(list.name, podAttachment(pod))]
       } ${paths.list(pod)}`,
     },
   ];

@@ -16,8 +16,8 @@ import {
 } from "./namespace_pods.ts";
 import {
   configFolder,
+  parseAddResult,
   parseList,
-  parseResult,
   pluginFolder,
   RuntimeError,
 } from "../cni/runtime.ts";
@@ -71,7 +71,7 @@ part end
  *
  * @param boundary a text that no file of the node holds
  */
-export function surveyCommand(boundary: string): Command {
+export function nodeSurveyCommand(boundary: string): Command {
   // Names are sorted as bytes, as runtimes sort them.
   return cmd`env LC_ALL=C sh -c ${surveyScript} survey ${boundary} ${nodePort} ${folder} ${configFolder} ${pluginFolder}`;
 }
@@ -81,7 +81,7 @@ export function surveyCommand(boundary: string): Command {
  *
  * @returns undefined when it did not come to its end
  */
-export function readSurvey(
+export function readNodeSurvey(
   outcome: Outcome,
   boundary: string,
 ): Survey | undefined {
@@ -128,7 +128,7 @@ function podState(
   const list = unlessWrong(() => parseList(listText, paths.list(pod)));
   const result = resultText === undefined
     ? undefined
-    : unlessWrong(() => parseResult(resultText, paths.result(pod)));
+    : unlessWrong(() => parseAddResult(resultText, paths.result(pod)));
   const ruin = (why: string): PodState => ({
     is: "ruin",
     why,

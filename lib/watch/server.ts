@@ -4,12 +4,12 @@
  */
 
 /** How a cell of the page looks, besides what it says. */
-export type Tone = "good" | "bad" | "quiet";
+export type CellTone = "good" | "bad" | "quiet";
 
 /** A row of a table of the page. */
 export interface PageRow {
   readonly label: string;
-  readonly cells: readonly { readonly text: string; readonly tone: Tone }[];
+  readonly cells: readonly { readonly text: string; readonly tone: CellTone }[];
 }
 
 /** All that the page shows. */
@@ -34,7 +34,7 @@ export interface PageState {
 }
 
 /** A page and who reads it. */
-export interface Watch {
+interface Watch {
   readonly handler: (request: Request) => Promise<Response> | Response;
   /** Ends the reading, and the events of all pages. */
   readonly end: () => void;

@@ -15,7 +15,7 @@ import {
   succeeded,
 } from "../../lib/exec/command.ts";
 import { labId, labNode, outsideNode } from "../../lib/lab/lab.ts";
-import { membersOf, takeCensus } from "../../lib/lab/processes.ts";
+import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
 import { ignoreAbsent } from "../../lib/exec/atomic_file.ts";
 
 const rounds = 5;
@@ -149,7 +149,7 @@ async function idle(file: string, state: string): Promise<number> {
   const cluster = await loadCluster(file, { stateRoot: state });
   let kB = 0;
   // Proportional set size (proc_pid_smaps(5)): shared pages count once in all.
-  for (const { pid } of membersOf(takeCensus(), labId(cluster))) {
+  for (const { pid } of membersOf(takeSnapshot(), labId(cluster))) {
     const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
     kB += Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? NaN);
   }

@@ -2,9 +2,9 @@
 /** The plugin's part of `make bench`: ADD and DEL in turn with the reference plugins, in the same namespaces. */
 import {
   type BenchPart,
+  benchTable,
   type Measured,
   median,
-  table,
 } from "../../lib/dev/bench_report.ts";
 import { buildPlugin } from "../../lib/packaging/build.ts";
 import { cmd, type Command } from "../../lib/exec/command.ts";
@@ -14,7 +14,7 @@ import {
   type TestNode,
   testNode,
 } from "../../plugin/sandbox_testing.ts";
-import type { Plan, Program, Results } from "./plugin_node.ts";
+import type { BenchPlan, Program, Results } from "./plugin_node.ts";
 
 /** Debian's package containernetworking-plugins. */
 const referenceFolder = "/usr/lib/cni";
@@ -389,7 +389,7 @@ async function manyPairs(node: TestNode): Promise<Measured[]> {
   ];
 }
 
-async function measure(node: TestNode, plan: Plan): Promise<Results> {
+async function measure(node: TestNode, plan: BenchPlan): Promise<Results> {
   const file = await Deno.makeTempFile({ suffix: ".json" });
   try {
     await Deno.writeTextFile(file, JSON.stringify(plan));
@@ -402,4 +402,4 @@ async function measure(node: TestNode, plan: Plan): Promise<Results> {
   }
 }
 
-if (import.meta.main) console.log(table(await benchPlugin()));
+if (import.meta.main) console.log(benchTable(await benchPlugin()));

@@ -43,8 +43,8 @@ export function answer(
   outcome: Partial<Outcome>,
 ): Answer {
   const step = operatorSteps(cluster).find((step) => step.why.includes(why));
-  assert(step?.unless, `no step for: ${why}`);
-  return step.unless.read({ code: 0, stdout: "", stderr: "", ...outcome });
+  assert(step?.doneWhen, `no step for: ${why}`);
+  return step.doneWhen.read({ code: 0, stdout: "", stderr: "", ...outcome });
 }
 
 /** What an answer that nobody can give has for a reason. */

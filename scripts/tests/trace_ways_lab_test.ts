@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { projectRoot } from "../../lib/cluster/cluster.ts";
 import { cmd, run, succeeded } from "../../lib/exec/command.ts";
 import { sshTest, startSshLab } from "../../lib/ssh/sshd_testing.ts";
-import { ownNamespace, start } from "../../lib/trace/nft_monitor.ts";
+import { ownNamespace, startMonitor } from "../../lib/trace/nft_monitor.ts";
 import type { TraceHop, TraceReport } from "../../lib/trace/report.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { runtimeTest } from "./runtimes_testing.ts";
@@ -312,7 +312,7 @@ Deno.test({
         const watched = { family: 4, ids: [1] } as const;
         const places = [ownNamespace, "/run/netns/web"];
         const worker = lab.node("worker-1");
-        const outcome = await worker.run(start(watched, places, 1));
+        const outcome = await worker.run(startMonitor(watched, places, 1));
         assertEquals(outcome.code, 0, outcome.stderr);
         const until = "until [ ! -e /run/deno-cni-trace ]; do sleep 0.1; done";
         await lab.on("worker-1", cmd`sh -c ${until}`);
@@ -323,7 +323,9 @@ Deno.test({
     await t.step("by a pod that is gone", async () => {
       const watched = { family: 4, ids: [1] } as const;
       const places = [ownNamespace, "/run/netns/gone"];
-      const outcome = await lab.node("worker-1").run(start(watched, places));
+      const outcome = await lab.node("worker-1").run(
+        startMonitor(watched, places),
+      );
       assertEquals(outcome.code, 3);
       assertStringIncludes(outcome.stderr, "/run/netns/gone");
       assertEquals(await leftovers(lab), "");

@@ -4,14 +4,14 @@ import { assertEquals } from "@std/assert";
 import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import type { MatrixReport } from "../../lib/verify/matrix_report.ts";
-import { table } from "../../lib/verify/matrix_table.ts";
+import { matrixTable } from "../../lib/verify/matrix_table.ts";
 import { look } from "../../lib/verify/situation.ts";
-import type { Manner } from "../../lib/stage/node_run.ts";
+import type { RunContext } from "../../lib/stage/node_run.ts";
 import { verify } from "../../lib/verify/verify.ts";
 import { reach, stages } from "../09-verify.ts";
 import type { TestLab } from "./lab_testing.ts";
 
-const manner: Manner = {
+const context: RunContext = {
   timeout_ms: 20_000,
   signal: new AbortController().signal,
   stopping: () => false,
@@ -39,10 +39,10 @@ export async function verified(
   cluster: Cluster,
   selected = cluster.nodes.map(({ name }) => name),
 ): Promise<Seen> {
-  const situation = await look(cluster, reach(cluster), manner);
-  const order = { selected, stages, manner, limit_ms: 500 };
+  const situation = await look(cluster, reach(cluster), context);
+  const order = { selected, stages, context, limit_ms: 500 };
   const { report, known } = await verify(situation, order);
-  const text = table(report, { cluster, addresses: known, width: 80 });
+  const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
 }
 

@@ -10,16 +10,16 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
 import { type Cause, onNode } from "../../diagnosis/faults.ts";
-import type { Claim } from "../duplicate_addresses.ts";
+import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
-import type { Scene, Stranger } from "../findings.ts";
+import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 
 /** Does a pod send to somebody who is not its gateway? */
 export function gatewayFault(
   { machine, pod }: Place,
-  { facts, cluster }: Scene,
+  { facts, cluster }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(machine);
   const inside = found?.pods.find((facts) => facts.pod === pod?.name);
@@ -47,18 +47,21 @@ export function gatewayFault(
 }
 
 /** Does somebody else answer for an address on the path? */
-export function duplicateFault({ strangers }: Scene): Cause | undefined {
-  const [stranger] = strangers;
-  if (stranger === undefined) return undefined;
-  const { claim: { address, owner, expected, asked, at, answered } } = stranger;
+export function duplicateFault(
+  { responders }: TraceFindings,
+): Cause | undefined {
+  const [responder] = responders;
+  if (responder === undefined) return undefined;
+  const { addressClaim: { address, owner, expected, asked, at, answered } } =
+    responder;
   const both = answered.includes(expected);
   return {
     kind: "duplicate-address",
     on: at,
     what: both
       ? `two answer for ${address} when ${asked.where} asks: ${owner} ` +
-        `(${expected}) and ${nameOf(stranger)} (${stranger.mac})`
-      : `${nameOf(stranger)} (${stranger.mac}) answers for ${address} when ` +
+        `(${expected}) and ${nameOf(responder)} (${responder.mac})`
+      : `${nameOf(responder)} (${responder.mac}) answers for ${address} when ` +
         `${asked.where} asks, and ${owner} (${expected}) should`,
     evidence: [
       {
@@ -66,20 +69,23 @@ export function duplicateFault({ strangers }: Scene): Cause | undefined {
         command: show(asked.command),
         printed: replies(asked.outcome.stdout),
       },
-      ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
+      ...(responder.asked === undefined ? [] : [heldBy(responder, address)])
         .flat(),
     ],
     // Whoever asked may remember the wrong answer for minutes.
-    mend: [...mendStranger(stranger), onNeighbour(stranger.claim, "flush to")],
+    mend: [
+      ...mendStranger(responder),
+      onNeighbour(responder.addressClaim, "flush to"),
+    ],
   };
 }
 
 /** Is a wrong link-layer address remembered, though the right one answers? */
 export function rememberedFault(
-  { claimed, answersOf }: Scene,
+  { claimed, answersOf }: TraceFindings,
 ): Cause | undefined {
-  for (const claim of claimed) {
-    const { place, address, expected, owner } = claim;
+  for (const addressClaim of claimed) {
+    const { place, address, expected, owner } = addressClaim;
     const answers = answersOf(place);
     const lladdr = neighbourOf(answers, address)?.lladdr;
     if (lladdr === undefined || lladdr === expected) continue;
@@ -91,7 +97,7 @@ export function rememberedFault(
       evidence: [
         evidence(answers.neighbours, neighbourOf(answers, address)),
       ],
-      mend: [onNeighbour(claim, "del")],
+      mend: [onNeighbour(addressClaim, "del")],
     };
   }
   return undefined;
@@ -99,7 +105,7 @@ export function rememberedFault(
 
 /** What makes a place forget; "flush" leaves alone what somebody set for good. */
 function onNeighbour(
-  { place: { machine, pod }, link, address }: Claim,
+  { place: { machine, pod }, link, address }: AddressClaim,
   how: "del" | "flush to",
 ): string {
   const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
@@ -116,15 +122,17 @@ function replies(stdout: string): string {
   ].join("\n");
 }
 
-function nameOf({ name, port, claim: { at } }: Stranger): string {
+function nameOf(
+  { name, port, addressClaim: { at } }: UnexpectedResponder,
+): string {
   if (name !== undefined) return name === outsideName ? name : `pod ${name}`;
   return port === undefined
-    ? "a stranger"
+    ? "a responder"
     : `whoever is behind ${port} of ${at}`;
 }
 
 function holding(
-  { asked, claim: { address } }: Stranger,
+  { asked, addressClaim: { address } }: UnexpectedResponder,
 ): { readonly link: string; readonly cidr: string } | undefined {
   if (asked === undefined) return undefined;
   for (const { ifname, addr_info } of listed<LinkFacts>(asked)) {
@@ -136,16 +144,18 @@ function holding(
   return undefined;
 }
 
-function heldBy(stranger: Stranger, address: string): Evidence[] {
-  const held = holding(stranger);
-  if (held === undefined || stranger.asked === undefined) return [];
+function heldBy(responder: UnexpectedResponder, address: string): Evidence[] {
+  const held = holding(responder);
+  if (held === undefined || responder.asked === undefined) return [];
   const { link, cidr } = held;
-  return [evidence(stranger.asked, { ifname: link, address: cidr ?? address })];
+  return [
+    evidence(responder.asked, { ifname: link, address: cidr ?? address }),
+  ];
 }
 
-function mendStranger(stranger: Stranger): string[] {
-  const { name, port, claim: { at } } = stranger;
-  const held = holding(stranger);
+function mendStranger(responder: UnexpectedResponder): string[] {
+  const { name, port, addressClaim: { at } } = responder;
+  const held = holding(responder);
   if (held !== undefined && name !== undefined) {
     const { link, cidr } = held;
     const del = `ip addr del ${cidr} dev ${link}`;
@@ -162,7 +172,7 @@ function mendStranger(stranger: Stranger): string[] {
 export function takenFault(
   { place }: Passage,
   receiver: End,
-  { facts, answersOf, cluster }: Scene,
+  { facts, answersOf, cluster }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(place.machine);
   if (found === undefined) return undefined;

@@ -20,28 +20,28 @@ import {
 } from "../../diagnosis/faults.ts";
 import { grown } from "../kernel_counters.ts";
 import { inSomePodCIDR } from "./ends.ts";
-import { placeName, routeOf } from "../place_state.ts";
+import { kernelRouteOf, placeName } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
-import type { Scene } from "../findings.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 
 /** A place has no good route to where the packet should go. */
 export function* wayMissing(
   { machine }: Place,
   receiver: End,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
-  const facts = scene.facts.get(machine);
+  const facts = findings.facts.get(machine);
   if (facts === undefined) return;
-  const far = receiver.machine && scene.facts.get(receiver.machine);
+  const far = receiver.machine && findings.facts.get(receiver.machine);
   if (far && far !== facts && inSomePodCIDR(receiver.address, far.node)) {
     yield routeFault(facts, far.node);
   }
   if (receiver.machine === outsideName || receiver.machine === undefined) {
-    yield defaultRouteFault(facts, scene.cluster);
+    yield defaultRouteFault(facts, findings.cluster);
   }
   yield nowhere(facts, receiver.address);
-  yield astray(facts, receiver, scene);
+  yield astray(facts, receiver, findings);
 }
 
 /** A route as `ip -j route show` has it, those that lead nowhere among them. */
@@ -74,7 +74,7 @@ function nowhere(
 function astray(
   { node, routes }: NodeFacts,
   { address, machine }: End,
-  { facts, cluster }: Scene,
+  { facts, cluster }: TraceFindings,
 ): Cause | undefined {
   const far = machine === undefined ? undefined : facts.get(machine)?.node;
   if (
@@ -117,12 +117,12 @@ export function* strayed(
   receiver: End,
   isBack: boolean,
   destination: string,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   const start = sender.machine;
   if (start === undefined) return;
-  yield* wayMissing({ machine: start }, receiver, scene);
-  const asking = receiver.machine && scene.facts.get(receiver.machine);
+  yield* wayMissing({ machine: start }, receiver, findings);
+  const asking = receiver.machine && findings.facts.get(receiver.machine);
   // An answer to a pod's own address, where it should have been rewritten.
   if (isBack && destination === receiver.address && asking) {
     yield masqueradeFault(asking);
@@ -133,11 +133,14 @@ export function* strayed(
 export function beyond(
   place: Place,
   receiver: End,
-  { answersOf, from }: Scene,
+  { answersOf, from }: TraceFindings,
 ): Cause | undefined {
   const answers = answersOf(place);
   const asked = answers.routes.get(receiver.address);
-  if (asked === undefined || routeOf(answers, receiver.address) !== undefined) {
+  if (
+    asked === undefined ||
+    kernelRouteOf(answers, receiver.address) !== undefined
+  ) {
     return undefined;
   }
   const { machine = "", pod } = from;
@@ -156,7 +159,7 @@ export function beyond(
 /** Does a machine refuse a source that it would answer by another link (ip-sysctl, rp_filter)? */
 export function reversePathFault(
   { place, came }: Passage,
-  { machines, answersOf }: Scene,
+  { machines, answersOf }: TraceFindings,
 ): Cause | undefined {
   const before = machines.get(place.machine)?.counters;
   const { counters: asked, after } = answersOf(place);

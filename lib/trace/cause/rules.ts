@@ -3,14 +3,14 @@ import { evidence } from "../../diagnosis/evidence.ts";
 import { readTable, traverse } from "../../net/iptables.ts";
 import { dropCause, rewriteCause } from "../../diagnosis/iptables_faults.ts";
 import { type Cause, deleteRule, onNode } from "../../diagnosis/faults.ts";
-import { placeName, routeOf, ruleDecision } from "../place_state.ts";
-import type { Scene } from "../findings.ts";
+import { kernelRouteOf, placeName, ruleDecision } from "../place_state.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Met, Passage, Stop } from "../packet_path.ts";
 
 /** Why the filter drops a packet. */
 export function droppedBy(
   { at: { place }, by }: Stop & { readonly is: "dropped" },
-  { answersOf, facts }: Scene,
+  { answersOf, facts }: TraceFindings,
 ): Cause {
   const { event } = by;
   const decision = ruleDecision(answersOf(place), event);
@@ -69,14 +69,14 @@ function verdictOf({ event }: Met, text: string) {
 export function unseenDrop(
   { place, came, met }: Passage,
   isReply: boolean,
-  { facts, answersOf }: Scene,
+  { facts, answersOf }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(place.machine);
   if (found === undefined || came === undefined || place.pod !== undefined) {
     return undefined;
   }
   const { source, destination } = came;
-  const out = routeOf(answersOf(place), destination)?.dev;
+  const out = kernelRouteOf(answersOf(place), destination)?.dev;
   if (met.length > 0 || out === undefined || came.in === undefined) {
     return undefined;
   }
@@ -90,7 +90,7 @@ export function unseenDrop(
 
 /** Has a rule given the packet another source, where both ends are pods? */
 export function rewrittenFault(
-  { followed: { there }, from, to, answersOf, facts }: Scene,
+  { followed: { there }, from, to, answersOf, facts }: TraceFindings,
 ): Cause | undefined {
   if (from.pod === undefined || to.pod === undefined) return undefined;
   const passage = there.passages.find(rewrites);

@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { StepError } from "./decide.ts";
-import type { ConsentRequest, Manner } from "./node_run.ts";
+import type { ConsentRequest, RunContext } from "./node_run.ts";
 import { cmd } from "../exec/command.ts";
 import { readJournal } from "./journal.ts";
 import { localNode, type Node } from "../node/node.ts";
@@ -12,7 +12,7 @@ import type { Step } from "./stage.ts";
 
 const stage = "01-provision";
 
-function manner(changes: Partial<Manner> = {}): Manner {
+function context(changes: Partial<RunContext> = {}): RunContext {
   return {
     timeout_ms: 5_000,
     signal: new AbortController().signal,
@@ -22,14 +22,14 @@ function manner(changes: Partial<Manner> = {}): Manner {
   };
 }
 
-const yes: Partial<Manner> = { consent: () => Promise.resolve(true) };
-const no: Partial<Manner> = { consent: () => Promise.resolve(false) };
+const yes: Partial<RunContext> = { consent: () => Promise.resolve(true) };
+const no: Partial<RunContext> = { consent: () => Promise.resolve(false) };
 
 /** A step that makes a file, and asks before. */
 function dear(path: string, changes: Partial<Step> = {}): Step {
   return {
     why: `have ${path}`,
-    unless: {
+    doneWhen: {
       ask: cmd`test -e ${path}`,
       read: ({ code }) =>
         code === 0
@@ -75,15 +75,15 @@ Deno.test("who has to agree is asked once, with what the probe knows and all com
     };
     const [a, b] = [`${folder}/a`, `${folder}/b`];
     const steps = [dear(a), dear(b)];
-    await apply(stage, node, steps, manner({ consent }));
+    await apply(stage, node, steps, context({ consent }));
     assertEquals(asked, [{
       what: `make ${a}`,
       preview: `${a} will be made`,
       commands: [`touch ${a}`, `touch ${b}`],
     }]);
-    await apply(stage, node, steps, manner({ consent }));
+    await apply(stage, node, steps, context({ consent }));
     assertEquals(asked.length, 1, "nothing to do, and yet somebody was asked");
-    await undo(stage, node, steps, manner({ consent }));
+    await undo(stage, node, steps, context({ consent }));
     assertEquals(asked[1], {
       what: `remove ${b}`,
       commands: [`rm ${b}`, `rm ${a}`],
@@ -103,7 +103,7 @@ Deno.test("without consent nothing is done from there on, and the stage is not c
         stage,
         node,
         steps,
-        manner(whoever),
+        context(whoever),
       );
       assertEquals([result?.status, more.length], ["failed", 0]);
       assertStringIncludes(result?.problem ?? "", "nobody agreed");
@@ -116,10 +116,10 @@ Deno.test("nobody to ask is a failure that says so", () =>
   inFolder(async (folder, node) => {
     const consent = () => Promise.reject(new StepError("refused: say -y"));
     const steps = [dear(`${folder}/a`)];
-    const [result] = await apply(stage, node, steps, manner({ consent }));
+    const [result] = await apply(stage, node, steps, context({ consent }));
     assertEquals(result?.problem, "refused: say -y");
-    await apply(stage, node, steps, manner(yes));
-    const [taken] = await undo(stage, node, steps, manner({ consent }));
+    await apply(stage, node, steps, context(yes));
+    const [taken] = await undo(stage, node, steps, context({ consent }));
     assertEquals([taken?.status, taken?.problem], [
       "failed",
       "refused: say -y",
@@ -132,12 +132,12 @@ Deno.test("what the cluster no longer asks for needs the same consent, and the r
   inFolder(async (folder, node) => {
     const old = dear(`${folder}/old`);
     const next = { ...dear(`${folder}/next`) };
-    await apply(stage, node, [old], manner(yes));
-    const refused = await apply(stage, node, [next], manner(no));
+    await apply(stage, node, [old], context(yes));
+    const refused = await apply(stage, node, [next], context(no));
     assertEquals(statuses(refused), ["failed"]);
     assert(await exists(`${folder}/old`));
     assert(!await exists(`${folder}/next`));
-    const agreed = await apply(stage, node, [next], manner(yes));
+    const agreed = await apply(stage, node, [next], context(yes));
     assertEquals(statuses(agreed), ["changed", "changed"]);
     assert(!await exists(`${folder}/old`));
   }));
@@ -150,28 +150,28 @@ Deno.test("a step that failed half-way is taken back whatever it left, and has t
     const back = '[ ! -e "$2" ] || exit 5; rm -f "$1"';
     const step: Step = {
       why: "have both parts",
-      unless: { ask: cmd`false`, read: () => ({ is: "absent" }) },
+      doneWhen: { ask: cmd`false`, read: () => ({ is: "absent" }) },
       run: cmd`sh -c ${script} make ${part}`,
       undo: cmd`sh -c ${back} take ${part} ${lock}`,
-      parts: true,
+      partial: true,
     };
-    assertEquals(statuses(await apply(stage, node, [step], manner())), [
+    assertEquals(statuses(await apply(stage, node, [step], context())), [
       "failed",
     ]);
     assertEquals(
-      (await readJournal(node)).records.map(({ state, parts }) => ({
+      (await readJournal(node)).records.map(({ state, partial }) => ({
         state,
-        parts,
+        partial,
       })),
-      [{ state: "running", parts: true }],
+      [{ state: "running", partial: true }],
     );
-    assertEquals(statuses(await undo(stage, node, [step], manner())), [
+    assertEquals(statuses(await undo(stage, node, [step], context())), [
       "failed",
     ]);
     assert(await exists(part), "forgotten, though it was not taken back");
     assertEquals((await readJournal(node)).records.length, 1);
     await Deno.remove(lock);
-    assertEquals(statuses(await undo(stage, node, [step], manner())), [
+    assertEquals(statuses(await undo(stage, node, [step], context())), [
       "changed",
     ]);
     assert(!await exists(part));
@@ -190,8 +190,8 @@ Deno.test("a step's time limit holds for its probe and, from the journal, for it
     const slow = dear(`${folder}/a`, { timeout_ms: 20_000 });
     const limitOf = (program: string) =>
       limits.filter(([name]) => name === program).map(([, limit]) => limit);
-    await apply(stage, watched, [slow], manner(yes));
-    await undo(stage, watched, [], manner(yes));
+    await apply(stage, watched, [slow], context(yes));
+    await undo(stage, watched, [], context(yes));
     assertEquals(limitOf("test"), [20_000]);
     assertEquals(limitOf("touch"), [20_000]);
     assertEquals(limitOf("rm"), [20_000]);
@@ -220,13 +220,13 @@ Deno.test("a step with a key is the same thing when its command is another, and 
     const path = `${folder}/a`;
     const { consent: _, ...plain } = dear(path);
     const first: Step = { ...plain, key: "the file" };
-    await apply(stage, node, [first], manner());
+    await apply(stage, node, [first], context());
     const next: Step = {
       ...first,
       run: cmd`touch -c ${path}`,
       undo: cmd`rm -f ${path}`,
     };
-    assertEquals(statuses(await apply(stage, node, [next], manner())), ["ok"]);
+    assertEquals(statuses(await apply(stage, node, [next], context())), ["ok"]);
     const { records } = await readJournal(node);
     assertEquals(
       records.map(({ step, changed, undo }) => ({ step, changed, undo })),
@@ -236,10 +236,10 @@ Deno.test("a step with a key is the same thing when its command is another, and 
     assertEquals(dry.steps, []);
     const { key: _key, ...nameless } = next;
     assertEquals(
-      statuses(await apply(stage, node, [nameless], manner())),
+      statuses(await apply(stage, node, [nameless], context())),
       ["changed", "changed"],
       "by its command it is another one: away with it, and anew",
     );
-    await undo(stage, node, [nameless], manner());
+    await undo(stage, node, [nameless], context());
     assert(!await exists(path));
   }));

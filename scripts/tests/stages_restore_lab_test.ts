@@ -5,7 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import type { Manner } from "../../lib/stage/node_run.ts";
+import type { RunContext } from "../../lib/stage/node_run.ts";
 import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
 import { cmd, run, withInput } from "../../lib/exec/command.ts";
 import { restorePath, unit, unitPath } from "../../lib/steps/boot_restore.ts";
@@ -19,7 +19,7 @@ import { killNode, type TestLab, testLab } from "./lab_testing.ts";
 
 const stages = [bridge, forwarding, masquerade, routes];
 
-const manner: Manner = {
+const context: RunContext = {
   timeout_ms: 30_000,
   signal: new AbortController().signal,
   stopping: () => false,
@@ -106,7 +106,7 @@ Deno.test({
             stage.name,
             lab.node(name),
             stepsOf(stage, cluster, name),
-            manner,
+            context,
           ),
         ];
         const bad = results.find(({ problem }) => problem !== undefined);
@@ -172,7 +172,7 @@ Deno.test({
         stage.name,
         lab.node(name),
         stepsOf(stage, cluster, name),
-        manner,
+        context,
       );
       const bad = results.find(({ problem }) => problem !== undefined);
       assertEquals(bad, undefined, JSON.stringify(bad));

@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { cmd } from "../exec/command.ts";
-import { columns, wrap, wrapCommand, wrapLines } from "../text/wrap.ts";
+import { columns, wrap, wrapCommand, wrapLines } from "./wrap.ts";
 
 const words = Array.from({ length: 40 }, (_, at) => `word${at}`).join(" ");
 

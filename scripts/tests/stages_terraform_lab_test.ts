@@ -165,9 +165,9 @@ withTerraform(
       return step;
     };
     const ask = async (why: string): Promise<Answer> => {
-      const { unless } = find(why);
-      assert(unless);
-      return unless.read(await alone(unless.ask));
+      const { doneWhen } = find(why);
+      assert(doneWhen);
+      return doneWhen.read(await alone(doneWhen.ask));
     };
     const act = async (why: string): Promise<void> => {
       const { run } = find(why);

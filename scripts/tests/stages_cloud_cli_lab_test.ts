@@ -57,9 +57,9 @@ function commandsOf(cluster: Cluster, program: string): Command[] {
   const steps = [provision, routes].flatMap((stage) =>
     stage.operatorSteps?.(cluster) ?? []
   );
-  const all = steps.flatMap(({ run, unless, undo }) => [
+  const all = steps.flatMap(({ run, doneWhen, undo }) => [
     ...("copy" in run ? [] : [run]),
-    ...(unless === undefined ? [] : [unless.ask]),
+    ...(doneWhen === undefined ? [] : [doneWhen.ask]),
     ...(typeof undo === "object" ? [undo] : []),
   ]);
   const calls = all.filter(({ argv }) =>

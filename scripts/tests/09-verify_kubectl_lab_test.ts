@@ -4,13 +4,13 @@
  */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Manner } from "../../lib/stage/node_run.ts";
+import type { RunContext } from "../../lib/stage/node_run.ts";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { outsideNode } from "../../lib/lab/lab.ts";
 import { serveNode } from "../../lib/verify/namespace_pods.ts";
-import { handsFor } from "../../lib/verify/start_pods.ts";
-import { endings, takeAway } from "../../lib/verify/cleanup.ts";
+import { stepRunnerFor } from "../../lib/verify/start_pods.ts";
+import { cleanUp, cleanupSteps } from "../../lib/verify/cleanup.ts";
 import { look } from "../../lib/verify/situation.ts";
 import { verify } from "../../lib/verify/verify.ts";
 import { planVerify } from "../../lib/verify/dry_run.ts";
@@ -24,10 +24,10 @@ import {
   runAll,
   type Seen,
 } from "./verify_testing.ts";
-import { table } from "../../lib/verify/matrix_table.ts";
+import { matrixTable } from "../../lib/verify/matrix_table.ts";
 
 const told: string[] = [];
-const manner: Manner = {
+const context: RunContext = {
   timeout_ms: 20_000,
   signal: new AbortController().signal,
   stopping: () => false,
@@ -35,11 +35,11 @@ const manner: Manner = {
 };
 
 async function verified(cluster: Cluster, there: StandIn): Promise<Seen> {
-  const situation = await look(cluster, there.reach, manner);
+  const situation = await look(cluster, there.reach, context);
   const selected = cluster.nodes.map(({ name }) => name);
-  const order = { selected, stages, manner, limit_ms: 500 };
+  const order = { selected, stages, context, limit_ms: 500 };
   const { report, known } = await verify(situation, order);
-  const text = table(report, { cluster, addresses: known, width: 80 });
+  const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
 }
 
@@ -48,10 +48,10 @@ async function undo(
   there: StandIn,
   nodes = cluster.nodes.map(({ name }) => name),
 ): Promise<void> {
-  const situation = await look(cluster, there.reach, manner, nodes);
+  const situation = await look(cluster, there.reach, context, nodes);
   const all = nodes.length === cluster.nodes.length;
-  const placed = endings(situation, nodes, all);
-  assert(await takeAway(placed, handsFor(manner), manner.tell));
+  const placed = cleanupSteps(situation, nodes, all);
+  assert(await cleanUp(placed, stepRunnerFor(context), context.tell));
 }
 
 /** Answers for the one name with 10.96.0.1 (RFC 1035, 4.1), and says that no other exists. */
@@ -124,7 +124,7 @@ Deno.test({
     const names = cluster.nodes.map(({ name }) => name);
     const there = standIn({ ...reach(inLab), outside: undefined }, names);
 
-    const dry = planVerify(await look(cluster, there.reach, manner), names);
+    const dry = planVerify(await look(cluster, there.reach, context), names);
     assertStringIncludes(
       dry,
       "kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<",
@@ -188,7 +188,7 @@ Deno.test({
     // Names are resolved by a server in a pod, as the cluster's own would be.
     await verified(cluster, there);
     await startDns(lab, "worker-2", there.sandbox("web-worker-2"));
-    const found = await look(cluster, there.reach, manner);
+    const found = await look(cluster, there.reach, context);
     const web = found.kubernetes?.seen.pods.get("web-worker-2");
     there.resolvConf =
       "search x.svc.cluster.local svc.cluster.local cluster.local\n" +

@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { cmd, type Command, run } from "../exec/command.ts";
 import { labId, labNode, labSteps, removeLab } from "./lab.ts";
-import { membersOf, takeCensus } from "./processes.ts";
+import { membersOf, takeSnapshot } from "./processes.ts";
 import {
   askAll,
   make,
@@ -93,7 +93,7 @@ rooted(
       assertStringIncludes(outcome.stderr, "(sleep) of the lab belongs to");
       assertStringIncludes(outcome.stderr, "the user 0:");
       assertEquals(members(cluster), 2);
-      const states = membersOf(takeCensus(), labId(cluster));
+      const states = membersOf(takeSnapshot(), labId(cluster));
       assertEquals(states.map(({ state }) => state), ["S", "S"]);
       assertEquals(await removeLab(cluster), 2);
       await child.status;

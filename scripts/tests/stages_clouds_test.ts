@@ -58,8 +58,8 @@ Deno.test("with routes: host on AWS the nodes keep the routes, and its router no
 
 Deno.test("no planned command for a cloud bears a secret, and no key is in an argument", () => {
   for (const cluster of [aws, gcp]) {
-    for (const { run, unless, prepares, undo } of operatorSteps(cluster)) {
-      const text = JSON.stringify([run, unless?.ask, prepares, undo]);
+    for (const { run, doneWhen, prepares, undo } of operatorSteps(cluster)) {
+      const text = JSON.stringify([run, doneWhen?.ask, prepares, undo]);
       assert(
         !/access_key|secret|token|PRIVATE KEY|ssh-ed25519/i.test(text),
         text,

@@ -3,7 +3,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, run, write } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/lab.ts";
-import { del, parseList, parseResult } from "../../lib/cni/runtime.ts";
+import {
+  delCommands,
+  parseAddResult,
+  parseList,
+} from "../../lib/cni/runtime.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { rootfs } from "../../lib/cni/containerd.ts";
 import {
@@ -76,13 +80,13 @@ async function talk(lab: TestLab): Promise<void> {
     await lab.on("worker-2", cmd`cat ${listPath}`),
     listPath,
   );
-  const result = parseResult(JSON.stringify(kept.result), cache);
+  const result = parseAddResult(JSON.stringify(kept.result), cache);
   const attachment = {
     containerId: "default-idle",
     netns: "",
     podName: "idle",
   };
-  for (const command of del(list, attachment, result)) {
+  for (const command of delCommands(list, attachment, result)) {
     await lab.on("worker-2", command);
   }
   await lab.on("worker-2", cmd`rm ${cache}`);
