@@ -1,7 +1,7 @@
 /** The plugin dies at every named point, and at random ones; what is left is always right, and always goes. */
 // @ts-types="../lib/std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { cmd, run, withInput } from "../lib/exec/command.ts";
+import { cmd, withInput } from "../lib/exec/command.ts";
 import {
   added,
   config,
@@ -13,6 +13,7 @@ import {
   type TestNode,
   testNode,
 } from "./sandbox_testing.ts";
+import { run } from "../lib/exec/run.ts";
 
 const dual = {
   ...config,

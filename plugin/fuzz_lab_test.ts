@@ -5,8 +5,9 @@
  */
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run, withInput } from "../lib/exec/command.ts";
+import { cmd, withInput } from "../lib/exec/command.ts";
 import { builtPlugin, config } from "./sandbox_testing.ts";
+import { run } from "../lib/exec/run.ts";
 
 const rounds = 300;
 

@@ -1,7 +1,8 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, withInput } from "../lib/exec/command.ts";
+import { cmd, withInput } from "../lib/exec/command.ts";
 import { builtPlugin, config } from "./sandbox_testing.ts";
+import { run } from "../lib/exec/run.ts";
 
 // These calls are refused before anything is touched: they need no namespace and no root.
 

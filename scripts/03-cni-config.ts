@@ -5,8 +5,9 @@
  */
 import { main } from "../lib/cli/script.ts";
 import { cmd, write } from "../lib/exec/command.ts";
-import { fileIs, mark } from "../lib/steps/probes.ts";
+import { fileIs } from "../lib/steps/probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
 const path = "/etc/cni/net.d/10-deno-cni.conflist";
 

@@ -7,17 +7,12 @@
 import { gateway } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import {
-  addressOn,
-  linkIs,
-  linkMarked,
-  linkUp,
-  mark,
-} from "../lib/steps/probes.ts";
+import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
 import type { Stage } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/lab.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
+import { mark } from "../lib/net/mark.ts";
 
 /** A locally administered MAC address (IEEE 802, the second bit), always the same for a node. */
 function bridgeMac({ name }: ClusterNode): string {

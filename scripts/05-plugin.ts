@@ -11,9 +11,9 @@ import {
 } from "../lib/packaging/build.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { main } from "../lib/cli/script.ts";
-import { projectRoot } from "../lib/cluster/cluster.ts";
 import { copied } from "../lib/steps/probes.ts";
 import type { PluginFile, Stage } from "../lib/stage/stage.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
 
 /** Above this size a file's digest would take longer than all else that the stage does. */
 const digestLimit_bytes = 1 << 20;

@@ -7,9 +7,10 @@
  */
 import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { mark, ruleIs, sysctlIs } from "../lib/steps/probes.ts";
+import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
 import type { Stage, Step } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
 const ipv4Sysctls = [
   ["net.ipv4.ip_forward", "A node is a router for its pods"],

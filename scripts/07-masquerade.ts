@@ -7,9 +7,10 @@
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { mark, ruleIs } from "../lib/steps/probes.ts";
+import { ruleIs } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
 import type { Stage } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
 export const masquerade: Stage = {
   name: "07-masquerade",

@@ -1,13 +1,13 @@
 #!/usr/bin/env -S deno run -A
 /** Measures the lab and the plugin beside their peers: `make bench`. */
 import { benchTable, isOver } from "../lib/dev/bench_report.ts";
-import { exitCode } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
 import { benchPlugin } from "./bench/plugin.ts";
 import { benchSsh } from "./bench/ssh.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
 
 const help =
   `scripts/bench.ts: measure the lab and the plugin beside their peers

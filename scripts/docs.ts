@@ -3,10 +3,8 @@
  * What the project's pages say that commands print: run on a lab and written
  * into them, or compared (`--check`).
  */
-import { StepError } from "../lib/stage/decide.ts";
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
-import { projectRoot } from "../lib/cluster/cluster.ts";
-import { cmd, ending, run, succeeded } from "../lib/exec/command.ts";
+import { type Flags } from "../lib/cli/flags.ts";
+import { cmd, ending, succeeded } from "../lib/exec/command.ts";
 import { runScript } from "../lib/cli/script.ts";
 import {
   agrees,
@@ -16,6 +14,10 @@ import {
   rewrite,
   TranscriptError,
 } from "../lib/dev/markdown_transcript.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { StepError } from "../lib/stage/errors.ts";
+import { run } from "../lib/exec/run.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
 
 const help =
   `scripts/docs.ts: write what commands print into the pages that show it

@@ -1,11 +1,12 @@
 #!/usr/bin/env -S deno run -A
 /** Looks every node over for the known traps: `make doctor`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
+import { type Flags } from "../lib/cli/flags.ts";
 import { countFindings, examine } from "../lib/doctor/doctor.ts";
 import { doctorText } from "../lib/doctor/text.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
-import { reach } from "./09-verify.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
 
 const help = `scripts/doctor.ts: look every node over for the known traps
 
@@ -40,15 +41,11 @@ async function run(flags: Flags): Promise<number> {
       "the doctor changes nothing: it has no --dry-run, --undo or --step",
     );
   }
-  // It changes nothing: no lock is needed, as for a dry run.
-  await using session = await openSession(
-    { ...flags, dryRun: true },
-    () => {},
-  );
+  await using session = await openSession(flags, () => {}, true);
   const cluster = await session.cluster();
   const report = await examine(
     cluster,
-    reach(cluster),
+    session.reach(cluster),
     session.selected(cluster),
     session.context,
   );

@@ -1,18 +1,16 @@
 #!/usr/bin/env -S deno run -A
 /** Removes a lab with all that runs in it, also what is left of a broken one: `make down`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { cmd, show } from "../lib/exec/command.ts";
 import { labId, removeLab } from "../lib/lab/lab.ts";
 import { membersOf, takeSnapshot } from "../lib/lab/processes.ts";
 import { LabError } from "../lib/lab/remove.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help = `scripts/down.ts: remove the lab with all that runs in it
 

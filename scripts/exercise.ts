@@ -1,13 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
-import { StepError } from "../lib/stage/decide.ts";
+import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
   breakIt,
@@ -35,12 +29,15 @@ import { runScript } from "../lib/cli/script.ts";
 import { makeLine } from "../lib/stage/make_command.ts";
 import { workersOf } from "../lib/verify/matrix.ts";
 import { failure } from "../lib/cli/report.ts";
-import { worstCode } from "../lib/stage/run_stage.ts";
+import { worst } from "../lib/stage/run_stage.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import { isRunning } from "../lib/tour/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
-import { stages } from "./stages.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { StepError } from "../lib/stage/errors.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help = `scripts/exercise.ts: something broken, to be found and repaired
 
@@ -57,7 +54,7 @@ Takes --cluster, -o, -q and --timeout of these:
 
 ${flagsHelp}`;
 
-const stageSet: StageSet = { stages, suspects, reach };
+const stageSet: StageSet = { stages, probed: probedStages };
 
 /** An exercise that something is to be done with, within a run. */
 interface Work {
@@ -210,7 +207,7 @@ async function broken(work: Work): Promise<number> {
   const { session, cluster, exercise } = work;
   let code: number = exitCode.failed;
   try {
-    code = worstCode(await breakIt(session, exercise, stageSet));
+    code = exitCode[worst(await breakIt(session, exercise, stageSet))];
     if (code === exitCode.done && !session.interrupted()) {
       // Nothing is far away in a lab: who does not answer at once, does not.
       const wrong = await wrongPaths(session, stageSet, 500);

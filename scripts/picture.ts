@@ -1,14 +1,16 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
-import { loadCluster } from "../lib/cluster/cluster.ts";
+import { reachOf } from "../lib/cli/connect.ts";
+import { type Flags } from "../lib/cli/flags.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
 import { pictureChanges } from "../lib/picture/diff.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
-import { reach } from "./09-verify.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help = `scripts/picture.ts: draw the cluster as it is, read from its nodes
 
@@ -39,7 +41,7 @@ async function picture(flags: Flags): Promise<number> {
   const trace = flags.trace === undefined
     ? undefined
     : await readTrace(flags.trace);
-  const now = await inventory(cluster, reach(cluster), {
+  const now = await inventory(cluster, reachOf(cluster), {
     timeout_ms: flags.timeout_ms,
   });
   const silent = now.nodes.flatMap(({ name, host }) =>

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /** Builds the plugin into dist/, in whichever form this machine can make: `make plugin`. */
 import { buildPlugin } from "../lib/packaging/build.ts";
-import { projectRoot } from "../lib/cluster/cluster.ts";
 import { runScript } from "../lib/cli/script.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
 
 const help = `scripts/plugin.ts: build the plugin into dist/
 

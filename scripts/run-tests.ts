@@ -1,13 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Checks and tests: `make check`, `make test`. */
-import { exitCode } from "../lib/cli/flags.ts";
-import {
-  cmd,
-  type Command,
-  run,
-  show,
-  succeeded,
-} from "../lib/exec/command.ts";
+import { cmd, type Command, show, succeeded } from "../lib/exec/command.ts";
 import {
   countLine,
   type Counts,
@@ -15,6 +8,8 @@ import {
   total,
   wentWell,
 } from "../lib/dev/deno_test_output.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { run } from "../lib/exec/run.ts";
 
 const help = `scripts/run-tests.ts: check the sources and run the tests
 

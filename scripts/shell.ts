@@ -1,7 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** A shell, or one command, on a node or in a pod: `make shell NODE=worker-1 POD=shell`. */
-import { type Flags, UsageError } from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { type Flags } from "../lib/cli/flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../lib/exec/command.ts";
 import {
   containersQuestion,
@@ -15,6 +15,8 @@ import { runScript } from "../lib/cli/script.ts";
 import type { Node } from "../lib/node/node.ts";
 import { podNames } from "../lib/verify/namespace_pods.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help = `scripts/shell.ts: a shell on a node or in a pod
 

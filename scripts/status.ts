@@ -1,12 +1,12 @@
 #!/usr/bin/env -S deno run -A
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
+import { type Flags } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
 import { isUnmade, statusText } from "../lib/status/text.ts";
-import { reach } from "./09-verify.ts";
 import { stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
 
 const help = `scripts/status.ts: how the cluster stands, on one screen
 
@@ -38,16 +38,12 @@ Exit codes: 0 whatever it finds, also no lab; 2 wrong flags or cluster file,
             4 a node could not be reached, 130 interrupted.`;
 
 async function run(flags: Flags): Promise<number> {
-  // It changes nothing: no lock is needed, as for a dry run.
-  await using session = await openSession(
-    { ...flags, dryRun: true },
-    () => {},
-  );
+  await using session = await openSession(flags, () => {}, true);
   const cluster = await session.cluster();
   const names = session.selected(cluster);
   const whole = await clusterStatus(
     cluster,
-    reach(cluster),
+    session.reach(cluster),
     stages,
     session.context,
   );

@@ -1,12 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** A guided tour of all stages on a lab of its own: `make tour`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { exercises } from "../lib/exercise/catalog.ts";
 import { LabError } from "../lib/lab/remove.ts";
 import { runScript } from "../lib/cli/script.ts";
@@ -16,9 +11,11 @@ import { openSession } from "../lib/cli/session.ts";
 import { tour } from "../lib/tour/tour.ts";
 import { clearTheWay, markAsOurs } from "../lib/tour/lab.ts";
 import { afterwards, unfinished } from "../lib/tour/ending_text.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
 import { masquerade } from "./07-masquerade.ts";
-import { stages } from "./stages.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help =
   `scripts/tour.ts: build the pod network stage by stage, and see why each is needed
@@ -74,7 +71,7 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
     if (result.problem !== undefined) console.error(failure(result));
   });
   await markAsOurs(cluster);
-  const itinerary = { stages, masquerade, suspects, reach };
+  const itinerary = { stages, masquerade, probed: probedStages };
   const terminal = Deno.stdout.isTerminal();
   const colour = terminal && !Deno.env.get("NO_COLOR");
   const voice = {

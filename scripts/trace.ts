@@ -1,14 +1,16 @@
 #!/usr/bin/env -S deno run -A
 /** Follows one real packet hop by hop: `make trace FROM=worker-1/shell TO=worker-2/web`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
+import { type Flags } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { failure } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { parseEnd } from "../lib/trace/endpoints.ts";
+import { probedStages } from "./stages.ts";
 import { trace } from "../lib/trace/trace.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { traceText } from "../lib/trace/text.ts";
-import { reach, stages } from "./09-verify.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
 
 const help = `scripts/trace.ts: follow one real packet, hop by hop
 
@@ -58,12 +60,12 @@ async function run(flags: Flags): Promise<number> {
     from: parseEnd(from, "--from", cluster),
     to: parseEnd(to, "--to", cluster),
     ...(family === undefined ? {} : { family }),
-    stages,
+    stages: probedStages,
     options: { timeout_ms, signal },
   };
   let report: TraceReport;
   try {
-    report = await trace(cluster, reach(cluster), order);
+    report = await trace(cluster, session.reach(cluster), order);
   } catch (error) {
     if (!session.interrupted() || !(error instanceof Error)) throw error;
     console.error("the trace was interrupted; nothing of it is left behind");

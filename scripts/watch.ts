@@ -1,16 +1,10 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
-import { StepError } from "../lib/stage/decide.ts";
-import type { RunContext } from "../lib/stage/node_run.ts";
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
-import {
-  type Cluster,
-  ClusterFileError,
-  loadCluster,
-} from "../lib/cluster/cluster.ts";
+import { reachOf } from "../lib/cli/connect.ts";
+import { type Flags } from "../lib/cli/flags.ts";
+import { type Cluster, ClusterFileError } from "../lib/cluster/cluster.ts";
 import { CommandError } from "../lib/exec/command.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
-import { JournalError } from "../lib/stage/journal.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { UnreachableError } from "../lib/node/node.ts";
 import { drawSvg } from "../lib/picture/picture.ts";
@@ -19,8 +13,11 @@ import { look, type Situation } from "../lib/verify/situation.ts";
 import { verify } from "../lib/verify/verify.ts";
 import { type PageState, watch } from "../lib/watch/server.ts";
 import { type MatrixState, pageState } from "../lib/watch/page_state.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
-import { stages } from "./stages.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import type { RunContext } from "../lib/stage/context.ts";
+import { JournalError, StepError } from "../lib/stage/errors.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
 const help = `scripts/watch.ts: a page that shows the cluster while stages run
 
@@ -106,7 +103,7 @@ function reader(flags: Flags, context: RunContext): () => Promise<PageState> {
   const readNow = async () => {
     // Stages find things out: the cluster is read anew each time.
     const cluster = await loaded(flags);
-    const now = await inventory(cluster, reach(cluster), context);
+    const now = await inventory(cluster, reachOf(cluster), context);
     if (last === undefined || !isSame(last, now)) {
       const found = last === undefined
         ? []
@@ -161,7 +158,7 @@ async function tryPaths(
   context: RunContext,
 ): Promise<MatrixState> {
   try {
-    const situation = await look(cluster, reach(cluster), context);
+    const situation = await look(cluster, reachOf(cluster), context);
     const selected = withPods(situation);
     if (selected.length === 0) {
       return {
@@ -169,7 +166,7 @@ async function tryPaths(
         why: "No test pods: make 09-verify starts them, from 05-plugin on",
       };
     }
-    const order = { selected, stages: suspects, context };
+    const order = { selected, stages: probedStages, context };
     const { report, known } = await verify(situation, order);
     return { is: "tried", report, addresses: known };
   } catch (error) {

@@ -2,6 +2,7 @@
 // @ts-types="../std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
 import type { PluginForm, Stage } from "../stage/stage.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** What the user asked for. */
 export interface Flags {
@@ -39,20 +40,6 @@ export interface Flags {
   readonly out?: string;
   readonly trace?: string;
 }
-
-/** Flags that cannot be understood; exit code 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** The exit codes of every script. */
-export const exitCode = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  unreachable: 4,
-  interrupted: 130,
-} as const;
 
 const booleans = [
   "dry-run",

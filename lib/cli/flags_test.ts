@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Flags, parseFlags, UsageError } from "./flags.ts";
+import { type Flags, parseFlags } from "./flags.ts";
+import { UsageError } from "./usage_error.ts";
 
 function flags(...args: string[]): Flags {
   const parsed = parseFlags(args);

@@ -1,8 +1,4 @@
 /** Results as text and as data. Pure. */
-import { type Command, paste, show, withInput } from "../exec/command.ts";
-import { cmd } from "../exec/command.ts";
-import type { Node } from "../node/node.ts";
-import type { Planned } from "../stage/plan_node.ts";
 import type { Status, StepResult } from "../stage/result.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 
@@ -99,49 +95,4 @@ export function runReport(
     results,
     recap: Object.fromEntries(count(results, order)),
   };
-}
-
-/**
- * What a dry run found, as a script for a POSIX shell on the operator's
- * machine: a here-document for what runs on a node, a line for each copy, a
- * pipe for what one node gives another.
- *
- * @param nodeNamed the cluster's node of that name
- */
-export function script(
-  stage: string,
-  planned: Planned,
-  nodeNamed: (name: string) => Node = noOthers,
-): string {
-  const { node, steps } = planned;
-  const parts = [`# ${stage} on ${node.name}`];
-  if (steps.length === 0) return `${parts[0]}: nothing to change\n`;
-  let body: string[] = [];
-  const flush = () => {
-    if (body.length === 0) return;
-    const shell: Command = withInput(
-      node.enter(cmd`sh -eu`),
-      body.join("\n") + "\n",
-    );
-    parts.push(paste(shell));
-    body = [];
-  };
-  for (const { why, run, input } of steps) {
-    if ("copy" in run) {
-      flush();
-      parts.push(`# ${why}`, node.showCopy(run.copy, run.to, run.mode));
-    } else if (input !== undefined) {
-      flush();
-      const giver = show(nodeNamed(input.from).enter(input.ask));
-      parts.push(`# ${why}`, `${giver} | ${show(node.enter(run))}`);
-    } else {
-      body.push(`# ${why}`, paste(run));
-    }
-  }
-  flush();
-  return parts.join("\n") + "\n";
-}
-
-function noOthers(name: string): never {
-  throw new TypeError(`nobody said which node ${name} is`);
 }

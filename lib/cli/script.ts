@@ -1,23 +1,18 @@
 /** How a script runs its stage: flags in, results out, exit code. */
-import { StepError } from "../stage/decide.ts";
-import {
-  exitCode,
-  type Flags,
-  parseFlags,
-  stageHelp,
-  UsageError,
-} from "./flags.ts";
+import { EndError } from "../trace/endpoints.ts";
+import { type Flags, parseFlags, stageHelp } from "./flags.ts";
 import { ClusterFileError } from "../cluster/cluster.ts";
 import { CommandError } from "../exec/command.ts";
-import { dryRun } from "../stage/plan_stages.ts";
-import { JournalError } from "../stage/journal.ts";
+import { dryRun } from "./dry_run.ts";
 import { UnreachableError } from "../node/node.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
 import { describe } from "../stage/result.ts";
-import { runStage, worstCode } from "../stage/run_stage.ts";
+import { runStage, worst } from "../stage/run_stage.ts";
 import { BusyError, openSession } from "./session.ts";
 import type { Stage } from "../stage/stage.ts";
-import { nodeOf } from "./connect.ts";
+import { exitCode } from "./exit_code.ts";
+import { UsageError } from "./usage_error.ts";
+import { JournalError, StepError } from "../stage/errors.ts";
 
 /** Runs a stage as the command line asks, and ends the process with the exit code. */
 export async function main(stage: Stage): Promise<never> {
@@ -55,7 +50,10 @@ export async function runScript(
 }
 
 function explain(error: unknown): [code: number, message: string] {
-  if (error instanceof UsageError || error instanceof ClusterFileError) {
+  if (
+    error instanceof UsageError || error instanceof ClusterFileError ||
+    error instanceof EndError
+  ) {
     return [exitCode.usage, error.message];
   }
   if (error instanceof UnreachableError) {
@@ -102,16 +100,18 @@ async function runOne(stage: Stage, flags: Flags): Promise<number> {
     );
   } else if (!flags.quiet && results.length > 0) {
     console.log(`\n${stage.name}\n${recap(results, order)}`);
-    if (!flags.undo && worstCode(results) === 0) {
+    if (!flags.undo && worst(results) === "done") {
       const { context } = session;
       const said = await stage.epilogue?.(
         await session.cluster(),
-        (name) => nodeOf(cluster, name),
+        session.reach(cluster).nodeOf,
         { timeout_ms: context.timeout_ms, signal: context.signal },
       );
       if (said) console.log(said);
       console.log(`Look at it: ${stage.afterwards}`);
     }
   }
-  return session.interrupted() ? exitCode.interrupted : worstCode(results);
+  return session.interrupted()
+    ? exitCode.interrupted
+    : exitCode[worst(results)];
 }

@@ -3,27 +3,25 @@
  * a second run, Ctrl-C, and where results go.
  */
 import type { Flags } from "./flags.ts";
-import { type Cluster, loadCluster } from "../cluster/cluster.ts";
-import { UsageError } from "./flags.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import { paste } from "../exec/command.ts";
-import { StepError } from "../stage/decide.ts";
-import type { ConsentRequest, RunContext } from "../stage/node_run.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Step } from "../stage/stage.ts";
+import { UsageError } from "./usage_error.ts";
+import type { ConsentRequest, StageRun } from "../stage/context.ts";
+import { reachOf } from "./connect.ts";
+import { StepError } from "../stage/errors.ts";
+import { loadCluster } from "../cluster/load.ts";
 
 /** A run under way. */
-export interface Session extends AsyncDisposable {
+export interface Session extends StageRun, AsyncDisposable {
   readonly flags: Flags;
-  readonly context: RunContext;
-  /** All results so far. */
-  readonly results: readonly StepResult[];
-  /** The cluster as it is known now; stages find things out, so ask again after each. */
-  cluster(): Promise<Cluster>;
-  /** The names of the nodes to work on. */
-  selected(cluster: Cluster): readonly string[];
   /** Whether the user asked to end. */
   interrupted(): boolean;
-  /** Asks the user; undefined where the input ends or the user interrupts, which ends the waiting at once. */
+  /**
+   * Asks the user; undefined where the input ends or the user interrupts,
+   * which ends the waiting at once.
+   */
   answer(question: string): Promise<string | undefined>;
 }
 
@@ -37,16 +35,18 @@ export class BusyError extends Error {
  *
  * @param flags what the user asked for
  * @param tell told of each result at once
+ * @param reading whether it only reads: then it takes no lock
  * @throws {ClusterFileError | UsageError | BusyError}
  */
 export async function openSession(
   flags: Flags,
   tell: (result: StepResult) => void,
+  reading = flags.dryRun,
 ): Promise<Session> {
   // What was found out earlier is read by who needs it: `down` must not stop at it.
   const first = await loadCluster(flags.cluster, { ignoreFound: true });
   checkNames(first, flags.nodes);
-  const unlock = flags.dryRun ? undefined : await lock(first);
+  const unlock = reading ? undefined : await lock(first);
   const results: StepResult[] = [];
   const abort = new AbortController();
   let stopping = false;
@@ -78,6 +78,10 @@ export async function openSession(
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   return {
     flags,
+    undo: flags.undo,
+    nodes: flags.nodes,
+    form: flags.form,
+    reach: reachOf,
     results,
     context: {
       timeout_ms: flags.timeout_ms,

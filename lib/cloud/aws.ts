@@ -13,12 +13,13 @@ import {
   readValidate,
   readVersion,
 } from "./aws_answers.ts";
-import { type Cluster, projectRoot } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import type { AwsSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, withInput, write } from "../exec/command.ts";
 import { identityFile } from "../cluster/found_machines.ts";
 import { fileIs, unknown } from "../steps/probes.ts";
 import type { Step } from "../stage/stage.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 const source = `${projectRoot}/config/terraform/aws`;
 

@@ -1,7 +1,8 @@
 /** The shell files beside this one, with tools that say what a test wants them to say. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Command, type Outcome, run } from "../exec/command.ts";
+import { cmd, type Command, type Outcome } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 
 const here = import.meta.dirname ?? "";
 

@@ -25,8 +25,9 @@ import {
   isAbsent,
   lets,
 } from "./gcp_answers.ts";
-import { mark, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Milliseconds that making or removing one thing may take. */
 const making_ms = 10 * 60_000;

@@ -3,8 +3,9 @@ import { readJson } from "./machines.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
-import { mark, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** The settings of a cluster whose provider is gcp; it has no others. */
 export function gcpOf({ gcp, file }: Cluster): GcpSettings {

@@ -2,18 +2,8 @@
  * The machines that stage 01 made in a cloud: what the cloud's own tool says of
  * them, as it was written to the cluster's state folder.
  */
-import type { Cluster } from "./cluster.ts";
+import type { CloudMachine, Cluster } from "./cluster.ts";
 import { ClusterFileError } from "./yaml.ts";
-
-/** A machine in a cloud. */
-export interface CloudMachine {
-  /** The cloud's name for it: an instance id (AWS), an instance name (GCP). */
-  readonly id: string;
-  /** Where it is reached from outside; absent while it is stopped. */
-  readonly publicAddress?: string;
-  /** Its network interface's id (AWS). */
-  readonly interfaceId?: string;
-}
 
 /** All that was found out about machines in a cloud. */
 interface FoundMachines {

@@ -1,7 +1,7 @@
 /** What a cluster file may say, and what is refused. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ClusterFileError, loadCluster, projectRoot } from "./cluster.ts";
+import { ClusterFileError } from "./cluster.ts";
 import { dualCluster } from "./cluster_testing.ts";
 import {
   mistakes,
@@ -11,6 +11,8 @@ import {
   six,
   small,
 } from "./cluster_file_testing.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { loadCluster } from "./load.ts";
 
 Deno.test("a cluster file may leave out what has a default", () => {
   assertEquals(parse(small), {

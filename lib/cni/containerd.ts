@@ -7,8 +7,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, write } from "../exec/command.ts";
 import { controlGroupPrefix } from "../lab/remove.ts";
-import { fileIs, mark, unknown } from "../steps/probes.ts";
+import { fileIs, unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 const configPath = "/etc/deno-cni/containerd.toml";
 const pidPath = "/run/deno-cni-containerd.pid";

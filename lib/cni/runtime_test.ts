@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { type Command, run } from "../exec/command.ts";
+import { type Command } from "../exec/command.ts";
 import {
   addCommands,
   type Attachment,
@@ -18,6 +18,7 @@ import {
   pluginFolder,
   RuntimeError,
 } from "./runtime.ts";
+import { run } from "../exec/run.ts";
 
 const attachment: Attachment = {
   containerId: "09-verify-web",

@@ -8,21 +8,13 @@ import {
   cmd,
   type Command,
   ending,
-  type Outcome,
   type RunOptions,
   show,
 } from "../exec/command.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
 import { type AddResult, ifname } from "../cni/runtime.ts";
 import type { Answer, StageName, Step } from "../stage/stage.ts";
-
-/** A question and what came back. */
-export interface Asked {
-  /** A node's name, or "POD on NODE". */
-  readonly where: string;
-  readonly command: Command;
-  readonly outcome: Outcome;
-}
+import type { Runner } from "../node/node.ts";
+import type { Asked } from "../node/batch.ts";
 
 /** What a step's probe says now. */
 export interface ProbeFact {
@@ -157,19 +149,6 @@ export async function gatherNode(
     Promise.all(askingPods),
   ]);
   return { node, probes, links, routes, filter, nat, pods: podFacts };
-}
-
-/** The list that an `ip -j` command printed; empty where it printed none. */
-export function listed<Element>({ outcome }: Asked): readonly Element[] {
-  try {
-    const value: unknown = JSON.parse(outcome.stdout || "[]");
-    return Array.isArray(value)
-      ? value.filter((element) => Object.keys(element).length > 0)
-      : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
 }
 
 /**

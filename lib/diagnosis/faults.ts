@@ -6,13 +6,11 @@ import { familyOf, gateway } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { quote } from "../exec/command.ts";
 import {
-  type Asked,
   type Evidence,
   evidence,
   iptablesOf,
   type LinkFacts,
   linkPart,
-  listed,
   type NodeFacts,
   type PodFacts,
   type ProbeFact,
@@ -20,6 +18,7 @@ import {
 } from "./evidence.ts";
 import { ifname } from "../cni/runtime.ts";
 import type { StageName } from "../stage/stage.ts";
+import { type Asked, listed } from "../node/batch.ts";
 
 /** What kind of thing is wrong; for programs that read `-o json`. */
 export type CauseKind =

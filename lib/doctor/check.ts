@@ -2,7 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { Command } from "../exec/command.ts";
-import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { familiesOf, inFamily } from "../cluster/address_family.ts";
 import type {
   Host,
@@ -11,6 +11,7 @@ import type {
 } from "../inventory/inventory.ts";
 import type { StageName } from "../stage/stage.ts";
 import { makeStage } from "../diagnosis/faults.ts";
+import type { Asked } from "../node/batch.ts";
 
 /** A node as the doctor sees it. */
 export interface CheckContext {

@@ -14,11 +14,10 @@ import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { routeChecks } from "./routes.ts";
-import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
-import { UnreachableError } from "../node/node.ts";
-import type { Reach } from "../verify/situation.ts";
-import { askAll } from "../node/batch.ts";
+import { type Reach, UnreachableError } from "../node/node.ts";
+import { askAll, type Asked } from "../node/batch.ts";
 
 /** All known traps. */
 export const checks: readonly Check[] = [
@@ -68,7 +67,7 @@ export async function examine(
   const { nodeOf } = reach;
   const { nodes } = await inventory(
     cluster,
-    { nodeOf, outside: undefined },
+    { ...reach, outside: undefined },
     options,
   );
   const reports = nodes.filter(({ name }) => names.includes(name))

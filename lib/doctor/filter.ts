@@ -10,7 +10,7 @@ import {
   unclear,
   uplinkOf,
 } from "./check.ts";
-import { type Asked, evidence, iptablesOf } from "../diagnosis/evidence.ts";
+import { evidence, iptablesOf } from "../diagnosis/evidence.ts";
 import {
   type Packet,
   readTable,
@@ -23,6 +23,7 @@ import {
   formatAddress,
   parseSubnet,
 } from "../../plugin/address/address.ts";
+import type { Asked } from "../node/batch.ts";
 
 const missing = (asked: Asked | undefined) =>
   /No such file or directory/.test(asked?.outcome.stderr ?? "");

@@ -13,8 +13,8 @@ import {
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
-import { mark } from "../steps/probes.ts";
 import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import { mark } from "../net/mark.ts";
 
 const bridge: Check = {
   name: "bridge",

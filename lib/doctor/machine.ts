@@ -9,7 +9,6 @@ import {
   unclear,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
-import { mark } from "../steps/probes.ts";
 import {
   configFolder,
   parseList,
@@ -18,6 +17,7 @@ import {
   RuntimeError,
 } from "../cni/runtime.ts";
 import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { mark } from "../net/mark.ts";
 
 /** Machines that 02 makes nodes of Kubernetes of. */
 const isReal = ({ cluster: { provider } }: CheckContext) =>

@@ -1,14 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  cmd,
-  type Command,
-  paste,
-  run,
-  show,
-  withInput,
-  write,
-} from "./command.ts";
+import { cmd, type Command, paste, show, withInput, write } from "./command.ts";
+import { run } from "./run.ts";
 
 Deno.test("cmd splits its template at white space, never an interpolated value", () => {
   const name = "a b; rm -rf /";

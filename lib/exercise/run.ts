@@ -1,5 +1,5 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
-import { type RunContext, stepKey } from "../stage/node_run.ts";
+import { stepKey } from "../stage/node_run.ts";
 import type { RunOptions } from "../exec/command.ts";
 import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
@@ -16,14 +16,14 @@ import {
   observedWords,
   type WordOptions,
 } from "../verify/matrix_cells.ts";
-import { otherNodes as others, stepsFor } from "../stage/run_stage.ts";
+import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import type { Session } from "../cli/session.ts";
 import { look } from "../verify/situation.ts";
 import { apply } from "../stage/engine.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Stage } from "../stage/stage.ts";
-import { nodeOf } from "../cli/connect.ts";
 import { verify } from "../verify/verify.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** How every node's network is set, by the node's name; see fingerprint(). */
 type Fingerprints = Readonly<Record<string, readonly string[]>>;
@@ -35,7 +35,10 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
     await Promise.all(cluster.nodes.map(async ({ name }) =>
       [
         name,
-        await fingerprint(nodeOf(cluster, name), optionsOf(session)),
+        await fingerprint(
+          session.reach(cluster).nodeOf(name),
+          optionsOf(session),
+        ),
       ] as const
     )),
   );
@@ -58,17 +61,13 @@ export async function lacks(
   const { stages } = stageSet;
   for await (
     const { stage, node, steps } of plans(
+      session,
       stages,
       cluster,
-      session,
-      session.flags,
     )
   ) {
     // The build is looked at whenever stage 05 runs.
-    const real = steps.filter(({ run }) =>
-      "copy" in run || run.argv.join(" ") !== "make plugin"
-    );
-    if (real.length === 0) continue;
+    if (steps.every(({ builds }) => builds)) continue;
     changes.push(`${stage} has something to change on ${node.name}`);
   }
   return changes;
@@ -80,15 +79,19 @@ export async function lacks(
  */
 export async function wrongPaths(
   session: Session,
-  { suspects, reach }: StageSet,
+  { probed }: StageSet,
   limit_ms?: number,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
   const { context } = session;
-  const situation = await look(cluster, reach(cluster), optionsOf(session));
+  const situation = await look(
+    cluster,
+    session.reach(cluster),
+    optionsOf(session),
+  );
   const { report, known } = await verify(situation, {
     selected: cluster.nodes.map(({ name }) => name),
-    stages: suspects,
+    stages: probed,
     context,
     ...(limit_ms === undefined ? {} : { limit_ms }),
   });
@@ -133,7 +136,7 @@ export async function leftInJournal(
   const wrong = new Set(keys(exercise.wrongly(right)))
     .difference(new Set(keys(right)));
   const { records } = await readJournal(
-    nodeOf(cluster, exercise.on),
+    session.reach(cluster).nodeOf(exercise.on),
     optionsOf(session),
   );
   return records.filter(({ stage, step }) =>
@@ -171,10 +174,11 @@ async function runOn(
   context: RunContext,
 ): Promise<readonly StepResult[]> {
   const cluster = await session.cluster();
+  const reach = session.reach(cluster);
   const steps = stepsFor(stage, cluster, on, undefined);
-  return await apply(stage.name, nodeOf(cluster, on), steps, {
+  return await apply(stage.name, reach.nodeOf(on), steps, {
     ...context,
-    others: others(cluster),
+    others: otherNodes(reach),
   });
 }
 

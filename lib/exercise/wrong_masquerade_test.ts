@@ -2,10 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { withCirculatingRule } from "./wrong_masquerade.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, run, show } from "../exec/command.ts";
+import { cmd, show } from "../exec/command.ts";
 import { ruleIs } from "../steps/probes.ts";
 import type { Stage } from "../stage/stage.ts";
 import { unlessGone } from "./wrong_masquerade.ts";
+import { run } from "../exec/run.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/state/lab" });
 const [, node] = cluster.nodes;

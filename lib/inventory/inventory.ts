@@ -21,11 +21,11 @@ import {
 } from "../exec/command.ts";
 import type { Family } from "../net/cidr.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import { emptyJournal, JournalError, parseJournal } from "../stage/journal.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { emptyJournal, parseJournal } from "../stage/journal.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
-import type { Reach } from "../verify/situation.ts";
 import type { StageName } from "../stage/stage.ts";
+import { JournalError } from "../stage/errors.ts";
 
 /** A cluster at one moment. */
 export interface Inventory {

@@ -3,12 +3,12 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { show } from "../exec/command.ts";
 import {
   kubectl,
+  type KubernetesNode,
+  type KubernetesPod,
   type KubernetesState,
   namespace,
-  type NodeState,
-  type PodState,
+  podWords,
 } from "./kubectl.ts";
-import { podWords } from "../verify/kubernetes_wait.ts";
 import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
 
 /** Why a node is not Ready; undefined where it is. */
@@ -45,7 +45,7 @@ export function nodeFault(
   };
 }
 
-function notReady(seen: NodeState): string {
+function notReady(seen: KubernetesNode): string {
   const { ready, message, reason } = seen;
   if (ready === "Unknown") return "its kubelet has stopped reporting";
   return lacksNetwork(seen)
@@ -58,13 +58,16 @@ function notReady(seen: NodeState): string {
  * message, which is the container runtime's: "cni plugin not initialized",
  * "cni config uninitialized".
  */
-export function lacksNetwork({ ready, message }: NodeState): boolean {
+export function lacksNetwork({ ready, message }: KubernetesNode): boolean {
   return ready === "False" &&
     /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
       .test(message);
 }
 
-function mendNode(seen: NodeState, controlPlane: string): readonly string[] {
+function mendNode(
+  seen: KubernetesNode,
+  controlPlane: string,
+): readonly string[] {
   const { name, ready } = seen;
   if (ready === "Unknown") {
     return [
@@ -78,7 +81,7 @@ function mendNode(seen: NodeState, controlPlane: string): readonly string[] {
 
 /** Why a pod does not run. */
 export function startFault(
-  pod: PodState | undefined,
+  pod: KubernetesPod | undefined,
   name: string,
   node: string,
   { file }: Cluster,
@@ -124,7 +127,7 @@ export function startFault(
 }
 
 /** What the kubelet says of a pod that does not run: the state, and what went wrong last. */
-function saidOf(pod: PodState | undefined): string {
+function saidOf(pod: KubernetesPod | undefined): string {
   const { waiting, warnings = [] } = pod ?? {};
   const said = [
     ...(waiting === undefined ? [] : [waiting]),

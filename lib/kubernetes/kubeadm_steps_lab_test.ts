@@ -7,9 +7,8 @@
  */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { RunContext } from "../stage/node_run.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, run } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps, kubeconfigPath } from "./kubeconfig.ts";
 import { labNode } from "../lab/lab.ts";
@@ -19,6 +18,8 @@ import { failure, recap, runReport, stepLine } from "../cli/report.ts";
 import type { StepResult } from "../stage/result.ts";
 import { apply } from "../stage/engine.ts";
 import type { Step } from "../stage/stage.ts";
+import type { RunContext } from "../stage/context.ts";
+import { run } from "../exec/run.ts";
 
 /** Secrets by what they look like; the token is one that the real kubeadm could make. */
 const token = "k3yf1x.9d8s7a6f5g4h3j2k";

@@ -10,12 +10,13 @@ import { assertSnapshot } from "@std/testing/snapshot";
 import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, type Outcome, paste, run, show } from "../exec/command.ts";
+import { cmd, type Outcome, paste, show } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps } from "./kubeconfig.ts";
 import { forgetSteps } from "./reset.ts";
 import { machineSteps } from "./prerequisites.ts";
 import type { Answer, Step } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 const machines: Cluster = {
   ...labCluster({ name: "machines", stateDir: "/state/machines" }),

@@ -5,8 +5,8 @@ import {
   podCIDRsPath,
 } from "../cluster/cluster.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
-import { mark } from "../steps/probes.ts";
 import type { Answer, Input, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** What kubectl on the control plane goes by. */
 export const adminConf = "/etc/kubernetes/admin.conf";

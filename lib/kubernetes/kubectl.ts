@@ -5,7 +5,7 @@
  */
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { adminConf } from "./kubeconfig.ts";
-import { mark } from "../steps/probes.ts";
+import { mark } from "../net/mark.ts";
 
 /** Where stage 09's pods are. */
 export const namespace = "deno-cni-verify";
@@ -16,7 +16,7 @@ export function kubectl(...args: readonly string[]): Command {
 }
 
 /** A node as Kubernetes knows it. */
-export interface NodeState {
+export interface KubernetesNode {
   readonly name: string;
   /** The status of its condition Ready: Unknown where its kubelet does not report. */
   readonly ready: "True" | "False" | "Unknown";
@@ -25,7 +25,7 @@ export interface NodeState {
 }
 
 /** A pod as Kubernetes knows it. */
-export interface PodState {
+export interface KubernetesPod {
   readonly name: string;
   readonly node: string;
   readonly phase: string;
@@ -50,9 +50,9 @@ interface Warning {
 
 /** What Kubernetes has, as far as stage 09 cares. */
 export interface KubernetesState {
-  readonly nodes: ReadonlyMap<string, NodeState>;
+  readonly nodes: ReadonlyMap<string, KubernetesNode>;
   /** The pods of stage 09's namespace, by name. */
-  readonly pods: ReadonlyMap<string, PodState>;
+  readonly pods: ReadonlyMap<string, KubernetesPod>;
   /** What is there by the name of stage 09's namespace. */
   readonly namespace: "none" | "ours" | "foreign" | "leaving";
 }
@@ -169,7 +169,7 @@ function timeOf({ lastTimestamp, eventTime }: Item): string {
   return lastTimestamp ?? eventTime ?? "";
 }
 
-function readNode({ metadata, status }: Item): NodeState {
+function readNode({ metadata, status }: Item): KubernetesNode {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return {
     name: metadata?.name ?? "",
@@ -184,7 +184,7 @@ function readNode({ metadata, status }: Item): NodeState {
 function readPod(
   { metadata, spec, status }: Item,
   events: readonly Item[],
-): PodState {
+): KubernetesPod {
   const state = status?.containerStatuses?.[0]?.state;
   const waiting = state?.waiting ?? state?.terminated ?? refusal(status);
   const addresses = status?.podIPs?.flatMap(({ ip }) => ip ?? []) ??
@@ -245,4 +245,17 @@ export function readDns(outcome: Outcome): DnsState {
     if (error instanceof SyntaxError) return "none";
     throw error;
   }
+}
+
+/** How far a pod has got, as `kubectl get pods` says it. */
+export function podWords(pod: KubernetesPod | undefined): string {
+  if (pod === undefined) return "not there";
+  if (pod.leaving) return "Terminating";
+  return pod.waiting?.reason || pod.phase;
+}
+
+/** Whether the pod runs, and has an address. */
+export function isUp(pod: KubernetesPod | undefined): pod is KubernetesPod {
+  return pod !== undefined && pod.running && !pod.leaving &&
+    pod.addresses.length > 0;
 }

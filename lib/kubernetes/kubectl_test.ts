@@ -9,15 +9,17 @@ import {
 } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import {
+  isUp,
   KubectlError,
   type KubernetesState,
+  podWords,
   readDns,
   readKubernetes,
 } from "./kubectl.ts";
 import { readResolved } from "../verify/kubernetes_dns.ts";
 import { dnsFault, nodeFault, startFault } from "./faults.ts";
 import { kubeconfigWords, readinessWords } from "./readiness.ts";
-import { awaitAll, isUp, podWords } from "../verify/kubernetes_wait.ts";
+import { awaitAll } from "../verify/kubernetes_wait.ts";
 
 const cluster = { ...labCluster({ name: "real", stateDir: "/nowhere" }) };
 

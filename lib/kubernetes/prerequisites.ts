@@ -6,8 +6,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, succeeded, write } from "../exec/command.ts";
-import { fileIs, mark, sysctlIs, unknown } from "../steps/probes.ts";
+import { fileIs, sysctlIs, unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Milliseconds that packages may take to be fetched and installed. */
 const packages_ms = 900_000;

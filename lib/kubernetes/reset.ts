@@ -2,9 +2,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
-import { mark } from "../steps/probes.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { AfterStep } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Says how far kubeadm got here: "running" or "done". */
 export const statePath = "/var/lib/deno-cni/kubeadm";

@@ -12,7 +12,6 @@ import {
   CommandError,
   type Outcome,
   quote,
-  run,
   show,
   succeeded,
 } from "../exec/command.ts";
@@ -26,6 +25,7 @@ import { endMachines, LabError } from "./remove.ts";
 import { journalPath, type Node, UnreachableError } from "../node/node.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 /** The name, among a lab's machines, of the host outside the cluster; no node may have it. */
 export const outsideName = "outside";

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { cmd, type Command, run } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { labId, labNode, labSteps, outsideNode, removeLab } from "./lab.ts";
 import { membersOf, processNamespace, takeSnapshot } from "./processes.ts";
 import {
@@ -20,6 +20,7 @@ import {
   withCluster,
 } from "./lab_testing.ts";
 import { UnreachableError } from "../node/node.ts";
+import { run } from "../exec/run.ts";
 
 rooted(
   "a lab is made, answers to what was planned, and goes without a trace",

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { cmd, type Command, run } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { labId, labNode, labSteps, removeLab } from "./lab.ts";
 import { membersOf, takeSnapshot } from "./processes.ts";
 import {
@@ -19,6 +19,7 @@ import {
   withCluster,
 } from "./lab_testing.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
+import { run } from "../exec/run.ts";
 
 rooted(
   "an unprivileged user has a lab of his own, and may do on its nodes what the stages do",

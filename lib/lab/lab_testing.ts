@@ -3,11 +3,12 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, type Command, type Outcome, run, show } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, show } from "../exec/command.ts";
 import { labId, labSteps, removeLab } from "./lab.ts";
 import { findHolders, membersOf, takeSnapshot } from "./processes.ts";
 import type { Node } from "../node/node.ts";
 import type { Step } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 export function rooted(name: string, body: () => Promise<void>): void {
   const ignore = Deno.uid() !== 0;

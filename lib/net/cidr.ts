@@ -1,4 +1,5 @@
 /** Address arithmetic for planning: which addresses belong to whom. The only importer of ip-num. */
+import type { Family } from "../../plugin/address/address.ts";
 import { IPv4, IPv6 } from "ip-num";
 
 /** An address or a CIDR that makes no sense; the message is the rest of a sentence that begins with the value. */
@@ -6,8 +7,7 @@ export class CidrError extends Error {
   override readonly name = "CidrError";
 }
 
-/** The IP version of an address or a CIDR. */
-export type Family = 4 | 6;
+export type { Family };
 
 /** A range of addresses: `network/prefixLength`, as RFC 4632 and RFC 4291 write it. */
 export interface Cidr {

@@ -6,8 +6,7 @@ import {
   paste,
   type RunOptions,
 } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
+import type { Runner } from "./node.ts";
 
 /** A question, and whom to call the one that answers it. */
 export interface Question {
@@ -148,4 +147,25 @@ function readPart(
     stdout,
     stderr: rest.slice(end + 1),
   };
+}
+
+/** A question and what came back. */
+export interface Asked {
+  /** A node's name, or "POD on NODE". */
+  readonly where: string;
+  readonly command: Command;
+  readonly outcome: Outcome;
+}
+
+/** The list that an `ip -j` command printed; empty where it printed none. */
+export function listed<Element>({ outcome }: Asked): readonly Element[] {
+  try {
+    const value: unknown = JSON.parse(outcome.stdout || "[]");
+    return Array.isArray(value)
+      ? value.filter((element) => Object.keys(element).length > 0)
+      : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
 }

@@ -7,12 +7,12 @@ import {
   type Command,
   CommandError,
   type Outcome,
-  run,
   type RunOptions,
   show,
   succeeded,
   write,
 } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 
 /** A machine on which commands run. */
 export interface Node {
@@ -129,3 +129,16 @@ function copyCommand(file: string, path: string, mode: string): Command {
     'chmod "$3" "$2.new" && mv -f "$2.new" "$2"';
   return cmd`sh -c ${script} copy ${file} ${path} ${mode}`;
 }
+
+/** How a cluster's machines are reached; nothing is sent to them yet. */
+export interface Reach {
+  /** The node of this name. */
+  readonly nodeOf: (name: string) => Node;
+  /** The operator's own machine, which keeps its journal in the cluster's state folder. */
+  readonly operator: Node;
+  /** The host outside the cluster, where commands can be run on it. */
+  readonly outside: Node | undefined;
+}
+
+/** What is to be executed at a node's end of a path, or in a pod: the one door to both. */
+export type Runner = Pick<Node, "name" | "run" | "enter">;

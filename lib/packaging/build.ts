@@ -18,6 +18,7 @@ import {
   startText,
 } from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
+import { BuildError } from "../stage/errors.ts";
 
 type Form = "compiled" | "portable";
 
@@ -54,11 +55,6 @@ interface BuildOptions {
   readonly form?: Form;
   /** How long to wait for the base binary; 5 s, or 5 minutes when the compiled form is demanded. */
   readonly timeout_ms?: number;
-}
-
-/** A plugin that cannot be built; the message says what to do. */
-export class BuildError extends Error {
-  override readonly name = "BuildError";
 }
 
 /**

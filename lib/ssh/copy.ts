@@ -11,12 +11,12 @@ import {
   CommandError,
   type Outcome,
   quote,
-  run,
   type RunOptions,
   succeeded,
 } from "../exec/command.ts";
 import { followProgress } from "./copy_progress.ts";
 import { exists } from "../exec/atomic_file.ts";
+import { run } from "../exec/run.ts";
 
 /** How a command gets to the node. */
 interface Sender {

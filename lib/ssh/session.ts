@@ -6,7 +6,6 @@ import {
   cmd,
   type Command,
   type Outcome,
-  run,
   type RunOptions,
   succeeded,
   withInput,
@@ -20,6 +19,7 @@ import {
   toolArgs,
 } from "./protocol.ts";
 import type { Connection } from "./connection.ts";
+import { run } from "../exec/run.ts";
 
 /** How a command is sent to a node: as RunOptions, but for what `env` and `cwd` do there. */
 export type SendOptions = Omit<RunOptions, "env" | "cwd">;

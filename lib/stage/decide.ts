@@ -4,11 +4,7 @@ import type { JournalRecord } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import { hint } from "./result.ts";
 import type { Answer, Step } from "./stage.ts";
-
-/** A step that was refused or could not be decided. */
-export class StepError extends Error {
-  override readonly name = "StepError";
-}
+import { StepError } from "./errors.ts";
 
 /**
  * What a step's probe says on a node now; a step without one is always to be done.

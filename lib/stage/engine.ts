@@ -2,14 +2,8 @@
  * The engine: asks, then acts, then writes down what it did. It knows nothing
  * of networks; the stages know nothing of journals.
  */
-import { askStep, decide, isGone, StepError, withTimeout } from "./decide.ts";
-import {
-  find,
-  NodeRun,
-  noLongerWanted,
-  type RunContext,
-  stepKey,
-} from "./node_run.ts";
+import { askStep, decide, isGone, withTimeout } from "./decide.ts";
+import { find, NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import {
   type JournalRecord,
@@ -22,6 +16,8 @@ import { whileTelling } from "../node/heartbeat.ts";
 import type { Node } from "../node/node.ts";
 import { advice, describe, label, type StepResult } from "./result.ts";
 import type { Answer, Stage, StageName, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
 
 /**
  * Applies steps to a node, in order, and stops at the first that fails.

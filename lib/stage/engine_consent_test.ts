@@ -1,7 +1,5 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { StepError } from "./decide.ts";
-import type { ConsentRequest, RunContext } from "./node_run.ts";
 import { cmd } from "../exec/command.ts";
 import { readJournal } from "./journal.ts";
 import { localNode, type Node } from "../node/node.ts";
@@ -9,6 +7,8 @@ import { plan } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply, undo } from "./engine.ts";
 import type { Step } from "./stage.ts";
+import type { ConsentRequest, RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
 
 const stage = "01-provision";
 

@@ -6,14 +6,14 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { cmd, type Command, show } from "../exec/command.ts";
-import { JournalError, readJournal } from "./journal.ts";
+import { readJournal } from "./journal.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
-import { StepError } from "./decide.ts";
-import type { RunContext } from "./node_run.ts";
 import { plan, planUndo } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply, undo } from "./engine.ts";
 import type { Answer, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
+import { JournalError, StepError } from "./errors.ts";
 
 const stage = "04-bridge";
 

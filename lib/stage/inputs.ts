@@ -1,10 +1,11 @@
 /** What a step takes from other nodes: that they are done, and text that one of them gives. */
-import { StepError, withTimeout } from "./decide.ts";
-import type { Others, RunContext } from "./node_run.ts";
+import { withTimeout } from "./decide.ts";
 import { type Outcome, succeeded, withInput } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
 import { describe } from "./result.ts";
 import type { Step } from "./stage.ts";
+import type { Others, RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
 
 /**
  * Waits for the nodes that come before a step.

@@ -1,13 +1,13 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Others, RunContext } from "./node_run.ts";
 import { cmd } from "../exec/command.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
-import { script } from "../cli/report.ts";
 import { inOrder } from "./run_stage.ts";
 import { apply } from "./engine.ts";
 import type { Step } from "./stage.ts";
+import { script } from "./plan_script.ts";
+import type { Others, RunContext } from "./context.ts";
 
 const stage = "02-kubeadm";
 const secret = "abcdef.0123456789abcdef";

@@ -7,6 +7,7 @@
 import { type Node, readNodeFile, saveNodeFile } from "../node/node.ts";
 import type { Command, RunOptions } from "../exec/command.ts";
 import { type StageName, stageNames } from "./stage.ts";
+import { JournalError } from "./errors.ts";
 
 /** One step of a stage, on this node. */
 export interface JournalRecord {
@@ -35,11 +36,6 @@ export interface Journal {
   /** The stages whose steps are all done, in their order. */
   readonly complete: readonly StageName[];
   readonly records: readonly JournalRecord[];
-}
-
-/** A journal that cannot be understood. */
-export class JournalError extends Error {
-  override readonly name = "JournalError";
 }
 
 /** The journal of a node on which nothing was done. */

@@ -1,16 +1,11 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askStep, decide, isGone } from "./decide.ts";
-import {
-  find,
-  noLongerWanted,
-  type Others,
-  recordsOf,
-  stepKey,
-} from "./node_run.ts";
+import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
 import { type Journal, readJournal } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import type { Answer, Copy, Input, StageName, Step } from "./stage.ts";
+import type { Others } from "./context.ts";
 
 /** What a dry run found: the commands that a run would execute on a node, in order. */
 export interface Planned {
@@ -23,6 +18,10 @@ export interface PlannedStep {
   readonly why: string;
   readonly run: Command | Copy;
   readonly input?: Input;
+  /** The one node that a step on the operator's machine is about. */
+  readonly node?: string;
+  /** It builds the plugin, or finds it built: a change of no machine. */
+  readonly builds?: true;
 }
 
 /**

@@ -1,13 +1,15 @@
 /** Whether a stage is applied on a machine: what its probes say now, beside what the journal says was done. */
-import { decide, StepError } from "../stage/decide.ts";
-import { find, type Others } from "../stage/node_run.ts";
+import { decide } from "../stage/decide.ts";
+import { find } from "../stage/node_run.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
 import type { Journal } from "../stage/journal.ts";
 import type { Node } from "../node/node.ts";
 import { askNow, type PlannedStep } from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { StageName, Step } from "../stage/stage.ts";
+import type { Asked } from "../node/batch.ts";
+import type { Others } from "../stage/context.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** How a stage stands on a machine. */
 export type StageState =

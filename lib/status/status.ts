@@ -1,8 +1,7 @@
 /** Status: the nodes, and how each stage stands on them, by what the nodes say now. */
-import type { Others } from "../stage/node_run.ts";
+import type { Others } from "../stage/context.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import { capacity, leasesIn, staleLeases } from "../doctor/leases.ts";
 import { withExpectedPodCIDRs } from "../stage/plan_stages.ts";
 import {
   type BrokenLease,
@@ -11,11 +10,10 @@ import {
   type Lease,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
-import { type Journal, JournalError, readJournal } from "../stage/journal.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { type Journal, readJournal } from "../stage/journal.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { noLonger } from "../stage/plan_node.ts";
-import { stepsFor } from "../stage/run_stage.ts";
-import type { Reach } from "../verify/situation.ts";
+import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import { operatorSteps } from "../stage/engine.ts";
 import {
   answered,
@@ -26,7 +24,8 @@ import {
 } from "./stage_state.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
-import { operatorNode } from "../cli/connect.ts";
+import { JournalError } from "../stage/errors.ts";
+import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
 export interface StatusReport {
@@ -90,7 +89,7 @@ export async function clusterStatus(
   const files = await filesOf(stages);
   const { nodeOf } = reach;
   const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
-    inventory(cluster, { nodeOf, outside: undefined }, options),
+    inventory(cluster, { ...reach, outside: undefined }, options),
     lookAtOperator(cluster, stages, reach, options),
     ...cluster.nodes.map(({ name }) =>
       lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
@@ -138,7 +137,7 @@ async function lookAtNode(
     stage: stage.name,
     steps: stepsFor(stage, cluster, node.name, files.get(stage.name)),
   }));
-  return await lookAtAll(node, all, othersOf(reach), options);
+  return await lookAtAll(node, all, otherNodes(reach), options);
 }
 
 /** A stage's steps on a machine. */
@@ -235,12 +234,7 @@ async function lookAtOperator(
       ),
     }));
   }
-  return await lookAtAll(operatorNode(cluster), all, othersOf(reach), options);
-}
-
-/** The other nodes, none of which is waited for. */
-function othersOf({ nodeOf }: Reach): Others {
-  return { node: nodeOf, ended: () => Promise.resolve(true) };
+  return await lookAtAll(reach.operator, all, otherNodes(reach), options);
 }
 
 /** @param known the node as its cluster is known, before 02 without its podCIDRs */

@@ -1,13 +1,13 @@
 /** Status as text for people: a screen of 80 columns, no meaning by colour. Pure. */
 import { forCluster } from "../diagnosis/cause_text.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { releaseCommand } from "../doctor/leases.ts";
 import { makeLine } from "../stage/make_command.ts";
 import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 import { makeStage, onNode } from "../diagnosis/faults.ts";
 import { wrap } from "../text/wrap.ts";
+import { releaseCommand } from "../inventory/lease_use.ts";
 
 /** How much is told. */
 interface StatusTextOptions {

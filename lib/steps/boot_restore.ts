@@ -7,8 +7,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, succeeded } from "../exec/command.ts";
 import { journalPath } from "../node/node.ts";
-import { mark, unknown } from "./probes.ts";
+import { unknown } from "./probes.ts";
 import type { StageName, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** The shell file that systemd runs at boot. */
 export const restorePath = "/etc/deno-cni/restore.sh";

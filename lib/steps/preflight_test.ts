@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../exec/command.ts";
 import { machineStep, readPreflight } from "./preflight.ts";
+import { run } from "../exec/run.ts";
 
 const node = { name: "worker-1", address: "10.0.1.11" };
 const now_ms = 1_800_000_000_000;

@@ -5,9 +5,7 @@
  */
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Answer, PluginFile, Probe } from "../stage/stage.ts";
-
-/** Our mark: the alias of a link, the comment of a rule. */
-export const mark = "deno-cni";
+import { mark } from "../net/mark.ts";
 
 /** Our mark on a route: its protocol number (ip-route(8), `proto`; rtnetlink(7): above 4 is free for users). */
 export const routeProtocol = "244";

@@ -86,3 +86,8 @@ function parts({ argv }: Command): string[] {
   }
   return found;
 }
+
+/** A title that can be found again when one scrolls back. */
+export function rule(title: string): string {
+  return `── ${title} ${"─".repeat(Math.max(2, 75 - title.length))}`;
+}

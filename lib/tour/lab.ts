@@ -1,11 +1,12 @@
 /** The lab that a tour may use: none, or one that an earlier tour made. */
 import type { Flags } from "../cli/flags.ts";
-import { type Cluster, loadCluster } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import { labId, removeLab } from "../lab/lab.ts";
 import { membersOf, takeSnapshot } from "../lab/processes.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { openSession } from "../cli/session.ts";
 import { exists } from "../exec/atomic_file.ts";
+import { loadCluster } from "../cluster/load.ts";
 
 /** Tells in a lab's state folder that a tour made it. */
 const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;

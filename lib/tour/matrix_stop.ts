@@ -1,5 +1,4 @@
 /** The matrix at a stop of the tour: what can reach what, and what has changed. */
-import { exitCode } from "../cli/flags.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { StageSet } from "../exercise/stage_set.ts";
 import { workersOf } from "../verify/matrix.ts";
@@ -17,6 +16,7 @@ import { listeners, type Listening, pings } from "./receivers.ts";
 import { changesText } from "./stop_text.ts";
 import { verify } from "../verify/verify.ts";
 import { wrapLines } from "../text/wrap.ts";
+import { exitCode } from "../cli/exit_code.ts";
 
 /** What the tour is made of. */
 export interface Itinerary extends StageSet {
@@ -79,7 +79,7 @@ export interface StopResult {
  */
 export async function showMatrix(
   session: Session,
-  { suspects, reach }: Itinerary,
+  { probed }: Itinerary,
   voice: Voice,
   { before, lesson }: {
     readonly before?: MatrixReport;
@@ -89,9 +89,12 @@ export async function showMatrix(
   const { context } = session;
   const { timeout_ms, signal } = context;
   const cluster = await session.cluster();
-  const situation = await look(cluster, reach(cluster), { timeout_ms, signal });
+  const situation = await look(cluster, session.reach(cluster), {
+    timeout_ms,
+    signal,
+  });
   const selected = session.selected(cluster);
-  const order = { selected, stages: suspects, context };
+  const order = { selected, stages: probed, context };
   const { report: matrix, known } = await verify(situation, order);
   const listening = lesson && await listen(matrix, cluster, voice, lesson);
   const options = { cluster, addresses: known, width: voice.width };

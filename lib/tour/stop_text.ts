@@ -1,5 +1,3 @@
-/** A stop of the tour: what is said and shown there. Pure. */
-import { projectRoot } from "../cluster/cluster.ts";
 import { type Command, show } from "../exec/command.ts";
 import type { StagePlan } from "../stage/plan_stages.ts";
 import { changeLine } from "../verify/matrix_diff.ts";
@@ -8,7 +6,8 @@ import { markSign } from "../verify/matrix_table.ts";
 import type { PlannedStep } from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { Sentences } from "./stage_texts.ts";
-import { wrap, wrapCommand, wrapLines } from "../text/wrap.ts";
+import { rule, wrap, wrapCommand, wrapLines } from "../text/wrap.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 /** Commands on one machine, which stands for others like it. */
 export interface Shown {
@@ -55,18 +54,13 @@ function ofOperator(
   guide: string,
   names: readonly string[],
 ): Shown {
-  const aboutOf = (step: PlannedStep) =>
-    "node" in step ? String(step.node) : undefined;
-  const about = new Set(steps.map(aboutOf));
+  const about = new Set(steps.map(({ node }) => node));
   const one = about.has(guide) ? guide : names.find((name) => about.has(name));
   return {
     on: "operator",
     alike: names.filter((name) => name !== one && about.has(name)),
     exactly: false,
-    steps: steps.filter((step) => {
-      const name = aboutOf(step);
-      return name === undefined || name === one;
-    }),
+    steps: steps.filter(({ node }) => node === undefined || node === one),
   };
 }
 
@@ -117,11 +111,6 @@ export function announcement(
   ].join("\n\n");
 }
 
-/** A title that can be found again when one scrolls back. */
-export function rule(title: string): string {
-  return `── ${title} ${"─".repeat(Math.max(2, 75 - title.length))}`;
-}
-
 function shownText({ on, alike, exactly, steps }: Shown): string {
   const others = alike.join(" and ");
   const where = on === "operator" ? "On this computer" : `On ${on}`;
@@ -147,7 +136,7 @@ function stepText({ why, run }: PlannedStep): string {
   }
   const words = wrap(local(run.label), "  ", "      ");
   // A file that is written can be looked at afterwards.
-  const input = run.label.startsWith("write ") ? "" : inputText(run);
+  const input = run.writes !== undefined ? "" : inputText(run);
   return `${reason}\n${words}${input}`;
 }
 

@@ -1,5 +1,4 @@
 /** Listening on every machine of a path while the packets are on their way. */
-import { StepError } from "../stage/decide.ts";
 import { CommandError, succeeded } from "../exec/command.ts";
 import { ifname } from "../cni/runtime.ts";
 import {
@@ -24,6 +23,7 @@ import type { FollowedPacket } from "./findings.ts";
 import { sendAll, type SentPacket } from "./send_packets.ts";
 import type { SurveyedMachine } from "./machine_survey.ts";
 import { type Heard, walk } from "./packet_path.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What came of the packets, and what was heard of them. */
 export interface Listened {

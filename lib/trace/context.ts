@@ -4,10 +4,7 @@ import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
-import { UnreachableError } from "../node/node.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
-import type { Reach } from "../verify/situation.ts";
-import { StepError } from "../stage/decide.ts";
+import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
 import {
   checkApart,
@@ -26,6 +23,7 @@ import {
   readMachine,
   type SurveyedMachine,
 } from "./machine_survey.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What to trace, and how. */
 export interface TraceOrder {
@@ -53,7 +51,7 @@ export interface TraceContext {
 /**
  * Looks at the machines of both ends, and at those that their routes name.
  *
- * @throws {UsageError} when there is no such end
+ * @throws {EndError} when there is no such end
  * @throws {UnreachableError} when a machine cannot be reached
  * @throws {StepError} when one lacks a program that tracing takes
  */

@@ -2,9 +2,8 @@
 import { type Family, familyOf, gateway } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
 import { ifname } from "../cni/runtime.ts";
-import type { Question } from "../node/batch.ts";
+import type { Asked, Question } from "../node/batch.ts";
 import { placeName } from "./place_state.ts";
 import type { End, Place } from "./endpoints.ts";
 import type { Pod, SurveyedMachine } from "./machine_survey.ts";

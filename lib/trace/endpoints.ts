@@ -4,7 +4,6 @@ import {
   contains,
   parseSubnet,
 } from "../../plugin/address/address.ts";
-import { UsageError } from "../cli/flags.ts";
 import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RouteFacts } from "../diagnosis/evidence.ts";
@@ -13,6 +12,11 @@ import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
 import { ownNamespace } from "./nft_monitor.ts";
 import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
+
+/** An end of a path that cannot be one, with what was expected. */
+export class EndError extends Error {
+  override readonly name = "EndError";
+}
 
 /** What the user named: worker-1/shell, worker-1, outside, or an address. */
 export type Named =
@@ -28,7 +32,7 @@ const noOnes = /^(0|127|169\.254|22[4-9]|23\d|255)\.|^(::1?|fe[89ab].*|ff.*)$/i;
  * Reads a name of an end.
  *
  * @param flag as the user knows it, for the message
- * @throws {UsageError}
+ * @throws {EndError}
  */
 export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   const names = cluster.nodes.map(({ name }) => name);
@@ -40,13 +44,13 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   if (flag === "--to" && text === outsideName) return { is: "outside" };
   if (flag === "--to" && addressOrUndefined(text) !== undefined) {
     if (noOnes.test(text)) {
-      throw new UsageError(
+      throw new EndError(
         `${flag} ${text}: no packet goes to one other machine by it; name the address of one`,
       );
     }
     return { is: "address", address: text };
   }
-  throw new UsageError(
+  throw new EndError(
     `${flag} ${text}: expected a pod as NODE/POD, e.g. ${
       names.at(-1)
     }/web, or a node${
@@ -59,7 +63,7 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
  * The family to trace in: the one that was asked for, that of the address that
  * was named, or the cluster's first.
  *
- * @throws {UsageError} when they disagree, or the cluster lacks it
+ * @throws {EndError} when they disagree, or the cluster lacks it
  */
 export function familyFor(
   to: Named,
@@ -71,12 +75,12 @@ export function familyFor(
     ? familyOf(to.address)
     : asked ?? families[0] ?? 4;
   if (asked !== undefined && asked !== family && to.is === "address") {
-    throw new UsageError(
+    throw new EndError(
       `--family ${asked}: ${to.address} is an address of family ${family}`,
     );
   }
   if (families.includes(family)) return family;
-  throw new UsageError(
+  throw new EndError(
     `the cluster of ${cluster.file} has no IPv${family}: its families are ${
       families.join(", ")
     }`,
@@ -115,7 +119,7 @@ export interface End {
 /**
  * Finds an end among what its machine has.
  *
- * @throws {UsageError} when there is no such pod, or it never had an address
+ * @throws {EndError} when there is no such pod, or it never had an address
  */
 export function findEnd(
   end: Named,
@@ -135,7 +139,7 @@ export function findEnd(
       if (pod === undefined) throw noPod(end, machine);
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
-      throw new UsageError(
+      throw new EndError(
         `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
       );
     }
@@ -150,9 +154,9 @@ export function findEnd(
 function noPod(
   { node, pod }: Named & { readonly is: "pod" },
   machine: SurveyedMachine | undefined,
-): UsageError {
+): EndError {
   const names = machine?.names ?? [];
-  return new UsageError(
+  return new EndError(
     `${node}/${pod}: no such pod on ${node}; it has ${
       names.length === 0 ? "none" : names.join(", ")
     }: make 09-verify starts the test pods shell and web on every worker`,
@@ -197,11 +201,11 @@ export function longestMatch(
   }).toSorted((a, b) => length(b.dst) - length(a.dst))[0];
 }
 
-/** @throws {UsageError} when a pod would send to itself, which no link sees */
+/** @throws {EndError} when a pod would send to itself, which no link sees */
 export function checkApart(from: End, to: End): void {
   if (from.pod === undefined || to.pod === undefined) return;
   if (from.machine !== to.machine || from.pod.name !== to.pod.name) return;
-  throw new UsageError(
+  throw new EndError(
     `${from.machine}/${from.pod.name} would send to itself: name two ends`,
   );
 }

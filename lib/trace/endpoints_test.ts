@@ -1,10 +1,9 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../cli/flags.ts";
-import { parseCluster, projectRoot } from "../cluster/cluster.ts";
 import { show } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import {
+  EndError,
   familyFor,
   findEnd,
   listeningPlaces,
@@ -14,6 +13,8 @@ import {
 } from "./endpoints.ts";
 import { probePackets } from "./probe_packets.ts";
 import type { SurveyedMachine } from "./machine_survey.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { parseCluster } from "../cluster/load.ts";
 
 const text = await Deno.readTextFile(`${projectRoot}/config/lab-dual.yaml`);
 const parsed = parseCluster(text, "config/lab-dual.yaml", "/state");
@@ -83,7 +84,7 @@ Deno.test("what is no end is refused with what is expected", () => {
   for (const [text, flag] of wrong) {
     assertThrows(
       () => parseEnd(text, flag, cluster),
-      UsageError,
+      EndError,
       `${flag} ${text}: expected a pod as NODE/POD`,
     );
   }
@@ -93,7 +94,7 @@ Deno.test("an address that is no one machine's is refused", () => {
   for (const text of ["127.0.0.1", "::1", "224.0.0.1", "fe80::1", "ff02::1"]) {
     assertThrows(
       () => parseEnd(text, "--to", cluster),
-      UsageError,
+      EndError,
       `--to ${text}: no packet goes to one other machine`,
     );
   }
@@ -105,8 +106,8 @@ Deno.test("an address chooses its family, and a flag may not contradict it", () 
   assertEquals(familyFor(v6, undefined, dual), 6);
   assertEquals(familyFor(node, undefined, dual), 4);
   assertEquals(familyFor(node, 6, dual), 6);
-  assertThrows(() => familyFor(v6, 4, dual), UsageError, "--family 4");
-  assertThrows(() => familyFor(node, 6, cluster), UsageError, "has no IPv6");
+  assertThrows(() => familyFor(v6, 4, dual), EndError, "--family 4");
+  assertThrows(() => familyFor(node, 6, cluster), EndError, "has no IPv6");
 });
 
 Deno.test("an address is on the node whose podCIDR it is of", () => {
@@ -135,7 +136,7 @@ Deno.test("a pod has the address of the family, and one that it lost is known by
   assertEquals(findEnd(end, lost, cluster).address, "10.244.1.7");
   assertThrows(
     () => findEnd({ ...end, pod: "web" }, machine, cluster),
-    UsageError,
+    EndError,
     "worker-1/web: no such pod on worker-1; it has shell",
   );
 });

@@ -1,13 +1,14 @@
 /** All that a trace found out, for a diagnosis. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Outcome } from "../exec/command.ts";
-import type { Asked, NodeFacts } from "../diagnosis/evidence.ts";
+import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { Claimed } from "./duplicate_addresses.ts";
 import type { PlaceAnswers } from "./place_state.ts";
 import type { End, Place } from "./endpoints.ts";
 import type { Sending } from "./probe_packets.ts";
 import type { SurveyedMachine } from "./machine_survey.ts";
 import type { Way } from "./packet_path.ts";
+import type { Asked } from "../node/batch.ts";
 
 /** A packet that was sent, and what came of it. */
 export interface FollowedPacket {

@@ -1,16 +1,17 @@
 /** A closer look, once the packets are through: what the places know, and whatever may explain a loss. */
 import { cmd, type Command, type RunOptions } from "../exec/command.ts";
-import {
-  type Asked,
-  gatherNode,
-  listed,
-  type NodeFacts,
-} from "../diagnosis/evidence.ts";
+import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Claimed } from "./duplicate_addresses.ts";
-import { askAll, gathering, type Question } from "../node/batch.ts";
+import {
+  askAll,
+  type Asked,
+  gathering,
+  listed,
+  type Question,
+} from "../node/batch.ts";
 import type { TraceContext } from "./context.ts";
 import { identifier } from "./capture.ts";
 import { inquiry, type PlaceAnswers } from "./place_state.ts";

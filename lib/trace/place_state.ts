@@ -1,11 +1,11 @@
 /** What the places of a trace say of themselves once the packets are through: routes, neighbours, rules. */
 import { type Family, familyOf } from "../net/cidr.ts";
 import { cmd } from "../exec/command.ts";
-import { type Asked, listed, type RouteFacts } from "../diagnosis/evidence.ts";
-import { mark, routeProtocol } from "../steps/probes.ts";
+import { type RouteFacts } from "../diagnosis/evidence.ts";
+import { routeProtocol } from "../steps/probes.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Decision } from "./report.ts";
-import type { Question } from "../node/batch.ts";
+import { type Asked, listed, type Question } from "../node/batch.ts";
 import {
   counterFiles,
   type Counters,
@@ -14,6 +14,7 @@ import {
 import type { TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
 import type { Heard } from "./packet_path.ts";
+import { mark } from "../net/mark.ts";
 
 /** A neighbour as `ip -j neigh show` has it. */
 interface Neighbour {

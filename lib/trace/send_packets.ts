@@ -7,10 +7,10 @@ import {
   type RunOptions,
   succeeded,
 } from "../exec/command.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
 import { askTogether } from "../node/batch.ts";
 import type { Place } from "./endpoints.ts";
 import type { Sending } from "./probe_packets.ts";
+import type { Runner } from "../node/node.ts";
 
 /** A packet that was sent, before anybody looked where it went. */
 export interface SentPacket {

@@ -1,7 +1,6 @@
 /** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
 import { causeLines } from "../diagnosis/cause_text.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { mark } from "../steps/probes.ts";
 import type {
   Decision,
   TraceEnd,
@@ -10,6 +9,7 @@ import type {
   TraceReport,
 } from "./report.ts";
 import { wrap } from "../text/wrap.ts";
+import { mark } from "../net/mark.ts";
 
 /** How to render. */
 interface TextOptions {

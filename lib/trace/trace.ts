@@ -4,20 +4,20 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
-import type { Reach } from "../verify/situation.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
 import { gather, identify, inquire, trySizes } from "./follow_up.ts";
-import { StepError } from "../stage/decide.ts";
 import { survey, type TraceContext, type TraceOrder } from "./context.ts";
 import { follow, listenAndSend, type Listened } from "./capture.ts";
 import { traceReport } from "./build_report.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
+import type { Reach } from "../node/node.ts";
+import { StepError } from "../stage/errors.ts";
 
 /**
  * Traces.
  *
- * @throws {UsageError} when there is no such end
+ * @throws {EndError} when there is no such end
  * @throws {UnreachableError} when a machine on the way cannot be reached
  * @throws {StepError} when a machine lacks a program that tracing takes
  * @throws {CommandError} when the kernel does not let us listen

@@ -1,16 +1,12 @@
 /** Taking away what stage 09 started. */
-import type { RunContext } from "../stage/node_run.ts";
 import { CommandError } from "../exec/command.ts";
 import { deletionSteps as kubernetesEndings } from "./kubernetes_pods.ts";
-import {
-  endPod,
-  podNames,
-  type Runner,
-  unserveNode,
-} from "./namespace_pods.ts";
+import { endPod, podNames, unserveNode } from "./namespace_pods.ts";
 import { about, type Placed, type StepRunner } from "./start_pods.ts";
 import { describe } from "../stage/result.ts";
 import type { Situation } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /**
  * What takes everything of stage 09 away on these nodes.

@@ -10,7 +10,7 @@ import {
 } from "../exec/command.ts";
 import { diagnose, type PathFindings } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
-import type { Asked, NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
+import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
 import {
   expect,
   type Observed,
@@ -19,6 +19,7 @@ import {
 } from "./matrix.ts";
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
+import type { Asked } from "../node/batch.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
 const all = stageNames.slice(0, 8);

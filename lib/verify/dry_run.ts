@@ -23,7 +23,6 @@ import {
   type PodName,
   podNames,
   type PodStep,
-  type Runner,
   server,
 } from "./namespace_pods.ts";
 import {
@@ -32,11 +31,12 @@ import {
   type Placed,
   podSites,
 } from "./start_pods.ts";
-import { script } from "../cli/report.ts";
 import { filledIn, placeholder, variable } from "./placeholders.ts";
 import { cleanupSteps } from "./cleanup.ts";
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
+import { script } from "../stage/plan_script.ts";
 
 /**
  * What a run would execute. The address of a pod that is still to be started

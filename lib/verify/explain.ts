@@ -1,6 +1,5 @@
 /** Why what stage 09 saw is not what it expected: asks the nodes of the paths that went wrong, and no others. */
 import { type Known, nodeUrl } from "./try_paths.ts";
-import type { RunContext } from "../stage/node_run.ts";
 import type { Family } from "../net/cidr.ts";
 import { type RunOptions, show } from "../exec/command.ts";
 import { type Control, diagnose, type PathFindings } from "./diagnose_path.ts";
@@ -22,6 +21,7 @@ import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Cause } from "../diagnosis/faults.ts";
 import type { Explained } from "./build_report.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** One family of the cluster, looked at by itself. */
 export interface View {

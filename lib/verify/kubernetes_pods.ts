@@ -1,5 +1,5 @@
 /** Stage 09's pods in Kubernetes: the commands that make them, take them away, and run something in them. */
-import { type Cluster, projectRoot } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import {
   cmd,
@@ -12,14 +12,10 @@ import {
   type KubernetesState,
   namespace,
 } from "../kubernetes/kubectl.ts";
-import type { Node } from "../node/node.ts";
-import {
-  type PodName,
-  podNames,
-  type PodStep,
-  type Runner,
-} from "./namespace_pods.ts";
+import type { Node, Runner } from "../node/node.ts";
+import { type PodName, podNames, type PodStep } from "./namespace_pods.ts";
 import { type AddResult, ifname, parseAddResult } from "../cni/runtime.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 /** Milliseconds that a pod may take to be gone: a node whose kubelet is busy takes its time. */
 const leave_ms = 120_000;

@@ -2,8 +2,11 @@
 import { containsAddress, parseCidr } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
-import type { RunContext } from "../stage/node_run.ts";
-import type { KubernetesState, PodState } from "../kubernetes/kubectl.ts";
+import {
+  isUp,
+  type KubernetesPod,
+  type KubernetesState,
+} from "../kubernetes/kubectl.ts";
 import {
   dns_ms,
   readResolved,
@@ -21,7 +24,7 @@ import {
   removeAllSteps,
   removeStep,
 } from "./kubernetes_pods.ts";
-import { awaitAll, isUp } from "./kubernetes_wait.ts";
+import { awaitAll } from "./kubernetes_wait.ts";
 import { resultOf } from "./try_paths.ts";
 import type { PodInside } from "../diagnosis/evidence.ts";
 import { type StageProgress, workersOf } from "./matrix.ts";
@@ -44,6 +47,7 @@ import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Cause } from "../diagnosis/faults.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** The steps that make the pods of these nodes as they should be; none where they are. */
 export function missingSteps(
@@ -75,7 +79,7 @@ export function missingSteps(
 
 /** Why a pod cannot be used as it is; a pod that only does not run yet may. */
 function ruin(
-  pod: PodState,
+  pod: KubernetesPod,
   { image }: PodTemplate,
   { podCIDRs }: ClusterNode,
 ): string | undefined {

@@ -1,5 +1,4 @@
 /** Kubernetes as stage 09 finds it: whether there is one, and what it says. */
-import { StepError } from "../stage/decide.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import {
   ending,
@@ -18,6 +17,7 @@ import {
 } from "../kubernetes/kubectl.ts";
 import { type PodTemplate, templateOf } from "./kubernetes_pods.ts";
 import type { Node } from "../node/node.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** Kubernetes, where its control plane was made: then the pods are its own. */
 export interface Kubernetes {

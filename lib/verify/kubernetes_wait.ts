@@ -1,5 +1,10 @@
 /** Waiting until stage 09's pods run and their nodes are Ready: as long as there is hope. */
-import type { KubernetesState, PodState } from "../kubernetes/kubectl.ts";
+import {
+  isUp,
+  type KubernetesPod,
+  type KubernetesState,
+  podWords,
+} from "../kubernetes/kubectl.ts";
 
 /** Milliseconds to wait, where nothing says that waiting is in vain. */
 const wait_ms = 120_000;
@@ -35,12 +40,6 @@ interface Waiting {
   readonly stopping: () => boolean;
   readonly now?: () => number;
   readonly pause?: (ms: number) => Promise<void>;
-}
-
-/** Whether the pod runs, and has an address. */
-export function isUp(pod: PodState | undefined): pod is PodState {
-  return pod !== undefined && pod.running && !pod.leaving &&
-    pod.addresses.length > 0;
 }
 
 /**
@@ -133,14 +132,7 @@ function missingWords(missing: readonly Missing[]): string {
   }).join("; ");
 }
 
-/** How far a pod has got, as `kubectl get pods` says it. */
-export function podWords(pod: PodState | undefined): string {
-  if (pod === undefined) return "not there";
-  if (pod.leaving) return "Terminating";
-  return pod.waiting?.reason || pod.phase;
-}
-
-function patienceWith(pod: PodState | undefined): number {
+function patienceWith(pod: KubernetesPod | undefined): number {
   if (pod === undefined) return 5_000;
   const timeout_ms = hopeless_ms[pod.waiting?.reason ?? ""];
   if (timeout_ms !== undefined) return timeout_ms;

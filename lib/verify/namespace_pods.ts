@@ -18,7 +18,7 @@ import {
   runContainer,
   type Runtime,
 } from "../cni/containerd.ts";
-import type { Node } from "../node/node.ts";
+import type { Runner } from "../node/node.ts";
 import {
   addCommands,
   type AddResult,
@@ -45,10 +45,6 @@ export const server = "web";
 
 /** The port on which the nodes and the outside host answer; a pod does on 80. */
 export const nodePort = 18080;
-
-/** What is to be executed at a node's end of a path, or in a pod: the one door to both. */
-export type Runner = Pick<Node, "name" | "run" | "enter">;
-
 /** Where a node remembers its pods. */
 export const folder = "/run/deno-cni-pods";
 

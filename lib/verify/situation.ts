@@ -8,15 +8,15 @@ import { isReal, type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
 import { labId } from "../lab/lab.ts";
 import { type StageProgress, workersOf } from "./matrix.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import type { NodeList } from "./namespace_pods.ts";
-import { StepError } from "../stage/decide.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 import {
   nodeSurveyCommand,
   readNodeSurvey,
   type Survey,
 } from "./node_survey.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** A node, and what it has. */
 export interface Site {
@@ -42,13 +42,6 @@ export interface Situation {
   readonly progress: StageProgress;
   /** Absent where stage 09 starts the pods itself, through the plugin. */
   readonly kubernetes?: Kubernetes;
-}
-
-/** How the machines are reached. */
-export interface Reach {
-  readonly nodeOf: (name: string) => Node;
-  /** The host outside the cluster, where commands can be run on it. */
-  readonly outside: Node | undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
 } from "../exec/command.ts";
 import { whileTelling } from "../node/heartbeat.ts";
 import { podsWaitFor } from "./matrix.ts";
-import type { Node } from "../node/node.ts";
+import type { Node, Runner } from "../node/node.ts";
 import {
   caller,
   endPod,
@@ -16,7 +16,6 @@ import {
   podNames,
   type PodState,
   type PodStep,
-  type Runner,
   serveNode,
   servePod,
   server,
@@ -29,10 +28,11 @@ import {
   RuntimeError,
 } from "../cni/runtime.ts";
 import type { Site, Situation } from "./situation.ts";
-import { StepError, withTimeout } from "../stage/decide.ts";
-import type { RunContext } from "../stage/node_run.ts";
+import { withTimeout } from "../stage/decide.ts";
 import { label, type StepResult } from "../stage/result.ts";
 import type { Cause } from "../diagnosis/faults.ts";
+import type { RunContext } from "../stage/context.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
 export type PodOutcome =

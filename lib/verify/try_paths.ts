@@ -20,21 +20,20 @@ import { ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import type { PodState } from "../kubernetes/kubectl.ts";
+import { isUp, type KubernetesPod } from "../kubernetes/kubectl.ts";
 import { execOn, podName } from "./kubernetes_pods.ts";
-import { isUp } from "./kubernetes_wait.ts";
 import {
   caller,
   nodePort,
   type PodName,
   podNames,
   podOn,
-  type Runner,
   server,
 } from "./namespace_pods.ts";
 import type { Prepared } from "./start_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
 
 /** All that paths begin and end at. */
 export interface Known extends Addresses {
@@ -114,7 +113,7 @@ export function running(
 }
 
 /** What is known of the ADD of a pod of Kubernetes without asking its node: the addresses. */
-export function resultOf({ addresses }: PodState): AddResult {
+export function resultOf({ addresses }: KubernetesPod): AddResult {
   return { address: addresses[0] ?? "", addresses, hostLinks: [], whole: {} };
 }
 

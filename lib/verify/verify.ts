@@ -2,7 +2,6 @@
  * Stage 09: starts what pods and servers are missing, tries every path at
  * once, and looks for the cause of what was not expected.
  */
-import { StepError } from "../stage/decide.ts";
 import {
   type Known,
   knownOf,
@@ -35,6 +34,7 @@ import {
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import { matrixReport } from "./build_report.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What to verify, and how. */
 interface Order extends Asking {

@@ -4,19 +4,20 @@ import {
   type Measured,
   median,
 } from "../../lib/dev/bench_report.ts";
-import { loadCluster, projectRoot } from "../../lib/cluster/cluster.ts";
 import {
   cmd,
   type Command,
   ending,
   type Outcome,
-  run,
   show,
   succeeded,
 } from "../../lib/exec/command.ts";
 import { labId, labNode, outsideNode } from "../../lib/lab/lab.ts";
 import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
 import { ignoreAbsent } from "../../lib/exec/atomic_file.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
 const rounds = 5;
 

@@ -4,7 +4,6 @@
  */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { RunContext } from "../../lib/stage/node_run.ts";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { outsideNode } from "../../lib/lab/lab.ts";
@@ -14,7 +13,8 @@ import { cleanUp, cleanupSteps } from "../../lib/verify/cleanup.ts";
 import { look } from "../../lib/verify/situation.ts";
 import { verify } from "../../lib/verify/verify.ts";
 import { planVerify } from "../../lib/verify/dry_run.ts";
-import { reach, stages } from "../09-verify.ts";
+import { reachOf } from "../../lib/cli/connect.ts";
+import { probedStages } from "../stages.ts";
 import { type StandIn, standIn } from "./kubectl_testing.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import {
@@ -25,6 +25,7 @@ import {
   type Seen,
 } from "./verify_testing.ts";
 import { matrixTable } from "../../lib/verify/matrix_table.ts";
+import type { RunContext } from "../../lib/stage/context.ts";
 
 const told: string[] = [];
 const context: RunContext = {
@@ -37,7 +38,7 @@ const context: RunContext = {
 async function verified(cluster: Cluster, there: StandIn): Promise<Seen> {
   const situation = await look(cluster, there.reach, context);
   const selected = cluster.nodes.map(({ name }) => name);
-  const order = { selected, stages, context, limit_ms: 500 };
+  const order = { selected, stages: probedStages, context, limit_ms: 500 };
   const { report, known } = await verify(situation, order);
   const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
@@ -122,7 +123,7 @@ Deno.test({
     const beyond = outsideNode(inLab);
     await beyond.run(serveNode().run);
     const names = cluster.nodes.map(({ name }) => name);
-    const there = standIn({ ...reach(inLab), outside: undefined }, names);
+    const there = standIn({ ...reachOf(inLab), outside: undefined }, names);
 
     const dry = planVerify(await look(cluster, there.reach, context), names);
     assertStringIncludes(

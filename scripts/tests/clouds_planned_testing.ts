@@ -2,15 +2,13 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert } from "@std/assert";
 import { splitClusterCIDR } from "../../lib/net/cidr.ts";
-import {
-  type Cluster,
-  parseCluster,
-  projectRoot,
-} from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import type { Outcome } from "../../lib/exec/command.ts";
 import type { Answer, Step } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { parseCluster } from "../../lib/cluster/load.ts";
 
 /** A cloud's cluster as its file has it, with what 01 and 02 would find out. */
 export async function plannedCluster(cloud: "aws" | "gcp"): Promise<Cluster> {

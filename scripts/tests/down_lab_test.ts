@@ -1,9 +1,10 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/lab.ts";
 import { findHolders } from "../../lib/lab/processes.ts";
 import { testLab } from "./lab_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const rooted = { ignore: Deno.uid() !== 0 };
 

@@ -14,14 +14,13 @@ import {
   show,
   succeeded,
 } from "../../lib/exec/command.ts";
-import type { Node } from "../../lib/node/node.ts";
+import type { Node, Reach } from "../../lib/node/node.ts";
 import {
   addCommands,
   type Attachment,
   delCommands,
   parseList,
 } from "../../lib/cni/runtime.ts";
-import type { Reach } from "../../lib/verify/situation.ts";
 
 /** The stand-in. */
 export interface StandIn {

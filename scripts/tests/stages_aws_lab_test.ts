@@ -1,9 +1,10 @@
 /** Stages 01 and 08 on AWS from end to end, with a stand-in for terraform and aws, and a lab's nodes for machines. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Outcome, run } from "../../lib/exec/command.ts";
+import { cmd, type Outcome } from "../../lib/exec/command.ts";
 import type { RunReport } from "../../lib/cli/report.ts";
 import { secret, type TestCloud, withCloud } from "./clouds_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 function rooted(name: string, body: (cloud: TestCloud) => Promise<void>): void {
   const ignore = Deno.uid() !== 0;

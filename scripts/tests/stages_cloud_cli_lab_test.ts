@@ -5,21 +5,19 @@
  */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertMatch } from "@std/assert";
-import {
-  type Cluster,
-  parseCluster,
-  projectRoot,
-} from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { splitClusterCIDR } from "../../lib/net/cidr.ts";
 import {
   cmd,
   type Command,
   type Outcome,
-  run,
   show,
 } from "../../lib/exec/command.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { parseCluster } from "../../lib/cluster/load.ts";
 
 /** A cluster of this cloud in a folder of the test's own, as if 01 and 02 had run. */
 async function clusterOf(

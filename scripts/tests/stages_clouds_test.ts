@@ -3,12 +3,13 @@
 import { assertSnapshot } from "@std/testing/snapshot";
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { type Cluster, projectRoot } from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { paste, show } from "../../lib/exec/command.ts";
 import type { Step } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
 import { operatorSteps, plannedCluster } from "./clouds_planned_testing.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 const aws = await plannedCluster("aws");
 const gcp = await plannedCluster("gcp");

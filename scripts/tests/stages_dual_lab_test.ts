@@ -1,8 +1,7 @@
 /** Two families on a whole lab: each has its own forwarding, rules and routes, and each fault its own name. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import type { CauseKind } from "../../lib/diagnosis/faults.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import {
@@ -13,6 +12,8 @@ import {
   runAll,
   verified,
 } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 /** A lab of both families, of the test's own. */
 async function dualLab(name: string): Promise<TestLab> {

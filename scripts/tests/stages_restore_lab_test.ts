@@ -5,9 +5,8 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import type { RunContext } from "../../lib/stage/node_run.ts";
-import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
-import { cmd, run, withInput } from "../../lib/exec/command.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
+import { cmd, withInput } from "../../lib/exec/command.ts";
 import { restorePath, unit, unitPath } from "../../lib/steps/boot_restore.ts";
 import { apply, undo } from "../../lib/stage/engine.ts";
 import type { Stage } from "../../lib/stage/stage.ts";
@@ -16,6 +15,9 @@ import { forwarding } from "../06-forwarding.ts";
 import { masquerade } from "../07-masquerade.ts";
 import { routes } from "../08-routes.ts";
 import { killNode, type TestLab, testLab } from "./lab_testing.ts";
+import type { RunContext } from "../../lib/stage/context.ts";
+import { run } from "../../lib/exec/run.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
 const stages = [bridge, forwarding, masquerade, routes];
 

@@ -1,7 +1,7 @@
 /** The plugin under real container runtimes: steps on one lab, each of which leaves the nodes as it found them. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, write } from "../../lib/exec/command.ts";
+import { cmd, write } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/lab.ts";
 import {
   delCommands,
@@ -23,6 +23,7 @@ import {
   serveSource,
 } from "./runtimes_testing.ts";
 import { runAll } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const listPath = "/etc/cni/net.d/10-deno-cni.conflist";
 

@@ -7,7 +7,6 @@ import {
   type Outcome,
   withInput,
 } from "../../lib/exec/command.ts";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
 import {
   restartSshd,
   type SshLab,
@@ -16,6 +15,7 @@ import {
 } from "../../lib/ssh/sshd_testing.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { sshFile } from "./ssh_testing.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 const nodeStages = [
   "03-cni-config",

@@ -6,14 +6,11 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { awsSteps } from "../../lib/cloud/aws.ts";
-import { parseCluster, projectRoot } from "../../lib/cluster/cluster.ts";
-import {
-  cmd,
-  type Command,
-  type Outcome,
-  run,
-} from "../../lib/exec/command.ts";
+import { cmd, type Command, type Outcome } from "../../lib/exec/command.ts";
 import type { Answer, Step } from "../../lib/stage/stage.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { parseCluster } from "../../lib/cluster/load.ts";
 
 const source = `${projectRoot}/config/terraform/aws`;
 

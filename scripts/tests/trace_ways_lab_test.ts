@@ -1,8 +1,7 @@
 /** The trace as it is used: between all kinds of ends, over ssh, by IPv6, with containers, and cut off. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run, succeeded } from "../../lib/exec/command.ts";
+import { cmd, succeeded } from "../../lib/exec/command.ts";
 import { sshTest, startSshLab } from "../../lib/ssh/sshd_testing.ts";
 import { ownNamespace, startMonitor } from "../../lib/trace/nft_monitor.ts";
 import type { TraceHop, TraceReport } from "../../lib/trace/report.ts";
@@ -11,6 +10,8 @@ import { runtimeTest } from "./runtimes_testing.ts";
 import { sshFile } from "./ssh_testing.ts";
 import { leftovers, traced } from "./trace_testing.ts";
 import { needsRoot, runAll } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 /** The hops in short: where, and what became of the packet. */
 function told({ hops }: TraceReport): string[] {

@@ -1,15 +1,17 @@
 /** What the tests of stage 09 share: the stage on a test's lab, without a process for it. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import type { MatrixReport } from "../../lib/verify/matrix_report.ts";
 import { matrixTable } from "../../lib/verify/matrix_table.ts";
 import { look } from "../../lib/verify/situation.ts";
-import type { RunContext } from "../../lib/stage/node_run.ts";
 import { verify } from "../../lib/verify/verify.ts";
-import { reach, stages } from "../09-verify.ts";
+import { reachOf } from "../../lib/cli/connect.ts";
+import { probedStages } from "../stages.ts";
 import type { TestLab } from "./lab_testing.ts";
+import type { RunContext } from "../../lib/stage/context.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
 const context: RunContext = {
   timeout_ms: 20_000,
@@ -39,8 +41,8 @@ export async function verified(
   cluster: Cluster,
   selected = cluster.nodes.map(({ name }) => name),
 ): Promise<Seen> {
-  const situation = await look(cluster, reach(cluster), context);
-  const order = { selected, stages, context, limit_ms: 500 };
+  const situation = await look(cluster, reachOf(cluster), context);
+  const order = { selected, stages: probedStages, context, limit_ms: 500 };
   const { report, known } = await verify(situation, order);
   const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };

@@ -5,7 +5,6 @@ import {
   type Evidence,
   evidence,
   type LinkFacts,
-  listed,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
@@ -15,6 +14,7 @@ import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
+import { listed } from "../../node/batch.ts";
 
 /** Does a pod send to somebody who is not its gateway? */
 export function gatewayFault(

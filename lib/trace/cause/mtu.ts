@@ -1,10 +1,11 @@
 /** Small packets pass, and large ones do not. Pure. */
 import { show } from "../../exec/command.ts";
-import { evidence, listed } from "../../diagnosis/evidence.ts";
+import { evidence } from "../../diagnosis/evidence.ts";
 import { type Cause, newPods, onNode } from "../../diagnosis/faults.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { SurveyedLink } from "../machine_survey.ts";
+import { listed } from "../../node/batch.ts";
 
 /** The cause of a packet of full length that got no answer. */
 export function mtuFault(findings: TraceFindings): Cause {

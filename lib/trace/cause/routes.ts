@@ -6,7 +6,6 @@ import {
 } from "../../../plugin/address/address.ts";
 import {
   evidence,
-  listed,
   type NodeFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
@@ -24,6 +23,7 @@ import { kernelRouteOf, placeName } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
+import { listed } from "../../node/batch.ts";
 
 /** A place has no good route to where the packet should go. */
 export function* wayMissing(
