@@ -122,7 +122,7 @@ export function addCommands(
     return {
       ...cmd`env ${environment} sh -c ${script} add ${executable} ${before} ${after}`,
       stdin: input(list, plugin, undefined),
-      gist: show(cmd`env ${needed} ${executable}`),
+      label: show(cmd`env ${needed} ${executable}`),
     };
   });
 }
