@@ -22,8 +22,8 @@ import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
 import { newAddress } from "./netlink/routes.ts";
 
-/** What marks a bridge as ours, for the stages too. */
-export const bridgeAlias = "deno-cni";
+/** What marks a bridge as ours; the stages use the same mark. */
+const bridgeAlias = "deno-cni";
 
 /** An address of the node in a subnet: the gateway of the pods there. */
 export interface Gateway {
@@ -98,7 +98,8 @@ function hasGateway(
     `bridge ${bridge.name} has the address ${shown}, not the gateway's, ${
       formatAddress(address)
     }/${subnet.prefixLength}`,
-    `if nobody needs it: ip addr del ${shown} dev ${bridge.name}; else name another bridge in the network configuration ("bridge")`,
+    `if nothing needs it: ip addr del ${shown} dev ${bridge.name}; ` +
+      'else name another bridge in the network configuration ("bridge")',
   );
 }
 
@@ -118,7 +119,7 @@ function makeBridge(kernel: Kernel, name: string): Link {
   const mac = crypto.getRandomValues(new Uint8Array(6));
   mac[0] = (mac[0]! & 0xfe) | 0x02;
   try {
-    // In one datagram: killed in between, a bridge without our mark would be taken for somebody else's.
+    // In one datagram: killed in between, it would leave a bridge without our mark.
     change(
       kernel,
       `make bridge ${name}`,

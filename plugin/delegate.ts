@@ -9,12 +9,12 @@ import {
   parseAddress,
   type Subnet,
 } from "./address/address.ts";
-import type { Assigned } from "./ipam.ts";
-import type { Ipam, PodRoute } from "./cni/config.ts";
+import type { Config, Ipam } from "./cni/config.ts";
 import { isObject, type Json, type JsonObject } from "./cni/json.ts";
 import { feedStdin } from "./linux/libc.ts";
-import { CniError, code, type Ip, type Result } from "./cni/protocol.ts";
+import { CniError, code, type Ip } from "./cni/protocol.ts";
 import { parseResult } from "./cni/result.ts";
+import { type Addressing, type Assigned, completed } from "./ipam.ts";
 
 /**
  * Has the IPAM plugin do its part of a command: the same environment but for
@@ -104,18 +104,16 @@ function nonsense(type: string, what: string): CniError {
   );
 }
 
-/** What the IPAM plugin's ADD gave. */
-export interface Delegated {
-  ips: Assigned[];
-  routes: PodRoute[];
-  dns: Result["dns"];
-}
-
 /**
- * Addresses from the IPAM plugin.
+ * Addresses from the IPAM plugin; its dns counts where the configuration has none.
+ * @param path CNI_PATH
  * @throws {CniError}
  */
-export function delegatedAddresses(ipam: Ipam, path: string): Delegated {
+export function delegatedAddresses(
+  config: Config,
+  ipam: Ipam,
+  path: string,
+): Addressing {
   const said = delegate(ipam, path, "ADD");
   if (said === undefined) throw nonsense(ipam.type, "");
   const { ips, routes, dns } = parseResult(said, `the result of ${ipam.type}`);
@@ -123,15 +121,16 @@ export function delegatedAddresses(ipam: Ipam, path: string): Delegated {
     throw nonsense(ipam.type, JSON.stringify(said).slice(0, 80));
   }
   try {
-    return {
-      ips: ips.map(assigned),
-      routes: routes.map(({ dst, gw, ...options }) => ({
-        ...options,
-        dst: parseCidr(dst).subnet,
-        gateway: gw === undefined ? undefined : parseAddress(gw),
-      })),
-      dns,
-    };
+    const given = routes.map(({ dst, gw, ...options }) => ({
+      ...options,
+      dst: parseCidr(dst).subnet,
+      gateway: gw === undefined ? undefined : parseAddress(gw),
+    }));
+    return completed(
+      ips.map(assigned),
+      [...given, ...config.routes],
+      Object.keys(config.dns).length > 0 ? config.dns : dns,
+    );
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     throw nonsense(ipam.type, error.message);

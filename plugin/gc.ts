@@ -4,12 +4,12 @@
 
 import { formatAddress } from "./address/address.ts";
 import { inStore } from "./ipam.ts";
-import { removeLink } from "./attach.ts";
+import { removeLink } from "./host_veth.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
 import { links, openKernel } from "./netlink/rtnetlink.ts";
-import type { Lease, Owner } from "./leases/leases.ts";
-import { CniError, code } from "./cni/protocol.ts";
+import type { Lease } from "./leases/leases.ts";
+import { CniError, code, type Owner } from "./cni/protocol.ts";
 import { isVethOf, vethAlias } from "./veth.ts";
 
 /**
@@ -24,7 +24,7 @@ export function gc(config: Config, path: string): void {
     throw new CniError(
       code.configuration,
       "cni.dev/valid-attachments is missing",
-      "GC removes whatever is not in that list; an empty list says that nothing is valid",
+      "GC removes everything that is not in that list; an empty list says that nothing is valid",
     );
   }
   const problems: string[] = [];

@@ -2,7 +2,7 @@
  * The plugin: environment and stdin in, a result or an error on stdout. A
  * container runtime executes it for each command; SPEC.md, "Execution protocol".
  *
- * Everything is synchronous: entering a pod's namespace demands it (sandbox.ts),
+ * Everything is synchronous: entering a pod's namespace demands it (netns.ts),
  * and starting the event loop costs time.
  */
 
@@ -14,12 +14,10 @@ import {
   type Environment,
   parseEnvironment,
 } from "./cni/environment.ts";
-import { remedy } from "./linux/errno.ts";
 import { readAll, writeAll } from "./linux/files.ts";
 import { gc } from "./gc.ts";
 import type { JsonObject } from "./cni/json.ts";
-import { KernelError } from "./netlink/rtnetlink.ts";
-import { SystemError } from "./linux/libc.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import {
   CniError,
   code,
@@ -50,7 +48,7 @@ function answer(env: Environment, readInput: () => string): Answer {
     version = parseVersion(input);
     return { output: execute(call, input, version, env), failed: false };
   } catch (error) {
-    return { output: errorFor(version, asCniError(error)), failed: true };
+    return { output: errorFor(version, told(error)), failed: true };
   }
 }
 
@@ -96,7 +94,7 @@ function execute(
   const allowOwn = override === "1" || override === "true";
   switch (call.command) {
     case "ADD":
-      return resultFor(version, add(call, config, allowOwn));
+      return resultFor(version, add(call, config, allowOwn, warn));
     case "DEL":
       del(call, config);
       return undefined;
@@ -112,23 +110,17 @@ function execute(
   }
 }
 
-/** Anything thrown, as the caller is told it. */
-function asCniError(error: unknown): CniError {
-  if (error instanceof CniError) return error;
-  if (error instanceof KernelError || error instanceof SystemError) {
-    return new CniError(code.kernel, error.message, remedy(error.errno), {
-      cause: error,
-    });
+/** Anything thrown, as the caller is told it; a mistake in the plugin is logged whole. */
+function told(error: unknown): CniError {
+  const failure = cniErrorOf(error);
+  if (failure.code === code.internal) {
+    warn((error instanceof Error ? error.stack : undefined) ?? String(error));
   }
-  const { stack, message } = error instanceof Error
-    ? error
-    : new Error(String(error));
-  console.error(`deno-cni: ${stack}`);
-  return new CniError(
-    code.internal,
-    message,
-    "this is a mistake in the plugin: please report it",
-  );
+  return failure;
+}
+
+function warn(text: string): void {
+  console.error(`deno-cni: ${text}`);
 }
 
 /** All of stdin. */

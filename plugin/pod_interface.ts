@@ -7,7 +7,7 @@ import type { Addressing, Assigned } from "./ipam.ts";
 import type { PodRoute } from "./cni/config.ts";
 import { errno } from "./linux/errno.ts";
 import { change, KernelError, link } from "./netlink/rtnetlink.ts";
-import { overwrite } from "./linux/libc.ts";
+import { writeSysctl } from "./linux/sysctl.ts";
 import { type Link, setUp } from "./netlink/links.ts";
 import { newAddress, newRoute } from "./netlink/routes.ts";
 import { type Sandbox, within } from "./netns.ts";
@@ -77,8 +77,8 @@ function giveAddress(
       error.errno === errno.EACCES;
     if (!switchedOff) throw error;
     // Some runtimes make pods with IPv6 switched off; a pod that gets an address wants it on.
-    const sysctl = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-    within(sandbox, () => overwrite(sysctl, "0"));
+    const setting = `net/ipv6/conf/${name}/disable_ipv6`;
+    within(sandbox, () => writeSysctl(setting, "0"));
     change(sandbox.kernel, step, request);
   }
 }

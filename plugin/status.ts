@@ -7,19 +7,20 @@ import { poolsOf } from "./ipam.ts";
 import { inspectBridge } from "./bridge.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
-import { errno, remedy } from "./linux/errno.ts";
+import { errno } from "./linux/errno.ts";
 import {
   change,
   type Kernel,
   KernelError,
   openKernel,
 } from "./netlink/rtnetlink.ts";
-import { storeState } from "./leases/leases.ts";
+import { storeState } from "./leases/store_state.ts";
 import { impossibleLink } from "./netlink/links.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import { CniError, code } from "./cni/protocol.ts";
 
 /**
- * STATUS: SPEC.md, "STATUS". Takes no lock and changes nothing but a probe
+ * STATUS: SPEC.md, "STATUS". It takes no lock and changes nothing but a probe
  * file, for runtimes ask every few seconds.
  * @param path CNI_PATH
  * @throws {CniError} 50 with the reason why an ADD could not succeed; what an
@@ -38,17 +39,9 @@ export function status(config: Config, path: string): void {
     inspectBridge(kernel, config.bridge, gateways);
     if (ipam === undefined) hasFreeAddresses(config);
   } catch (error) {
-    if (error instanceof CniError) {
-      throw new CniError(code.cannotAdd, error.message, error.details, {
-        cause: error,
-      });
-    }
-    if (error instanceof KernelError) {
-      throw new CniError(code.cannotAdd, error.message, remedy(error.errno), {
-        cause: error,
-      });
-    }
-    throw error;
+    const { message, details, code: found } = cniErrorOf(error);
+    if (found === code.internal) throw error;
+    throw new CniError(code.cannotAdd, message, details, { cause: error });
   }
 }
 
@@ -75,6 +68,6 @@ function hasFreeAddresses({ dataDir, name, subnets }: Config): void {
   throw new CniError(
     code.subnetFull,
     `every address of ${formatSubnet(full)} is taken`,
-    "remove pods from this node, or run GC for leases that nobody needs",
+    "remove pods from this node, or run GC for leases that no pod needs",
   );
 }

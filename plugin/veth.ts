@@ -1,15 +1,22 @@
 /**
- * The host veth of an attachment: its name, which anybody can work out again
- * from network name, container ID and interface name, and its alias, which
- * says whose it is.
+ * The host veth of an attachment: its name, which follows from network name,
+ * container ID and interface name, and its alias, which holds these three.
  */
 
-import type { Owner } from "./leases/leases.ts";
+import type { Config } from "./cni/config.ts";
+import type { ContainerCall } from "./cni/environment.ts";
+import type { Owner } from "./cni/protocol.ts";
 import type { Link } from "./netlink/links.ts";
 
 /** An attachment with the network that it is attached to. */
 export interface Attachment extends Owner {
   readonly network: string;
+}
+
+/** The attachment that a call names. */
+export function attachmentOf(call: ContainerCall, config: Config): Attachment {
+  const { containerID, ifname } = call;
+  return { network: config.name, containerID, ifname };
 }
 
 /** How many names are tried when other attachments have taken the first ones. */

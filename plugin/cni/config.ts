@@ -29,17 +29,17 @@ import {
   shown,
   text,
 } from "./json.ts";
-import type { Owner } from "../leases/leases.ts";
 import {
   CniError,
   code,
   type Dns,
+  type Owner,
   type Result,
+  type RouteOptions,
   type Version,
   versions,
 } from "./protocol.ts";
 import { parseDns, parseResult, parseRoutes } from "./result.ts";
-import type { RouteOptions } from "../netlink/routes.ts";
 
 /** Where leases lie unless told: a reboot, which ends every pod, ends them too. */
 const dataDir = "/run/deno-cni/networks";
@@ -75,12 +75,12 @@ export interface Config {
   ips: Address[];
   mac: string | undefined;
   prevResult: Result | undefined;
-  /** GC: who may stay; undefined where the key is missing. */
+  /** GC: the attachments that stay; undefined where the key is missing. */
   validAttachments: Owner[] | undefined;
 }
 
 /**
- * Takes what came on stdin apart.
+ * The JSON object that came on stdin.
  * @throws {CniError} 6 for what is no JSON object
  */
 export function parseInput(input: string): JsonObject {
@@ -125,7 +125,7 @@ export function parseVersion(config: JsonObject): Version {
  * The configuration of one call.
  * @param args of the call: they ask for an address or MAC too, and win
  * @throws {CniError} 7 for a value that makes no sense, 2 for a key of the
- * reference plugin whose work we do not do
+ * reference plugin that this plugin does not support
  */
 export function parseConfig(
   config: JsonObject,
@@ -160,7 +160,10 @@ export function parseConfig(
   };
 }
 
-/** Keys of the reference `bridge` that change what a pod may do: passing them over would not be safe. */
+/**
+ * Keys of the reference `bridge` that change what a pod may do: passing them
+ * over would not be safe.
+ */
 function refuseUnsupported(config: JsonObject): void {
   const harmless: Json[] = [false, 0, null];
   const instead: [key: string, what: string][] = [
@@ -191,7 +194,8 @@ function parseIpam(config: JsonObject): Ipam | undefined {
   }
   throw wrong(
     `ipam.type is ${type === "" ? "missing" : JSON.stringify(type)}`,
-    "the name of an IPAM plugin is expected, such as host-local; without ipam this plugin gives the addresses itself",
+    "the name of an IPAM plugin is expected, such as host-local; " +
+      "without ipam this plugin gives the addresses itself",
   );
 }
 

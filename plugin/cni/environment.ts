@@ -87,7 +87,10 @@ export function parseEnvironment(env: Environment): Call {
   return { command: known, containerID, ifname, netns, path, args };
 }
 
-/** Whether a text can be a container ID or network name: SPEC.md, "Parameters" and "Network configuration". */
+/**
+ * Whether a text can be a container ID or network name.
+ * Source: SPEC.md, "Parameters" and "Network configuration".
+ */
 export function isName(text: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
 }

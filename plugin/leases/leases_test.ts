@@ -2,8 +2,9 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseAddress } from "../address/address.ts";
-import { FileError } from "../linux/files.ts";
-import { storeState, withStore } from "./leases.ts";
+import { FileError } from "../linux/file_error.ts";
+import { withStore } from "./leases.ts";
+import { storeState } from "./store_state.ts";
 import {
   dual,
   files,
@@ -15,6 +16,7 @@ import {
   small,
   texts,
 } from "./leases_testing.ts";
+import { cniErrorOf } from "../cni/failure.ts";
 import { CniError, code } from "../cni/protocol.ts";
 
 Deno.test("reserve() hands out the first address after the gateway, then the next, then the next", () => {
@@ -295,7 +297,7 @@ Deno.test("a dataDir that is no folder is an error of code 5 that names path, er
       ]
     ) {
       const error = assertThrows(call, FileError, file);
-      assertEquals(error.code, code.io);
+      assertEquals(cniErrorOf(error).code, code.io);
       assert(/ENOTDIR|EEXIST/.test(error.message), error.message);
       assert(error.details.includes("set another dataDir"), error.details);
     }

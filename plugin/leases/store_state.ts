@@ -1,6 +1,6 @@
 /**
- * What STATUS asks of a store: whether the next ADD would get its addresses. Takes no lock, for it is asked every few
- * seconds; an ADD that goes on meanwhile may make the answer one address old.
+ * What STATUS asks of a store: whether the next ADD would get its addresses. It takes no lock, for
+ * it is asked every few seconds. An ADD at the same time may make the answer one address old.
  */
 import { makeFolders, overwrite, remove } from "../linux/files.ts";
 import {
@@ -13,7 +13,7 @@ import { nextFree, type Pool } from "./round_robin.ts";
 import { unnamed } from "./allocate.ts";
 import { readerOf, takenIn } from "./bitmap.ts";
 
-export interface StoreState {
+interface StoreState {
   /** Whether each pool, in their order, has an address to give. */
   readonly hasFree: readonly boolean[];
 }

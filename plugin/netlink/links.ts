@@ -101,7 +101,7 @@ export function newBridge(name: string, mac: Uint8Array): Request {
 }
 
 /** The pod's end of a veth pair in the making. */
-export interface PodEnd {
+interface PodEnd {
   name: string;
   /** The kernel makes one up unless given. */
   mac: Uint8Array | undefined;
@@ -165,8 +165,8 @@ export function setHairpin(port: string): Request {
 
 /**
  * Asks for a link that the kernel cannot make, for its MAC is that of a group.
- * It says so (EADDRNOTAVAIL) only to somebody who may make links, and only of a
- * kind that it knows; nothing is made.
+ * It says so (EADDRNOTAVAIL) only to a process that may make links, and
+ * only of a kind that it knows. Nothing is made.
  */
 export function impossibleLink(kind: "bridge" | "veth"): Request {
   return {
@@ -230,7 +230,7 @@ const none = new Uint8Array(0);
 const BR_STATE_FORWARDING = 3;
 
 /** `02:42:0a:f4:01:02`. */
-export function formatMac(bytes: Uint8Array): string {
+function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(
     ":",
   );

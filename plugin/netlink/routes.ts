@@ -142,7 +142,7 @@ export function getAddresses(family: Family, link: number): Request {
 }
 
 /** What a route carries beside its destination and gateway. */
-export interface RouteOptions {
+interface RouteAttributes {
   mtu?: number;
   advmss?: number;
   priority?: number;
@@ -155,7 +155,7 @@ export function newRoute(
   link: number,
   dst: Subnet,
   gateway: Address | undefined,
-  options: RouteOptions = {},
+  options: RouteAttributes = {},
 ): Request {
   const table = options.table ?? RT.TABLE_MAIN;
   const direct = dst.family === 4 ? RT.SCOPE_LINK : RT.SCOPE_UNIVERSE;
