@@ -263,10 +263,15 @@ function parsePrevResult(config: JsonObject): Result | undefined {
     : parseResult(previous, "prevResult");
 }
 
-/** SPEC.md, "GC". */
+/**
+ * The valid attachments: SPEC.md, "GC"; the second key is that of early drafts
+ * of 1.1.0. A Go runtime that knows of none sends null, its empty list.
+ */
 function parseAttachments(config: JsonObject): Owner[] | undefined {
-  const key = "cni.dev/valid-attachments";
-  return read(config, key, listOf(object))?.map((item, at) => {
+  const key = ["cni.dev/valid-attachments", "cni.dev/attachments"]
+    .find((name) => Object.hasOwn(config, name));
+  if (key === undefined) return undefined;
+  return (read(config, key, listOf(object)) ?? []).map((item, at) => {
     const path = `${key}[${at}]`;
     const containerID = read(item, "containerID", text, path);
     const ifname = read(item, "ifname", text, path);
