@@ -52,7 +52,10 @@ export function add(
     undo.push(() => giveBack(config, attachment, call.path));
     point("add: addresses taken");
 
-    const bridge = useBridge(kernel, config.bridge, gatewaysOf(addressing));
+    const bridge = useBridge(kernel, config.bridge, {
+      all: gatewaysOf(addressing),
+      delegated: config.ipam !== undefined,
+    });
     point("add: bridge ready");
 
     const mtu = config.mtu ?? defaultMtu(kernel);

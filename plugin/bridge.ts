@@ -6,7 +6,10 @@ import {
   type Address,
   contains,
   formatAddress,
+  overlap,
+  sameAddress,
   type Subnet,
+  subnetAround,
 } from "./address/address.ts";
 import { errno } from "./linux/errno.ts";
 import { point } from "./linux/failpoint.ts";
@@ -20,7 +23,7 @@ import {
 } from "./netlink/rtnetlink.ts";
 import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
-import { newAddress } from "./netlink/routes.ts";
+import { type LinkAddress, newAddress } from "./netlink/routes.ts";
 
 /** What marks a bridge as ours; the stages use the same mark. */
 const bridgeAlias = "deno-cni";
@@ -29,6 +32,16 @@ const bridgeAlias = "deno-cni";
 export interface Gateway {
   readonly address: Address;
   readonly subnet: Subnet;
+}
+
+/** The addresses that a bridge is to have. */
+export interface Gateways {
+  readonly all: readonly Gateway[];
+  /**
+   * An IPAM plugin gives the addresses: further IPv6 subnets may come later,
+   * and go beside those that are there, as with the reference.
+   */
+  readonly delegated: boolean;
 }
 
 /**
@@ -41,12 +54,12 @@ export interface Gateway {
 export function useBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
+  gateways: Gateways,
 ): Link {
   const bridge = link(kernel, name) ?? makeBridge(kernel, name);
   checkKind(bridge);
-  const missing = gateways.filter((gateway) =>
-    !hasGateway(kernel, bridge, gateway)
+  const missing = gateways.all.filter((gateway) =>
+    !hasGateway(kernel, bridge, gateway, gateways)
   );
   for (const { address, subnet } of missing) {
     giveAddress(kernel, bridge, address, subnet.prefixLength);
@@ -64,12 +77,14 @@ export function useBridge(
 export function inspectBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
+  gateways: Gateways,
 ): Link | undefined {
   const bridge = link(kernel, name);
   if (bridge === undefined) return undefined;
   checkKind(bridge);
-  for (const gateway of gateways) hasGateway(kernel, bridge, gateway);
+  for (const gateway of gateways.all) {
+    hasGateway(kernel, bridge, gateway, gateways);
+  }
   return bridge;
 }
 
@@ -85,12 +100,14 @@ function checkKind({ name, kind }: Link): void {
 function hasGateway(
   kernel: Kernel,
   bridge: Link,
-  { address, subnet }: Gateway,
+  gateway: Gateway,
+  gateways: Gateways,
 ): boolean {
+  const { address, subnet } = gateway;
   const found = addresses(kernel, address.family, bridge.index)
-    .filter((one) => !isLinkLocal(one.address));
-  if (found.some((one) => one.address.value === address.value)) return true;
-  const other = found[0];
+    .filter((one) => !contains(linkLocal, one.address));
+  if (found.some((one) => sameAddress(one.address, address))) return true;
+  const other = found.find((one) => conflicts(one, gateway, gateways));
   if (other === undefined) return false;
   const shown = `${formatAddress(other.address)}/${other.prefixLength}`;
   throw new CniError(
@@ -98,16 +115,26 @@ function hasGateway(
     `bridge ${bridge.name} has the address ${shown}, not the gateway's, ${
       formatAddress(address)
     }/${subnet.prefixLength}`,
-    `if nothing needs it: ip addr del ${shown} dev ${bridge.name}; ` +
+    "if it is no pod's gateway any more: " +
+      `ip addr del ${shown} dev ${bridge.name}; ` +
       'else name another bridge in the network configuration ("bridge")',
   );
 }
 
-/** fe80::/10, which every link that speaks IPv6 has. */
-function isLinkLocal(address: Address): boolean {
-  return contains(linkLocal, address);
+/** Whether an address of the bridge and a gateway of its family exclude each other. */
+function conflicts(
+  { address, prefixLength }: LinkAddress,
+  { subnet }: Gateway,
+  { all, delegated }: Gateways,
+): boolean {
+  if (all.some((gateway) => sameAddress(gateway.address, address))) {
+    return false;
+  }
+  return !delegated || subnet.family === 4 ||
+    overlap(subnetAround(address, prefixLength), subnet);
 }
 
+/** fe80::/10, which every link that speaks IPv6 has. */
 const linkLocal: Subnet = {
   family: 6,
   network: 0xfe80n << 112n,

@@ -8,6 +8,7 @@ import {
   AddressError,
   parseAddress,
   type Subnet,
+  subnetAround,
 } from "./address/address.ts";
 import type { Config, Ipam } from "./cni/config.ts";
 import { isObject, type Json, type JsonObject } from "./cni/json.ts";
@@ -148,17 +149,12 @@ function assigned({ address, gateway }: Ip): Assigned {
 function parseCidr(text: string): { address: Address; subnet: Subnet } {
   const [host = "", length = ""] = text.split("/");
   const address = parseAddress(host);
-  const { family, value } = address;
-  const bits = family === 4 ? 32 : 128;
+  const bits = address.family === 4 ? 32 : 128;
   const prefixLength = /^\d{1,3}$/.test(length) ? Number(length) : -1;
   if (prefixLength < 0 || prefixLength > bits) {
     throw new AddressError(
       `${text}: a prefix length of 0 to ${bits} is expected`,
     );
   }
-  const hostBits = BigInt(bits - prefixLength);
-  return {
-    address,
-    subnet: { family, network: value >> hostBits << hostBits, prefixLength },
-  };
+  return { address, subnet: subnetAround(address, prefixLength) };
 }

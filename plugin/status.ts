@@ -32,11 +32,12 @@ export function status(config: Config, path: string): void {
   try {
     const kernel = openKernel();
     mayMakeLinks(kernel);
-    const gateways = subnets.map((subnet) => ({
+    const all = subnets.map((subnet) => ({
       subnet,
       address: firstHost(subnet),
     }));
-    inspectBridge(kernel, config.bridge, gateways);
+    const delegated = ipam !== undefined;
+    inspectBridge(kernel, config.bridge, { all, delegated });
     if (ipam === undefined) hasFreeAddresses(config);
   } catch (error) {
     const { message, details, code: found } = cniErrorOf(error);

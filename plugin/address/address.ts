@@ -84,8 +84,8 @@ export function parseSubnet(text: string): Subnet {
         'after the "/", without leading zeros',
     );
   }
-  const network = value & ~hostMask(family, prefixLength);
-  const subnet: Subnet = { family, network, prefixLength };
+  const subnet = subnetAround({ family, value }, prefixLength);
+  const { network } = subnet;
   if (network !== value) {
     throw new AddressError(
       `${quote(text)} is an address in a subnet, not a subnet: expected ${
@@ -123,6 +123,15 @@ export function contains(subnet: Subnet, address: Address): boolean {
   return subnet.family === address.family &&
     (address.value & ~hostMask(subnet.family, subnet.prefixLength)) ===
       subnet.network;
+}
+
+/** The subnet of an address and a prefix length, as an interface has them. */
+export function subnetAround(
+  { family, value }: Address,
+  prefixLength: number,
+): Subnet {
+  const network = value & ~hostMask(family, prefixLength);
+  return { family, network, prefixLength };
 }
 
 /** Whether they share an address: one lies within the other, or they are the same. */
