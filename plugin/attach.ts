@@ -1,5 +1,5 @@
 /**
- * ADD and DEL of one attachment: a veth pair between the bridge and the pod,
+ * ADD of one attachment: a veth pair between the bridge and the pod,
  * an address of each subnet on the pod's end, routes by the gateway.
  */
 
@@ -9,7 +9,8 @@ import type { Config, PodRoute } from "./cni/config.ts";
 import type { ContainerCall } from "./cni/environment.ts";
 import type { Result } from "./cni/protocol.ts";
 import { emptyResult } from "./cni/result.ts";
-import { delegate, delegatedAddresses } from "./delegate.ts";
+import { delegatedAddresses } from "./delegate.ts";
+import { release, type Warn } from "./detach.ts";
 import {
   awaitForwarding,
   freeVethName,
@@ -17,15 +18,12 @@ import {
   makeVeth,
   removeVeth,
 } from "./host_veth.ts";
-import { type Addressing, releaseAddresses, reserveAddresses } from "./ipam.ts";
+import { type Addressing, reserveAddresses } from "./ipam.ts";
 import { point } from "./linux/failpoint.ts";
 import { link, openKernel } from "./netlink/rtnetlink.ts";
 import { openSandbox } from "./netns.ts";
 import { configurePod } from "./pod_interface.ts";
 import { type Attachment, attachmentOf } from "./veth.ts";
-
-/** Tells the operator of something that does not hinder the command. */
-export type Warn = (text: string) => void;
 
 /**
  * ADD: SPEC.md, "ADD". What it made it takes back when it fails, but for the
@@ -49,7 +47,7 @@ export function add(
   const undo: (() => void)[] = [];
   try {
     const addressing = addressesFor(config, attachment, call.path);
-    undo.push(() => giveBack(config, attachment, call.path));
+    undo.push(() => release(config, attachment, call.path, warn));
     point("add: addresses taken");
 
     const bridge = useBridge(kernel, config.bridge, {
@@ -85,18 +83,6 @@ export function add(
   }
 }
 
-/**
- * DEL: SPEC.md, "DEL". Does not need the pod's namespace, nor anything to be
- * there still.
- * @throws {CniError | SystemError} when something is there and cannot be removed
- */
-export function del(call: ContainerCall, config: Config): void {
-  const attachment = attachmentOf(call, config);
-  removeVeth(openKernel(), attachment);
-  point("del: veth removed");
-  giveBack(config, attachment, call.path);
-}
-
 /** Addresses for the attachment, from our own leases or the IPAM plugin. */
 function addressesFor(
   config: Config,
@@ -106,16 +92,6 @@ function addressesFor(
   return config.ipam === undefined
     ? reserveAddresses(config, attachment)
     : delegatedAddresses(config, config.ipam, path);
-}
-
-/** Releases what the attachment holds, if anything. */
-function giveBack(
-  config: Config,
-  attachment: Attachment,
-  path: string,
-): void {
-  if (config.ipam === undefined) releaseAddresses(config, attachment);
-  else delegate(config.ipam, path, "DEL");
 }
 
 function gatewaysOf({ ips }: Addressing): Gateway[] {

@@ -17,12 +17,16 @@ import { CniError, code, type Ip } from "./cni/protocol.ts";
 import { parseResult } from "./cni/result.ts";
 import { type Addressing, type Assigned, completed } from "./ipam.ts";
 
+/** An IPAM plugin that cannot be run, and so can give or release nothing. */
+export class IpamUnavailable extends CniError {}
+
 /**
  * Has the IPAM plugin do its part of a command: the same environment but for
  * CNI_COMMAND, and the whole configuration.
  * @param path CNI_PATH
  * @returns what it printed; undefined for nothing
- * @throws {CniError} its own error, or 107 when it cannot be run or answers nonsense
+ * @throws {CniError} its own error, or 107 when it answers nonsense
+ * @throws {IpamUnavailable} 107 when it cannot be run
  */
 export function delegate(
   { type, input }: Ipam,
@@ -58,7 +62,7 @@ function start(executable: string, command: string): Deno.CommandOutput {
       stderr: "inherit",
     }).outputSync();
   } catch (error) {
-    throw new CniError(
+    throw new IpamUnavailable(
       code.delegation,
       `cannot run IPAM plugin ${executable}: ${(error as Error).message}`,
       "is it executable, and for this processor?",
@@ -72,7 +76,7 @@ function find(type: string, path: string): string {
     const candidate = `${folder}/${type}`;
     if (folder !== "" && isFile(candidate)) return candidate;
   }
-  throw new CniError(
+  throw new IpamUnavailable(
     code.delegation,
     `IPAM plugin ${type} is not in CNI_PATH (${path})`,
     "install it there (package containernetworking-plugins), or take ipam away and give a subnet",

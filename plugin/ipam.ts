@@ -3,8 +3,8 @@
  */
 
 import { type Address, firstHost, type Subnet } from "./address/address.ts";
-import type { Config, PodRoute } from "./cni/config.ts";
-import { type Store, withStore } from "./leases/leases.ts";
+import { type Config, defaultDataDir, type PodRoute } from "./cni/config.ts";
+import { hasStore, type Store, withStore } from "./leases/leases.ts";
 import type { Pool } from "./leases/round_robin.ts";
 import type { Result } from "./cni/protocol.ts";
 import type { Attachment } from "./veth.ts";
@@ -46,20 +46,32 @@ export function reserveAddresses(
   return completed(ips, routes, dns);
 }
 
-/**
- * Releases what the attachment holds in our own leases, if anything.
- * @throws {CniError | SystemError}
- */
-export function releaseAddresses(config: Config, attachment: Attachment): void {
-  inStore(config, (store) => store.release(attachment));
+/** Where the leases of a network are. */
+interface Network {
+  readonly dataDir: string;
+  readonly name: string;
 }
 
-/** Opens the leases of the configuration's network. */
+/** Opens the leases of a network; makes the store when it is missing. */
 export function inStore<T>(
-  { dataDir, name }: Config,
+  { dataDir, name }: Network,
   body: (store: Store) => T,
 ): T {
   return withStore({ dataDir, network: name }, body);
+}
+
+/**
+ * Opens the leases of a network wherever there are any: in its dataDir, and in
+ * the default one, for the configuration may have come to name another.
+ */
+export function inEveryStore(
+  { dataDir, name }: Network,
+  body: (store: Store) => void,
+): void {
+  for (const place of new Set([dataDir, defaultDataDir])) {
+    const store = { dataDir: place, network: name };
+    if (hasStore(store)) withStore(store, body);
+  }
 }
 
 /** What addresses are taken from: all of a subnet but its gateway. */

@@ -3,7 +3,6 @@
  * container ID and interface name, and its alias, which holds these three.
  */
 
-import type { Config } from "./cni/config.ts";
 import type { ContainerCall } from "./cni/environment.ts";
 import type { Owner } from "./cni/protocol.ts";
 import type { Link } from "./netlink/links.ts";
@@ -14,9 +13,12 @@ export interface Attachment extends Owner {
 }
 
 /** The attachment that a call names. */
-export function attachmentOf(call: ContainerCall, config: Config): Attachment {
+export function attachmentOf(
+  call: ContainerCall,
+  { name }: { readonly name: string },
+): Attachment {
   const { containerID, ifname } = call;
-  return { network: config.name, containerID, ifname };
+  return { network: name, containerID, ifname };
 }
 
 /** How many names are tried when other attachments have taken the first ones. */

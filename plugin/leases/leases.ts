@@ -9,7 +9,9 @@
 import { type Address, sameAddress } from "../address/address.ts";
 import { point } from "../linux/failpoint.ts";
 import type { Owner } from "../cni/protocol.ts";
-import { remove } from "../linux/files.ts";
+import { errno } from "../linux/errno.ts";
+import { FileError } from "../linux/file_error.ts";
+import { inspect, remove } from "../linux/files.ts";
 import { addressesIn, takenIn } from "./bitmap.ts";
 import { holdings } from "./holdings.ts";
 import {
@@ -76,6 +78,19 @@ export function withStore<T>(
     lockTimeout_ms,
     () => body(openStore(places)),
   );
+}
+
+/** Whether there is a store: without one, no attachment holds anything there. */
+export function hasStore(options: StoreOptions): boolean {
+  try {
+    return inspect(placesOf(options).leases) !== undefined;
+  } catch (error) {
+    // A dataDir that is a file, say, holds no leases.
+    if (error instanceof FileError && error.errno === errno.ENOTDIR) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 function openStore(places: Places): Store {
