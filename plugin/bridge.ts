@@ -12,7 +12,9 @@ import {
   subnetAround,
 } from "./address/address.ts";
 import { errno } from "./linux/errno.ts";
+import { unsafeSettings } from "./hardening.ts";
 import { point } from "./linux/failpoint.ts";
+import { writeSysctl } from "./linux/sysctl.ts";
 import {
   addresses,
   change,
@@ -45,8 +47,9 @@ export interface Gateways {
 }
 
 /**
- * The bridge, with every gateway's address on it and up; made when it is
- * missing, as after a reboot. It is not taken back when the ADD fails later:
+ * The bridge, up, with every gateway's address on it and nothing taken from
+ * pods that is not theirs to say (hardening.ts); made when it is missing, as
+ * after a reboot. It is not taken back when the ADD fails later:
  * by then other pods may be on it.
  * @throws {CniError} 102 when its name is that of another kind of link, or it
  * carries another address of a gateway's family
@@ -58,14 +61,15 @@ export function useBridge(
 ): Link {
   const bridge = link(kernel, name) ?? makeBridge(kernel, name);
   checkKind(bridge);
+  for (const setting of unsafeSettings(bridge)) writeSysctl(setting, "0");
+  if (!bridge.up) {
+    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
+  }
   const missing = gateways.all.filter((gateway) =>
     !hasGateway(kernel, bridge, gateway, gateways)
   );
   for (const { address, subnet } of missing) {
     giveAddress(kernel, bridge, address, subnet.prefixLength);
-  }
-  if (!bridge.up) {
-    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
   }
   return bridge;
 }

@@ -8,7 +8,9 @@ import type { PodRoute } from "./cni/config.ts";
 import { errno } from "./linux/errno.ts";
 import { change, KernelError, link } from "./netlink/rtnetlink.ts";
 import { writeSysctl } from "./linux/sysctl.ts";
+import { settingPath, unsafeSettings } from "./hardening.ts";
 import { type Link, setUp } from "./netlink/links.ts";
+import { settingOf } from "./netlink/settings.ts";
 import { newAddress, newRoute } from "./netlink/routes.ts";
 import { type Sandbox, within } from "./netns.ts";
 
@@ -31,6 +33,11 @@ export function configurePod(
       "it is gone again",
     );
   }
+  within(sandbox, () => {
+    for (const [setting, value] of settings(pod, addressing)) {
+      writeSysctl(setting, value);
+    }
+  });
   change(kernel, `bring ${ifname} in ${path} up`, setUp(pod.index));
   for (const ip of addressing.ips) giveAddress(sandbox, pod, ip);
   const routes = [...addressing.routes];
@@ -61,24 +68,25 @@ function makeRoute(
 }
 
 function giveAddress(
-  sandbox: Sandbox,
+  { kernel, path }: Sandbox,
   { index, name }: Link,
   { address, subnet }: Assigned,
 ): void {
   const { prefixLength } = subnet;
-  const step = `give ${
-    formatAddress(address)
-  }/${prefixLength} to ${name} in ${sandbox.path}`;
+  const shown = `${formatAddress(address)}/${prefixLength}`;
   const request = newAddress(index, address, prefixLength);
-  try {
-    change(sandbox.kernel, step, request);
-  } catch (error) {
-    const switchedOff = error instanceof KernelError && address.family === 6 &&
-      error.errno === errno.EACCES;
-    if (!switchedOff) throw error;
-    // Some runtimes make pods with IPv6 switched off; a pod that gets an address wants it on.
-    const setting = `net/ipv6/conf/${name}/disable_ipv6`;
-    within(sandbox, () => writeSysctl(setting, "0"));
-    change(sandbox.kernel, step, request);
-  }
+  change(kernel, `give ${shown} to ${name} in ${path}`, request);
+}
+
+/** The settings of the pod's end that have to be others before it is up. */
+function settings(pod: Link, { ips }: Addressing): Map<string, string> {
+  const wanted = new Map(unsafeSettings(pod).map((path) => [path, "0"]));
+  // For IPv4 one of the two suffices to accept redirects, as long as the pod does not forward.
+  wanted.set("net/ipv4/conf/all/accept_redirects", "0");
+  // Some runtimes make pods with IPv6 off; a pod that gets an address of it wants it on.
+  if (
+    settingOf(pod, [6, "disable_ipv6"]) === 1 &&
+    ips.some(({ address }) => address.family === 6)
+  ) wanted.set(settingPath(pod.name, 6, "disable_ipv6"), "0");
+  return wanted;
 }

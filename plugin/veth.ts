@@ -56,8 +56,11 @@ function hashedPrefix(network: string): string {
   return `${mark} #${hash(network)} #`;
 }
 
+/** What tells a veth of ours from other links. */
+type Marked = Pick<Link, "kind" | "alias">;
+
 /** Whether a link is the host veth of some attachment to the network. */
-export function isVethOf(network: string, link: Link): boolean {
+export function isVethOf(network: string, link: Marked): boolean {
   if (link.kind !== "veth") return false;
   return link.alias.startsWith(`${mark} ${network} `) ||
     link.alias.startsWith(hashedPrefix(network));
@@ -69,7 +72,7 @@ export function isVethOf(network: string, link: Link): boolean {
  */
 export function isVethOfAttachment(
   attachment: Attachment,
-  link: Link,
+  link: Marked,
 ): boolean {
   return link.kind === "veth" &&
     (link.alias === vethAlias(attachment) || link.alias === "");

@@ -58,6 +58,8 @@ export function remedy(number: number): string {
     case errno.EACCES:
       return "the plugin needs CAP_NET_ADMIN and CAP_SYS_ADMIN: " +
         "run it as root, as a container runtime does";
+    case errno.EROFS:
+      return "the plugin has to write there: mount it for writing (/proc/sys in a container, say)";
     case errno.EOPNOTSUPP:
     case errno.EPROTONOSUPPORT:
       return "the kernel needs its bridge and veth modules: modprobe bridge veth";

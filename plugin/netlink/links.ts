@@ -27,6 +27,7 @@ const IFLA = {
   MASTER: 10,
   LINKINFO: 18,
   IFALIAS: 20,
+  AF_SPEC: 26,
   NET_NS_FD: 28,
   /** Inside LINKINFO. */
   INFO_KIND: 1,
@@ -74,6 +75,8 @@ export interface Link {
   /** The bridge's port passes frames, or the link is no port. */
   forwarding: boolean;
   hairpin: boolean;
+  /** What each family keeps for it, for settings.ts. */
+  families: Uint8Array;
 }
 
 /** Asks for one link, by name or index. */
@@ -86,13 +89,13 @@ export function getLinks(): Request {
   return { type: RTM.GETLINK, flags: NLM_F.DUMP, parts: [linkHeader()] };
 }
 
-/** Makes a bridge that is up, with a MAC of its own, which joining ports then do not change. */
+/** Makes a bridge that is down, with a MAC of its own, which joining ports then do not change. */
 export function newBridge(name: string, mac: Uint8Array): Request {
   return {
     type: RTM.NEWLINK,
     flags: create,
     parts: [
-      linkHeader({ up: true }),
+      linkHeader(),
       [IFLA.IFNAME, name],
       [IFLA.ADDRESS, mac],
       [IFLA.LINKINFO, [[IFLA.INFO_KIND, "bridge"]]],
@@ -223,6 +226,7 @@ export function linkOf(body: Uint8Array): Link {
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     forwarding: state === undefined || state[0] === BR_STATE_FORWARDING,
     hairpin: port.get(IFLA.BRPORT_MODE)?.[0] === 1,
+    families: found.get(IFLA.AF_SPEC) ?? none,
   };
 }
 
