@@ -7,7 +7,7 @@ import { formatAddress, formatSubnet } from "./address/address.ts";
 import { defaultMtu, type Gateway, useBridge } from "./bridge.ts";
 import type { Config, PodRoute } from "./cni/config.ts";
 import type { ContainerCall } from "./cni/environment.ts";
-import type { Result } from "./cni/protocol.ts";
+import type { Interface, Result } from "./cni/protocol.ts";
 import { emptyResult } from "./cni/result.ts";
 import { delegatedAddresses } from "./delegate.ts";
 import { release, type Warn } from "./detach.ts";
@@ -20,9 +20,10 @@ import {
 } from "./host_veth.ts";
 import { type Addressing, reserveAddresses } from "./ipam.ts";
 import { point } from "./linux/failpoint.ts";
+import { type Link, parseMac } from "./netlink/links.ts";
 import { link, openKernel } from "./netlink/rtnetlink.ts";
 import { openSandbox } from "./netns.ts";
-import { configurePod } from "./pod_interface.ts";
+import { announce, configurePod, macOf } from "./pod_interface.ts";
 import { type Attachment, attachmentOf } from "./veth.ts";
 
 /**
@@ -56,19 +57,26 @@ export function add(
     });
     point("add: bridge ready");
 
-    const mtu = config.mtu ?? defaultMtu(kernel);
-    makeVeth(kernel, sandbox, attachment, hostName, bridge, mtu, config);
+    makeVeth(kernel, attachment, {
+      sandbox,
+      hostName,
+      bridge,
+      mtu: config.mtu ?? defaultMtu(kernel),
+      mac: config.mac === undefined ? macOf(addressing) : parseMac(config.mac),
+      hairpinMode: config.hairpinMode,
+    });
     undo.push(() => removeVeth(kernel, attachment));
     point("add: veth made");
 
     const pod = configurePod(sandbox, call.ifname, addressing);
     point("add: pod configured");
     const hostLink = awaitForwarding(kernel, hostName);
+    announce(sandbox, pod.end);
 
     return mergedResult(config, addressing, pod.routes, [
-      { name: bridge.name, mac: bridge.mac, mtu: bridge.mtu },
-      { name: hostLink.name, mac: hostLink.mac, mtu: hostLink.mtu },
-      { ...pod.end, sandbox: call.netns },
+      shownLink(bridge),
+      shownLink(hostLink),
+      { ...shownLink(pod.end), sandbox: call.netns },
     ]);
   } catch (error) {
     for (const step of undo.reverse()) {
@@ -98,6 +106,10 @@ function gatewaysOf({ ips }: Addressing): Gateway[] {
   return ips.flatMap(({ gateway, subnet }) =>
     gateway === undefined ? [] : [{ address: gateway, subnet }]
   );
+}
+
+function shownLink({ name, mac, mtu }: Link): Interface {
+  return { name, mac, mtu };
 }
 
 /** What ADD answers: ours behind what an earlier plugin of the chain did. */

@@ -8,11 +8,9 @@ import {
   deleteLink,
   type Link,
   newVeth,
-  parseMac,
   setAlias,
   setHairpin,
 } from "./netlink/links.ts";
-import type { Config } from "./cni/config.ts";
 import { CniError, code } from "./cni/protocol.ts";
 import type { Sandbox } from "./netns.ts";
 import {
@@ -48,6 +46,17 @@ export function freeVethName(kernel: Kernel, attachment: Attachment): string {
   );
 }
 
+/** A veth pair in the making. */
+interface VethPair {
+  readonly sandbox: Sandbox;
+  readonly hostName: string;
+  readonly bridge: Link;
+  readonly mtu: number;
+  /** The MAC of the pod's end. */
+  readonly mac: Uint8Array;
+  readonly hairpinMode: boolean;
+}
+
 /**
  * Makes the attachment's veth pair: the host end up and a port of the bridge,
  * the pod's end down.
@@ -56,24 +65,20 @@ export function freeVethName(kernel: Kernel, attachment: Attachment): string {
  */
 export function makeVeth(
   kernel: Kernel,
-  sandbox: Sandbox,
   attachment: Attachment,
-  hostName: string,
-  bridge: Link,
-  mtu: number,
-  config: Config,
+  { sandbox, hostName, bridge, mtu, mac, hairpinMode }: VethPair,
 ): void {
-  const mac = config.mac === undefined ? undefined : parseMac(config.mac);
   const { ifname } = attachment;
   const pod = { name: ifname, mac, network: sandbox.descriptor };
   try {
     // In one datagram, so that no signal can leave a veth without its alias.
     change(
       kernel,
-      `make veth ${hostName} on bridge ${bridge.name} with ${ifname} in ${sandbox.path}`,
+      `make veth ${hostName} on bridge ${bridge.name} ` +
+        `with ${ifname} in ${sandbox.path}`,
       newVeth(hostName, pod, bridge.index, mtu),
       setAlias(hostName, vethAlias(attachment)),
-      ...(config.hairpinMode ? [setHairpin(hostName)] : []),
+      ...(hairpinMode ? [setHairpin(hostName)] : []),
     );
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== errno.EEXIST) {

@@ -5,6 +5,7 @@
 
 import type { ContainerCall } from "./cni/environment.ts";
 import type { Owner } from "./cni/protocol.ts";
+import { hashOf } from "./hash.ts";
 import type { Link } from "./netlink/links.ts";
 
 /** An attachment with the network that it is attached to. */
@@ -78,24 +79,10 @@ export function isVethOfAttachment(
     (link.alias === vethAlias(attachment) || link.alias === "");
 }
 
-/**
- * A hash as 11 digits to base 36, 56 bits: two rounds of 32-bit FNV-1a with
- * different beginnings, mixed so that small differences reach every bit. In
- * 32-bit arithmetic, for big integers would make it a large part of an ADD.
- */
+/** A hash as 11 digits to base 36, 56 bits. */
 function hash(text: string): string {
-  let high = 0x811c9dc5;
-  let low = 0x9e3779b9;
-  for (let at = 0; at < text.length; at++) {
-    // All three names are ASCII but, maybe, the interface's.
-    const unit = text.charCodeAt(at);
-    high = Math.imul(high ^ unit, 0x01000193);
-    low = Math.imul(low ^ unit, 0x85ebca6b);
-    low ^= low >>> 13;
-  }
-  high = Math.imul(high ^ (high >>> 16), 0x7feb352d) ^ low;
-  low = Math.imul(low ^ (low >>> 15), 0x846ca68b) ^ (high >>> 16);
+  const [high, low] = hashOf(text);
   const digits = (half: number, length: number) =>
-    (half >>> 0).toString(36).padStart(7, "0").slice(-length);
+    half.toString(36).padStart(7, "0").slice(-length);
   return digits(high, 6) + digits(low, 5);
 }

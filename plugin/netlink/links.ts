@@ -106,8 +106,7 @@ export function newBridge(name: string, mac: Uint8Array): Request {
 /** The pod's end of a veth pair in the making. */
 interface PodEnd {
   name: string;
-  /** The kernel makes one up unless given. */
-  mac: Uint8Array | undefined;
+  mac: Uint8Array;
   /** Descriptor of its network namespace. */
   network: number;
 }
@@ -127,8 +126,8 @@ export function newVeth(
     [IFLA.IFNAME, pod.name],
     [IFLA.MTU, mtu],
     [IFLA.NET_NS_FD, pod.network],
+    [IFLA.ADDRESS, pod.mac],
   ];
-  if (pod.mac !== undefined) peer.push([IFLA.ADDRESS, pod.mac]);
   return {
     type: RTM.NEWLINK,
     flags: create,
@@ -180,6 +179,18 @@ export function impossibleLink(kind: "bridge" | "veth"): Request {
       [IFLA.ADDRESS, Uint8Array.of(1, 0, 0x5e, 0, 0, 1)],
       [IFLA.LINKINFO, [[IFLA.INFO_KIND, kind]]],
     ],
+  };
+}
+
+/**
+ * Gives a link a MAC, also the one that it has: the kernel then announces the
+ * link's addresses where the settings arp_notify and ndisc_notify ask for it.
+ */
+export function setMac(link: number, mac: Uint8Array): Request {
+  return {
+    type: RTM.SETLINK,
+    flags: change,
+    parts: [linkHeader({ index: link }), [IFLA.ADDRESS, mac]],
   };
 }
 
