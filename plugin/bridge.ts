@@ -6,6 +6,7 @@ import {
   type Address,
   contains,
   formatAddress,
+  linkLocal,
   overlap,
   sameAddress,
   type Subnet,
@@ -137,13 +138,6 @@ function conflicts(
   return !delegated || subnet.family === 4 ||
     overlap(subnetAround(address, prefixLength), subnet);
 }
-
-/** fe80::/10, which every link that speaks IPv6 has. */
-const linkLocal: Subnet = {
-  family: 6,
-  network: 0xfe80n << 112n,
-  prefixLength: 10,
-};
 
 function makeBridge(kernel: Kernel, name: string): Link {
   // Locally administered, for one station: the second bit set, the first not.

@@ -10,7 +10,8 @@ import {
   parseAddress,
   parseSubnet,
 } from "./address/address.ts";
-import { inStore } from "./ipam.ts";
+import { storeOf } from "./ipam.ts";
+import { heldNow } from "./leases/leases.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
 import type { ContainerCall } from "./cni/environment.ts";
@@ -158,10 +159,13 @@ function leaseProblems(
   { ips }: Result,
 ): string[] {
   if (config.subnets.length === 0) return [];
-  const held = inStore(config, (store) => store.held(attachment));
   const told = ips.map(({ address }) =>
     fromResult(address.split("/")[0]!, parseAddress)
   );
+  const own = told.filter((address) =>
+    config.subnets.some((subnet) => contains(subnet, address))
+  );
+  const held = heldNow(storeOf(config), attachment, own);
   return config.subnets.flatMap((subnet) => {
     const lease = held.find((address) => contains(subnet, address));
     if (lease === undefined) {

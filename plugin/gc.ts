@@ -3,7 +3,8 @@
  */
 
 import { formatAddress } from "./address/address.ts";
-import { inEveryStore } from "./ipam.ts";
+import { inEveryStore, inStore } from "./ipam.ts";
+import { livingOn } from "./living.ts";
 import { removeLink } from "./host_veth.ts";
 import type { Removal } from "./cni/config.ts";
 import { delegate, IpamUnavailable } from "./delegate.ts";
@@ -36,6 +37,11 @@ export function gc(
   };
   // The veths first: an address must not be given to another pod while one still uses it.
   attempt(() => removeStaleVeths(removal, valid, attempt));
+  attempt(() => {
+    // Where even the store is gone, the pods that live have it made again.
+    if (ipam !== undefined || livingOn(removal.name).length === 0) return;
+    inStore(removal, (store) => store.all());
+  });
   attempt(() => releaseStaleLeases(removal, valid, attempt));
   attempt(() => {
     if (ipam === undefined) return;

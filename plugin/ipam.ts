@@ -5,7 +5,9 @@
 import { type Address, firstHost, type Subnet } from "./address/address.ts";
 import { type Config, defaultDataDir, type PodRoute } from "./cni/config.ts";
 import { hasStore, type Store, withStore } from "./leases/leases.ts";
+import type { StoreOptions } from "./leases/places.ts";
 import type { Pool } from "./leases/round_robin.ts";
+import { livingOn } from "./living.ts";
 import type { Result } from "./cni/protocol.ts";
 import type { Attachment } from "./veth.ts";
 
@@ -52,12 +54,17 @@ interface Network {
   readonly name: string;
 }
 
+/** The leases of a network, restored by the pods that live where another program removed some. */
+export function storeOf({ dataDir, name }: Network): StoreOptions {
+  return { dataDir, network: name, living: () => livingOn(name) };
+}
+
 /** Opens the leases of a network; makes the store when it is missing. */
 export function inStore<T>(
   { dataDir, name }: Network,
   body: (store: Store) => T,
 ): T {
-  return withStore({ dataDir, network: name }, body);
+  return withStore(storeOf({ dataDir, name }), body);
 }
 
 /**
@@ -69,7 +76,9 @@ export function inEveryStore(
   body: (store: Store) => void,
 ): void {
   for (const place of new Set([dataDir, defaultDataDir])) {
-    const store = { dataDir: place, network: name };
+    const store = place === dataDir
+      ? storeOf({ dataDir, name })
+      : { dataDir: place, network: name };
     if (hasStore(store)) withStore(store, body);
   }
 }

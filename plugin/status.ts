@@ -3,7 +3,7 @@
  */
 
 import { firstHost, formatSubnet } from "./address/address.ts";
-import { poolsOf } from "./ipam.ts";
+import { poolsOf, storeOf } from "./ipam.ts";
 import { inspectBridge } from "./bridge.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
@@ -62,8 +62,9 @@ function mayMakeLinks(kernel: Kernel): void {
   }
 }
 
-function hasFreeAddresses({ dataDir, name, subnets }: Config): void {
-  const { hasFree } = storeState({ dataDir, network: name }, poolsOf(subnets));
+function hasFreeAddresses(config: Config): void {
+  const { subnets } = config;
+  const { hasFree } = storeState(storeOf(config), poolsOf(subnets));
   const full = subnets.find((_, at) => !hasFree[at]);
   if (full === undefined) return;
   throw new CniError(

@@ -53,6 +53,14 @@ export function vethAlias(
   return `${hashedPrefix(network)}${hash(`${containerID} ${ifname}`)}`;
 }
 
+/** The attachment that an alias names; undefined for one that holds hashes. */
+export function ownerOf(alias: string): Owner | undefined {
+  const [, , containerID = "#", ifname] = alias.split(" ");
+  return containerID.startsWith("#") || ifname === undefined
+    ? undefined
+    : { containerID, ifname };
+}
+
 function hashedPrefix(network: string): string {
   return `${mark} #${hash(network)} #`;
 }

@@ -140,6 +140,13 @@ export function overlap(a: Subnet, b: Subnet): boolean {
   return contains(wide, { family: narrow.family, value: narrow.network });
 }
 
+/** fe80::/10, which every link that speaks IPv6 has. */
+export const linkLocal: Subnet = {
+  family: 6,
+  network: 0xfe80n << 112n,
+  prefixLength: 10,
+};
+
 /** The first address that an interface may have, which is the gateway's, and the last. */
 interface Hosts {
   readonly first: bigint;

@@ -52,7 +52,7 @@ export function findIndexed(
 }
 
 /** Reads every file: as slow as the reference, and as sure. */
-function readThrough(folder: string, owner: Owner): Holdings {
+export function readThrough(folder: string, owner: Owner): Holdings {
   const addresses: Address[] = [];
   for (const [holder, held] of readEvery(folder, takenIn(folder).blocks)) {
     if (belongsTo(holder, owner)) addresses.push(...held);

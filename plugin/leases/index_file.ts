@@ -39,6 +39,7 @@ import {
 } from "../linux/files.ts";
 import type { Owner } from "../cni/protocol.ts";
 import { leasePath, readLease } from "./lease_file.ts";
+import { newLeasePath, type Places } from "./places.ts";
 import type { ReadBlock } from "./round_robin.ts";
 import { addressesIn, type Blocks, takenIn } from "./bitmap.ts";
 
@@ -58,33 +59,6 @@ const longestIndexed = 239;
 /** An attachment with more addresses than fit into a symbolic link is entered with this text. */
 const tooMany = "*";
 const longestText = 1000;
-
-/** Where a store and its index are. */
-export interface Places {
-  readonly leases: string;
-  readonly index: string;
-}
-
-/** Which store. */
-export interface StoreOptions {
-  readonly dataDir: string;
-  /** The network's name, which config.ts has checked: it becomes part of a path. */
-  readonly network: string;
-  /** How long to wait for the lock; 10,000 unless told. */
-  readonly lockTimeout_ms?: number;
-}
-
-export function placesOf({ dataDir, network }: StoreOptions): Places {
-  return {
-    leases: `${dataDir}/${network}`,
-    index: `${dataDir}/.deno-cni/${network}`,
-  };
-}
-
-/** Where a lease is written before it is linked to its address. */
-export function newLeasePath({ index }: Places): string {
-  return `${index}/new`;
-}
 
 /** What `state` says. */
 interface IndexState {
@@ -161,9 +135,10 @@ interface OpenIndex {
 /**
  * Opens the index, and makes it anew if it is not to be believed.
  *
+ * @param onChange is called before that: another program may have removed leases
  * @throws {FileError}
  */
-export function openIndex(places: Places): LeaseIndex {
+export function openIndex(places: Places, onChange: () => void): LeaseIndex {
   const notes = readNotes(places);
   const open: OpenIndex = {
     places,
@@ -174,6 +149,7 @@ export function openIndex(places: Places): LeaseIndex {
   };
   if (!isTrue(notes, places)) {
     remove(newLeasePath(places));
+    onChange();
     refresh(open, false);
   }
   return {

@@ -13,16 +13,17 @@ import { errno } from "../linux/errno.ts";
 import { FileError } from "../linux/file_error.ts";
 import { inspect, remove } from "../linux/files.ts";
 import { addressesIn, takenIn } from "./bitmap.ts";
-import { holdings } from "./holdings.ts";
+import { holdings, readThrough } from "./holdings.ts";
+import { type LeaseIndex, openIndex } from "./index_file.ts";
 import {
-  type LeaseIndex,
-  openIndex,
+  type Living,
   type Places,
   placesOf,
   type StoreOptions,
-} from "./index_file.ts";
-import { leasePath, readLease } from "./lease_file.ts";
+} from "./places.ts";
+import { isLeaseOf, leasePath, readLease } from "./lease_file.ts";
 import { withLock } from "./lock.ts";
+import { restoreLeases } from "./restore.ts";
 import { reserve, unlessDiskRefuses } from "./reserve.ts";
 import type { Pool } from "./round_robin.ts";
 
@@ -76,8 +77,26 @@ export function withStore<T>(
   return withLock(
     places.leases,
     lockTimeout_ms,
-    () => body(openStore(places)),
+    () => body(openStore(places, options.living ?? (() => []))),
   );
+}
+
+/**
+ * What an attachment holds at this moment, by the leases' files alone: without
+ * the lock, and without the index.
+ *
+ * @param told where its leases should be, which is looked at first
+ * @throws {FileError}
+ */
+export function heldNow(
+  options: StoreOptions,
+  owner: Owner,
+  told: readonly Address[],
+): Address[] {
+  const { leases } = placesOf(options);
+  return told.every((address) => isLeaseOf(leasePath(leases, address), owner))
+    ? [...told]
+    : readThrough(leases, owner).addresses;
 }
 
 /** Whether there is a store: without one, no attachment holds anything there. */
@@ -93,10 +112,14 @@ export function hasStore(options: StoreOptions): boolean {
   }
 }
 
-function openStore(places: Places): Store {
+function openStore(
+  places: Places,
+  living: () => readonly Living[],
+): Store {
   const { leases } = places;
   let opened: LeaseIndex | undefined;
-  const index = () => opened ??= openIndex(places);
+  const index = () =>
+    opened ??= openIndex(places, () => restoreLeases(places, living()));
 
   return {
     reserve: (owner, pools, wanted = []) =>
@@ -120,6 +143,8 @@ function openStore(places: Places): Store {
     held: (owner) => holdings(leases, owner, index).addresses,
 
     all() {
+      // Leases that were lost are found again first.
+      unlessDiskRefuses(index);
       const found: Lease[] = [];
       for (const address of addressesIn(takenIn(leases).blocks)) {
         const lease = readLease(leasePath(leases, address));

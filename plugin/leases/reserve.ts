@@ -8,7 +8,8 @@ import { FileError } from "../linux/file_error.ts";
 import { createAnew, overwrite, remove } from "../linux/files.ts";
 import { matchRequested, takeNext, takeWanted } from "./allocate.ts";
 import { findIndexed } from "./holdings.ts";
-import { type LeaseIndex, newLeasePath, type Places } from "./index_file.ts";
+import { type LeaseIndex } from "./index_file.ts";
+import { newLeasePath, type Places } from "./places.ts";
 import { cursorPath, leasePath, leaseText } from "./lease_file.ts";
 import type { Pool } from "./round_robin.ts";
 

@@ -24,11 +24,13 @@ const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
   MTU: 4,
+  LINK: 5,
   MASTER: 10,
   LINKINFO: 18,
   IFALIAS: 20,
   AF_SPEC: 26,
   NET_NS_FD: 28,
+  LINK_NETNSID: 37,
   /** Inside LINKINFO. */
   INFO_KIND: 1,
   INFO_DATA: 2,
@@ -75,6 +77,10 @@ export interface Link {
   /** The bridge's port passes frames, or the link is no port. */
   forwarding: boolean;
   hairpin: boolean;
+  /** Index of the other end of a veth, in the network namespace of `peerNetwork`. */
+  peer: number;
+  /** The number that the kernel gives that namespace here; undefined for this one or none. */
+  peerNetwork: number | undefined;
   /** What each family keeps for it, for settings.ts. */
   families: Uint8Array;
 }
@@ -226,6 +232,7 @@ export function linkOf(body: Uint8Array): Link {
   const info = attributes(found.get(IFLA.LINKINFO) ?? none, 0);
   const port = attributes(info.get(IFLA.INFO_SLAVE_DATA) ?? none, 0);
   const state = port.get(IFLA.BRPORT_STATE);
+  const network = found.get(IFLA.LINK_NETNSID);
   return {
     index: view.getInt32(4, true),
     name: text(IFLA.IFNAME),
@@ -237,6 +244,8 @@ export function linkOf(body: Uint8Array): Link {
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     forwarding: state === undefined || state[0] === BR_STATE_FORWARDING,
     hairpin: port.get(IFLA.BRPORT_MODE)?.[0] === 1,
+    peer: numberOf(found.get(IFLA.LINK) ?? none),
+    peerNetwork: network === undefined ? undefined : numberOf(network),
     families: found.get(IFLA.AF_SPEC) ?? none,
   };
 }

@@ -168,14 +168,17 @@ export function links(kernel: Kernel): Link[] {
 
 /**
  * The addresses of one family on a link.
+ * @param network as for {@linkcode getAddresses}
  * @throws {KernelError}
  */
 export function addresses(
   kernel: Kernel,
   family: Family,
   index: number,
+  network?: number,
 ): LinkAddress[] {
-  return list(kernel, "list the addresses", getAddresses(family, index))
+  const request = getAddresses(family, index, network);
+  return list(kernel, "list the addresses", request)
     .map(addressOf)
     .filter((found) => found.index === index);
 }
