@@ -19,11 +19,7 @@
  * after the first change to the leases, before the time is set. (A lease rewritten in place goes
  * unnoticed. No known program does that, and the lease's own file still has the last word.)
  */
-import {
-  type Address,
-  addressOrUndefined,
-  formatAddress,
-} from "../address/address.ts";
+import { type Address, addressOrUndefined } from "../address/address.ts";
 import { type BlockFiles, openBlocks } from "./block_files.ts";
 import { point } from "../linux/failpoint.ts";
 import {
@@ -80,7 +76,7 @@ export function readState(places: Places): IndexState | undefined {
 function readNotes({ index }: Places): IndexState | undefined {
   const words = readText(statePath(index))?.split(" ") ?? [];
   const [version, time, complete, resting, end] = words;
-  if (version !== "1" || resting === undefined || end !== "\n") {
+  if (version !== "2" || resting === undefined || end !== "\n") {
     return undefined;
   }
   return {
@@ -200,7 +196,7 @@ function enter(
   const path = entryPath(places, owner);
   if (addresses.length === 0) remove(path);
   else {
-    const text = addresses.map(formatAddress).join();
+    const text = addresses.map(noted).join();
     symlink(text.length > longestText ? tooMany : text, path);
   }
   point("index: attachment entered");
@@ -233,8 +229,8 @@ function settle({ places, complete, resting }: OpenIndex): void {
   const { leases, index } = places;
   const time_s = oldest_s + Math.floor(Math.random() * span_s);
   const known = complete ? "complete" : "partial";
-  const rest = resting.map(formatAddress).join();
-  overwrite(statePath(index), `1 ${time_s} ${known} ${rest} \n`);
+  const rest = resting.map(noted).join();
+  overwrite(statePath(index), `2 ${time_s} ${known} ${rest} \n`);
   point("index: state written");
   setChanged(leases, time_s);
   point("index: settled");
@@ -266,7 +262,20 @@ function statePath(index: string): string {
   return `${index}/attachments/state`;
 }
 
+/**
+ * An address as the index notes it, `4xaf40107`: its text would read like a lease
+ * to programs that search for it.
+ */
+function noted({ family, value }: Address): string {
+  return `${family}x${value.toString(16)}`;
+}
+
 function parseAddresses(text: string): Address[] {
-  return text.split(",").map(addressOrUndefined)
-    .filter((address) => address !== undefined);
+  return text.split(",").map((note): Address | undefined => {
+    const [, family, digits] = /^([46])x([0-9a-f]{1,32})$/.exec(note) ?? [];
+    return digits === undefined
+      // As the first versions noted it.
+      ? addressOrUndefined(note)
+      : { family: family === "4" ? 4 : 6, value: BigInt(`0x${digits}`) };
+  }).filter((address) => address !== undefined);
 }
