@@ -6,10 +6,16 @@ import {
   type Address,
   contains,
   formatAddress,
+  linkLocal,
+  overlap,
+  sameAddress,
   type Subnet,
+  subnetAround,
 } from "./address/address.ts";
 import { errno } from "./linux/errno.ts";
+import { unsafeSettings } from "./hardening.ts";
 import { point } from "./linux/failpoint.ts";
+import { writeSysctl } from "./linux/sysctl.ts";
 import {
   addresses,
   change,
@@ -20,10 +26,10 @@ import {
 } from "./netlink/rtnetlink.ts";
 import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
-import { newAddress } from "./netlink/routes.ts";
+import { type LinkAddress, newAddress } from "./netlink/routes.ts";
 
-/** What marks a bridge as ours, for the stages too. */
-export const bridgeAlias = "deno-cni";
+/** What marks a bridge as ours; the stages use the same mark. */
+const bridgeAlias = "deno-cni";
 
 /** An address of the node in a subnet: the gateway of the pods there. */
 export interface Gateway {
@@ -31,9 +37,20 @@ export interface Gateway {
   readonly subnet: Subnet;
 }
 
+/** The addresses that a bridge is to have. */
+export interface Gateways {
+  readonly all: readonly Gateway[];
+  /**
+   * An IPAM plugin gives the addresses: further IPv6 subnets may come later,
+   * and go beside those that are there, as with the reference.
+   */
+  readonly delegated: boolean;
+}
+
 /**
- * The bridge, with every gateway's address on it and up; made when it is
- * missing, as after a reboot. It is not taken back when the ADD fails later:
+ * The bridge, up, with every gateway's address on it and nothing taken from
+ * pods that is not theirs to say (hardening.ts); made when it is missing, as
+ * after a reboot. It is not taken back when the ADD fails later:
  * by then other pods may be on it.
  * @throws {CniError} 102 when its name is that of another kind of link, or it
  * carries another address of a gateway's family
@@ -41,18 +58,19 @@ export interface Gateway {
 export function useBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
+  gateways: Gateways,
 ): Link {
   const bridge = link(kernel, name) ?? makeBridge(kernel, name);
   checkKind(bridge);
-  const missing = gateways.filter((gateway) =>
-    !hasGateway(kernel, bridge, gateway)
+  for (const setting of unsafeSettings(bridge)) writeSysctl(setting, "0");
+  if (!bridge.up) {
+    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
+  }
+  const missing = gateways.all.filter((gateway) =>
+    !hasGateway(kernel, bridge, gateway, gateways)
   );
   for (const { address, subnet } of missing) {
     giveAddress(kernel, bridge, address, subnet.prefixLength);
-  }
-  if (!bridge.up) {
-    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
   }
   return bridge;
 }
@@ -64,12 +82,14 @@ export function useBridge(
 export function inspectBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
+  gateways: Gateways,
 ): Link | undefined {
   const bridge = link(kernel, name);
   if (bridge === undefined) return undefined;
   checkKind(bridge);
-  for (const gateway of gateways) hasGateway(kernel, bridge, gateway);
+  for (const gateway of gateways.all) {
+    hasGateway(kernel, bridge, gateway, gateways);
+  }
   return bridge;
 }
 
@@ -85,12 +105,14 @@ function checkKind({ name, kind }: Link): void {
 function hasGateway(
   kernel: Kernel,
   bridge: Link,
-  { address, subnet }: Gateway,
+  gateway: Gateway,
+  gateways: Gateways,
 ): boolean {
+  const { address, subnet } = gateway;
   const found = addresses(kernel, address.family, bridge.index)
-    .filter((one) => !isLinkLocal(one.address));
-  if (found.some((one) => one.address.value === address.value)) return true;
-  const other = found[0];
+    .filter((one) => !contains(linkLocal, one.address));
+  if (found.some((one) => sameAddress(one.address, address))) return true;
+  const other = found.find((one) => conflicts(one, gateway, gateways));
   if (other === undefined) return false;
   const shown = `${formatAddress(other.address)}/${other.prefixLength}`;
   throw new CniError(
@@ -98,27 +120,31 @@ function hasGateway(
     `bridge ${bridge.name} has the address ${shown}, not the gateway's, ${
       formatAddress(address)
     }/${subnet.prefixLength}`,
-    `if nobody needs it: ip addr del ${shown} dev ${bridge.name}; else name another bridge in the network configuration ("bridge")`,
+    "if it is no pod's gateway any more: " +
+      `ip addr del ${shown} dev ${bridge.name}; ` +
+      'else name another bridge in the network configuration ("bridge")',
   );
 }
 
-/** fe80::/10, which every link that speaks IPv6 has. */
-function isLinkLocal(address: Address): boolean {
-  return contains(linkLocal, address);
+/** Whether an address of the bridge and a gateway of its family exclude each other. */
+function conflicts(
+  { address, prefixLength }: LinkAddress,
+  { subnet }: Gateway,
+  { all, delegated }: Gateways,
+): boolean {
+  if (all.some((gateway) => sameAddress(gateway.address, address))) {
+    return false;
+  }
+  return !delegated || subnet.family === 4 ||
+    overlap(subnetAround(address, prefixLength), subnet);
 }
-
-const linkLocal: Subnet = {
-  family: 6,
-  network: 0xfe80n << 112n,
-  prefixLength: 10,
-};
 
 function makeBridge(kernel: Kernel, name: string): Link {
   // Locally administered, for one station: the second bit set, the first not.
   const mac = crypto.getRandomValues(new Uint8Array(6));
   mac[0] = (mac[0]! & 0xfe) | 0x02;
   try {
-    // In one datagram: killed in between, a bridge without our mark would be taken for somebody else's.
+    // In one datagram: killed in between, it would leave a bridge without our mark.
     change(
       kernel,
       `make bridge ${name}`,

@@ -10,8 +10,8 @@ import {
   parseAddress,
   parseSubnet,
 } from "./address/address.ts";
-import { inStore } from "./ipam.ts";
-import { attachmentOf } from "./attach.ts";
+import { storeOf } from "./ipam.ts";
+import { heldNow } from "./leases/leases.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
 import type { ContainerCall } from "./cni/environment.ts";
@@ -26,7 +26,7 @@ import type { Link } from "./netlink/links.ts";
 import { CniError, code, type Result, type Route } from "./cni/protocol.ts";
 import type { KernelRoute } from "./netlink/routes.ts";
 import { openSandbox, type Sandbox } from "./netns.ts";
-import { type Attachment, vethAlias, vethNames } from "./veth.ts";
+import { type Attachment, attachmentOf, vethAlias, vethNames } from "./veth.ts";
 
 /**
  * CHECK: SPEC.md, "CHECK". Compares the pod with `prevResult`; what a later
@@ -58,9 +58,8 @@ export function check(
   if (problems.length === 0) return;
   throw new CniError(
     code.checkFailed,
-    `the attachment of ${call.containerID} to ${config.name} by ${call.ifname} is not as ADD left it: ${
-      problems.join("; ")
-    }`,
+    `the attachment of ${call.containerID} to ${config.name} by ` +
+      `${call.ifname} is not as ADD left it: ${problems.join("; ")}`,
     "make the pod again, or call DEL and ADD",
   );
 }
@@ -160,10 +159,13 @@ function leaseProblems(
   { ips }: Result,
 ): string[] {
   if (config.subnets.length === 0) return [];
-  const held = inStore(config, (store) => store.held(attachment));
   const told = ips.map(({ address }) =>
     fromResult(address.split("/")[0]!, parseAddress)
   );
+  const own = told.filter((address) =>
+    config.subnets.some((subnet) => contains(subnet, address))
+  );
+  const held = heldNow(storeOf(config), attachment, own);
   return config.subnets.flatMap((subnet) => {
     const lease = held.find((address) => contains(subnet, address));
     if (lease === undefined) {

@@ -2,24 +2,24 @@
  * The plugin: environment and stdin in, a result or an error on stdout. A
  * container runtime executes it for each command; SPEC.md, "Execution protocol".
  *
- * Everything is synchronous: entering a pod's namespace demands it (sandbox.ts),
+ * Everything is synchronous: entering a pod's namespace demands it (netns.ts),
  * and starting the event loop costs time.
  */
 
-import { add, del } from "./attach.ts";
+import { add } from "./attach.ts";
 import { check } from "./check.ts";
-import { parseConfig, parseInput, parseVersion } from "./cni/config.ts";
+import { parseConfig, parseRemoval, type Removal } from "./cni/config.ts";
+import { parseInput, parseVersion } from "./cni/input.ts";
 import {
   type Call,
   type Environment,
   parseEnvironment,
 } from "./cni/environment.ts";
-import { remedy } from "./linux/errno.ts";
 import { readAll, writeAll } from "./linux/files.ts";
+import { del } from "./detach.ts";
 import { gc } from "./gc.ts";
 import type { JsonObject } from "./cni/json.ts";
-import { KernelError } from "./netlink/rtnetlink.ts";
-import { SystemError } from "./linux/libc.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import {
   CniError,
   code,
@@ -30,6 +30,7 @@ import {
   versions,
 } from "./cni/protocol.ts";
 import { resultFor } from "./cni/result.ts";
+import { parseValidAttachments } from "./cni/valid_attachments.ts";
 import { status } from "./status.ts";
 import { decodeUtf8, encoder } from "./linux/utf8.ts";
 
@@ -47,10 +48,10 @@ function answer(env: Environment, readInput: () => string): Answer {
       return { output: versionAnswer(askedVersion(readInput)), failed: false };
     }
     const input = parseInput(readInput());
-    version = parseVersion(input);
+    version = versionFor(call, input);
     return { output: execute(call, input, version, env), failed: false };
   } catch (error) {
-    return { output: errorFor(version, asCniError(error)), failed: true };
+    return { output: errorFor(version, told(error)), failed: true };
   }
 }
 
@@ -73,8 +74,20 @@ const firstVersion = {
   STATUS: "1.1.0",
 } as const;
 
+type ConfiguredCall = Exclude<Call, { command: "VERSION" }>;
+
+/** DEL and GC go on in a version that is not supported: they print no result. */
+function versionFor({ command }: ConfiguredCall, input: JsonObject): Version {
+  try {
+    return parseVersion(input);
+  } catch (error) {
+    if (command !== "DEL" && command !== "GC") throw error;
+    return versions[versions.length - 1]!;
+  }
+}
+
 function execute(
-  call: Exclude<Call, { command: "VERSION" }>,
+  call: ConfiguredCall,
   input: JsonObject,
   version: Version,
   env: Environment,
@@ -84,51 +97,62 @@ function execute(
     throw new CniError(
       code.version,
       `${call.command} does not exist in version ${version}`,
-      `it does from ${first} on; cniVersion in the network configuration says which is spoken`,
+      `it does from ${first} on; ` +
+        "cniVersion in the network configuration says which is spoken",
     );
   }
-  const config = parseConfig(
-    input,
-    version,
-    "args" in call ? call.args : undefined,
-  );
   const override = env("CNI_NETNS_OVERRIDE");
   const allowOwn = override === "1" || override === "true";
+  const config = () => parseConfig(input, version, argsOf(call));
   switch (call.command) {
     case "ADD":
-      return resultFor(version, add(call, config, allowOwn));
-    case "DEL":
-      del(call, config);
-      return undefined;
+      return resultFor(version, add(call, config(), allowOwn, warn));
     case "CHECK":
-      check(call, config, allowOwn);
-      return undefined;
-    case "GC":
-      gc(config, call.path);
+      check(call, config(), allowOwn);
       return undefined;
     case "STATUS":
-      status(config, call.path);
+      status(config(), call.path);
       return undefined;
+    case "DEL":
+      del(call, removalOf(call, input), warn);
+      return undefined;
+    case "GC": {
+      const valid = parseValidAttachments(input);
+      gc(removalOf(call, input), valid, call.path, warn);
+      return undefined;
+    }
   }
 }
 
-/** Anything thrown, as the caller is told it. */
-function asCniError(error: unknown): CniError {
-  if (error instanceof CniError) return error;
-  if (error instanceof KernelError || error instanceof SystemError) {
-    return new CniError(code.kernel, error.message, remedy(error.errno), {
-      cause: error,
-    });
+/** What DEL and GC need; what ADD would refuse in the configuration is said on stderr. */
+function removalOf(call: ConfiguredCall, input: JsonObject): Removal {
+  const removal = parseRemoval(input, warn);
+  try {
+    parseConfig(input, parseVersion(input), argsOf(call));
+  } catch (error) {
+    const { message, details } = cniErrorOf(error);
+    warn(
+      `${call.command} goes on where ADD would fail: ${message} (${details})`,
+    );
   }
-  const { stack, message } = error instanceof Error
-    ? error
-    : new Error(String(error));
-  console.error(`deno-cni: ${stack}`);
-  return new CniError(
-    code.internal,
-    message,
-    "this is a mistake in the plugin: please report it",
-  );
+  return removal;
+}
+
+function argsOf(call: ConfiguredCall): string {
+  return "args" in call ? call.args : "";
+}
+
+/** Anything thrown, as the caller is told it; a mistake in the plugin is logged whole. */
+function told(error: unknown): CniError {
+  const failure = cniErrorOf(error);
+  if (failure.code === code.internal) {
+    warn((error instanceof Error ? error.stack : undefined) ?? String(error));
+  }
+  return failure;
+}
+
+function warn(text: string): void {
+  console.error(`deno-cni: ${text}`);
 }
 
 /** All of stdin. */

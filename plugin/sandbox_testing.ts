@@ -48,7 +48,7 @@ export interface Call {
 }
 
 /** What the plugin answered. */
-export interface Said {
+interface Said {
   exit: number | undefined;
   /** What it printed, parsed; {} for nothing. */
   json: Answer;

@@ -6,75 +6,29 @@
  * points into one buffer of our own, whose address is taken once.
  */
 
+import { errno, errnoName } from "./errno.ts";
+import { systemCalls } from "./system_calls.ts";
 import { encoder } from "./utf8.ts";
 
-/** System call numbers: Linux `unistd_64.h` of each architecture. */
-const numbers = {
-  x86_64: {
-    read: 0,
-    write: 1,
-    close: 3,
-    lseek: 8,
-    socket: 41,
-    sendto: 44,
-    recvfrom: 45,
-    setsockopt: 54,
-    flock: 73,
-    getdents64: 217,
-    openat: 257,
-    mkdirat: 258,
-    unlinkat: 263,
-    linkat: 265,
-    symlinkat: 266,
-    readlinkat: 267,
-    utimensat: 280,
-    dup3: 292,
-    setns: 308,
-    memfd_create: 319,
-    statx: 332,
-  },
-  aarch64: {
-    dup3: 24,
-    flock: 32,
-    mkdirat: 34,
-    unlinkat: 35,
-    symlinkat: 36,
-    linkat: 37,
-    openat: 56,
-    close: 57,
-    getdents64: 61,
-    lseek: 62,
-    read: 63,
-    write: 64,
-    readlinkat: 78,
-    utimensat: 88,
-    socket: 198,
-    sendto: 206,
-    recvfrom: 207,
-    setsockopt: 208,
-    setns: 268,
-    memfd_create: 279,
-    statx: 291,
-  },
-} as const;
+type SystemCall = keyof typeof systemCalls["x86_64"];
 
-export type Call = keyof typeof numbers["x86_64"];
-
-/** What the kernel said to a system call. */
+/** A step that the kernel refused. */
 export class SystemError extends Error {
-  override readonly name = "SystemError";
+  override readonly name: string = "SystemError";
 
-  /** @param errno the kernel's number, positive */
-  constructor(readonly call: Call, readonly errno: number) {
-    super(`${call}: errno ${errno}`);
+  /**
+   * @param step what was asked of it
+   * @param errno the kernel's number, positive
+   * @param text the kernel's own words, or ""
+   */
+  constructor(step: string, readonly errno: number, text = "") {
+    super(`${step}: ${errnoName(errno)}${text === "" ? "" : ` (${text})`}`);
   }
 }
 
-const EINTR = 4;
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const O_RDONLY = 0;
-const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
 const CLONE_NEWNET = 0x40000000;
 const AF_NETLINK = 16;
@@ -84,7 +38,7 @@ const NETLINK_ROUTE = 0;
 const SOL_NETLINK = 270;
 const STATX_INO = 0x100;
 
-/** Half for what is sent, half for what is received; a dump fills at most 32 KiB at a time (netlink(7)). */
+/** Half for what is sent, half for what is received: netlink(7) dumps 32 KiB at a time. */
 const half = 32768;
 
 const bytes = new Uint8Array(2 * half);
@@ -100,7 +54,7 @@ const interface_ = {
 
 interface Opened {
   symbols: Deno.DynamicLibrary<typeof interface_>["symbols"];
-  numbers: typeof numbers[keyof typeof numbers];
+  numbers: typeof systemCalls[keyof typeof systemCalls];
   /** Where `bytes` lies in memory. */
   address: number;
 }
@@ -110,7 +64,7 @@ let opened: Opened | undefined;
 function libc(): Opened {
   return opened ??= {
     symbols: Deno.dlopen("libc.so.6", interface_).symbols,
-    numbers: numbers[Deno.build.arch],
+    numbers: systemCalls[Deno.build.arch],
     address: Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes))),
   };
 }
@@ -120,7 +74,14 @@ function libc(): Opened {
  * @returns what it returned, or the negative errno: an exception costs more
  * than a call, and many a "no such file" is no surprise
  */
-export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+export function call(
+  name: SystemCall,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+  e = 0,
+): number {
   const { symbols, numbers } = libc();
   for (;;) {
     const result = symbols.syscall(
@@ -133,14 +94,21 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
       0n,
     );
     if (result >= 0) return result;
-    const errno = new Deno.UnsafePointerView(symbols.__errno_location()!)
+    const failure = new Deno.UnsafePointerView(symbols.__errno_location()!)
       .getInt32();
-    if (errno !== EINTR) return -errno;
+    if (failure !== errno.EINTR) return -failure;
   }
 }
 
 /** As {@linkcode call}; throws SystemError instead of returning its errno. */
-function system(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+function system(
+  name: SystemCall,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+  e = 0,
+): number {
   const result = call(name, a, b, c, d, e);
   if (result < 0) throw new SystemError(name, -result);
   return result;
@@ -187,23 +155,9 @@ export function openFile(path: string): number {
   return system("openat", AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC);
 }
 
-/**
- * Writes a text into a file that exists, in the thread's present namespace
- * (what Deno's own calls do happens in another thread's).
- * @throws {SystemError}
- */
-export function overwrite(path: string, text: string): void {
-  const file = system("openat", AT_FDCWD, cString(path), O_WRONLY | O_CLOEXEC);
-  try {
-    system("write", file, cString(text), text.length);
-  } finally {
-    close(file);
-  }
-}
-
-/** Closes a descriptor; close(2). */
+/** Closes a descriptor; close(2), after which it is closed whatever the kernel says. */
 export function close(descriptor: number): void {
-  system("close", descriptor);
+  call("close", descriptor);
 }
 
 /**

@@ -1,0 +1,53 @@
+/**
+ * The numbers of the system calls that the plugin makes, by architecture.
+ * Source: Linux `unistd_64.h` of each.
+ */
+
+export const systemCalls = {
+  x86_64: {
+    read: 0,
+    write: 1,
+    close: 3,
+    lseek: 8,
+    socket: 41,
+    sendto: 44,
+    recvfrom: 45,
+    setsockopt: 54,
+    flock: 73,
+    getdents64: 217,
+    openat: 257,
+    mkdirat: 258,
+    unlinkat: 263,
+    linkat: 265,
+    symlinkat: 266,
+    readlinkat: 267,
+    utimensat: 280,
+    dup3: 292,
+    setns: 308,
+    memfd_create: 319,
+    statx: 332,
+  },
+  aarch64: {
+    dup3: 24,
+    flock: 32,
+    mkdirat: 34,
+    unlinkat: 35,
+    symlinkat: 36,
+    linkat: 37,
+    openat: 56,
+    close: 57,
+    getdents64: 61,
+    lseek: 62,
+    read: 63,
+    write: 64,
+    readlinkat: 78,
+    utimensat: 88,
+    socket: 198,
+    sendto: 206,
+    recvfrom: 207,
+    setsockopt: 208,
+    setns: 268,
+    memfd_create: 279,
+    statx: 291,
+  },
+} as const;
