@@ -3,7 +3,7 @@
  * Stage 03: tells each node's container runtime which plugin to call, and the
  * plugin which addresses are its own.
  */
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd, write } from "../lib/exec/command.ts";
 import { fileIs } from "../lib/steps/probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";

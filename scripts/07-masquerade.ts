@@ -5,7 +5,7 @@
  * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";

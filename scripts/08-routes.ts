@@ -6,7 +6,7 @@
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
