@@ -1,6 +1,6 @@
-/** The flags of all commands: each takes what its help names. */
+/** The flags of all commands: each takes what its help names, by itself and through make. */
 // @ts-types="../../lib/std/assert.d.ts"
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
 import { run } from "../../lib/exec/run.ts";
@@ -45,4 +45,47 @@ Deno.test("a command refuses the flags that mean nothing to it, with the reason 
     assertEquals(code, 2, `${name} ${flag}`);
     assertStringIncludes(stderr, message);
   }
+});
+
+Deno.test("through make, a flag in ARGS beats CLUSTER, NODE, POD, FROM and TO, which beat the environment", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "two words " });
+  const lab = `${folder}/lab.yaml`;
+  await Deno.copyFile(`${projectRoot}/config/lab.yaml`, lab);
+  const { MAKEFLAGS: _, MAKELEVEL: __, ARGS: ___, ...own } = Deno.env
+    .toObject();
+  const env = {
+    ...own,
+    DENO_CNI_STATE: `${folder}/state`,
+    DENO_CNI_CLUSTER: "/environment.yaml",
+  };
+  const said = async (...words: string[]) => {
+    const { stderr } = await run(
+      cmd`make --no-print-directory -C ${projectRoot} ${words}`,
+      { env },
+    );
+    return stderr;
+  };
+  const given = ["picture", "trace", "status", "01-provision", "up", "shell"];
+  for (const target of given) {
+    const ends = ["FROM=master", "TO=worker-1", "NODE=master"];
+    const one = [target, ...ends, "CLUSTER=/variable.yaml"];
+    assertStringIncludes(await said(target, ...ends), "/environment.yaml");
+    assertStringIncludes(await said(...one), "/variable.yaml");
+    const both = await said(...one, "ARGS=--cluster /flag.yaml");
+    assertStringIncludes(both, "/flag.yaml");
+    assert(!both.includes("/variable.yaml"), both);
+  }
+  const inLab = (...words: string[]) => said(...words, `CLUSTER=${lab}`);
+  assertStringIncludes(
+    await inLab("shell", "NODE=a", "ARGS=--node b"),
+    "--node b: no such node",
+  );
+  assertStringIncludes(await inLab("shell", "NODE=a"), "--node a: no such");
+  const ends = ["trace", "FROM=a", "TO=b"];
+  assertStringIncludes(await inLab(...ends), "--from a: expected a pod");
+  assertStringIncludes(
+    await inLab(...ends, "ARGS=--from master --to c"),
+    "--to c: expected a pod",
+  );
+  await Deno.remove(folder, { recursive: true });
 });
