@@ -41,8 +41,8 @@ export const cniConfig: Stage = {
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
   steps: (plan) => [{
-    why:
-      "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
+    why: "The runtime calls what the first file of this folder names; " +
+      "the plugin reads its podCIDR there",
     doneWhen: fileIs(path, conflist(plan), isOurs),
     key: `write ${path}`,
     run: write(path, conflist(plan)),

@@ -127,7 +127,8 @@ async function put(path: string, text: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new UsageError(
-      `--out ${path}: expected a file in a folder that is there and may be written; ${error.message}`,
+      `--out ${path}: expected a file in a folder that is there and may be ` +
+        `written; ${error.message}`,
     );
   }
 }
@@ -149,7 +150,10 @@ async function readTrace(path: string): Promise<TraceReport> {
   }
 }
 
-/** The cluster at the last picture; undefined at the first, and where what was kept is of another version. */
+/**
+ * The cluster at the last picture; undefined at the first, and where what was
+ * kept is of another version.
+ */
 async function readBefore(path: string): Promise<Inventory | undefined> {
   const text = await Deno.readTextFile(path).catch(ignoreAbsent);
   if (text === undefined) return undefined;

@@ -95,7 +95,10 @@ async function shell(
   );
 }
 
-/** How to get into a pod of Kubernetes, by the control plane; undefined where the cluster has none. */
+/**
+ * The way into a pod of Kubernetes, by the control plane; undefined where the
+ * cluster has none.
+ */
 async function inKubernetes(
   cluster: Cluster,
   node: string,
@@ -146,7 +149,10 @@ async function checkPod(node: Node, pod: string): Promise<void> {
   );
 }
 
-/** In a container there is all that it has; where a pod is a bare namespace, the node's programs and files. */
+/**
+ * The way into a pod of a container runtime, where there is what the container
+ * has, or into a bare namespace, where there are the node's programs and files.
+ */
 async function commandInPod(
   node: Node,
   pod: string,

@@ -198,9 +198,12 @@ async function tryPaths(
   }
 }
 
-/** The nodes whose pods all run, so that trying their paths starts nothing; none unless every server answers. */
+/**
+ * The nodes whose pods all run, so that trying their paths starts nothing; none
+ * unless every server answers.
+ */
 function withPods({ sites, outside, kubernetes }: Situation): string[] {
-  // There, 09 applies a manifest first: that is not for who only watches.
+  // There, 09 applies a manifest first: a page that only watches must not.
   if (kubernetes !== undefined) return [];
   const all = [...sites.values()];
   if (!all.every(({ survey }) => survey.serving)) return [];
