@@ -7,7 +7,7 @@
  * container runtime, it starts one on every node.
  */
 import { splitClusterCIDR } from "../lib/net/cidr.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster/cluster.ts";
 import { cmd, write } from "../lib/exec/command.ts";

@@ -3,7 +3,7 @@
  * Stage 03: tells each node's container runtime which plugin to call, and the
  * plugin which addresses are its own.
  */
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd, write } from "../lib/exec/command.ts";
 import { fileIs } from "../lib/steps/probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
@@ -41,8 +41,8 @@ export const cniConfig: Stage = {
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
   steps: (plan) => [{
-    why:
-      "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
+    why: "The runtime calls what the first file of this folder names; " +
+      "the plugin reads its podCIDR there",
     doneWhen: fileIs(path, conflist(plan), isOurs),
     key: `write ${path}`,
     run: write(path, conflist(plan)),

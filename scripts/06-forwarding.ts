@@ -5,7 +5,7 @@
  * the same chain.
  * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
  */
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
@@ -52,9 +52,9 @@ export const forwarding: Stage = {
   steps: ({ cluster, cluster: { clusterCIDRs } }) => [
     ...clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
-        .map(([name, why]) => ({
+        .map(([name, why]): Step => ({
           why,
-          unless: sysctlIs(name, "1"),
+          doneWhen: sysctlIs(name, "1"),
           run: cmd`sysctl -w ${name}=1`,
           undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
         })),

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
-import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
 import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
@@ -27,32 +28,45 @@ import {
 import { type Exercise, exercises } from "../lib/exercise/catalog.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { makeLine } from "../lib/stage/make_command.ts";
-import { workersOf } from "../lib/verify/matrix.ts";
+import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { worst } from "../lib/stage/run_stage.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import { isRunning } from "../lib/tour/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
 import { probedStages, stages } from "./stages.ts";
-import { exitCode } from "../lib/cli/exit_code.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 import { StepError } from "../lib/stage/errors.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/exercise.ts: something broken, to be found and repaired
+const command = {
+  name: "exercise",
+  summary: "something broken, to be found and repaired",
+  usage: [
+    "scripts/exercise.ts [N | N-hint | N-check] [flags]",
+    'make exercise [N | N-hint | N-check] [ARGS="flags"]',
+  ],
+  text: [
+    "An exercise wants a whole lab (make up, or make tour). Find the cause with " +
+    "the trace, and repair it with one stage. make up repairs every exercise, too.",
+  ],
+  examples: [
+    ["make exercise", "lists the exercises"],
+    ["make exercise 1", "breaks something in the lab, and tells the symptom"],
+    ["make exercise 1-hint", "says where to look; each time a little more"],
+    ["make exercise 1-check", "marks it: solved, or what is still wrong"],
+  ],
+  flags: standard("cluster", "output", "quiet", "timeout_ms"),
+  takes: "words",
+  exits: {
+    ...usualExits,
+    done: "done, or solved",
+    failed: "not solved, or not set up",
+  },
+} satisfies CommandLine;
 
-Usage: scripts/exercise.ts [N | N-hint | N-check] [flags]
-       make exercise            lists the exercises
-       make exercise 1          breaks something in the lab, and tells the symptom
-       make exercise 1-hint     says where to look; each time a little more
-       make exercise 1-check    marks it: 0 solved, 1 with what is still wrong
-
-An exercise wants a whole lab (make up, or make tour). Find the cause with the
-trace, and repair it with one stage. make up repairs every exercise, too.
-
-Takes --cluster, -o, -q and --timeout of these:
-
-${flagsHelp}`;
+type Flags = FlagsOf<typeof command.flags>;
 
 const stageSet: StageSet = { stages, probed: probedStages };
 
@@ -74,10 +88,11 @@ const verbs: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "check": check,
 };
 
-async function run(flags: Flags): Promise<number> {
+async function run(flags: Flags, words: readonly string[]): Promise<number> {
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
-  const all = exercisesOf(cluster);
-  const [word, ...more] = flags.words;
+  requireLab(cluster, "an exercise");
+  const all = exercises(cluster);
+  const [word, ...more] = words;
   if (more.length > 0) {
     throw new UsageError(`${more.join(" ")}: give one exercise at a time`);
   }
@@ -139,22 +154,6 @@ async function within(
     if (!(error instanceof StepError && session.interrupted())) throw error;
     return exitCode.interrupted;
   }
-}
-
-function exercisesOf(cluster: Cluster): readonly Exercise[] {
-  const { file, provider } = cluster;
-  if (provider !== "lab") {
-    throw new UsageError(
-      `${file} is no lab (provider: ${provider}), and an exercise breaks ` +
-        "something: take config/lab.yaml, or another lab",
-    );
-  }
-  const workers = workersOf(cluster).length;
-  if (workers >= 2) return exercises(cluster);
-  throw new UsageError(
-    `${file} has ${workers} ${workers === 1 ? "worker" : "workers"}: the ` +
-      "exercises want two or more, for pods of one to call pods of the other",
-  );
 }
 
 async function list(
@@ -294,4 +293,4 @@ function notSetUp({ exercise: { number }, cluster }: Work): number {
   return exitCode.failed;
 }
 
-await runScript(help, run, true);
+await runScript(command, run);

@@ -1,43 +1,83 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
 import { reachOf } from "../lib/cli/connect.ts";
-import { type Flags } from "../lib/cli/flags.ts";
+import {
+  choice,
+  type CommandLine,
+  type FlagsOf,
+  option,
+} from "../lib/cli/flags.ts";
+import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
 import { pictureChanges } from "../lib/picture/diff.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
-import { exitCode } from "../lib/cli/exit_code.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/picture.ts: draw the cluster as it is, read from its nodes
+const command = {
+  name: "picture",
+  summary: "draw the cluster as it is, read from its nodes",
+  text: [
+    "What is new since the last picture of the cluster is marked so, and told.",
+  ],
+  examples: [
+    ["make picture", "writes .state/<cluster>/picture.svg"],
+    ['make picture ARGS="--format mermaid --out -"', "for Markdown"],
+    [
+      'make trace FROM=worker-1/shell TO=outside ARGS="-o json" >trace.json',
+      'then make picture ARGS="--trace trace.json" draws the packet\'s way over it',
+    ],
+  ],
+  flags: {
+    ...standard("cluster"),
+    format: option({
+      name: "format",
+      value: "FORMAT",
+      does: "svg or mermaid",
+      default: "svg",
+      ...choice("svg", "mermaid"),
+    }),
+    out: option({
+      name: "out",
+      value: "FILE",
+      does:
+        "where to, instead of .state/<cluster>/picture.svg or picture.mmd; - for stdout",
+      read: String,
+    }),
+    trace: option({
+      name: "trace",
+      value: "FILE",
+      does: "what scripts/trace.ts -o json printed, drawn over an SVG",
+      read: String,
+    }),
+    output: {
+      ...standardFlags.output,
+      does:
+        "json: what was read, as data: the type Inventory in lib/inventory/inventory.ts",
+    },
+    quiet: { ...standardFlags.quiet, does: "does not tell what is new" },
+    ...standard("timeout_ms"),
+  },
+  exits: {
+    done: usualExits.done,
+    usage: usualExits.usage,
+    unreachable:
+      "a node could not be reached (it is in the picture, with the reason)",
+  },
+} satisfies CommandLine;
 
-Usage: scripts/picture.ts [--cluster FILE] [--format FORMAT] [--out FILE] [--trace FILE]
-       make picture [ARGS="flags"]
-
-Examples:
-  make picture                                  writes .state/<cluster>/picture.svg
-  make picture ARGS="--format mermaid --out -"  for a page of Markdown
-  make trace FROM=worker-1/shell TO=worker-2/web ARGS="-o json" >trace.json
-  make picture ARGS="--trace trace.json"        with the packet's way drawn over it
-
-What is new since the last picture of the cluster is marked so, and told.
-
-  --format FORMAT  svg (default) or mermaid
-  --out FILE       where to (default .state/<cluster>/picture.svg, or picture.mmd); - for stdout
-  --trace FILE     what scripts/trace.ts -o json printed
-  -o json          what was read, as data: the type Inventory in lib/inventory.ts
-  --cluster FILE   the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  -h, --help       this text
-
-Exit codes: 0 done, 2 wrong flags or cluster file, 4 a node could not be reached
-            (it is in the picture, with the reason).`;
+type Flags = FlagsOf<typeof command.flags>;
 
 async function picture(flags: Flags): Promise<number> {
   const cluster = await loadCluster(flags.cluster);
-  const format = formatOf(flags);
+  const { format } = flags;
+  if (format === "mermaid" && flags.trace !== undefined) {
+    throw new UsageError("--trace is drawn over an SVG: leave --format away");
+  }
   const trace = flags.trace === undefined
     ? undefined
     : await readTrace(flags.trace);
@@ -87,18 +127,10 @@ async function put(path: string, text: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new UsageError(
-      `--out ${path}: expected a file in a folder that is there and may be written; ${error.message}`,
+      `--out ${path}: expected a file in a folder that is there and may be ` +
+        `written; ${error.message}`,
     );
   }
-}
-
-function formatOf({ format, trace }: Flags): "svg" | "mermaid" {
-  if (format === undefined || format === "svg") return "svg";
-  if (format !== "mermaid") {
-    throw new UsageError(`--format ${format}: expected svg or mermaid`);
-  }
-  if (trace === undefined) return format;
-  throw new UsageError("--trace is drawn over an SVG: leave --format away");
 }
 
 async function readTrace(path: string): Promise<TraceReport> {
@@ -118,7 +150,10 @@ async function readTrace(path: string): Promise<TraceReport> {
   }
 }
 
-/** The cluster at the last picture; undefined at the first, and where what was kept is of another version. */
+/**
+ * The cluster at the last picture; undefined at the first, and where what was
+ * kept is of another version.
+ */
 async function readBefore(path: string): Promise<Inventory | undefined> {
   const text = await Deno.readTextFile(path).catch(ignoreAbsent);
   if (text === undefined) return undefined;
@@ -131,4 +166,4 @@ async function readBefore(path: string): Promise<Inventory | undefined> {
   }
 }
 
-await runScript(help, picture);
+await runScript(command, picture);

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
-import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { buildFlags, stageFlags } from "../lib/cli/standard_flags.ts";
 import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { runStage, worst } from "../lib/stage/run_stage.ts";
@@ -13,17 +14,15 @@ import { terminalWidth } from "../lib/text/terminal.ts";
 import { stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
-const help =
-  `scripts/up.ts: run all nine stages in their order, and stop at the first that fails
+const command = {
+  name: "up",
+  summary:
+    "run all nine stages in their order, and stop at the first that fails",
+  text: ["With --undo: take all of them back, in reverse."],
+  flags: { ...stageFlags, ...buildFlags },
+} satisfies CommandLine;
 
-Usage: scripts/up.ts [flags]
-       make up [ARGS="flags"]
-
-With --undo: take all of them back, in reverse.
-
-${flagsHelp}`;
-
-async function up(flags: Flags): Promise<number> {
+async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   if (flags.dryRun) {
     const code = await dryRun(
       flags.undo ? stages.toReversed() : stages,
@@ -71,4 +70,4 @@ async function up(flags: Flags): Promise<number> {
   return finish(verdictCode[is], report);
 }
 
-await runScript(help, up);
+await runScript(command, up);

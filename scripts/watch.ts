@@ -1,7 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
 import { reachOf } from "../lib/cli/connect.ts";
-import { type Flags } from "../lib/cli/flags.ts";
+import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
 import { type Cluster, ClusterFileError } from "../lib/cluster/cluster.ts";
 import { CommandError } from "../lib/exec/command.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
@@ -14,30 +15,50 @@ import { verify } from "../lib/verify/verify.ts";
 import { type PageState, watch } from "../lib/watch/server.ts";
 import { type MatrixState, pageState } from "../lib/watch/page_state.ts";
 import { probedStages, stages } from "./stages.ts";
-import { exitCode } from "../lib/cli/exit_code.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import type { RunContext } from "../lib/stage/context.ts";
 import { JournalError, StepError } from "../lib/stage/errors.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/watch.ts: a page that shows the cluster while stages run
+const command = {
+  name: "watch",
+  summary: "a page that shows the cluster while stages run",
+  text: [
+    "The picture, the stages of each node and what reaches what, refreshed as " +
+    "they change. The test pods of 09-verify are used where they are there; " +
+    "nothing is started and nothing changed. The page is for this machine " +
+    "alone, and asks nothing of any other. Ctrl-C ends it.",
+  ],
+  examples: [
+    ["make watch", "then, in another terminal: make up"],
+    ['make watch ARGS="--port 0"', "any port that is free"],
+  ],
+  flags: {
+    port: option({
+      name: "port",
+      value: "NUMBER",
+      does: "the port on 127.0.0.1",
+      default: "8090",
+      expected: "a number from 0 to 65535; 0 takes any that is free",
+      read: (value) =>
+        /^\d{1,5}$/.test(value) && Number(value) < 65536
+          ? Number(value)
+          : undefined,
+    }),
+    ...standard("cluster", "timeout_ms"),
+  },
+  lacks: {
+    flags: ["dry-run", "undo", "step"],
+    because: "the page changes nothing",
+  },
+  exits: {
+    done: "ended by Ctrl-C",
+    failed: "the port cannot be had",
+    usage: usualExits.usage,
+  },
+} satisfies CommandLine;
 
-Usage: scripts/watch.ts [--cluster FILE] [--port NUMBER]
-       make watch [ARGS="--port 8090"]
-
-Examples:
-  make watch                  then, in another terminal: make up
-  make watch ARGS="--port 0"  any port that is free
-
-The picture, the stages of each node and what reaches what, refreshed as they
-change. The test pods of 09-verify are used where they are there; nothing is
-started and nothing changed. The page is for this machine alone, and asks
-nothing of any other. Ctrl-C ends it.
-
-  --port NUMBER  the port on 127.0.0.1 (default 8090)
-  --cluster FILE the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  -h, --help     this text`;
-
-const defaultPort = 8090;
+type Flags = FlagsOf<typeof command.flags>;
 
 /** Between two readings. */
 const pause_ms = 700;
@@ -53,8 +74,7 @@ async function main(flags: Flags): Promise<number> {
     tell: () => {},
   };
   const { handler, end } = await watch(reader(flags, context), pause_ms);
-  const port = flags.port ?? defaultPort;
-  const server = serve(port, handler);
+  const server = serve(flags.port, handler);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       abort.abort();
@@ -178,9 +198,12 @@ async function tryPaths(
   }
 }
 
-/** The nodes whose pods all run, so that trying their paths starts nothing; none unless every server answers. */
+/**
+ * The nodes whose pods all run, so that trying their paths starts nothing; none
+ * unless every server answers.
+ */
 function withPods({ sites, outside, kubernetes }: Situation): string[] {
-  // There, 09 applies a manifest first: that is not for who only watches.
+  // There, 09 applies a manifest first: a page that only watches must not.
   if (kubernetes !== undefined) return [];
   const all = [...sites.values()];
   if (!all.every(({ survey }) => survey.serving)) return [];
@@ -190,4 +213,4 @@ function withPods({ sites, outside, kubernetes }: Situation): string[] {
   ).map(({ node }) => node.name);
 }
 
-await runScript(help, main);
+await runScript(command, main);

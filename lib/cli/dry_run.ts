@@ -1,6 +1,5 @@
 /** `--dry-run`: the commands of stages, as a script or as data. */
 import { exitCode } from "./exit_code.ts";
-import type { Flags } from "./flags.ts";
 import type { Reach } from "../node/node.ts";
 import { script } from "../stage/plan_script.ts";
 import {
@@ -9,7 +8,13 @@ import {
   withExpectedPodCIDRs,
 } from "../stage/plan_stages.ts";
 import type { Stage } from "../stage/stage.ts";
-import { openSession } from "./session.ts";
+import { openSession, type RunFlags } from "./session.ts";
+
+/** What a dry run takes of the flags. */
+type DryRunFlags = RunFlags & {
+  readonly noProbes: boolean;
+  readonly output: "table" | "json";
+};
 
 /**
  * Prints the commands of these stages.
@@ -23,7 +28,7 @@ import { openSession } from "./session.ts";
  */
 export async function dryRun(
   stages: readonly Stage[],
-  flags: Flags,
+  flags: DryRunFlags,
 ): Promise<number> {
   await using session = await openSession(flags, () => {});
   const cluster = withExpectedPodCIDRs(await session.cluster());
@@ -50,7 +55,7 @@ export async function dryRun(
 function shower(
   stages: readonly Stage[],
   { nodeOf }: Reach,
-  flags: Flags,
+  flags: DryRunFlags,
 ): { one: (planned: StagePlan) => void; end: () => void } {
   const json = flags.output === "json";
   let first = true;

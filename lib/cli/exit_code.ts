@@ -1,4 +1,3 @@
-/** How scripts end. */
 /** The exit codes of every script. */
 export const exitCode = {
   done: 0,
@@ -7,3 +6,12 @@ export const exitCode = {
   unreachable: 4,
   interrupted: 130,
 } as const;
+
+/** What they mean, where a script says nothing else. */
+export const usualExits: Readonly<Record<keyof typeof exitCode, string>> = {
+  done: "done",
+  failed: "a step or check failed",
+  usage: "wrong flags or cluster file",
+  unreachable: "a node could not be reached",
+  interrupted: "interrupted",
+};

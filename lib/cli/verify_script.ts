@@ -6,10 +6,12 @@ import {
   verifyIn,
 } from "../verify/in_session.ts";
 import { exitCode } from "./exit_code.ts";
-import { type Flags, stageHelp } from "./flags.ts";
+import type { FlagsOf } from "./flags.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
 import { runScript } from "./script.ts";
 import { openSession, type Session } from "./session.ts";
+import { stageCommand } from "./stage_script.ts";
+import type { stageFlags } from "./standard_flags.ts";
 import { terminalWidth } from "../text/terminal.ts";
 
 /** The exit code of each verdict. */
@@ -19,17 +21,19 @@ export const verdictCode = {
   interrupted: exitCode.interrupted,
 } as const;
 
+type StageFlags = FlagsOf<typeof stageFlags>;
+
 /** Runs stage 09 as the command line asks, and ends the process with the exit code. */
 export async function verifyMain(verification: Verification): Promise<never> {
   return await runScript(
-    stageHelp(verification.stage),
+    stageCommand(verification.stage),
     (flags) => runVerify(verification, flags),
   );
 }
 
 async function runVerify(
   verification: Verification,
-  flags: Flags,
+  flags: StageFlags,
 ): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
@@ -41,7 +45,7 @@ async function runVerify(
     console.log(json ? JSON.stringify(data(), null, 2) : text());
     return exitCode.done;
   }
-  if (flags.undo) return await endPods(session);
+  if (flags.undo) return await endPods(session, flags);
   const { is, report, text } = await verifyIn(
     session,
     verification,
@@ -53,8 +57,11 @@ async function runVerify(
   return code;
 }
 
-async function endPods(session: Session): Promise<number> {
-  const { flags, results } = session;
+async function endPods(
+  session: Session,
+  flags: StageFlags,
+): Promise<number> {
+  const { results } = session;
   const went = await endIn(session);
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);

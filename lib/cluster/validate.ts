@@ -2,6 +2,7 @@
  * What a value of a file must be, as data: texts, numbers, lists, mappings.
  * A check gives what is right of a value and notes each mistake where it is.
  */
+import { nearest } from "../text/nearest.ts";
 import type { KeyPath, Reading } from "./yaml.ts";
 
 /** What is left of a value when all that is wrong in it is taken out. */
@@ -199,31 +200,4 @@ function refuseOthers(
       }`,
     );
   }
-}
-
-/** The name that was most likely meant: at most a third of its letters away. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  const [best] = names
-    .map((known) => ({ known, away: distance(name, known) }))
-    .toSorted((a, b) => a.away - b.away);
-  return best !== undefined && best.away <= Math.ceil(best.known.length / 3)
-    ? best.known
-    : undefined;
-}
-
-/** Levenshtein's distance, case aside. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
-  [...from.toLowerCase()].forEach((letter, i) => {
-    const next = [i + 1];
-    [...to.toLowerCase()].forEach((other, j) => {
-      next.push(Math.min(
-        (next[j] ?? 0) + 1,
-        (row[j + 1] ?? 0) + 1,
-        (row[j] ?? 0) + (letter === other ? 0 : 1),
-      ));
-    });
-    row = next;
-  });
-  return row.at(-1) ?? 0;
 }

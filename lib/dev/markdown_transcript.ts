@@ -17,7 +17,7 @@ export type PageCommand =
     | { readonly is: "run" }
     | {
       readonly is: "shown";
-      /** What the page says that it prints, without white space at the ends of lines or empty lines at its own. */
+      /** What it prints, by the page: without white space and empty lines at the ends. */
       readonly said: readonly string[];
     }
   );

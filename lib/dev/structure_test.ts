@@ -1,245 +1,173 @@
+/** The rules of CONTRIBUTING.md, "Where things go". */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
+import { cmd } from "../exec/command.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { run } from "../exec/run.ts";
+import { stageNames } from "../stage/stage.ts";
 import {
+  circles,
   duplicateExports,
-  exportsOf,
+  idleFiles,
   importsOf,
   longFunctions,
+  packagesOf,
   readRooms,
   roomOf,
   type Source,
   sources,
+  strayTests,
+  unusedExports,
 } from "./structure_testing.ts";
 
-const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-const all = await sources(root);
+const text = (path: string) => Deno.readTextFile(`${projectRoot}/${path}`);
+const all = await sources(projectRoot);
 const product = all.filter(({ isTest }) => !isTest);
-const text = (path: string) => Deno.readTextFile(`${root}/${path}`);
-
-/** Importers of each package, and nobody beside them; tests may use what they like. */
-const packages: Readonly<Record<string, RegExp>> = {
-  "zx/core": /^lib\/exec\/run\.ts$/,
-  "ip-num": /^lib\/net\/cidr\.ts$/,
-  yaml: /^lib\/cluster\/yaml\.ts$/,
-  "@std/cli/parse-args": /^lib\/cli\/flags\.ts$/,
-  "@std/cli/unicode-width": /^lib\/text\//,
-};
-
-/** What `lib` takes of the plugin. */
-const shared = /^plugin\/(address\/|veth\.ts$|leases\/lease_file\.ts$)/;
-
-/** Where a program speaks to a person and ends. */
-const rim = /^(scripts|lib\/cli|lib\/dev)\/|^plugin\/main\.ts$/;
-
-function violations(
-  of: readonly Source[],
-  rule: (source: Source) => readonly string[],
-): string[] {
-  return of.flatMap((source) =>
-    rule(source).map((what) => `${source.path}: ${what}`)
-  );
-}
+const library = product.filter(({ path }) => path.startsWith("lib/"));
 
 /** What is still to be mended, by the name of its rule; this list may only shrink. */
 const exceptions: Readonly<Record<string, readonly string[]>> = JSON.parse(
-  await Deno.readTextFile(`${root}/lib/dev/structure_exceptions.json`),
+  await text("lib/dev/structure_exceptions.json"),
 );
 
-function assertNone(rule: string, wrong: readonly string[]): void {
-  assertEquals(wrong.toSorted(), (exceptions[rule] ?? []).toSorted());
+/** Requires that what breaks a rule is what the exceptions name, and no more. */
+function assertNone(rule: string, found: readonly string[]): void {
+  assertEquals(found.toSorted(), (exceptions[rule] ?? []).toSorted());
 }
 
-Deno.test("a room imports from the storeys below it and along the arrows, as CONTRIBUTING.md draws them", async () => {
+/** What is wrong with each file, behind its path. */
+function eachOf(
+  of: readonly Source[],
+  wrong: (source: Source) => readonly string[],
+): string[] {
+  return of.flatMap((source) =>
+    wrong(source).map((what) => `${source.path}: ${what}`)
+  );
+}
+
+Deno.test("CONTRIBUTING.md draws every folder of lib/, and a folder imports from the storeys below it and along the arrows", async () => {
   const rooms = readRooms(await text("CONTRIBUTING.md"));
-  const wrong = violations(
-    product.filter(({ path }) => path.startsWith("lib/")),
+  const folders = new Set(library.map(({ path }) => roomOf(path)));
+  folders.add("std"); // Declarations alone.
+  assertEquals(rooms.names.toSorted(), [...folders].toSorted());
+  const upward = eachOf(
+    library,
     (source) =>
-      importsOf(source).flatMap(({ to }) => {
-        if (!to.startsWith("lib/")) return [];
-        const [from, into] = [roomOf(source.path), roomOf(to)];
-        return from === into || rooms.mayImport(from, into) ? [] : [to];
-      }),
+      importsOf(source).map(({ to }) => to).filter((to) =>
+        to.startsWith("lib/") && roomOf(to) !== roomOf(source.path) &&
+        !rooms.mayImport(roomOf(source.path), roomOf(to))
+      ),
   );
-  assertNone("storeys", wrong);
-  const drawn = rooms.names.toSorted();
-  const found = new Set(
-    all.filter(({ path }) => /^lib\/.+\//.test(path))
-      .map(({ path }) => roomOf(path)),
-  );
-  assertEquals(drawn, [...found].toSorted());
+  assertNone("storeys", upward);
 });
 
 Deno.test("no file imports itself by way of others, types included", () => {
-  const next = new Map(
-    product.map((source) => [
-      source.path,
-      importsOf(source).map(({ to }) => to),
-    ]),
-  );
-  const circles: string[] = [];
-  const done = new Set<string>();
-  const visit = (path: string, way: readonly string[]) => {
-    const at = way.indexOf(path);
-    if (at >= 0) circles.push([...way.slice(at), path].join(" -> "));
-    if (at >= 0 || done.has(path)) return;
-    for (const to of next.get(path) ?? []) visit(to, [...way, path]);
-    done.add(path);
-  };
-  for (const path of next.keys()) visit(path, []);
-  assertNone("circles", circles);
+  assertNone("circles", circles(product));
 });
 
-Deno.test("lib never imports scripts, the plugin only itself, lib of it only what both must agree on", () => {
-  const wrong = violations(
-    product,
-    (source) =>
-      importsOf(source).flatMap(({ to }) => {
-        const { path } = source;
-        const bad = path.startsWith("plugin/")
-          ? !to.startsWith("plugin/")
-          : path.startsWith("lib/") &&
-            (to.startsWith("scripts/") ||
-              (to.startsWith("plugin/") && !shared.test(to)));
-        return bad ? [to] : [];
-      }),
-  );
+Deno.test("lib never imports scripts, and of the plugin only what both must agree on; the plugin imports only itself", () => {
+  const shared = /^plugin\/(address\/|veth\.ts$|leases\/lease_file\.ts$)/;
+  const isAllowed = (from: string, to: string) =>
+    from.startsWith("plugin/")
+      ? to.startsWith("plugin/")
+      : from.startsWith("scripts/") || to.startsWith("lib/") ||
+        shared.test(to);
+  const wrong = eachOf(product, (source) => [
+    ...importsOf(source).map(({ to }) => to)
+      .filter((to) => !isAllowed(source.path, to)),
+    ...(source.path.startsWith("plugin/") ? packagesOf(source) : []),
+  ]);
   assertNone("floors", wrong);
 });
 
 Deno.test("each package has one place that imports it", () => {
-  const wrong = violations(
-    product,
-    ({ path, text }) =>
-      [...text.matchAll(/^(?:import |export |\} )[^;]*?from "([^."][^"]*)"/gm)]
-        .flatMap(([, name = ""]) =>
-          name.startsWith("node:") || packages[name]?.test(path) ? [] : [name]
-        ),
+  const importers = Map.groupBy(
+    product.flatMap((source) =>
+      packagesOf(source).map((name) => ({ name, path: source.path }))
+    ),
+    ({ name }) => name,
   );
-  assertNone("packages", wrong);
+  const several = [...importers].filter(([, places]) => places.length > 1)
+    .map(([name, places]) =>
+      `${name}: ${places.map(({ path }) => path).join(", ")}`
+    );
+  assertNone("packages", several);
 });
 
 Deno.test("only the rim prints, reads the arguments and ends the program", () => {
-  const wrong = violations(
-    product.filter(({ path }) => !rim.test(path)),
+  const rim = /^(scripts|lib\/cli|lib\/dev)\/|^plugin\/main\.ts$/;
+  // Programs of their own, which a command starts by their path.
+  const programs = /^lib\/(lab\/remove|cloud\/wait_for_sshd)\.ts$/;
+  const within = product.filter(({ path }) =>
+    !rim.test(path) && !programs.test(path)
+  );
+  const wrong = eachOf(
+    within,
     ({ code }) => code.match(/\bconsole\.\w+|\bDeno\.(exit|args)\b/g) ?? [],
   );
   assertNone("rim", wrong);
 });
 
-Deno.test("every file is imported, started by its name, or a command", () => {
-  const imported = new Set(
-    all.flatMap((source) => importsOf(source).map(({ to }) => to)),
-  );
-  const idle = all.map(({ path }) => path).filter((path) =>
-    !imported.has(path) &&
-    !/^scripts\/[^/]+\.ts$|_test\.ts$|\.d\.ts$|^plugin\/main\.ts$/.test(path) &&
-    !all.some(({ path: other, text }) =>
-      other !== path && text.includes(path.split("/").at(-1) ?? path)
-    )
-  );
-  assertNone("idle", idle);
+Deno.test("every file is imported, started by its name, or an entry", () => {
+  const entry = /^scripts\/[^/]+$|^plugin\/main\.ts$|_test\.ts$|\.d\.ts$/;
+  assertNone("idle", idleFiles(all).filter((path) => !entry.test(path)));
 });
 
 Deno.test("what a file exports, another uses", () => {
-  const used = new Set(
-    all.flatMap((source) =>
-      importsOf(source).flatMap(({ to, names }) =>
-        names.map((name) => `${to}: ${name}`)
-      )
-    ),
-  );
-  const unused = violations(
-    product,
-    (source) =>
-      exportsOf(source).filter((name) =>
-        !used.has(`${source.path}: ${name}`) &&
-        !used.has(`${source.path}: *`)
-      ),
-  );
-  assertNone("unused", unused);
+  assertNone("unused", unusedExports(product, all));
 });
 
 Deno.test("no name is exported by two files", () => {
   assertNone("twice", duplicateExports(product));
 });
 
-Deno.test("a test stands beside what it tests", () => {
-  const paths = new Set(all.map(({ path }) => path));
-  const folders = new Set(
-    product.map(({ path }) => path.replace(/\/[^/]+$/, "")),
-  );
-  const astray = [...paths].filter((path) => {
-    const [, folder, name] = path.match(/^(.*)\/([^/]+?)(_lab)?_test\.ts$/) ??
-      [];
-    if (folder === undefined || name === undefined) return false;
-    const home = folder.replace(/^scripts\/tests$/, "scripts");
-    // "trace_ways_lab_test.ts" tests trace.ts, or the room trace/, in one respect.
-    const peers = name.split("_").map((_, at, words) =>
-      words.slice(0, at + 1).join("_")
-    );
-    return !peers.some((peer) =>
-      [".ts", ".sh", "_testing.ts"].some((kind) =>
-        paths.has(`${home}/${peer}${kind}`)
-      ) ||
-      [...paths].some((file) =>
-        new RegExp(`^${home}/(\\d\\d-)${peer}\\.ts$`).test(file)
-      ) ||
-      folders.has(`${home}/${peer}`) || home.endsWith(`/${peer}`)
-    );
-  });
-  assertNone("astray", astray);
+Deno.test("a test stands beside what it tests, whose name it begins with", () => {
+  assertNone("astray", strayTests(all));
 });
 
 Deno.test("Makefile, scripts and the list of stages agree", async () => {
   const makefile = await text("Makefile");
-  const started = [...makefile.matchAll(/scripts\/([\w-]+)\.ts/g)]
-    .map(([, name = ""]) => name);
-  const stages = makefile.match(/^stages := (.*)$/m)?.[1]?.split(" ") ?? [];
-  const { stageNames } = await import("../stage/stage.ts");
-  assertEquals(stages, [...stageNames]);
-  const scripts = all.flatMap(({ path }) =>
-    path.match(/^scripts\/([\w-]+)\.ts$/)?.[1] ?? []
+  const [, list = ""] = /^stages := (.*)$/m.exec(makefile) ?? [];
+  assertEquals(list.split(" "), [...stageNames]);
+  const started = makefile.matchAll(/scripts\/([\w-]+)\.ts/g);
+  const named = [...started].map(([, name = ""]) => name);
+  const scripts = product.flatMap(({ path }) =>
+    /^scripts\/([\w-]+)\.ts$/.exec(path)?.[1] ?? []
   );
-  const commands = new Set([...started, ...stages, "stages"]);
-  assertEquals(scripts.toSorted(), [...commands].toSorted());
+  assertEquals(
+    scripts.toSorted(),
+    [...new Set([...named, ...stageNames, "stages"])].toSorted(),
+  );
 });
 
 Deno.test("a file has at most 300 lines, a function 70, a line 100 characters", () => {
-  const wrong = violations(product, (source) => {
+  const wrong = eachOf(product, (source) => {
     const lines = source.text.trimEnd().split("\n");
-    const wide = lines.filter((line) => line.length > 100);
+    const wide = lines.filter((line) => line.length > 100).length;
     return [
       ...(lines.length > 300 ? [`${lines.length} lines`] : []),
       ...longFunctions(source, 70),
-      ...wide.length > 0 ? [`${wide.length} lines over 100 characters`] : [],
+      ...(wide > 0 ? [`${wide} lines over 100 characters`] : []),
     ];
   });
   assertNone("sizes", wrong);
 });
 
-const shellcheck = await new Deno.Command("sh", {
-  args: ["-c", "command -v shellcheck"],
-  stdout: "null",
-}).output();
+const hasShellcheck = (await run(cmd`shellcheck --version`)).code === 0;
 
 Deno.test({
   name: `shellcheck finds nothing in a shell script${
-    shellcheck.success ? "" : " (needs shellcheck)"
+    hasShellcheck ? "" : " (needs shellcheck)"
   }`,
-  ignore: !shellcheck.success,
+  ignore: !hasShellcheck,
   async fn() {
     const files = all.map(({ path }) => path).filter((path) =>
       path.endsWith(".sh")
     );
-    const { code, stdout } = await new Deno.Command("shellcheck", {
-      args: ["--severity=style", ...files],
-      cwd: root,
-    }).output();
-    const found = [
-      ...new TextDecoder().decode(stdout).matchAll(/^In (\S+) line/gm),
-    ]
-      .map(([, path = ""]) => path);
-    assertNone("shellcheck", [...new Set(found)]);
-    assertEquals(code === 0, found.length === 0);
+    const { stdout } = await run(cmd`shellcheck --severity=style ${files}`, {
+      cwd: projectRoot,
+    });
+    const found = [...stdout.matchAll(/^In (\S+) line/gm)];
+    assertNone("shellcheck", [...new Set(found.map(([, path = ""]) => path))]);
   },
 });

@@ -64,6 +64,77 @@ export function importsOf({ path, text }: Source): readonly Import[] {
   ];
 }
 
+/** The packages that a file imports, by the names of the import map; what Deno has itself is none. */
+export function packagesOf({ text }: Source): readonly string[] {
+  const named = /^(?:(?:im|ex)port .*|\} )from "([^."][^"]*)"/gm;
+  return [...text.matchAll(named)].map(([, name = ""]) => name)
+    .filter((name) => !name.startsWith("node:"));
+}
+
+/** The ways from a file by its imports back to itself. */
+export function circles(of: readonly Source[]): readonly string[] {
+  const next = new Map(
+    of.map((source) => [source.path, importsOf(source).map(({ to }) => to)]),
+  );
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]) => {
+    const at = way.indexOf(path);
+    if (at >= 0) found.push([...way.slice(at), path].join(" -> "));
+    if (at >= 0 || done.has(path)) return;
+    for (const to of next.get(path) ?? []) visit(to, [...way, path]);
+    done.add(path);
+  };
+  for (const path of next.keys()) visit(path, []);
+  return found;
+}
+
+/** The files that no other imports or names. */
+export function idleFiles(of: readonly Source[]): readonly string[] {
+  const imported = new Set(of.flatMap(importsOf).map(({ to }) => to));
+  const isNamed = (path: string) => {
+    const name = path.split("/").at(-1) ?? path;
+    return of.some((other) => other.path !== path && other.text.includes(name));
+  };
+  return of.map(({ path }) => path)
+    .filter((path) => !imported.has(path) && !isNamed(path));
+}
+
+/** The exports that no other file imports, each behind its file. */
+export function unusedExports(
+  of: readonly Source[],
+  users: readonly Source[],
+): readonly string[] {
+  const used = new Set(
+    users.flatMap(importsOf)
+      .flatMap(({ to, names }) => names.map((name) => `${to}: ${name}`)),
+  );
+  return of.flatMap((source) =>
+    exportsOf(source).map((name) => `${source.path}: ${name}`)
+      .filter((one) => !used.has(one) && !used.has(`${source.path}: *`))
+  );
+}
+
+/**
+ * The tests whose name begins with the name of no file beside them, nor of
+ * their folder; those of scripts/ lie in scripts/tests/.
+ */
+export function strayTests(of: readonly Source[]): readonly string[] {
+  const homeOf = (path: string) =>
+    path.replace(/\/[^/]+$/, "").replace(/^scripts\/tests$/, "scripts");
+  const nameOf = (path: string) => path.replace(/^.*\/|(_testing)?\.\w+$/g, "");
+  const subjects = of.filter(({ path }) => !/_test\.ts$/.test(path));
+  return of.map(({ path }) => path).filter((path) =>
+    /_test\.ts$/.test(path) &&
+    ![
+      homeOf(path),
+      ...subjects.map(({ path }) => path)
+        .filter((other) => homeOf(other) === homeOf(path)),
+    ]
+      .some((subject) => nameOf(path).startsWith(`${nameOf(subject)}_`))
+  );
+}
+
 /** The names that a file exports. */
 export function exportsOf({ code }: Source): readonly string[] {
   const declared =
@@ -90,7 +161,7 @@ export function longFunctions(
 ): readonly string[] {
   const lines = text.split("\n");
   const opening =
-    /^(\s*)(?:export )?(?:async )?(?:function\*? (\w+)|const (\w+) = (?:async )?\(| {2}#?(\w+)\()/;
+    /^(\s*)(?:export )?(?:async )?(?:function\*? (\w+)|const (\w+) = (?:async )?\(|(?<=^ {2})(?:(?:async|get|static) )?#?(\w+)\()/;
   return lines.flatMap((line, at) => {
     const [, indent, ...names] = line.match(opening) ?? [];
     if (indent === undefined || !/[{(]$/.test(line)) return [];

@@ -113,7 +113,7 @@ export function cmd(
 
 const partsByTemplate = new WeakMap<TemplateStringsArray, string[][]>();
 
-/** Each piece of a template as words, and " " where white space parts them; worked out once a template. */
+/** Each piece of a template as words, and " " where white space parts them; kept by template. */
 function partsOf(pieces: TemplateStringsArray): string[][] {
   const known = partsByTemplate.get(pieces);
   if (known !== undefined) return known;
@@ -133,7 +133,7 @@ export function withInput(command: Command, stdin: string): Command {
 /**
  * Writes a file in one step that a reader never sees half done: into a
  * neighbour first, which is renamed (rename(2)) once all of the text is there.
- * Whoever sends it may be killed, and then its end is the end of the input.
+ * A sender that is killed ends the input early, which the size tells.
  * Makes missing folders.
  *
  * @param mode octal digits, as chmod(1) takes them

@@ -59,7 +59,7 @@ function word(since: ScenePod["since"]): string[] {
   return since === undefined ? [] : [since];
 }
 
-/** Lines of a label in quotes: every character that could end it, or be markup, as an entity code. */
+/** Lines of a label in quotes; a character that could end it, or be markup, as an entity code. */
 function label(lines: readonly string[]): string {
   return lines.map((line) =>
     line.replace(

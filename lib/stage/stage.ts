@@ -40,7 +40,7 @@ export interface Probe {
 }
 
 /** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
-export interface Consent {
+interface Consent {
   /** What the step does that costs money, as the end of "This will …". */
   readonly apply: string;
   /** What its undo does that cannot be had again, put the same way. */
@@ -136,7 +136,7 @@ export const stageNames = [
 export type StageName = typeof stageNames[number];
 
 /** How to build what a stage installs. */
-export interface Build {
+interface Build {
   readonly why: string;
   /** What does the same by hand. */
   readonly byHand: Command;
@@ -150,7 +150,7 @@ export interface Build {
 export type PluginForm = "compiled" | "portable";
 
 /** What came of a build. */
-export interface BuildResult {
+interface BuildResult {
   readonly files: readonly PluginFile[];
   readonly changed: boolean;
   /** One line for the person who waits. */

@@ -8,7 +8,7 @@ export function terminalWidth(): number {
   );
 }
 
-/** Whether what stdout takes may be coloured: on a terminal, without NO_COLOR (https://no-color.org). */
+/** Whether stdout takes colour: a terminal, without NO_COLOR (https://no-color.org). */
 export function takesColour(): boolean {
   return Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
 }

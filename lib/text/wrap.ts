@@ -70,7 +70,10 @@ export function wrapCommand(command: Command, indent = ""): string {
   return [...lines, line].join("\n");
 }
 
-/** The arguments, quoted; an option stays with its value, and "!" with both; the first two stay together. */
+/**
+ * The arguments, quoted: an option stays with its value, and "!" with both; the
+ * first two stay together.
+ */
 function parts({ argv }: Command): string[] {
   const [program, ...args] = argv;
   const found = [quote(program)];

@@ -71,11 +71,7 @@ export async function watch(
     const now = JSON.stringify(await read());
     reading = false;
     if (ended || readers.size === 0) return;
-    if (now !== last) {
-      for (const reader of readers) {
-        reader.enqueue(event(now));
-      }
-    }
+    if (now !== last) readers.forEach((reader) => reader.enqueue(event(now)));
     last = now;
     timer = setTimeout(round, pause_ms);
   };
@@ -129,7 +125,7 @@ function event(data: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`event: state\ndata: ${data}\n\n`);
 }
 
-/** Nothing from anywhere else, and no script but the page's own (Content Security Policy Level 3, 2.3.1). */
+/** Nothing from elsewhere, no script but the page's own (Content Security Policy 3, 2.3.1). */
 async function policy(html: string): Promise<string> {
   const [, script = ""] = /<script>([\s\S]*)<\/script>/.exec(html) ?? [];
   const digest = await crypto.subtle.digest(

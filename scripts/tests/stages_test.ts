@@ -76,3 +76,15 @@ Deno.test("a stage plans the same steps for the same cluster", () => {
     );
   }
 });
+
+Deno.test("every step of the stages asks whether it is done already", () => {
+  for (const stage of [...stages, kubeadm]) {
+    const steps = [
+      ...stage.steps?.(plan) ?? [],
+      ...stage.steps?.(dual) ?? [],
+      ...stage.operatorSteps?.(cluster) ?? [],
+    ];
+    const blind = steps.filter(({ doneWhen }) => doneWhen === undefined);
+    assertEquals(blind.map(({ why }) => `${stage.name}: ${why}`), []);
+  }
+});

@@ -197,7 +197,7 @@ Deno.test({
       [["--from", "worker-1/web", "--to", "worker-1/web"], "to itself"],
       [["--from", "worker-1"], "expected --from and --to"],
       [["--from", "worker-1", "--to", "fd00::1"], "has no IPv6"],
-      [["--from", "worker-1", "--to", "master", "--undo"], "no --dry-run"],
+      [["--from", "worker-1", "--to", "master", "--undo"], "changes nothing"],
       [["--from", "worker-1", "--to", "master", "--family", "5"], "4 or 6"],
     ] as const;
     for (const [args, says] of wrong) {
