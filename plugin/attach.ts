@@ -4,7 +4,7 @@
  */
 
 import { formatAddress, formatSubnet } from "./address/address.ts";
-import { defaultMtu, type Gateway, useBridge } from "./bridge.ts";
+import { type Gateway, useBridge } from "./bridge.ts";
 import type { Config, PodRoute } from "./cni/config.ts";
 import type { ContainerCall } from "./cni/environment.ts";
 import type { Interface, Result } from "./cni/protocol.ts";
@@ -19,6 +19,7 @@ import {
   removeVeth,
 } from "./host_veth.ts";
 import { type Addressing, reserveAddresses } from "./ipam.ts";
+import { mtuFor } from "./mtu.ts";
 import { point } from "./linux/failpoint.ts";
 import { type Link, parseMac } from "./netlink/links.ts";
 import { link, openKernel } from "./netlink/rtnetlink.ts";
@@ -51,17 +52,18 @@ export function add(
     undo.push(() => release(config, attachment, call.path, warn));
     point("add: addresses taken");
 
-    const bridge = useBridge(kernel, config.bridge, {
+    const gateways = {
       all: gatewaysOf(addressing),
       delegated: config.ipam !== undefined,
-    });
+    };
+    const bridge = useBridge(kernel, config.bridge, gateways);
     point("add: bridge ready");
 
     makeVeth(kernel, attachment, {
       sandbox,
       hostName,
       bridge,
-      mtu: config.mtu ?? defaultMtu(kernel),
+      mtu: mtuFor(kernel, config.mtu, gateways),
       mac: config.mac === undefined ? macOf(addressing) : parseMac(config.mac),
       hairpinMode: config.hairpinMode,
     });

@@ -15,14 +15,15 @@ import {
 import { errno } from "./linux/errno.ts";
 import { unsafeSettings } from "./hardening.ts";
 import { point } from "./linux/failpoint.ts";
+import { readText } from "./linux/files.ts";
 import { writeSysctl } from "./linux/sysctl.ts";
+import { settingOf } from "./netlink/settings.ts";
 import {
   addresses,
   change,
   type Kernel,
   KernelError,
   link,
-  routeTo,
 } from "./netlink/rtnetlink.ts";
 import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
@@ -50,8 +51,8 @@ export interface Gateways {
 /**
  * The bridge, up, with every gateway's address on it and nothing taken from
  * pods that is not theirs to say (hardening.ts); made when it is missing, as
- * after a reboot. It is not taken back when the ADD fails later:
- * by then other pods may be on it.
+ * after a reboot. It is not taken back when the ADD fails later: by then other
+ * pods may be on it.
  * @throws {CniError} 102 when its name is that of another kind of link, or it
  * carries another address of a gateway's family
  */
@@ -61,39 +62,109 @@ export function useBridge(
   gateways: Gateways,
 ): Link {
   const bridge = link(kernel, name) ?? makeBridge(kernel, name);
-  checkKind(bridge);
-  for (const setting of unsafeSettings(bridge)) writeSysctl(setting, "0");
-  if (!bridge.up) {
-    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
-  }
-  const missing = gateways.all.filter((gateway) =>
-    !hasGateway(kernel, bridge, gateway, gateways)
-  );
-  for (const { address, subnet } of missing) {
-    giveAddress(kernel, bridge, address, subnet.prefixLength);
+  for (const need of needsOf(kernel, bridge, gateways)) {
+    if (need.missing() !== undefined) need.provide();
   }
   return bridge;
 }
 
 /**
- * What is wrong with the bridge, for STATUS and CHECK; a missing one is not.
- * @throws {CniError} 102 as {@linkcode useBridge} does
+ * What an ADD would have to put right on the bridge, for CHECK.
+ * @throws {CniError} what it could not put right, for STATUS
  */
 export function inspectBridge(
   kernel: Kernel,
   name: string,
   gateways: Gateways,
-): Link | undefined {
+): string[] {
   const bridge = link(kernel, name);
-  if (bridge === undefined) return undefined;
-  checkKind(bridge);
-  for (const gateway of gateways.all) {
-    hasGateway(kernel, bridge, gateway, gateways);
+  if (bridge === undefined) {
+    if (gateways.all.some(({ address }) => address.family === 6)) {
+      checkIpv6("default", ipv6OffByDefault());
+    }
+    return [`the bridge ${name} is missing`];
   }
-  return bridge;
+  return needsOf(kernel, bridge, gateways)
+    .map((need) => need.missing())
+    .filter((missing) => missing !== undefined);
 }
 
-function checkKind({ name, kind }: Link): void {
+/** Something that every ADD needs of the bridge: ADD, STATUS and CHECK go by the same list. */
+interface Need {
+  /**
+   * What is missing, undefined for nothing.
+   * @throws {CniError} where an ADD could not put it right
+   */
+  missing(): string | undefined;
+  /** Puts it right. */
+  provide(): void;
+}
+
+function needsOf(
+  kernel: Kernel,
+  bridge: Link,
+  gateways: Gateways,
+): Need[] {
+  const { name } = bridge;
+  const unsafe = unsafeSettings(bridge);
+  return [
+    {
+      missing: () => checkKind(bridge),
+      provide: () => {},
+    },
+    {
+      missing: () =>
+        unsafe.length === 0
+          ? undefined
+          : `the bridge ${name} trusts its pods: ${unsafe.join(", ")}`,
+      provide: () => unsafe.forEach((setting) => writeSysctl(setting, "0")),
+    },
+    {
+      missing: () => bridge.up ? undefined : `the bridge ${name} is down`,
+      provide: () =>
+        change(kernel, `bring bridge ${name} up`, setUp(bridge.index)),
+    },
+    ...gateways.all.map((gateway): Need => {
+      const { address, subnet: { prefixLength } } = gateway;
+      return {
+        missing() {
+          if (address.family === 6) {
+            checkIpv6(name, settingOf(bridge, [6, "disable_ipv6"]));
+          }
+          return hasGateway(kernel, bridge, gateway, gateways)
+            ? undefined
+            : `the bridge ${name} lacks the gateway's address ${
+              formatAddress(address)
+            }/${prefixLength}`;
+        },
+        provide: () => giveAddress(kernel, bridge, address, prefixLength),
+      };
+    }),
+  ];
+}
+
+/** @param off 1 where IPv6 is off; undefined where the kernel has none */
+function checkIpv6(where: string, off: number | undefined): void {
+  if (off === 0) return;
+  throw new CniError(
+    code.kernel,
+    off === undefined
+      ? "the kernel has no IPv6, which the subnets need"
+      : `IPv6 is off on ${
+        where === "default" ? "new links, and so on a new bridge" : where
+      }, and the subnets need it`,
+    off === undefined
+      ? "the kernel was started without this address family (ipv6.disable=1?)"
+      : `sysctl -w net.ipv6.conf.${where}.disable_ipv6=0`,
+  );
+}
+
+function ipv6OffByDefault(): number | undefined {
+  const value = readText("/proc/sys/net/ipv6/conf/default/disable_ipv6");
+  return value === undefined ? undefined : Number(value);
+}
+
+function checkKind({ name, kind }: Link): undefined {
   if (kind === "bridge") return;
   throw new CniError(
     code.bridgeTaken,
@@ -182,32 +253,6 @@ function giveAddress(
     if (!(error instanceof KernelError)) throw error;
     // Another ADD was quicker.
     if (error.errno === errno.EEXIST) return;
-    if (address.family === 4 || error.errno !== errno.EACCES) throw error;
-    throw new CniError(
-      code.kernel,
-      error.message,
-      `IPv6 is switched off on it: sysctl -w net.ipv6.conf.${bridge.name}.disable_ipv6=0`,
-      { cause: error },
-    );
+    throw error;
   }
-}
-
-/** What a packet to the rest of the world would be sent to: RFC 5737 and 3849 keep these free. */
-const outside: readonly Address[] = [
-  { family: 4, value: 0xc6336401n },
-  { family: 6, value: (0x20010db8n << 96n) | 1n },
-];
-
-/** The MTU of the device of the node's default route; 1500 on a node that has none. */
-export function defaultMtu(kernel: Kernel): number {
-  for (const address of outside) {
-    const route = routeTo(kernel, address);
-    if (route === undefined || route.link === 0) continue;
-    const device = link(kernel, route.link);
-    // The bounds are those of the configuration's key.
-    if (device !== undefined && device.mtu >= 68) {
-      return Math.min(device.mtu, 65535);
-    }
-  }
-  return 1500;
 }

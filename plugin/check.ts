@@ -5,14 +5,18 @@
 import {
   type Address,
   contains,
+  firstHost,
   formatAddress,
   formatSubnet,
   parseAddress,
   parseSubnet,
+  subnetAround,
 } from "./address/address.ts";
 import { storeOf } from "./ipam.ts";
 import { heldNow } from "./leases/leases.ts";
+import { inspectBridge } from "./bridge.ts";
 import type { Config } from "./cni/config.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import { delegate } from "./delegate.ts";
 import type { ContainerCall } from "./cni/environment.ts";
 import {
@@ -53,6 +57,7 @@ export function check(
   const problems = [
     ...podProblems(sandbox, call.ifname, prevResult),
     ...hostProblems(openKernel(), attachment, config),
+    ...bridgeProblems(openKernel(), config, prevResult),
     ...leaseProblems(attachment, config, prevResult),
   ];
   if (problems.length === 0) return;
@@ -138,19 +143,47 @@ function hostProblems(
     return [`the host veth (${names[0]}, alias ${alias}) is missing`];
   }
   const bridge = link(kernel, config.bridge);
-  if (bridge === undefined) return [`the bridge ${config.bridge} is missing`];
   const problems: string[] = [];
-  if (veth.master !== bridge.index) {
+  if (bridge !== undefined && veth.master !== bridge.index) {
     problems.push(
       `the host veth ${veth.name} is not on the bridge ${bridge.name}`,
     );
   }
   if (!veth.up) problems.push(`the host veth ${veth.name} is down`);
-  if (!bridge.up) problems.push(`the bridge ${bridge.name} is down`);
   if (config.hairpinMode && !veth.hairpin) {
     problems.push(`the host veth ${veth.name} is not in hairpin mode`);
   }
   return problems;
+}
+
+/** What an ADD needs of the bridge, by the same list. */
+function bridgeProblems(
+  kernel: Kernel,
+  { bridge, ipam, subnets }: Config,
+  { ips }: Result,
+): string[] {
+  const all = subnets.map((subnet) => ({
+    subnet,
+    address: firstHost(subnet),
+  }));
+  for (const { address, gateway } of ipam === undefined ? [] : ips) {
+    if (gateway === undefined) continue;
+    const [host = "", length] = address.split("/");
+    const pod = fromResult(host, parseAddress);
+    const subnet = subnetAround(pod, Number(length));
+    // An earlier plugin of the chain may have another gateway, on another link.
+    const own = fromResult(gateway, parseAddress);
+    if (contains(subnet, own)) all.push({ subnet, address: own });
+  }
+  try {
+    return inspectBridge(kernel, bridge, {
+      all,
+      delegated: ipam !== undefined,
+    });
+  } catch (error) {
+    const { message, details } = cniErrorOf(error);
+    return [`${message} (${details})`];
+  }
 }
 
 function leaseProblems(

@@ -2,9 +2,16 @@
  * STATUS: would the next ADD succeed?
  */
 
-import { firstHost, formatSubnet } from "./address/address.ts";
+import {
+  contains,
+  firstHost,
+  formatAddress,
+  formatSubnet,
+  linkLocal,
+} from "./address/address.ts";
 import { poolsOf, storeOf } from "./ipam.ts";
 import { inspectBridge } from "./bridge.ts";
+import { mtuFor } from "./mtu.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
 import { errno } from "./linux/errno.ts";
@@ -38,6 +45,8 @@ export function status(config: Config, path: string): void {
     }));
     const delegated = ipam !== undefined;
     inspectBridge(kernel, config.bridge, { all, delegated });
+    mtuFor(kernel, config.mtu, { all, delegated });
+    if (!delegated) checkRoutes(config);
     if (ipam === undefined) hasFreeAddresses(config);
   } catch (error) {
     const { message, details, code: found } = cniErrorOf(error);
@@ -59,6 +68,23 @@ function mayMakeLinks(kernel: Kernel): void {
         error.errno === errno.EADDRNOTAVAIL;
       if (!could) throw error;
     }
+  }
+}
+
+/** Routes by gateways that no pod can reach fail every ADD. */
+function checkRoutes({ routes, subnets }: Config): void {
+  const direct = routes.filter(({ gateway }) => gateway === undefined)
+    .map(({ dst }) => dst);
+  for (const { dst, gateway } of routes) {
+    const onLink = [...subnets, ...direct, linkLocal];
+    if (gateway === undefined || onLink.some((s) => contains(s, gateway))) {
+      continue;
+    }
+    throw new CniError(
+      code.configuration,
+      `the route to ${formatSubnet(dst)} goes by ${formatAddress(gateway)}`,
+      `a gateway in ${subnets.map(formatSubnet).join(" or ")} is expected`,
+    );
   }
 }
 
