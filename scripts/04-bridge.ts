@@ -9,7 +9,7 @@ import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage } from "../lib/stage/stage.ts";
+import type { Stage, Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/lab.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
 import { mark } from "../lib/net/mark.ts";
@@ -39,9 +39,9 @@ export const bridge: Stage = {
       doneWhen: linkMarked(bridge),
       run: cmd`ip link set ${bridge} alias ${mark}`,
     },
-    ...node.podCIDRs.map((podCIDR) => ({
+    ...node.podCIDRs.map((podCIDR): Step => ({
       why: "Pods use this address as their default gateway",
-      unless: addressOn(bridge, gateway(podCIDR)),
+      doneWhen: addressOn(bridge, gateway(podCIDR)),
       run: cmd`ip addr add ${gateway(podCIDR)} dev ${bridge} ${
         podCIDR.includes(":") ? ["nodad"] : []
       }`,

@@ -52,9 +52,9 @@ export const forwarding: Stage = {
   steps: ({ cluster, cluster: { clusterCIDRs } }) => [
     ...clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
-        .map(([name, why]) => ({
+        .map(([name, why]): Step => ({
           why,
-          unless: sysctlIs(name, "1"),
+          doneWhen: sysctlIs(name, "1"),
           run: cmd`sysctl -w ${name}=1`,
           undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
         })),

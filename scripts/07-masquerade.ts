@@ -9,7 +9,7 @@ import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage } from "../lib/stage/stage.ts";
+import type { Stage, Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
 export const masquerade: Stage = {
@@ -18,7 +18,7 @@ export const masquerade: Stage = {
   afterwards: "iptables -t nat -S POSTROUTING",
   needsPodCIDRs: true,
   steps: ({ node, cluster, cluster: { clusterCIDRs, bridge } }) => [
-    ...node.podCIDRs.map((podCIDR) => {
+    ...node.podCIDRs.map((podCIDR): Step => {
       const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
       const table = ["-w", "-t", "nat"];
       const clusterCIDR = ofFamily(clusterCIDRs, familyOf(podCIDR));
@@ -30,7 +30,7 @@ export const masquerade: Stage = {
       return {
         why: "Nobody outside knows the way back to a pod, so what leaves the " +
           "cluster leaves as the node; what stays inside keeps its address",
-        unless: ruleIs(cmd`${iptables} ${table} -C POSTROUTING ${rule}`),
+        doneWhen: ruleIs(cmd`${iptables} ${table} -C POSTROUTING ${rule}`),
         run: cmd`${iptables} ${table} -A POSTROUTING ${rule}`,
         undo: cmd`${iptables} ${table} -D POSTROUTING ${rule}`,
       };

@@ -18,13 +18,13 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
   return cluster.nodes
     .filter((other) => other.name !== node.name)
     .flatMap((other) =>
-      other.podCIDRs.map((podCIDR) => {
+      other.podCIDRs.map((podCIDR): Step => {
         const family = familyOf(podCIDR);
         const via = ofFamily(other.addresses, family) ?? other.address;
         return {
           why: `Pods of ${other.name} are reached through ${other.name}`,
           // Made when somebody asks: a plan for 1,000 nodes has a million steps.
-          get unless() {
+          get doneWhen() {
             return routeByOwner(podCIDR, other.name, via);
           },
           run:
