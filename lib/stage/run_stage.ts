@@ -4,7 +4,8 @@ import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { BuildError } from "./errors.ts";
 import { advice, describe, label, type StepResult } from "./result.ts";
-import { apply, operatorSteps, undo } from "./engine.ts";
+import { apply, operatorSteps } from "./engine.ts";
+import { undo } from "./undo.ts";
 import type { AfterStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
 

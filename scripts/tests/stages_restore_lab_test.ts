@@ -8,7 +8,8 @@ import {
 import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd, withInput } from "../../lib/exec/command.ts";
 import { restorePath, unit, unitPath } from "../../lib/steps/boot_restore.ts";
-import { apply, undo } from "../../lib/stage/engine.ts";
+import { apply } from "../../lib/stage/engine.ts";
+import { undo } from "../../lib/stage/undo.ts";
 import type { Stage } from "../../lib/stage/stage.ts";
 import { bridge } from "../04-bridge.ts";
 import { forwarding } from "../06-forwarding.ts";
