@@ -33,28 +33,35 @@ export const kubeadm: Stage = {
   name: "02-kubeadm",
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
-  operatorLast: isReal,
-  afterUndo: (cluster, gone) =>
-    isReal(cluster) ? forgetSteps(cluster, gone) : [],
-  epilogue: (cluster, nodeOf, options) =>
-    isReal(cluster) ? readiness(cluster, nodeOf, options) : Promise.resolve(""),
-  operatorSteps: (cluster) =>
-    isReal(cluster) ? keepSteps(cluster) : [
-      ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
-      {
-        why: "The lab has no control plane: no kubelet, no API server. " +
-          "What kube-controller-manager would do, give each node its podCIDR, is done here",
-        doneWhen: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
-        key: `write ${podCIDRsPath(cluster)}`,
-        run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
-        undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
-      },
-    ],
+  operator: {
+    last: isReal,
+    steps: (cluster) =>
+      isReal(cluster) ? keepSteps(cluster) : [
+        ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
+        {
+          why: "The lab has no control plane: no kubelet, no API server. " +
+            "What kube-controller-manager would do, give each node its podCIDR, is done here",
+          doneWhen: fileIs(
+            podCIDRsPath(cluster),
+            podCIDRs(cluster),
+            () => true,
+          ),
+          run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
+          undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
+        },
+      ],
+  },
   steps({ cluster, node }) {
     if (isReal(cluster)) {
       return [...machineSteps(cluster), ...nodeSteps(cluster, node)];
     }
     return cluster.runtime === undefined ? [] : containerdSteps();
+  },
+  followUp: {
+    report: async (cluster, nodeOf, options) =>
+      isReal(cluster) ? await readiness(cluster, nodeOf, options) : "",
+    afterUndo: (cluster, gone) =>
+      isReal(cluster) ? forgetSteps(cluster, gone) : [],
   },
 };
 

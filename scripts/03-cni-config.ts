@@ -44,7 +44,6 @@ export const cniConfig: Stage = {
     why:
       "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
     doneWhen: fileIs(path, conflist(plan), isOurs),
-    key: `write ${path}`,
     run: write(path, conflist(plan)),
     undo: cmd`rm -f ${path}`,
   }],

@@ -102,7 +102,7 @@ async function runOne(stage: Stage, flags: Flags): Promise<number> {
     console.log(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worst(results) === "done") {
       const { context } = session;
-      const said = await stage.epilogue?.(
+      const said = await stage.followUp?.report(
         await session.cluster(),
         session.reach(cluster).nodeOf,
         { timeout_ms: context.timeout_ms, signal: context.signal },

@@ -193,14 +193,16 @@ function machinesOf(
         ...(ask.label === undefined ? {} : { label: ask.label }),
       },
       read: readPlan,
-    },
-    prepares: {
-      why: "What is missing, asked of AWS and written down as a plan",
-      run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      prepares: {
+        why: "What is missing, asked of AWS and written down as a plan",
+        run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      },
     },
     run: terraform`apply -input=false -no-color ${plan}`,
-    undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,
-    partial: true,
+    undo: {
+      cleanup:
+        terraform`destroy -auto-approve -input=false -no-color ${variables}`,
+    },
     timeout_ms: making_ms,
     consent: {
       apply:

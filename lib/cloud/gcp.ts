@@ -240,8 +240,7 @@ function machineStep(
       `--labels=${mark}=${cluster.name}`,
       `--description=${descriptionOf(cluster)}`,
     ),
-    undo: gone(name, gcloud(gcp, "instances", "delete", name, at)),
-    partial: true,
+    undo: { cleanup: gone(name, gcloud(gcp, "instances", "delete", name, at)) },
     timeout_ms: making_ms,
     consent: {
       apply:

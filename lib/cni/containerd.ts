@@ -127,7 +127,6 @@ export function containerdSteps(): readonly Step[] {
       config,
       (text) => text.startsWith(`# ${mark}:`),
     ),
-    key: `write ${configPath}`,
     run: write(configPath, config),
     // Not of the next step: that would be taken for undone where containerd was killed.
     undo: endContainerd(),

@@ -68,9 +68,8 @@ function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
       ...cmd`sh -euc ${script} init ${statePath} ${adminConf} ${flags}`,
       label: `kubeadm init ${flags.join(" ")}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    partial: true,
   };
 }
 
@@ -98,15 +97,14 @@ echo done >"$state"`;
       why: "a token to join with",
       ask: tokenFor(name, addresses),
       secret: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
+      after: before === undefined ? [] : [before.name],
     },
-    after: [controlPlane.name, ...(before === undefined ? [] : [before.name])],
     run: {
       ...cmd`sh -euc ${script} join ${statePath} ${kubeletConf} ${`--node-name=${name}`}`,
       label: `kubeadm join --discovery-file FILE --node-name=${name}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    partial: true,
   };
 }
 

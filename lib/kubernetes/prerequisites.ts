@@ -45,7 +45,6 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
   const kept = (path: string, content: string, why: string): Step => ({
     why,
     doneWhen: fileIs(path, content, isOurs),
-    key: `write ${path}`,
     run: write(path, content),
     undo: cmd`rm -f ${path}`,
   });
@@ -230,7 +229,6 @@ function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   }, {
     why: `Where the packages of Kubernetes ${kubernetes.version} come from`,
     doneWhen: unlessInstalled(sources, line),
-    key: `write ${sources}`,
     run: write(sources, line),
     undo: cmd`rm -f ${sources}`,
   }, {

@@ -4,12 +4,20 @@
  */
 import { askStep, decide } from "./decide.ts";
 import { find, NodeRun, stepKey } from "./node_run.ts";
-import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
+import { cmd, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
 import type { Node } from "../node/node.ts";
 import { label, type StepResult } from "./result.ts";
-import type { Answer, Stage, StageName, Step } from "./stage.ts";
+import {
+  type Answer,
+  isCleanup,
+  type Stage,
+  type StageName,
+  type Step,
+  undoOf,
+} from "./stage.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
 import { prune } from "./undo.ts";
@@ -40,10 +48,10 @@ export async function apply(
 /** The stage's steps on the operator's machine that concern these nodes. */
 export function operatorSteps(
   stage: Stage,
-  cluster: Parameters<NonNullable<Stage["operatorSteps"]>>[0],
+  cluster: Cluster,
   nodes: readonly string[],
 ): readonly Step[] {
-  return (stage.operatorSteps?.(cluster) ?? [])
+  return (stage.operator?.steps(cluster) ?? [])
     .filter((step) => step.node === undefined || nodes.includes(step.node));
 }
 
@@ -69,7 +77,7 @@ async function applyStep(
     const { todo, answer } = decision;
     if (todo === "run") await agree(nodeRun, step, answer, steps);
     if (context.stopping()) return "stop";
-    if (answer.is === "present" && answer.unneeded) return "go on";
+    if (answer.is === "unneeded") return "go on";
     if (todo === "skip") return await skip(nodeRun, step, decision);
     if (context.ask !== undefined && !await context.ask(node.name, step)) {
       return "stop";
@@ -141,7 +149,7 @@ async function act(
   if (outcome.ended === "killed") await node.run(cmd`true`, nodeRun.options);
   // A command that said no has done nothing; one that was killed may have.
   const didNothing = outcome.ended === "no such command" ||
-    (outcome.ended === undefined && !step.partial);
+    (outcome.ended === undefined && !isCleanup(step.undo));
   if (didNothing) await nodeRun.write(withComplete(before, stage, false));
   nodeRun.tellFailure(step.why, command, outcome);
   return "stop";
@@ -154,7 +162,7 @@ function recordOf(
   answer: Answer,
   old: JournalRecord | undefined,
 ): JournalRecord {
-  const { node, timeout_ms, partial, consent } = step;
+  const { node, timeout_ms, consent } = step;
   const previous = old?.previous ??
     (answer.is === "absent" ? answer.previous : undefined);
   const undo = undoOf(step, previous);
@@ -168,7 +176,7 @@ function recordOf(
     ...(undo === undefined ? {} : { undo }),
     ...(timeout_ms === undefined ? {} : { timeout_ms }),
     ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
-    ...(partial ? { partial } : {}),
+    ...(isCleanup(step.undo) ? { partial: true } : {}),
   };
 }
 
@@ -200,9 +208,4 @@ async function agree(
     commands: steps.slice(steps.indexOf(step))
       .flatMap(({ consent, run }) => consent ? [label(run)] : []),
   });
-}
-
-function undoOf(step: Step, previous: string | undefined): Command | undefined {
-  if (typeof step.undo !== "function") return step.undo;
-  return previous === undefined ? undefined : step.undo(previous);
 }

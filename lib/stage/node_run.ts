@@ -118,10 +118,14 @@ export class NodeRun {
   }
 }
 
-/** Names a step within its stage, the same at every run: by its key, else its command without its input, or a copy's target. */
+/**
+ * Names a step within its stage, the same at every run: by its key, else by the
+ * file that it writes or copies, else by its command without the input.
+ */
 export function stepKey({ key, run }: Pick<Step, "key" | "run">): string {
   if (key !== undefined) return key;
-  return "copy" in run ? `copy to ${run.to}` : show(run);
+  if ("copy" in run) return `copy to ${run.to}`;
+  return run.writes === undefined ? show(run) : `write ${run.writes}`;
 }
 
 /** The journal's record of a step. */
@@ -136,7 +140,10 @@ export function find(
   );
 }
 
-/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+/**
+ * A stage's records; on the operator's machine those about these nodes only,
+ * where some are named.
+ */
 export function recordsOf(
   journal: Journal,
   stage: StageName,

@@ -94,7 +94,7 @@ export async function askNow(
 
 /** A step, and before it what its probe prepares. */
 function byHand(step: Step): PlannedStep[] {
-  const { prepares } = step;
+  const prepares = step.doneWhen?.prepares;
   return prepares === undefined ? [step] : [prepares, step];
 }
 

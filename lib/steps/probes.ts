@@ -59,12 +59,11 @@ export function linkIs(name: string, kind: string): Probe {
       }
       if (link.ifalias === mark) return { is: "present", ours: true };
       return {
-        is: "different",
+        is: link.ifalias === undefined ? "unmarked" : "different",
         found: `${name} is a ${kind} that this tool did not make ` +
           (link.ifalias ? `(its alias is "${link.ifalias}")` : "(no alias)"),
         remedy:
           `remove it (ip link del ${name}) if nothing needs it, or choose another name in the cluster file`,
-        ...(link.ifalias === undefined ? { unmarked: true } : {}),
       };
     },
   };
