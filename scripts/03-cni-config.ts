@@ -4,7 +4,8 @@
  * plugin which addresses are its own.
  */
 import { main } from "../lib/cli/script.ts";
-import { cmd, write } from "../lib/exec/command.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { write } from "../lib/exec/shell_file.ts";
 import { fileIs } from "../lib/steps/probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";

@@ -5,7 +5,8 @@
  * lab and node, at the top level: runc then removes all that it made.
  */
 import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, type Command, write } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { exitAbsent, saysAbsent, write } from "../exec/shell_file.ts";
 import { controlGroupPrefix } from "../lab/remove.ts";
 import { fileIs, unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
@@ -143,12 +144,12 @@ export function containerdSteps(): readonly Step[] {
 
 /** Does the containerd that was started here run, and answer? */
 function containerdRuns(): Probe {
-  const script = `${runs}runs "$@" || exit 44; ctr version`;
+  const script = `${runs}runs "$@" || ${exitAbsent}; ctr version`;
   return {
     ask: cmd`sh -c ${script} ask ${files}`,
     read(outcome) {
       if (outcome.code === 0) return { is: "present", ours: true };
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       return unknown(outcome, `whether containerd answers (${logPath})`);
     },
   };

@@ -130,28 +130,6 @@ export function withInput(command: Command, stdin: string): Command {
   return { ...command, stdin };
 }
 
-/**
- * Writes a file in one step that a reader never sees half done: into a
- * neighbour first, which is renamed (rename(2)) once all of the text is there.
- * Whoever sends it may be killed, and then its end is the end of the input.
- * Makes missing folders.
- *
- * @param mode octal digits, as chmod(1) takes them
- */
-export function write(path: string, content: string, mode = "644"): Command {
-  const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
-    'if [ "$(wc -c <"$1.new")" -lt "$3" ]; then ' +
-    'rm "$1.new"; echo "the text was cut short" >&2; exit 1; fi && ' +
-    'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
-  const size_bytes = new TextEncoder().encode(content).length;
-  const command = cmd`sh -c ${script} write ${path} ${mode} ${size_bytes}`;
-  return {
-    ...withInput(command, content),
-    label: `write ${path}`,
-    writes: path,
-  };
-}
-
 /** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */
 export function quote(argument: string): string {
   if (/^([A-Za-z0-9_@%+=:,./-]+|!)$/.test(argument)) return argument;

@@ -1,4 +1,5 @@
 /** Taking a machine out of the cluster that kubeadm made, and out of its memory. */
+import { askPath } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
@@ -55,13 +56,13 @@ export function forgetSteps(
 ): readonly FollowUpStep[] {
   const { name: on } = controlPlaneOf(cluster);
   if (gone.includes(on)) return [];
-  const ask = '[ -e "$1" ] || exit 44; ' +
+  const ask =
     'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
   return gone.map((name) => ({
     on,
     why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
     doneWhen: {
-      ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
+      ask: askPath(adminConf, ask, name),
       read: (outcome) =>
         succeeded(outcome) && outcome.stdout.trim() !== ""
           ? { is: "absent" }

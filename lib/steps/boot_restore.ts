@@ -5,6 +5,7 @@
  * them at boot. It needs nothing but a shell, ip, iptables and sysctl.
  */
 import { cmd, show, succeeded, withInput } from "../exec/command.ts";
+import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { unknown } from "./probes.ts";
 import type { Plan, Probe, Stage, StageName, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -44,11 +45,11 @@ const boot = Deno.readTextFileSync(new URL("boot.sh", import.meta.url));
 /** Each of these takes the stage's file, boot.sh, the unit, and the texts of the latter two. */
 const ask = `[ -d /run/systemd/system ] || exit 46
 cmp -s - "$1" && printf %s "$4" | cmp -s - "$2" && printf %s "$5" | cmp -s - "$3" &&
-  systemctl is-enabled -q "\${3##*/}" || exit 44`;
+  systemctl is-enabled -q "\${3##*/}" || ${exitAbsent}`;
 
-const write = `put() { cat >"$1.new"; mv -f "$1.new" "$1"; }
-mkdir -p "\${1%/*}"
-put "$1"; printf %s "$4" | put "$2"; printf %s "$5" | put "$3"
+const write = `${put}put "$1" 644 cat
+put "$2" 644 printf %s "$4"
+put "$3" 644 printf %s "$5"
 rm -f "\${2%/*}/restore.sh" # an older version's
 systemctl daemon-reload
 systemctl enable -q "\${3##*/}"`;
@@ -95,7 +96,7 @@ function restoreStep(stage: StageName, steps: readonly Step[]): Step {
         ask: withInput(command, commands()),
         read(outcome) {
           if (outcome.code === 46) return { is: "unneeded" };
-          if (outcome.code === 44) return { is: "absent" };
+          if (saysAbsent(outcome)) return { is: "absent" };
           return succeeded(outcome)
             ? { is: "present", ours: true }
             : unknown(outcome, "what is done again after a reboot");

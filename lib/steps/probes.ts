@@ -3,7 +3,14 @@
  * pure reading of what came back. What we make carries our mark, so that a
  * probe can tell it from somebody else's.
  */
-import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
+import {
+  cmd,
+  type Command,
+  ending,
+  type Outcome,
+  succeeded,
+} from "../exec/command.ts";
+import { askPath, readFile, saysAbsent } from "../exec/shell_file.ts";
 import type { Answer, PluginFile, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
@@ -223,19 +230,36 @@ export function fileIs(
   content: string,
   ours: (text: string) => boolean,
 ): Probe {
-  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
+  return whereThere(readFile(path), `what ${path} holds`, (text) => {
+    if (text === content) return { is: "present", ours: true };
+    if (ours(text)) return { is: "absent" };
+    return {
+      is: "different",
+      found: `${path} holds something that this tool did not write`,
+      remedy: "move it away, and run this stage again",
+    };
+  });
+}
+
+/**
+ * A question about something that may be absent.
+ *
+ * @param ask as askPath() makes it
+ * @param what is asked, for the case that it cannot be told
+ * @param read what was printed, where it is there
+ */
+export function whereThere(
+  ask: Command,
+  what: string,
+  read: (text: string, input?: string) => Answer,
+): Probe {
   return {
-    ask: cmd`sh -c ${script} read ${path}`,
-    read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
-      if (outcome.code !== 0) return unknown(outcome, `what ${path} holds`);
-      if (outcome.stdout === content) return { is: "present", ours: true };
-      if (ours(outcome.stdout)) return { is: "absent" };
-      return {
-        is: "different",
-        found: `${path} holds something that this tool did not write`,
-        remedy: "move it away, and run this stage again",
-      };
+    ask,
+    read(outcome, input) {
+      if (saysAbsent(outcome)) return { is: "absent" };
+      return succeeded(outcome)
+        ? read(outcome.stdout, input)
+        : unknown(outcome, what);
     },
   };
 }
@@ -259,18 +283,13 @@ function readList<Element>(text: string): Element[] | undefined {
 
 /** Is the file on the node, whole and with these rights? Compared by digest, where it has one, and by size. */
 export function copied(file: PluginFile): Probe {
-  const script = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
-    'stat -Lc "%s %a" "$1"; if [ -n "$2" ]; then sha256sum "$1"; fi';
+  const script = 'stat -Lc "%s %a" "$1"; [ -z "$2" ] || sha256sum "$1"';
   const { size_bytes, mode, sha256 = "" } = file;
-  return {
-    ask: cmd`sh -c ${script} stat ${file.to} ${sha256}`,
-    read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
-      if (outcome.code !== 0) return unknown(outcome, `what ${file.to} is`);
-      const [facts, digest = ""] = outcome.stdout.split("\n");
-      const same = facts === `${size_bytes} ${mode}` &&
-        (sha256 === "" || digest.startsWith(`${sha256} `));
-      return same ? { is: "present", ours: true } : { is: "absent" };
-    },
-  };
+  const ask = askPath(file.to, script, sha256);
+  return whereThere(ask, `what ${file.to} is`, (text) => {
+    const [facts, digest = ""] = text.split("\n");
+    const same = facts === `${size_bytes} ${mode}` &&
+      (sha256 === "" || digest.startsWith(`${sha256} `));
+    return same ? { is: "present", ours: true } : { is: "absent" };
+  });
 }
