@@ -18,7 +18,7 @@ import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
-import { fileIs } from "../lib/steps/probes.ts";
+import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Stage } from "../lib/stage/stage.ts";
 
 /** Machines that kubeadm can make nodes of. */

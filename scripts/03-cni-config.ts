@@ -6,7 +6,7 @@
 import { main } from "../lib/cli/script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { write } from "../lib/exec/shell_file.ts";
-import { fileIs } from "../lib/steps/probes.ts";
+import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -42,8 +42,8 @@ export const cniConfig: Stage = {
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
   steps: (plan) => [{
-    why:
-      "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
+    why: "The runtime calls what the first file of this folder names; " +
+      "the plugin reads its podCIDR there",
     doneWhen: fileIs(path, conflist(plan), isOurs),
     run: write(path, conflist(plan)),
     undo: cmd`rm -f ${path}`,

@@ -31,7 +31,8 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
             cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
           // Unlike del, flush has no objection where a reboot has been before it.
           get undo() {
-            return cmd`ip -${family} route flush exact ${podCIDR} via ${via} proto ${routeProtocol}`;
+            const route = [podCIDR, "via", via, "proto", routeProtocol];
+            return cmd`ip -${family} route flush exact ${route}`;
           },
         };
       })

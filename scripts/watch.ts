@@ -2,7 +2,8 @@
 /** A page that shows the cluster while stages run: `make watch`. */
 import { reachOf } from "../lib/cli/connect.ts";
 import { type Flags } from "../lib/cli/flags.ts";
-import { type Cluster, ClusterFileError } from "../lib/cluster/cluster.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
 import { CommandError } from "../lib/exec/command.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";

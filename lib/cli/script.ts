@@ -1,7 +1,7 @@
 /** How a script runs its stage: flags in, results out, exit code. */
 import { EndError } from "../trace/endpoints.ts";
 import { type Flags, parseFlags, stageHelp } from "./flags.ts";
-import { ClusterFileError } from "../cluster/cluster.ts";
+import { ClusterFileError } from "../cluster/yaml.ts";
 import { CommandError } from "../exec/command.ts";
 import { dryRun } from "./dry_run.ts";
 import { UnreachableError } from "../node/node.ts";

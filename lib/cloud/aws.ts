@@ -18,7 +18,7 @@ import type { AwsSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, withInput } from "../exec/command.ts";
 import { askPath, exitAbsent, write } from "../exec/shell_file.ts";
 import { identityFile } from "../cluster/found_machines.ts";
-import { fileIs, whereThere } from "../steps/probes.ts";
+import { fileIs, whereThere } from "../steps/file_probes.ts";
 import type { Step } from "../stage/stage.ts";
 import { projectRoot } from "../exec/project_root.ts";
 

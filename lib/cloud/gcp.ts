@@ -26,7 +26,8 @@ import {
   isAbsent,
   lets,
 } from "./gcp_answers.ts";
-import { unknown, whereThere } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 

@@ -9,7 +9,8 @@ import {
   succeeded,
 } from "../exec/command.ts";
 import { identityFile, machinesPath } from "../cluster/found_machines.ts";
-import { unknown, whereThere } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 
 const here = import.meta.dirname;

@@ -8,7 +8,8 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { exitAbsent, saysAbsent, write } from "../exec/shell_file.ts";
 import { controlGroupPrefix } from "../lab/remove.ts";
-import { fileIs, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 

@@ -113,7 +113,10 @@ export function cmd(
 
 const partsByTemplate = new WeakMap<TemplateStringsArray, string[][]>();
 
-/** Each piece of a template as words, and " " where white space parts them; worked out once a template. */
+/**
+ * Each piece of a template as words, and " " where white space parts them;
+ * worked out once a template.
+ */
 function partsOf(pieces: TemplateStringsArray): string[][] {
   const known = partsByTemplate.get(pieces);
   if (known !== undefined) return known;

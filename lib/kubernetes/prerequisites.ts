@@ -7,7 +7,8 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, succeeded } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent, write } from "../exec/shell_file.ts";
-import { fileIs, sysctlIs, unknown } from "../steps/probes.ts";
+import { sysctlIs, unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 

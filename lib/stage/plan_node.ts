@@ -76,7 +76,10 @@ export function noLonger(
   });
 }
 
-/** What its probe says of a step. Where the other node cannot give yet what the probe compares, the step is still to be done. */
+/**
+ * What its probe says of a step. Where the other node cannot give yet what the
+ * probe compares, the step is still to be done.
+ */
 export async function askNow(
   node: Node,
   step: Step,

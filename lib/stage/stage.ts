@@ -54,7 +54,10 @@ export interface Copy {
   readonly mode: string;
 }
 
-/** Text that one node gives and a step elsewhere needs; asked for at run time, and written down nowhere. */
+/**
+ * Text that one node gives and a step elsewhere needs; asked for at run time,
+ * and written down nowhere.
+ */
 export interface Input {
   /** The name of the node that gives it. */
   readonly from: string;
@@ -90,11 +93,20 @@ export interface Step {
   readonly key?: string;
   /** What the command reads, where another node gives it. */
   readonly input?: Input;
-  /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
+  /**
+   * Takes the step back; given the previous value that the probe saw. None:
+   * nothing to take back.
+   */
   readonly undo?: Command | ((previous: string) => Command) | Cleanup;
-  /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
+  /**
+   * The one node that a step on the operator's machine is about; `--node`
+   * leaves the others out.
+   */
   readonly node?: string;
-  /** Milliseconds that the command, its probe and its undo may take each (default: the `--timeout` flag's). */
+  /**
+   * Milliseconds that the command, its probe and its undo may take each
+   * (default: the `--timeout` flag's).
+   */
   readonly timeout_ms?: number;
   /** What a person has to agree to before it is run or taken back. */
   readonly consent?: Consent;
@@ -121,7 +133,10 @@ export function isCleanup(undo: Step["undo"]): undo is Cleanup {
   return typeof undo === "object" && "cleanup" in undo;
 }
 
-/** A step on one of the other nodes, of which no journal knows; its probe finds it present or absent. */
+/**
+ * A step on one of the other nodes, of which no journal knows; its probe finds
+ * it present or absent.
+ */
 export interface FollowUpStep extends Required<Pick<Step, "why" | "doneWhen">> {
   /** The node's name. */
   readonly on: string;
@@ -184,7 +199,10 @@ export interface BuildResult {
 /** What a stage does on the operator's own machine. */
 export interface OperatorPart {
   readonly steps: (cluster: Cluster) => readonly Step[];
-  /** Whether they come after the nodes' steps, and only where all of those went well; else before. */
+  /**
+   * Whether they come after the nodes' steps, and only where all of those went
+   * well; else before.
+   */
   readonly last?: (cluster: Cluster) => boolean;
   /**
    * Whether taking them back ends the nodes themselves: then nothing is taken

@@ -3,8 +3,6 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Outcome } from "../exec/command.ts";
 import {
   addressOn,
-  copied,
-  fileIs,
   linkIs,
   linkMarked,
   linkUp,
@@ -12,6 +10,7 @@ import {
   ruleIs,
   sysctlIs,
 } from "./probes.ts";
+import { copied, fileIs } from "./file_probes.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 
 function out(stdout: string): Outcome {
