@@ -1,6 +1,7 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run } from "../lib/exec/command.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { run } from "../lib/exec/run.ts";
 import { added, config, onNode } from "./sandbox_testing.ts";
 
 const { subnet: _subnet, network: _network, ...rest } = config;

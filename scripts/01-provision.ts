@@ -32,10 +32,12 @@ export const provision: Stage = {
   name: "01-provision",
   summary: "make the machines",
   afterwards: "make shell NODE=worker-1",
-  operatorSteps: making,
+  operator: {
+    steps: making,
+    endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
+  },
   steps: ({ cluster, node }) =>
     cluster.provider === "lab" ? [] : [machineStep(node)],
-  endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
 };
 
 if (import.meta.main) await main(provision);

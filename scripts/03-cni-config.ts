@@ -4,8 +4,9 @@
  * plugin which addresses are its own.
  */
 import { main } from "../lib/cli/stage_script.ts";
-import { cmd, write } from "../lib/exec/command.ts";
-import { fileIs } from "../lib/steps/probes.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { write } from "../lib/exec/shell_file.ts";
+import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -44,7 +45,6 @@ export const cniConfig: Stage = {
     why: "The runtime calls what the first file of this folder names; " +
       "the plugin reads its podCIDR there",
     doneWhen: fileIs(path, conflist(plan), isOurs),
-    key: `write ${path}`,
     run: write(path, conflist(plan)),
     undo: cmd`rm -f ${path}`,
   }],

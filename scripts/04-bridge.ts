@@ -8,8 +8,8 @@ import { gateway } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage, Step } from "../lib/stage/stage.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/lab.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
 import { mark } from "../lib/net/mark.ts";
@@ -19,12 +19,12 @@ function bridgeMac({ name }: ClusterNode): string {
   return mac(`bridge ${name}`);
 }
 
-export const bridge: Stage = {
+export const bridge = alsoAtBoot({
   name: "04-bridge",
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
-  steps: ({ node, cluster, cluster: { bridge } }) => [
+  steps: ({ node, cluster: { bridge } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
@@ -53,8 +53,7 @@ export const bridge: Stage = {
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },
-    ...restoreSteps(cluster, "04-bridge"),
   ],
-};
+});
 
 if (import.meta.main) await main(bridge);

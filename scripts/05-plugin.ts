@@ -11,7 +11,7 @@ import {
 } from "../lib/packaging/build.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { main } from "../lib/cli/stage_script.ts";
-import { copied } from "../lib/steps/probes.ts";
+import { copied } from "../lib/steps/file_probes.ts";
 import type { PluginFile, Stage, Step } from "../lib/stage/stage.ts";
 import { projectRoot } from "../lib/exec/project_root.ts";
 

@@ -8,8 +8,8 @@
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage, Step } from "../lib/stage/stage.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
 const ipv4Sysctls = [
@@ -45,12 +45,12 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
   };
 }
 
-export const forwarding: Stage = {
+export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
-  steps: ({ cluster, cluster: { clusterCIDRs } }) => [
-    ...clusterCIDRs.flatMap((clusterCIDR) => [
+  steps: ({ cluster }) =>
+    cluster.clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
         .map(([name, why]): Step => ({
           why,
@@ -61,8 +61,6 @@ export const forwarding: Stage = {
       accept(clusterCIDR, "-s"),
       accept(clusterCIDR, "-d"),
     ]),
-    ...restoreSteps(cluster, "06-forwarding"),
-  ],
-};
+});
 
 if (import.meta.main) await main(forwarding);

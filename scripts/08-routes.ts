@@ -10,8 +10,8 @@ import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Plan, Stage, Step } from "../lib/stage/stage.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Plan, Step } from "../lib/stage/stage.ts";
 
 /** What a node has to know of the others. */
 function hostRoutes({ node, cluster }: Plan): Step[] {
@@ -39,17 +39,14 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
     );
 }
 
-export const routes: Stage = {
+export const routes = alsoAtBoot({
   name: "08-routes",
   summary:
     "tell every node, or the cloud's router, which node owns which podCIDR",
   afterwards: `ip route show proto ${routeProtocol}`,
   needsPodCIDRs: true,
-  operatorSteps: cloudRoutes,
-  steps: (plan) =>
-    plan.cluster.routes === "host"
-      ? [...hostRoutes(plan), ...restoreSteps(plan.cluster, "08-routes")]
-      : [],
-};
+  operator: { steps: cloudRoutes },
+  steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
+});
 
 if (import.meta.main) await main(routes);

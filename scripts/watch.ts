@@ -3,7 +3,8 @@
 import { reachOf } from "../lib/cli/connect.ts";
 import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
-import { type Cluster, ClusterFileError } from "../lib/cluster/cluster.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
 import { CommandError } from "../lib/exec/command.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";

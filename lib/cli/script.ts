@@ -1,5 +1,5 @@
 /** How a script begins and ends: flags in, exit code out. */
-import { ClusterFileError } from "../cluster/cluster.ts";
+import { ClusterFileError } from "../cluster/yaml.ts";
 import { CommandError } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
 import { JournalError, StepError } from "../stage/errors.ts";

@@ -70,7 +70,10 @@ async function conclude(session: Session, stage: Stage): Promise<void> {
   const { timeout_ms, signal } = session.context;
   const cluster = await session.cluster();
   const { nodeOf } = session.reach(cluster);
-  const said = await stage.epilogue?.(cluster, nodeOf, { timeout_ms, signal });
+  const said = await stage.followUp?.report(cluster, nodeOf, {
+    timeout_ms,
+    signal,
+  });
   if (said) console.log(said);
   console.log(`Look at it: ${stage.afterwards}`);
 }

@@ -15,9 +15,10 @@ import {
 } from "./aws_answers.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import type { AwsSettings } from "../cluster/schema_cloud.ts";
-import { cmd, type Command, withInput, write } from "../exec/command.ts";
+import { cmd, type Command, withInput } from "../exec/command.ts";
+import { askPath, exitAbsent, write } from "../exec/shell_file.ts";
 import { identityFile } from "../cluster/found_machines.ts";
-import { fileIs, unknown } from "../steps/probes.ts";
+import { fileIs, whereThere } from "../steps/file_probes.ts";
 import type { Step } from "../stage/stage.ts";
 import { projectRoot } from "../exec/project_root.ts";
 
@@ -100,13 +101,11 @@ function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",
     key: "the folder of terraform",
-    doneWhen: {
-      ask:
-        cmd`sh -c ${'[ -d "$1" ] || exit 44; stat -c %a "$1"'} stat ${folder}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (outcome.code !== 0) return unknown(outcome, `what ${folder} is`);
-        const mode = outcome.stdout.trim();
+    doneWhen: whereThere(
+      askPath(folder, 'stat -c %a "$1"'),
+      `what ${folder} is`,
+      (text) => {
+        const mode = text.trim();
         if (mode === "700") return { is: "present", ours: true };
         return {
           is: "different",
@@ -114,7 +113,7 @@ function folderStep(folder: string): Step {
           remedy: `chmod 700 ${folder}`,
         };
       },
-    },
+    ),
     run: cmd`mkdir -p -m 700 ${folder}`,
     undo: cmd`rm -rf ${folder}`,
   };
@@ -174,8 +173,8 @@ function machinesOf(
   const ask =
     terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`;
   // In a dry run the files may still be those of an older cluster file, or address.
-  const upToDate = 'cmp -s - "$1" || exit 44; ' +
-    '[ -z "$2" ] || [ "$(sh "$3" ask "$2")" = same ] || exit 44; ' +
+  const upToDate = `cmp -s - "$1" || ${exitAbsent}; ` +
+    `[ -z "$2" ] || [ "$(sh "$3" ask "$2")" = same ] || ${exitAbsent}; ` +
     'shift 3; exec "$@"';
   const { name, nodes } = cluster;
   const many = nodes.length === 1 ? "one machine" : `${nodes.length} machines`;
@@ -193,14 +192,16 @@ function machinesOf(
         ...(ask.label === undefined ? {} : { label: ask.label }),
       },
       read: readPlan,
-    },
-    prepares: {
-      why: "What is missing, asked of AWS and written down as a plan",
-      run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      prepares: {
+        why: "What is missing, asked of AWS and written down as a plan",
+        run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      },
     },
     run: terraform`apply -input=false -no-color ${plan}`,
-    undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,
-    partial: true,
+    undo: {
+      cleanup:
+        terraform`destroy -auto-approve -input=false -no-color ${variables}`,
+    },
     timeout_ms: making_ms,
     consent: {
       apply:

@@ -1,4 +1,5 @@
 /** Stage 01 on GCP: gcloud makes a network of the cluster's own, and the machines in it. */
+import { askPath, put } from "../exec/shell_file.ts";
 import {
   addressStep,
   condition,
@@ -26,6 +27,7 @@ import {
   lets,
 } from "./gcp_answers.ts";
 import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
@@ -82,23 +84,20 @@ function regionOf({ zone }: GcpSettings): string {
 /** GCP's machines get their keys by metadata, behind the user's name: https://cloud.google.com/compute/docs/connect/add-ssh-keys */
 function loginStep(cluster: Cluster, path: string): Step {
   const key = `${identityFile(cluster)}.pub`;
-  const write = 'umask 077; mkdir -p "${1%/*}"; ' +
-    'printf "%s:%s\\n" "$2" "$(cat "$3")" >"$1"';
-  const ask = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
+  const write = `${put}put "$1" 600 printf "%s:%s\\n" "$2" "$(cat "$3")"`;
+  const ask =
     'if [ "$(cat "$1")" = "$2:$(cat "$3")" ]; then echo same; else echo other; fi';
   return {
     key: "the user of the ssh key",
     why: `GCP makes the user ${loginUser} for the key, where it is told so`,
-    doneWhen: {
-      ask: cmd`sh -euc ${ask} ask ${path} ${loginUser} ${key}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) return unknown(outcome, `what ${path} holds`);
-        return outcome.stdout.trim() === "same"
+    doneWhen: whereThere(
+      askPath(path, ask, loginUser, key),
+      `what ${path} holds`,
+      (text) =>
+        text.trim() === "same"
           ? { is: "present", ours: true }
-          : { is: "absent" };
-      },
-    },
+          : { is: "absent" },
+    ),
     run: {
       ...cmd`sh -euc ${write} write ${path} ${loginUser} ${key}`,
       label: `write ${path}`,
@@ -240,8 +239,7 @@ function machineStep(
       `--labels=${mark}=${cluster.name}`,
       `--description=${descriptionOf(cluster)}`,
     ),
-    undo: gone(name, gcloud(gcp, "instances", "delete", name, at)),
-    partial: true,
+    undo: { cleanup: gone(name, gcloud(gcp, "instances", "delete", name, at)) },
     timeout_ms: making_ms,
     consent: {
       apply:

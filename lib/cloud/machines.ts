@@ -1,4 +1,5 @@
 /** What stage 01 does alike for AWS and GCP, on the operator's machine. */
+import { askPath, exitAbsent, put, writeOutput } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import {
   cmd,
@@ -9,6 +10,7 @@ import {
 } from "../exec/command.ts";
 import { identityFile, machinesPath } from "../cluster/found_machines.ts";
 import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 
 const here = import.meta.dirname;
@@ -33,28 +35,22 @@ export function condition(
 export function keyStep(cluster: Cluster): Step {
   const file = identityFile(cluster);
   const folder = file.slice(0, file.lastIndexOf("/"));
-  const make = 'umask 077; mkdir -p "${1%/*}"; ' +
+  const make = put + 'umask 077; mkdir -p "${1%/*}"; ' +
     '[ -e "$1" ] || ssh-keygen -q -t ed25519 -N "" -C "$2" -f "$1"; ' +
-    '[ -e "$1.pub" ] || ssh-keygen -y -f "$1" >"$1.pub"';
-  const ask = 'if [ -e "$1" ] && [ -e "$1.pub" ]; then stat -c %a "$1"; ' +
-    "else exit 44; fi";
+    '[ -e "$1.pub" ] || put "$1.pub" 600 ssh-keygen -y -f "$1"';
+  const ask = `[ -e "$1.pub" ] || ${exitAbsent}; stat -c %a "$1"`;
   return {
     why: "The machines let in whoever has this key, and nobody has a password",
     key: "the ssh key",
-    doneWhen: {
-      ask: cmd`sh -c ${ask} stat ${file}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) return unknown(outcome, `what ${file} is`);
-        const mode = outcome.stdout.trim();
-        if (mode === "600") return { is: "present", ours: true };
-        return {
-          is: "different",
-          found: `${file} may be read by others (mode ${mode})`,
-          remedy: `chmod 600 ${file}, or remove it if somebody has seen it`,
-        };
-      },
-    },
+    doneWhen: whereThere(askPath(file, ask), `what ${file} is`, (text) => {
+      const mode = text.trim();
+      if (mode === "600") return { is: "present", ours: true };
+      return {
+        is: "different",
+        found: `${file} may be read by others (mode ${mode})`,
+        remedy: `chmod 600 ${file}, or remove it if somebody has seen it`,
+      };
+    }),
     run: {
       ...cmd`sh -euc ${make} key ${file} ${`deno-cni-${cluster.name}`}`,
       label: `ssh-keygen -t ed25519 -f ${file}`,
@@ -93,27 +89,21 @@ export function addressStep(file: string): Step {
 /** Writes down what the cloud's tool says of the machines. */
 export function machinesStep(cluster: Cluster, list: Command): Step {
   const path = machinesPath(cluster);
-  const write = 'umask 077; file=$1; shift; "$@" >"$file.new"; ' +
-    'mv -f "$file.new" "$file"';
-  const ask = 'file=$1; shift; [ -e "$file" ] || exit 44; new=$("$@"); ' +
+  const ask = 'set -eu; file=$1; shift; new=$("$@"); ' +
     'if [ "$new" = "$(cat "$file")" ]; then echo same; else echo other; fi';
   return {
     why: "Where the machines are and who they are, for the stages that follow",
     key: "what is known of the machines",
-    doneWhen: {
-      ask: cmd`sh -euc ${ask} ask ${path} ${list.argv}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) {
-          return unknown(outcome, "which machines there are");
-        }
-        return outcome.stdout.trim() === "same"
+    doneWhen: whereThere(
+      askPath(path, ask, ...list.argv),
+      "which machines there are",
+      (text) =>
+        text.trim() === "same"
           ? { is: "present", ours: true }
-          : { is: "absent" };
-      },
-    },
+          : { is: "absent" },
+    ),
     run: {
-      ...cmd`sh -euc ${write} write ${path} ${list.argv}`,
+      ...writeOutput(path, "600", list),
       label: `${list.label ?? show(list)} > ${path}`,
     },
     timeout_ms: cloudLimit_ms,

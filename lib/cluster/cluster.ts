@@ -1,4 +1,3 @@
-import { ClusterFileError } from "./yaml.ts";
 import {
   type AwsSettings,
   type GcpSettings,
@@ -6,7 +5,6 @@ import {
 } from "./schema_cloud.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
-export { ClusterFileError };
 
 /** Where a cluster's machines come from. */
 export type Provider = "lab" | "local" | "ssh" | "aws" | "gcp";
@@ -52,7 +50,10 @@ export interface Cluster {
     /** The address that pods try to reach: the first of `addresses`. */
     readonly address: string;
     readonly addresses: readonly string[];
-    /** Pages that answer with the address that they saw, one a family: what is tried where the machines are no lab. */
+    /**
+     * Pages that answer with the address that they saw, one a family: what is
+     * tried where the machines are no lab.
+     */
     readonly urls?: readonly string[];
   };
   /** Which Kubernetes 02 makes of machines that are no lab; left out, the usual one. */

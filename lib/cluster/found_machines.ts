@@ -16,7 +16,10 @@ interface FoundMachines {
 /** Whom to log in as: the user of Ubuntu's images (AWS), or that 01 names (GCP). */
 export const loginUser = "ubuntu";
 
-/** Where 01 keeps what it found out: the output of `terraform output -json` or `gcloud compute instances list`. */
+/**
+ * Where 01 keeps what it found out: the output of `terraform output -json` or
+ * `gcloud compute instances list`.
+ */
 export function machinesPath({ stateDir }: Pick<Cluster, "stateDir">): string {
   return `${stateDir}/machines.json`;
 }

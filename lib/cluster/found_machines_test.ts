@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ClusterFileError } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { readAws, readGcp } from "./found_machines.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { loadCluster } from "./load.ts";

@@ -19,7 +19,10 @@ import { type Cluster, podCIDRsPath } from "./cluster.ts";
 
 /** Where, and how much of, a cluster is read. */
 interface LoadOptions {
-  /** The folder of all clusters' state folders; default: $DENO_CNI_STATE, else `.state` in the project. */
+  /**
+   * The folder of all clusters' state folders; default: $DENO_CNI_STATE, else
+   * `.state` in the project.
+   */
   readonly stateRoot?: string;
   /** Reads the file alone: for what has to work also when the two no longer fit. */
   readonly ignoreFound?: boolean;
@@ -44,7 +47,8 @@ export async function loadCluster(
       ? "no such file"
       : error.message;
     throw new ClusterFileError([
-      `${file}: cannot read the cluster file: ${why}; name one with --cluster, e.g. config/lab.yaml`,
+      `${file}: cannot read the cluster file: ${why}; ` +
+      "name one with --cluster, e.g. config/lab.yaml",
     ]);
   }
   const root = stateRoot || Deno.env.get("DENO_CNI_STATE") ||

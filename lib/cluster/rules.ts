@@ -129,13 +129,15 @@ function checkMasks(value: Draft<InFile>, reading: Reading): void {
       reading.wrong(
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
         nodeMask === undefined
-          ? `${text} does not fit nodeMask's default of ${mask}; expected a nodeMask from ${prefixLength} to ${most}`
+          ? `${text} does not fit nodeMask's default of ${mask}; ` +
+            `expected a nodeMask from ${prefixLength} to ${most}`
           : `${said} does not fit the clusterCIDR ${text}; expected ${prefixLength} to ${most}`,
       );
     } else if (nodes !== undefined && subnets < nodes.length) {
       reading.wrong(
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
-        `${text} holds ${subnets} podCIDRs of /${mask}; expected ${nodes.length}, one for each node`,
+        `${text} holds ${subnets} podCIDRs of /${mask}; ` +
+          `expected ${nodes.length}, one for each node`,
       );
     }
   }
@@ -199,6 +201,7 @@ function checkNodes(
     ["nodes"],
     leaders.length === 0
       ? "there is no control plane; expected one node with role: control-plane"
-      : `there are ${leaders.length} with role: control-plane; expected one, more are not supported`,
+      : `there are ${leaders.length} with role: control-plane; ` +
+        "expected one, more are not supported",
   );
 }

@@ -83,7 +83,8 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
   } else if (provider === "gcp") {
     reading.wrong(
       ["routes"],
-      "host does not work on GCP, where machines share no segment: its router takes every packet; expected gcp",
+      "host does not work on GCP, where machines share no segment: " +
+        "its router takes every packet; expected gcp",
     );
   }
 }
@@ -168,7 +169,8 @@ function checkRanges(
   if (name.length > 50) {
     reading.wrong(
       ["name"],
-      `${name} has ${name.length} characters; expected 50 at most, since names on gcp begin with it`,
+      `${name} has ${name.length} characters; ` +
+        "expected 50 at most, since names on gcp begin with it",
     );
   }
   for (const [at, node] of present(nodes)) {
@@ -177,7 +179,8 @@ function checkRanges(
     if (instance.length <= 63) continue;
     reading.wrong(
       ["nodes", at, "name"],
-      `${instance} would be the machine's name, of ${instance.length} characters; expected 63 at most`,
+      `${instance} would be the machine's name, of ${instance.length} ` +
+        "characters; expected 63 at most",
     );
   }
 }

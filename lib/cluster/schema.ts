@@ -99,7 +99,10 @@ const nodeName: Validator<string> = {
   },
 };
 
-/** dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%` makes the kernel number the name. */
+/**
+ * dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%`
+ * makes the kernel number the name.
+ */
 const linkName = textValue(
   "a link's name, e.g. cni0",
   (value) => {
@@ -133,7 +136,10 @@ const address = textValue(
 );
 const cidr = textValue("a CIDR, e.g. 10.0.1.0/24", mistakeOf(parseCidr));
 
-/** What pods take addresses from: between network and broadcast address there is a gateway, and at least one pod. */
+/**
+ * What pods take addresses from: between network and broadcast address there
+ * is a gateway, and at least one pod.
+ */
 export const podCIDR: Validator<string> = textValue(
   "a CIDR, e.g. 10.244.0.0/16",
   (value) => {

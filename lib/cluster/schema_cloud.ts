@@ -1,4 +1,7 @@
-/** The keys of a cluster file that say which machines a cloud shall make. config/aws.yaml and config/gcp.yaml tell the user. */
+/**
+ * The keys of a cluster file that say which machines a cloud shall make.
+ * config/aws.yaml and config/gcp.yaml tell the user.
+ */
 import {
   listOrSingle,
   mapping,

@@ -1,4 +1,7 @@
-/** The key of a cluster file that says which Kubernetes stage 02 makes. config/ssh.yaml tells the user. */
+/**
+ * The key of a cluster file that says which Kubernetes stage 02 makes.
+ * config/ssh.yaml tells the user.
+ */
 import {
   mapping,
   oneOf,
@@ -26,7 +29,10 @@ export const usualKubernetes: KubernetesSettings = {
   testImage: "docker.io/library/busybox:1.36",
 };
 
-/** The community's repository begins with 1.24: https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/ */
+/**
+ * The community's repository begins with 1.24:
+ * https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/
+ */
 const version = textValue(
   'a minor version in quotes, e.g. "1.31"',
   (value) =>

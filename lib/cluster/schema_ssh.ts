@@ -1,4 +1,7 @@
-/** The keys of a cluster file that say how ssh reaches its machines. config/ssh.yaml tells the user. */
+/**
+ * The keys of a cluster file that say how ssh reaches its machines.
+ * config/ssh.yaml tells the user.
+ */
 import {
   type Draft,
   mapping,

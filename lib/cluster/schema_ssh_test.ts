@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { ClusterFileError } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { sshTarget } from "../ssh/node.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { loadCluster, parseCluster } from "./load.ts";

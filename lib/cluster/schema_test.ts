@@ -1,7 +1,7 @@
 /** What a cluster file may say, and what is refused. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ClusterFileError } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { dualCluster } from "./cluster_testing.ts";
 import {
   mistakes,

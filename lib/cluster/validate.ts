@@ -28,7 +28,10 @@ export interface Validator<T> {
   read(value: unknown, path: KeyPath, reading: Reading): Draft<T> | undefined;
 }
 
-/** A value as a message shows it: as in the file where it is plain there, else as JSON, cut short. */
+/**
+ * A value as a message shows it: as in the file where it is plain there, else
+ * as JSON, cut short.
+ */
 function showValue(value: unknown): string {
   if (typeof value === "number") return String(value);
   const plain = typeof value === "string" && /^[\w.:/+-]+$/.test(value) &&

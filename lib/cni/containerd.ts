@@ -5,9 +5,11 @@
  * lab and node, at the top level: runc then removes all that it made.
  */
 import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, type Command, write } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { exitAbsent, saysAbsent, write } from "../exec/shell_file.ts";
 import { controlGroupPrefix } from "../lab/remove.ts";
-import { fileIs, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
@@ -127,7 +129,6 @@ export function containerdSteps(): readonly Step[] {
       config,
       (text) => text.startsWith(`# ${mark}:`),
     ),
-    key: `write ${configPath}`,
     run: write(configPath, config),
     // Not of the next step: that would be taken for undone where containerd was killed.
     undo: endContainerd(),
@@ -144,12 +145,12 @@ export function containerdSteps(): readonly Step[] {
 
 /** Does the containerd that was started here run, and answer? */
 function containerdRuns(): Probe {
-  const script = `${runs}runs "$@" || exit 44; ctr version`;
+  const script = `${runs}runs "$@" || ${exitAbsent}; ctr version`;
   return {
     ask: cmd`sh -c ${script} ask ${files}`,
     read(outcome) {
       if (outcome.code === 0) return { is: "present", ours: true };
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       return unknown(outcome, `whether containerd answers (${logPath})`);
     },
   };

@@ -3,6 +3,7 @@
  * list, and executes each of its plugins for a pod (CNI SPEC.md, sections 1 to
  * 4; where the spec leaves it open, as libcni does). Pure: it makes commands.
  */
+import { writeOutput } from "../exec/shell_file.ts";
 import { cmd, type Command, show, withInput } from "../exec/command.ts";
 
 /** Where a runtime looks for configurations. */
@@ -141,10 +142,9 @@ export function keepCached(
   attachment: Attachment,
   file: string,
 ): Command {
-  const script =
-    String.raw`sed 's/.*"result":\({.*}\)}$/\1/' "$1" >"$2.part" ` +
-    '&& mv -f "$2.part" "$2"';
-  return cmd`sh -c ${script} keep ${cachePath(list, attachment)} ${file}`;
+  const script = String.raw`s/.*"result":\({.*}\)}$/\1/`;
+  const path = cachePath(list, attachment);
+  return writeOutput(file, "644", cmd`sed ${script} ${path}`);
 }
 
 /** The commands of a CHECK, one for each plugin. */

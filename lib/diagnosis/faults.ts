@@ -321,8 +321,8 @@ export function undone(
   stage: StageName,
   about: (argv: readonly string[]) => boolean = () => true,
 ): readonly ProbeFact[] {
-  return probes.filter((probe) =>
-    probe.stage === stage && probe.answer.is !== "present" &&
+  return probes.filter(({ answer: { is }, ...probe }) =>
+    probe.stage === stage && is !== "present" && is !== "unneeded" &&
     about(probe.asked.command.argv)
   );
 }

@@ -1,4 +1,5 @@
 /** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
+import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
 import { cmd, show } from "../exec/command.ts";
 import {
   byFamily,
@@ -12,7 +13,7 @@ import { samples, stoppedSamples } from "./filter.ts";
 import { makeStage, onNode } from "../diagnosis/faults.ts";
 
 /** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
-const tablesScript = `command -v nft >/dev/null || exit 44
+const tablesScript = `command -v nft >/dev/null || ${exitAbsent}
 nft list tables | while read -r _ family table; do
   case "$family $table" in
   ip*" "filter | ip*" "nat | ip*" "mangle | ip*" "raw | ip*" "security) ;;
@@ -66,7 +67,7 @@ const nftables: Check = {
   well: "no other table of nftables drops what is forwarded",
   asks: () => [cmd`sh -c ${tablesScript} tables`],
   read(context, [asked]) {
-    if (asked?.outcome.code === 44) {
+    if (asked && saysAbsent(asked.outcome)) {
       return [{ is: "does not apply", what: "the node has no nft" }];
     }
     const objects = asked?.outcome.code === 0
@@ -141,13 +142,13 @@ function accepts(
 
 /** The tables that the other iptables has; to ask the program itself would make them. */
 const legacyScript = `names=$1 tool=$2
-command -v "$tool" >/dev/null || exit 44
+command -v "$tool" >/dev/null || ${exitAbsent}
 case $("$tool" --version) in *nf_tables*) other=$2-legacy ;; *) other=$2-nft ;; esac
-command -v "$other" >/dev/null || exit 44
+command -v "$other" >/dev/null || ${exitAbsent}
 if [ "$other" = "$2-legacy" ]; then
-  grep -qsx filter "$names" || exit 44
+  grep -qsx filter "$names" || ${exitAbsent}
 else
-  nft list table "$3" filter >/dev/null 2>&1 || exit 44
+  nft list table "$3" filter >/dev/null 2>&1 || ${exitAbsent}
 fi
 echo "# $other"
 "$other" -w -t filter -S 2>/dev/null`;
@@ -165,7 +166,7 @@ const bothIptables: Check = {
   read: (context, answers) =>
     byFamily(context).flatMap((one, at): readonly Finding[] => {
       const asked = answers[at];
-      if (asked?.outcome.code === 44) return [];
+      if (asked && saysAbsent(asked.outcome)) return [];
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("whether there are two iptables in use", asked)];
       }

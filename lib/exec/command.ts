@@ -113,7 +113,10 @@ export function cmd(
 
 const partsByTemplate = new WeakMap<TemplateStringsArray, string[][]>();
 
-/** Each piece of a template as words, and " " where white space parts them; kept by template. */
+/**
+ * Each piece of a template as words, and " " where white space parts them;
+ * worked out once a template.
+ */
 function partsOf(pieces: TemplateStringsArray): string[][] {
   const known = partsByTemplate.get(pieces);
   if (known !== undefined) return known;
@@ -128,28 +131,6 @@ function partsOf(pieces: TemplateStringsArray): string[][] {
 /** The same command, reading the text as its standard input. */
 export function withInput(command: Command, stdin: string): Command {
   return { ...command, stdin };
-}
-
-/**
- * Writes a file in one step that a reader never sees half done: into a
- * neighbour first, which is renamed (rename(2)) once all of the text is there.
- * A sender that is killed ends the input early, which the size tells.
- * Makes missing folders.
- *
- * @param mode octal digits, as chmod(1) takes them
- */
-export function write(path: string, content: string, mode = "644"): Command {
-  const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
-    'if [ "$(wc -c <"$1.new")" -lt "$3" ]; then ' +
-    'rm "$1.new"; echo "the text was cut short" >&2; exit 1; fi && ' +
-    'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
-  const size_bytes = new TextEncoder().encode(content).length;
-  const command = cmd`sh -c ${script} write ${path} ${mode} ${size_bytes}`;
-  return {
-    ...withInput(command, content),
-    label: `write ${path}`,
-    writes: path,
-  };
 }
 
 /** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */

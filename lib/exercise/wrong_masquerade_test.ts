@@ -4,7 +4,7 @@ import { withCirculatingRule } from "./wrong_masquerade.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd, show } from "../exec/command.ts";
 import { ruleIs } from "../steps/probes.ts";
-import type { Stage } from "../stage/stage.ts";
+import { type Stage, undoOf } from "../stage/stage.ts";
 import { unlessGone } from "./wrong_masquerade.ts";
 import { run } from "../exec/run.ts";
 
@@ -35,8 +35,7 @@ Deno.test("the circulating rule is ours without the exemption and without our ma
   assertEquals(show(wrong.run), `iptables -w -t nat -A ${bare}`);
   assert(wrong.doneWhen);
   assertEquals(show(wrong.doneWhen.ask), `iptables -w -t nat -C ${bare}`);
-  assert(wrong.undo && typeof wrong.undo !== "function");
-  assertEquals(wrong.undo.label, `iptables -w -t nat -D ${bare}`);
+  assertEquals(undoOf(wrong)?.label, `iptables -w -t nat -D ${bare}`);
   assertEquals(rest.why, "something else");
 });
 

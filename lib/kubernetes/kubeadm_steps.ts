@@ -2,6 +2,7 @@
  * Nodes made of machines by kubeadm: the control plane first, then the workers
  * one after the other, since podCIDRs follow the order in which nodes appear.
  */
+import { askPath, saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
@@ -68,9 +69,8 @@ function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
       ...cmd`sh -euc ${script} init ${statePath} ${adminConf} ${flags}`,
       label: `kubeadm init ${flags.join(" ")}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    partial: true,
   };
 }
 
@@ -98,15 +98,14 @@ echo done >"$state"`;
       why: "a token to join with",
       ask: tokenFor(name, addresses),
       secret: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
+      after: before === undefined ? [] : [before.name],
     },
-    after: [controlPlane.name, ...(before === undefined ? [] : [before.name])],
     run: {
       ...cmd`sh -euc ${script} join ${statePath} ${kubeletConf} ${`--node-name=${name}`}`,
       label: `kubeadm join --discovery-file FILE --node-name=${name}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    partial: true,
   };
 }
 
@@ -151,13 +150,13 @@ END`;
  * @param controlPlane the address of the control plane to which a worker has to belong
  */
 function madeByKubeadm(file: string, controlPlane: string | undefined): Probe {
-  const script = '[ -e "$2" ] || exit 44; ' +
-    'state=$(cat "$1" 2>/dev/null) || state=theirs; echo "$state"; ' +
-    'sed -n "s/^ *server: //p" "$2"';
+  const script =
+    'state=$(cat "$2" 2>/dev/null) || state=theirs; echo "$state"; ' +
+    'sed -n "s/^ *server: //p" "$1"';
   return {
-    ask: cmd`sh -c ${script} ask ${statePath} ${file}`,
+    ask: askPath(file, script, statePath),
     read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       const [state, server = ""] = outcome.stdout.trim().split("\n");
       if (!succeeded(outcome)) return cannotTell(outcome, `what ${file} is`);
       if (state === "running") return { is: "absent" };
@@ -212,8 +211,7 @@ function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
 
 /** Before 1.24 the taint was called master; from 1.25 on only control-plane. */
 function untaintStep({ name }: ClusterNode): Step {
-  const ask =
-    '[ -e "$1" ] || exit 44; kubectl --kubeconfig "$1" get node "$2" ' +
+  const ask = 'kubectl --kubeconfig "$1" get node "$2" ' +
     "-o 'jsonpath={.spec.taints[*].key}'";
   const script =
     `for key in $(kubectl --kubeconfig "$1" get node "$2" -o 'jsonpath={.spec.taints[*].key}'); do
@@ -226,9 +224,9 @@ done`;
     why:
       "The control plane takes pods like any worker, as the cluster file asks",
     doneWhen: {
-      ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
+      ask: askPath(adminConf, ask, name),
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) {
           return cannotTell(outcome, `the taints of ${name}`);
         }

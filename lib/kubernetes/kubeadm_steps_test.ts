@@ -15,7 +15,7 @@ import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps } from "./kubeconfig.ts";
 import { forgetSteps } from "./reset.ts";
 import { machineSteps } from "./prerequisites.ts";
-import type { Answer, Step } from "../stage/stage.ts";
+import { type Answer, type Step, undoOf } from "../stage/stage.ts";
 import { run } from "../exec/run.ts";
 
 const machines: Cluster = {
@@ -31,8 +31,8 @@ const [master, worker1, worker2] = machines.nodes;
 assert(master && worker1 && worker2);
 
 function lines(steps: readonly Step[]): string {
-  return steps.map(({ why, run, undo, input }) => {
-    const back = typeof undo === "function" ? undo("PREVIOUS") : undo;
+  return steps.map(({ why, run, input, ...step }) => {
+    const back = undoOf(step, "PREVIOUS");
     return [
       `# ${why}`,
       ...(input
@@ -80,8 +80,10 @@ Deno.test("the control plane takes pods only where the cluster file says so", ()
 
 Deno.test("workers join one after the other, behind the control plane", () => {
   assertEquals(
-    [worker1, worker2].map((node) => nodeSteps(machines, node)[0]?.after),
-    [["master"], ["master", "worker-1"]],
+    [worker1, worker2].map((node) =>
+      nodeSteps(machines, node)[0]?.input?.after
+    ),
+    [[], ["worker-1"]],
   );
 });
 
@@ -294,7 +296,7 @@ Deno.test("the control plane forgets workers that were taken out, where it knows
   assertEquals(more, []);
   assertEquals(first?.on, "master");
   assert(first);
-  const { run, doneWhen } = first.step;
+  const { run, doneWhen } = first;
   assertEquals(
     show(run),
     "kubectl --kubeconfig /etc/kubernetes/admin.conf delete node worker-1 --ignore-not-found",

@@ -5,6 +5,13 @@ import {
   podCIDRsPath,
 } from "../cluster/cluster.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
+import {
+  askPath,
+  exitAbsent,
+  put,
+  saysAbsent,
+  writeOutput,
+} from "../exec/shell_file.ts";
 import type { Answer, Input, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
@@ -65,13 +72,13 @@ export function userStep(): Step {
   const home = "user=${SUDO_USER:-$(id -un)}\n" +
     'home=$(getent passwd "$user" | cut -d: -f6)\n' +
     "file=$home/.kube/config\n";
-  const ask = `${home}[ -e "$file" ] || exit 44
+  const ask = `${home}[ -e "$file" ] || ${exitAbsent}
 head -n 1 "$file"; tail -n +2 "$file" | cmp -s - "$1" && echo same`;
-  const put = `${home}umask 077
-mkdir -p "$home/.kube"
-{ echo "$2"; cat "$1"; } >"$file.new"
-chown "$user:$(id -gn "$user")" "$home/.kube" "$file.new"
-mv -f "$file.new" "$file"`;
+  const copy = `${home}${put}umask 077
+own() {
+  echo "$2"; cat "$1"; chown "$user:$(id -gn "$user")" "$home/.kube" "$path.new"
+}
+put "$file" 600 own "$@"`;
   const take = `${home}rm -f "$file"`;
   const first = `# ${mark}: put here by stage 02`;
   return {
@@ -79,7 +86,7 @@ mv -f "$file.new" "$file"`;
     doneWhen: {
       ask: cmd`sh -c ${ask} ask ${adminConf}`,
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         const [line, same] = outcome.stdout.split("\n");
         if (line !== first) {
           return line
@@ -92,7 +99,7 @@ mv -f "$file.new" "$file"`;
       },
     },
     run: {
-      ...cmd`sh -euc ${put} put ${adminConf} ${first}`,
+      ...cmd`sh -euc ${copy} put ${adminConf} ${first}`,
       label: `copy ${adminConf} to ~/.kube/config`,
     },
     undo: { ...cmd`sh -euc ${take} take`, label: "rm -f ~/.kube/config" },
@@ -107,26 +114,20 @@ const podCIDRsTemplate = '{{"{"}}{{$comma := ""}}{{range .items}}' +
 
 /** A file of the operator's that is as another node says. */
 function kept(path: string, mode: string, input: Input, why: string): Step {
-  const ask = '[ -e "$1" ] || exit 44; stat -c %a "$1"; cat "$1"';
-  const put = 'umask 077; mkdir -p "${1%/*}"; cat >"$1.new"; ' +
-    'chmod "$2" "$1.new"; mv -f "$1.new" "$1"';
   return {
     why,
     input,
     doneWhen: {
-      ask: cmd`sh -c ${ask} ask ${path}`,
+      ask: askPath(path, 'stat -c %a "$1"; cat "$1"'),
       read(outcome, input) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) return cannotTell(outcome, `what ${path} is`);
         return input === undefined || outcome.stdout === `${mode}\n${input}`
           ? { is: "present", ours: true }
           : { is: "absent" };
       },
     },
-    run: {
-      ...cmd`sh -euc ${put} write ${path} ${mode}`,
-      label: `write ${path}`,
-    },
+    run: { ...writeOutput(path, mode, cmd`cat`), label: `write ${path}` },
     undo: cmd`rm -f ${path}`,
   };
 }

@@ -3,6 +3,7 @@
  * its configuration there and reaches the API server whatever else is broken.
  * Pure: commands, and the reading of what they print.
  */
+import { askPath } from "../exec/shell_file.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { adminConf } from "./kubeconfig.ts";
 import { mark } from "../net/mark.ts";
@@ -62,11 +63,13 @@ export class KubectlError extends Error {
   override readonly name = "KubectlError";
 }
 
-/** Asks for all that readKubernetes() reads; exit code 44 where kubeadm has made no control plane. */
+/** Asks for all that readKubernetes() reads; saysAbsent() of the outcome where kubeadm has made no control plane. */
 export function question(): Command {
-  const script = '[ -e "$1" ] || exit 44; exec kubectl --kubeconfig "$1" ' +
-    '-n "$2" get nodes,namespaces,pods,events -o json';
-  return cmd`sh -c ${script} ask ${adminConf} ${namespace}`;
+  return askPath(
+    adminConf,
+    'exec kubectl --kubeconfig "$1" -n "$2" get nodes,namespaces,pods,events -o json',
+    namespace,
+  );
 }
 
 interface Item {

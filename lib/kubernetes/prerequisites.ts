@@ -5,8 +5,10 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
-import { cmd, succeeded, write } from "../exec/command.ts";
-import { fileIs, sysctlIs, unknown } from "../steps/probes.ts";
+import { cmd, succeeded } from "../exec/command.ts";
+import { exitAbsent, put, saysAbsent, write } from "../exec/shell_file.ts";
+import { sysctlIs, unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
@@ -45,7 +47,6 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
   const kept = (path: string, content: string, why: string): Step => ({
     why,
     doneWhen: fileIs(path, content, isOurs),
-    key: `write ${path}`,
     run: write(path, content),
     undo: cmd`rm -f ${path}`,
   });
@@ -78,13 +79,13 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
 /** Asked of what the modules bring, since a kernel may have it built in. */
 function featuresThere(): Probe {
   const script = "[ -d /proc/sys/net/bridge ] && " +
-    "grep -qw overlay /proc/filesystems || exit 44";
+    `grep -qw overlay /proc/filesystems || ${exitAbsent}`;
   return {
     ask: cmd`sh -c ${script}`,
     read: (outcome) =>
       succeeded(outcome)
         ? { is: "present" }
-        : outcome.code === 44
+        : saysAbsent(outcome)
         ? { is: "absent" }
         : unknown(outcome, "what the kernel can do"),
   };
@@ -92,7 +93,7 @@ function featuresThere(): Probe {
 
 function swapStep(): Step {
   const ask = "swaps=$(tail -n +2 /proc/swaps) && " +
-    '{ [ -z "$swaps" ] || { echo "$swaps"; exit 44; }; }';
+    `{ [ -z "$swaps" ] || { echo "$swaps"; ${exitAbsent}; }; }`;
   const line = "^[^#[:space:]][^[:space:]]*[[:space:]]\\{1,\\}" +
     "[^[:space:]]\\{1,\\}[[:space:]]\\{1,\\}swap[[:space:]]";
   const off = 'swapoff -a && sed -i "s/$1/# $2: &/" /etc/fstab';
@@ -105,7 +106,7 @@ function swapStep(): Step {
       read: (outcome) =>
         succeeded(outcome)
           ? { is: "present" }
-          : outcome.code === 44
+          : saysAbsent(outcome)
           ? { is: "absent", previous: "on" }
           : unknown(outcome, "whether there is swap"),
     },
@@ -125,11 +126,11 @@ const containerdConfig = "/etc/containerd/config.toml";
  * one that is there.
  */
 function runtimeConfigStep(): Step {
-  const ask = 'command -v crio >/dev/null && exit 0; [ -e "$1" ] || exit 44; ' +
-    'cat "$1"';
-  const make = "driver=false; [ ! -d /run/systemd/system ] || driver=true\n" +
-    'mkdir -p "${1%/*}"\n' +
-    'sed "s/DRIVER/$driver/" >"$1.new"; mv -f "$1.new" "$1"\n' +
+  const ask =
+    `command -v crio >/dev/null && exit 0; [ -e "$1" ] || ${exitAbsent}; cat "$1"`;
+  const make = put +
+    "driver=false; [ ! -d /run/systemd/system ] || driver=true\n" +
+    'put "$1" 644 sed "s/DRIVER/$driver/"\n' +
     "! command -v containerd >/dev/null || systemctl restart containerd";
   return {
     why:
@@ -137,7 +138,7 @@ function runtimeConfigStep(): Step {
     doneWhen: {
       ask: cmd`sh -c ${ask} ask ${containerdConfig}`,
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) {
           return unknown(outcome, `what ${containerdConfig} holds`);
         }
@@ -210,10 +211,9 @@ const sources = "/etc/apt/sources.list.d/deno-cni-kubernetes.list";
 /** https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/ */
 function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   const site = `https://pkgs.k8s.io/core:/stable:/v${kubernetes.version}/deb/`;
-  const fetch = apt +
+  const fetch = apt + put +
     "command -v curl >/dev/null || { apt update; apt install curl ca-certificates; }\n" +
-    'mkdir -p "${2%/*}"; curl -fsSL --retry 3 -o "$2.new" "$1"\n' +
-    'chmod 644 "$2.new"; mv -f "$2.new" "$2"';
+    'put "$2" 644 curl -fsSL --retry 3 "$1"';
   const install = `${apt}apt update; apt install "$@"; apt-mark hold "$@"`;
   const remove =
     `${apt}apt-mark unhold "$@"; apt purge "$@"; apt autoremove --purge`;
@@ -230,7 +230,6 @@ function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   }, {
     why: `Where the packages of Kubernetes ${kubernetes.version} come from`,
     doneWhen: unlessInstalled(sources, line),
-    key: `write ${sources}`,
     run: write(sources, line),
     undo: cmd`rm -f ${sources}`,
   }, {
@@ -257,14 +256,14 @@ function programs(
   const script =
     `there() { for name in $1; do command -v "$name" >/dev/null || return; done; }
 there "$1" || there "$2" && exit 0
-command -v apt-get >/dev/null && exit 44
+command -v apt-get >/dev/null && ${exitAbsent}
 [ ! -r /etc/os-release ] || . /etc/os-release
 echo "\${PRETTY_NAME:-$(uname -s)}"; exit 45`;
   return {
     ask: cmd`sh -c ${script} ask ${wanted.join(" ")} ${instead.join(" ")}`,
     read(outcome) {
       if (succeeded(outcome)) return { is: "present" };
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       if (outcome.code !== 45) return unknown(outcome, "what is installed");
       return {
         is: "different",
@@ -283,11 +282,11 @@ echo "\${PRETTY_NAME:-$(uname -s)}"; exit 45`;
 function unlessInstalled(path: string, content?: string): Probe {
   const script =
     'file=$1; shift; if [ -e "$file" ]; then cat "$file"; exit; fi; ' +
-    'for name; do command -v "$name" >/dev/null || exit 44; done; exit 46';
+    `for name; do command -v "$name" >/dev/null || ${exitAbsent}; done; exit 46`;
   return {
     ask: cmd`sh -c ${script} ask ${path} ${names}`,
     read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       if (outcome.code === 46) return { is: "present" };
       if (!succeeded(outcome)) return unknown(outcome, `what ${path} holds`);
       return content === undefined || outcome.stdout === content

@@ -1,9 +1,10 @@
 /** Taking a machine out of the cluster that kubeadm made, and out of its memory. */
+import { askPath } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
-import type { AfterStep } from "../stage/stage.ts";
+import type { FollowUpStep } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
 /** Says how far kubeadm got here: "running" or "done". */
@@ -52,24 +53,22 @@ rm -f "$1" "$1.lock"`;
 export function forgetSteps(
   cluster: Cluster,
   gone: readonly string[],
-): readonly { readonly on: string; readonly step: AfterStep }[] {
+): readonly FollowUpStep[] {
   const { name: on } = controlPlaneOf(cluster);
   if (gone.includes(on)) return [];
-  const ask = '[ -e "$1" ] || exit 44; ' +
+  const ask =
     'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
   return gone.map((name) => ({
     on,
-    step: {
-      why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
-      doneWhen: {
-        ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
-        read: (outcome) =>
-          succeeded(outcome) && outcome.stdout.trim() !== ""
-            ? { is: "absent" }
-            : { is: "present" },
-      },
-      run:
-        cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
+    why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
+    doneWhen: {
+      ask: askPath(adminConf, ask, name),
+      read: (outcome) =>
+        succeeded(outcome) && outcome.stdout.trim() !== ""
+          ? { is: "absent" }
+          : { is: "present" },
     },
+    run:
+      cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
   }));
 }

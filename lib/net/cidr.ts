@@ -2,7 +2,10 @@
 import type { Family } from "../../plugin/address/address.ts";
 import { IPv4, IPv6 } from "ip-num";
 
-/** An address or a CIDR that makes no sense; the message is the rest of a sentence that begins with the value. */
+/**
+ * An address or a CIDR that makes no sense; the message is the rest of a
+ * sentence that begins with the value.
+ */
 export class CidrError extends Error {
   override readonly name = "CidrError";
 }

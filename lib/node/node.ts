@@ -10,8 +10,13 @@ import {
   type RunOptions,
   show,
   succeeded,
-  write,
 } from "../exec/command.ts";
+import {
+  readFile,
+  saysAbsent,
+  write,
+  writeOutput,
+} from "../exec/shell_file.ts";
 import { run } from "../exec/run.ts";
 
 /** A machine on which commands run. */
@@ -76,10 +81,9 @@ export async function readNodeFile(
   path: string,
   options?: RunOptions,
 ): Promise<string | undefined> {
-  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
-  const command = cmd`sh -c ${script} read ${path}`;
+  const command = readFile(path);
   const outcome = await node.run(command, options);
-  if (outcome.code === 44) return undefined;
+  if (saysAbsent(outcome)) return undefined;
   if (succeeded(outcome)) return outcome.stdout;
   throw new CommandError(node.name, command, outcome, `read ${path}`);
 }
@@ -125,9 +129,7 @@ export function localNode(name: string, journal = journalPath): Node {
 }
 
 function copyCommand(file: string, path: string, mode: string): Command {
-  const script = 'mkdir -p "${2%/*}" && cp "$1" "$2.new" && ' +
-    'chmod "$3" "$2.new" && mv -f "$2.new" "$2"';
-  return cmd`sh -c ${script} copy ${file} ${path} ${mode}`;
+  return writeOutput(path, mode, cmd`cat ${file}`);
 }
 
 /** How a cluster's machines are reached; nothing is sent to them yet. */

@@ -15,7 +15,10 @@ export interface RunContext {
   readonly tell: (result: StepResult) => void;
   /** Told, a line at a time, of what goes on in something that takes long. */
   readonly progress?: (line: string) => void;
-  /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
+  /**
+   * The nodes that `--node` names: records about others are left alone, on the
+   * operator's machine.
+   */
   readonly nodes?: readonly string[];
   /** Asked before each command where the user wants to go step by step; false ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<boolean>;
@@ -33,7 +36,10 @@ export interface RunContext {
 /** The nodes beside the one at which a stage is at work. */
 export interface Others {
   readonly node: (name: string) => Node;
-  /** Waits until this run is over there; whether all went well. True where it is not at work there. */
+  /**
+   * Waits until this run is over there; whether all went well. True where it
+   * is not at work there.
+   */
   readonly ended: (name: string) => Promise<boolean>;
 }
 

@@ -3,7 +3,7 @@ import { type RunOptions, show } from "../exec/command.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import { hint } from "./result.ts";
-import type { Answer, Step } from "./stage.ts";
+import { type Answer, isCleanup, type Step } from "./stage.ts";
 import { StepError } from "./errors.ts";
 
 /**
@@ -39,9 +39,9 @@ export async function isGone(
   step: Step,
   options: RunOptions,
 ): Promise<boolean> {
-  if (step.doneWhen === undefined || step.partial) return false;
+  if (step.doneWhen === undefined || isCleanup(step.undo)) return false;
   const answer = await askStep(node, step, options);
-  return answer.is === "absent" || answer.is === "different";
+  return ["absent", "different", "unmarked"].includes(answer.is);
 }
 
 /**
@@ -57,14 +57,14 @@ export function decide(
 ): "run" | "skip" {
   switch (answer.is) {
     case "present":
+    case "unneeded":
       return "skip";
     case "absent":
       return "run";
+    case "unmarked":
     case "different":
       // It differs by our mark alone, and the journal says that we made it.
-      if (answer.unmarked && old !== undefined) {
-        return "skip";
-      }
+      if (answer.is === "unmarked" && old !== undefined) return "skip";
       throw new StepError(
         `refused: ${answer.found}\nwhat to do: on ${node.name}, ${answer.remedy}`,
       );

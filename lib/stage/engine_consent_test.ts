@@ -5,7 +5,8 @@ import { readJournal } from "./journal.ts";
 import { localNode, type Node } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
-import { apply, undo } from "./engine.ts";
+import { apply } from "./engine.ts";
+import { undo } from "./undo.ts";
 import type { Step } from "./stage.ts";
 import type { ConsentRequest, RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
@@ -152,8 +153,7 @@ Deno.test("a step that failed half-way is taken back whatever it left, and has t
       why: "have both parts",
       doneWhen: { ask: cmd`false`, read: () => ({ is: "absent" }) },
       run: cmd`sh -c ${script} make ${part}`,
-      undo: cmd`sh -c ${back} take ${part} ${lock}`,
-      partial: true,
+      undo: { cleanup: cmd`sh -c ${back} take ${part} ${lock}` },
     };
     assertEquals(statuses(await apply(stage, node, [step], context())), [
       "failed",
@@ -202,7 +202,8 @@ Deno.test("a dry run also prints what the probe prepares, and asks nobody", () =
   inFolder(async (folder, node) => {
     const step = dear(`${folder}/a`);
     const prepares = { why: "plan", run: cmd`true plan` };
-    const steps = [{ ...step, prepares }];
+    assert(step.doneWhen);
+    const steps = [{ ...step, doneWhen: { ...step.doneWhen, prepares } }];
     const dry = async (more: { assume?: "absent" }) =>
       (await plan(stage, node, steps, { timeout_ms: 5_000, ...more })).steps
         .map(({ why }) => why);

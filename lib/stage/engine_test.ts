@@ -6,11 +6,12 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { cmd, type Command, show } from "../exec/command.ts";
-import { readJournal } from "./journal.ts";
+import { readJournal, writeJournal } from "./journal.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
 import { plan, planUndo } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
-import { apply, undo } from "./engine.ts";
+import { apply } from "./engine.ts";
+import { undo } from "./undo.ts";
 import type { Answer, Step } from "./stage.ts";
 import type { RunContext } from "./context.ts";
 import { JournalError, StepError } from "./errors.ts";
@@ -235,6 +236,31 @@ Deno.test("a run that was killed between a command and its record is made good",
     assertEquals(statuses(await apply(stage, node, [step], context())), ["ok"]);
     await undo(stage, node, [step], context());
     assert(!exists(`${folder}/a`));
+  }));
+
+Deno.test("an undo that fails is told, and its record is there for the next", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`, { undo: cmd`rm ${folder}/a ${folder}/b` });
+    await apply(stage, node, [step], context());
+    const before = (await readJournal(node)).records;
+    await Deno.mkdir(`${folder}/b`);
+    assertEquals(statuses(await undo(stage, node, [], context())), ["failed"]);
+    assertEquals(await readJournal(node), { complete: [], records: before });
+  }));
+
+Deno.test("what a run that was killed left is not forgotten where its undo fails and its probe finds it", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`, { undo: cmd`rmdir ${folder}/a` });
+    await apply(stage, node, [step], context());
+    const { records } = await readJournal(node);
+    const running = records.map((
+      one,
+    ) => ({ ...one, state: "running" } as const));
+    await writeJournal(node, { complete: [], records: running });
+    assertEquals(statuses(await undo(stage, node, [step], context())), [
+      "failed",
+    ]);
+    assertEquals((await readJournal(node)).records, running);
   }));
 
 Deno.test("undo() of a setting brings the previous value back, also after two runs", () =>

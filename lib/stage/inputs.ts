@@ -13,12 +13,12 @@ import { StepError } from "./errors.ts";
  * @throws {StepError} when the node that gives its input did not get through
  */
 export async function waitForOthers(
-  { after = [], input }: Step,
+  { input }: Step,
   others: Others | undefined,
 ): Promise<void> {
-  if (others === undefined) return;
-  for (const name of after) await others.ended(name);
-  if (input === undefined || await others.ended(input.from)) return;
+  if (others === undefined || input === undefined) return;
+  for (const name of input.after ?? []) await others.ended(name);
+  if (await others.ended(input.from)) return;
   throw new StepError(
     `${input.from} did not get through this stage, and gives what this step needs\n` +
       `what to do: mend what is wrong on ${input.from}, then run this stage again`,

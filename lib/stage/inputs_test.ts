@@ -120,7 +120,10 @@ Deno.test("a step begins when the nodes before it are done, and not without the 
       waited.push(name);
       return Promise.resolve(name !== "controlPlane");
     };
-    const step = taker(folder, { after: ["first", "second"] });
+    const input = taker(folder).input!;
+    const step = taker(folder, {
+      input: { ...input, after: ["first", "second"] },
+    });
     const [result] = await apply(stage, node, [step], context({ ended }));
     assertEquals(waited, ["first", "second", "controlPlane"]);
     assertEquals(result?.status, "failed");
@@ -129,11 +132,13 @@ Deno.test("a step begins when the nodes before it are done, and not without the 
       "controlPlane did not get through this stage",
     );
     // A neighbour that failed only comes before.
-    const other = taker(folder, { after: ["controlPlane"] });
     const [done] = await apply(
       stage,
       node,
-      [{ ...other, input: { ...other.input!, from: "first" } }],
+      [{
+        ...step,
+        input: { ...input, from: "first", after: ["controlPlane"] },
+      }],
       context({ ended }),
     );
     assertEquals(done?.status, "changed");
@@ -200,14 +205,15 @@ async function assertMissing(path: string): Promise<void> {
 }
 
 Deno.test("in turn, a node comes behind those that its steps wait for, also where the file has it first", () => {
-  const after: Record<string, Partial<Step>> = {
-    "worker-2": { after: ["master", "worker-1"] },
-    "worker-1": { after: ["master"] },
+  const token = { from: "master", why: "a token", ask: cmd`true` };
+  const inputs: Record<string, Pick<Step, "input">> = {
+    "worker-2": { input: { ...token, after: ["worker-1"] } },
+    "worker-1": { input: token },
   };
   const stepsOf = (name: string): readonly Step[] => [{
     why: "join",
     run: cmd`true`,
-    ...after[name],
+    ...inputs[name],
   }];
   const ordered = (
     names: readonly string[],
@@ -234,7 +240,7 @@ Deno.test("what a node has no use for is neither told nor recorded", () =>
       why: "for systemd",
       doneWhen: {
         ask: cmd`true`,
-        read: () => ({ is: "present", unneeded: true }),
+        read: () => ({ is: "unneeded" }),
       },
       run: cmd`touch ${folder}/done`,
     };

@@ -12,7 +12,7 @@ import { JournalError } from "./errors.ts";
 /** One step of a stage, on this node. */
 export interface JournalRecord {
   readonly stage: StageName;
-  /** Names the step within its stage; see stepKey() in lib/nodeRun.ts. */
+  /** Names the step within its stage; see stepKey() in node_run.ts. */
   readonly step: string;
   readonly state: "running" | "done";
   /** Whether the step changed the node, in this run or an earlier one. */
@@ -45,7 +45,7 @@ export const emptyJournal: Journal = { complete: [], records: [] };
  * Reads a node's journal.
  *
  * @throws {JournalError} when the file is there and is no journal
- * @throws {UnreachableError | CommandError} as lib/node.ts's read() does
+ * @throws {UnreachableError | CommandError} as readNodeFile() does
  */
 export async function readJournal(
   node: Node,
@@ -95,21 +95,41 @@ export function parseJournal(text: string, from: string): Journal {
   if (!isObject(value) || value.version !== 1) {
     throw wrong(`expected "version": 1`);
   }
-  const { complete, records } = value;
+  const { complete } = value;
+  const records = Array.isArray(value.records)
+    ? value.records.map(withTodaysNames)
+    : undefined;
   if (!Array.isArray(complete) || !complete.every(isStageName)) {
     throw wrong(`expected "complete" to list stages`);
   }
-  if (!Array.isArray(records) || !records.every(isRecord)) {
+  if (!records?.every(isRecord)) {
     throw wrong(`expected "records" to list steps`);
   }
   return { complete, records };
 }
 
-/** The journal with this record in its place, or added at the end. */
+/** A record of an older version of this tool, with the names that its fields have now. */
+function withTodaysNames(record: unknown): unknown {
+  if (!isObject(record)) return record;
+  const { about, parts, ...rest } = record;
+  return {
+    ...rest,
+    ...(about === undefined ? {} : { node: about }),
+    ...(parts === undefined ? {} : { partial: parts }),
+  };
+}
+
+/**
+ * The journal with this record in its place, or added at the end. While a step
+ * is running, its stage is not complete.
+ */
 export function withRecord(journal: Journal, record: JournalRecord): Journal {
   const at = journal.records.findIndex((old) => sameStep(old, record));
+  const { complete } = record.state === "done"
+    ? journal
+    : withComplete(journal, record.stage, false);
   return {
-    ...journal,
+    complete,
     records: at < 0
       ? [...journal.records, record]
       : journal.records.with(at, record),
@@ -122,7 +142,7 @@ export function withoutRecord(
   record: JournalRecord,
 ): Journal {
   return {
-    complete: journal.complete,
+    ...withComplete(journal, record.stage, false),
     records: journal.records.filter((old) => !sameStep(old, record)),
   };
 }

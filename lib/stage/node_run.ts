@@ -1,5 +1,13 @@
 /** A node's journal while a stage is at work there, and the results so far. */
-import { CommandError, type RunOptions, show } from "../exec/command.ts";
+import {
+  type Command,
+  CommandError,
+  type Outcome,
+  type RunOptions,
+  show,
+} from "../exec/command.ts";
+import { withTimeout } from "./decide.ts";
+import { whileTelling } from "../node/heartbeat.ts";
 import {
   emptyJournal,
   type Journal,
@@ -17,7 +25,7 @@ import {
 } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
 import type { ConsentRequest, RunContext } from "./context.ts";
-import { JournalError } from "./errors.ts";
+import { JournalError, StepError } from "./errors.ts";
 
 /** A node's journal while a stage is at work there. */
 export class NodeRun {
@@ -51,13 +59,25 @@ export class NodeRun {
   }
 
   /**
-   * Whether somebody agrees, or did so before in this run.
+   * Asks for consent, once in this run.
    *
-   * @throws {StepError} when there is nobody to ask
+   * @throws {StepError} unless it is given
    */
-  async isAgreed(request: ConsentRequest): Promise<boolean> {
+  async agree(request: ConsentRequest): Promise<void> {
     this.#agreed ||= await this.context.consent?.(request) ?? false;
-    return this.#agreed;
+    if (this.#agreed) return;
+    throw new StepError("nobody agreed to it; nothing was done from here on");
+  }
+
+  /** Runs a command; what it does is told meanwhile where it takes long. */
+  execute(command: Command, timeout_ms?: number): Promise<Outcome> {
+    const options = withTimeout(this.options, timeout_ms);
+    return whileTelling(
+      // Its argv may say more than anybody should see.
+      `${this.stage} on ${this.node.name}: ${label(command)}`,
+      this.context.progress,
+      this.node.run(command, options),
+    );
   }
 
   tell(
@@ -70,6 +90,12 @@ export class NodeRun {
     const result = { stage, node, status, why, command, ...more };
     this.results.push(result);
     this.context.tell(result);
+  }
+
+  /** Tells of a command that did not do what it should. */
+  tellFailure(why: string, command: string, outcome: Outcome): void {
+    const problem = `${describe(outcome)}\n${advice(outcome, this.node.name)}`;
+    this.tell("failed", why, command, { problem });
   }
 
   /** Runs the body; what it throws becomes the last result. */
@@ -85,19 +111,21 @@ export class NodeRun {
         this.tell("failed", "read the journal", "", { problem: error.message });
       } else if (error instanceof CommandError) {
         const { outcome, why, command } = error;
-        this.tell("failed", why, label(command), {
-          problem: `${describe(outcome)}\n${advice(outcome, this.node.name)}`,
-        });
+        this.tellFailure(why, label(command), outcome);
       } else throw error;
     }
     return this.results;
   }
 }
 
-/** Names a step within its stage, the same at every run: by its key, else its command without its input, or a copy's target. */
+/**
+ * Names a step within its stage, the same at every run: by its key, else by the
+ * file that it writes or copies, else by its command without the input.
+ */
 export function stepKey({ key, run }: Pick<Step, "key" | "run">): string {
   if (key !== undefined) return key;
-  return "copy" in run ? `copy to ${run.to}` : show(run);
+  if ("copy" in run) return `copy to ${run.to}`;
+  return run.writes === undefined ? show(run) : `write ${run.writes}`;
 }
 
 /** The journal's record of a step. */
@@ -112,7 +140,10 @@ export function find(
   );
 }
 
-/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+/**
+ * A stage's records; on the operator's machine those about these nodes only,
+ * where some are named.
+ */
 export function recordsOf(
   journal: Journal,
   stage: StageName,

@@ -76,7 +76,10 @@ export function noLonger(
   });
 }
 
-/** What its probe says of a step. Where the other node cannot give yet what the probe compares, the step is still to be done. */
+/**
+ * What its probe says of a step. Where the other node cannot give yet what the
+ * probe compares, the step is still to be done.
+ */
 export async function askNow(
   node: Node,
   step: Step,
@@ -94,7 +97,7 @@ export async function askNow(
 
 /** A step, and before it what its probe prepares. */
 function byHand(step: Step): PlannedStep[] {
-  const { prepares } = step;
+  const prepares = step.doneWhen?.prepares;
   return prepares === undefined ? [step] : [prepares, step];
 }
 

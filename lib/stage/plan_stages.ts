@@ -25,7 +25,7 @@ export async function* plans(
   const { nodeOf } = run.reach(cluster);
   const fresh = new Set<string>();
   for (const stage of stages) {
-    const last = stage.operatorLast?.(cluster) ?? false;
+    const last = stage.operator?.last?.(cluster) ?? false;
     const own = await planOperator(run, stage, cluster, noProbes, fresh);
     if (!last) yield* own;
     if (stage.name === "01-provision" && !run.undo) {
@@ -34,7 +34,7 @@ export async function* plans(
       about.forEach((name) => fresh.add(name));
     }
     if (stage.steps === undefined) continue;
-    if (run.undo && stage.endsNodes?.(cluster)) continue;
+    if (run.undo && stage.operator?.endsNodes?.(cluster)) continue;
     const pluginFiles = run.undo ? undefined : await stage.build?.peek();
     const stepsOf = (name: string) =>
       stepsFor(stage, cluster, name, pluginFiles);
@@ -74,11 +74,15 @@ async function planAfterUndo(
   const { timeout_ms } = run.context;
   const { nodeOf } = run.reach(cluster);
   const names = run.selected(cluster);
-  const planned = (stage.afterUndo?.(cluster, names) ?? []).map(
-    async ({ on, step }) => {
-      const node = nodeOf(on);
+  const planned = (stage.followUp?.afterUndo(cluster, names) ?? []).map(
+    async (step) => {
+      const node = nodeOf(step.on);
       return await hasWork(node, step, { timeout_ms })
-        ? [{ stage: stage.name, node, steps: [step] }]
+        ? [{
+          stage: stage.name,
+          node,
+          steps: [{ why: step.why, run: step.run }],
+        }]
         : [];
     },
   );
@@ -102,7 +106,7 @@ async function planOperator(
   const reach = run.reach(cluster);
   const node = reach.operator;
   const plans: StagePlan[] = [];
-  if (stage.operatorSteps !== undefined) {
+  if (stage.operator !== undefined) {
     const own = operatorSteps(stage, cluster, names);
     // Of machines that a cloud is still to make, it has nothing to tell.
     const unmade = cluster.provider !== "lab" &&

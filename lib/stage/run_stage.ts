@@ -4,8 +4,9 @@ import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { BuildError } from "./errors.ts";
 import { advice, describe, label, type StepResult } from "./result.ts";
-import { apply, operatorSteps, undo } from "./engine.ts";
-import type { AfterStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
+import { apply, operatorSteps } from "./engine.ts";
+import { undo } from "./undo.ts";
+import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
 
 /**
@@ -28,11 +29,11 @@ async function applyStage(run: StageRun, stage: Stage): Promise<void> {
   const before = await run.cluster();
   if (lacksPodCIDRs(run, stage, before)) return;
   const own = operatorSteps(stage, before, run.selected(before));
-  const last = stage.operatorLast?.(before) ?? false;
+  const last = stage.operator?.last?.(before) ?? false;
   const reach = run.reach(before);
   const operate = async () => {
     // None today: what an earlier run did here may have to go.
-    if (stage.operatorSteps === undefined) return true;
+    if (stage.operator === undefined) return true;
     const context = { ...onOperator(run), others: otherNodes(reach) };
     const done = await apply(stage.name, reach.operator, own, context);
     return worst(done) === "done";
@@ -57,7 +58,7 @@ async function applyStage(run: StageRun, stage: Stage): Promise<void> {
 async function undoStage(run: StageRun, stage: Stage): Promise<void> {
   const { context } = run;
   const cluster = await run.cluster();
-  if (stage.steps !== undefined && !stage.endsNodes?.(cluster)) {
+  if (stage.steps !== undefined && !stage.operator?.endsNodes?.(cluster)) {
     const taken = await eachNode(
       run,
       cluster,
@@ -67,7 +68,7 @@ async function undoStage(run: StageRun, stage: Stage): Promise<void> {
     if (worst(taken.flat()) !== "done" || context.stopping()) return;
     await afterUndo(run, stage, cluster);
   }
-  if (stage.operatorSteps === undefined) return;
+  if (stage.operator === undefined) return;
   const own = operatorSteps(stage, cluster, run.selected(cluster));
   await undo(stage.name, run.reach(cluster).operator, own, onOperator(run));
 }
@@ -81,7 +82,8 @@ async function afterUndo(
   const { context } = run;
   const { timeout_ms, signal } = context;
   const undone = run.selected(cluster);
-  for (const { on, step } of stage.afterUndo?.(cluster, undone) ?? []) {
+  for (const step of stage.followUp?.afterUndo(cluster, undone) ?? []) {
+    const { on } = step;
     const node = run.reach(cluster).nodeOf(on);
     const told = {
       stage: stage.name,
@@ -104,7 +106,7 @@ async function afterUndo(
 /** Whether such a step has something to do, as far as its node answers. */
 export async function hasWork(
   node: Node,
-  { doneWhen }: AfterStep,
+  { doneWhen }: FollowUpStep,
   options: RunOptions,
 ): Promise<boolean> {
   try {
@@ -179,11 +181,9 @@ export function* inOrder(
     if (seen.has(name)) return;
     seen.add(name);
     const steps = stepsOf(name);
-    for (const { after = [], input } of steps) {
-      if (input !== undefined && known.has(input.from)) {
-        yield* place(input.from);
-      }
-      for (const other of after) {
+    for (const { input } of steps) {
+      if (input === undefined) continue;
+      for (const other of [input.from, ...input.after ?? []]) {
         if (known.has(other)) yield* place(other);
       }
     }

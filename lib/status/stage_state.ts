@@ -108,7 +108,7 @@ export async function lookAt(
   const found = await Promise.all(
     steps.map(async (step): Promise<StepFinding[]> => {
       const answer = await askNow(node, step, options, others);
-      if (answer.is === "present" && answer.unneeded) return [];
+      if (answer.is === "unneeded") return [];
       try {
         return decide(node, step, answer, find(journal, stage, step)) === "run"
           ? [{ is: "wanted", step }]

@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, withInput, write } from "../exec/command.ts";
+import { cmd, withInput } from "../exec/command.ts";
+import { write } from "../exec/shell_file.ts";
 import type { StagePlan } from "../stage/plan_stages.ts";
 import { localNode } from "../node/node.ts";
 import type { PlannedStep } from "../stage/plan_node.ts";

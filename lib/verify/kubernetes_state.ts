@@ -1,4 +1,5 @@
 /** Kubernetes as stage 09 finds it: whether there is one, and what it says. */
+import { saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import {
   ending,
@@ -48,7 +49,7 @@ export async function lookKubernetes(
     controlPlane.run(dnsQuestion(), options),
     templateOf(cluster),
   ]);
-  if (outcome.code === 44) return undefined;
+  if (saysAbsent(outcome)) return undefined;
   const seen = seenIn(outcome, controlPlane);
   if (seen.namespace === "foreign") {
     throw new StepError(

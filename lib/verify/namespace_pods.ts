@@ -10,7 +10,8 @@
  * start was cut off, its namespace is gone, or the configuration that it was
  * made with is no longer the node's.
  */
-import { cmd, type Command, write } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { write } from "../exec/shell_file.ts";
 import {
   containerOn,
   endContainer,

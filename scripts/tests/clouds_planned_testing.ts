@@ -30,7 +30,7 @@ export async function plannedCluster(cloud: "aws" | "gcp"): Promise<Cluster> {
 /** All that stages 01 and 08 do on the operator's machine. */
 export function operatorSteps(cluster: Cluster): Step[] {
   return [provision, routes].flatMap((stage) =>
-    stage.operatorSteps?.(cluster) ?? []
+    stage.operator?.steps(cluster) ?? []
   );
 }
 

@@ -13,6 +13,7 @@ import {
   type Outcome,
   show,
 } from "../../lib/exec/command.ts";
+import { undoOf } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
 import { run } from "../../lib/exec/run.ts";
@@ -53,12 +54,12 @@ async function clusterOf(
 /** Every command of these stages that calls the program, by itself or in a script of lib/cloud/. */
 function commandsOf(cluster: Cluster, program: string): Command[] {
   const steps = [provision, routes].flatMap((stage) =>
-    stage.operatorSteps?.(cluster) ?? []
+    stage.operator?.steps(cluster) ?? []
   );
-  const all = steps.flatMap(({ run, doneWhen, undo }) => [
+  const all = steps.flatMap(({ run, doneWhen, ...step }) => [
     ...("copy" in run ? [] : [run]),
     ...(doneWhen === undefined ? [] : [doneWhen.ask]),
-    ...(typeof undo === "object" ? [undo] : []),
+    ...[undoOf(step) ?? []].flat(),
   ]);
   const calls = all.filter(({ argv }) =>
     argv[0] !== Deno.execPath() &&

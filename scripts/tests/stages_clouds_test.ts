@@ -5,7 +5,7 @@ import { assertSnapshot } from "@std/testing/snapshot";
 import { assert, assertEquals } from "@std/assert";
 import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { paste, show } from "../../lib/exec/command.ts";
-import type { Step } from "../../lib/stage/stage.ts";
+import { type Step, undoOf } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
 import { operatorSteps, plannedCluster } from "./clouds_planned_testing.ts";
@@ -16,11 +16,14 @@ const gcp = await plannedCluster("gcp");
 
 /** Paths of this machine are not part of what is planned. */
 function lines(steps: readonly Step[]): string {
-  const text = steps.map(({ why, run, undo, prepares }) => {
-    assert(!("copy" in run) && typeof undo !== "function");
+  const text = steps.map(({ why, run, doneWhen, ...step }) => {
+    assert(!("copy" in run));
+    const undo = undoOf(step);
     return [
       `# ${why}`,
-      ...(prepares === undefined ? [] : [paste(prepares.run)]),
+      ...(doneWhen?.prepares === undefined
+        ? []
+        : [paste(doneWhen.prepares.run)]),
       paste(run),
       ...(undo === undefined ? [] : [`# undo: ${show(undo)}`]),
     ].join("\n");
@@ -34,7 +37,7 @@ for (const [name, cluster] of Object.entries({ aws, gcp })) {
   Deno.test(`01-provision plans these commands on ${name}`, async (context) => {
     await assertSnapshot(
       context,
-      lines(provision.operatorSteps?.(cluster) ?? []),
+      lines(provision.operator?.steps(cluster) ?? []),
     );
   });
 
@@ -42,7 +45,7 @@ for (const [name, cluster] of Object.entries({ aws, gcp })) {
     const [node] = cluster.nodes;
     assert(node);
     assertEquals(routes.steps?.({ cluster, node }), []);
-    await assertSnapshot(context, lines(routes.operatorSteps?.(cluster) ?? []));
+    await assertSnapshot(context, lines(routes.operator?.steps(cluster) ?? []));
   });
 }
 
@@ -50,7 +53,7 @@ Deno.test("with routes: host on AWS the nodes keep the routes, and its router no
   const [node] = aws.nodes;
   assert(node);
   const cluster: Cluster = { ...aws, routes: "host" };
-  assertEquals(routes.operatorSteps?.(cluster), []);
+  assertEquals(routes.operator?.steps(cluster), []);
   const gists = routes.steps?.({ cluster, node }).map(({ run }) =>
     "argv" in run ? run.argv[1] : ""
   );
@@ -59,8 +62,8 @@ Deno.test("with routes: host on AWS the nodes keep the routes, and its router no
 
 Deno.test("no planned command for a cloud bears a secret, and no key is in an argument", () => {
   for (const cluster of [aws, gcp]) {
-    for (const { run, doneWhen, prepares, undo } of operatorSteps(cluster)) {
-      const text = JSON.stringify([run, doneWhen?.ask, prepares, undo]);
+    for (const { run, doneWhen, undo } of operatorSteps(cluster)) {
+      const text = JSON.stringify([run, doneWhen, undo]);
       assert(
         !/access_key|secret|token|PRIVATE KEY|ssh-ed25519/i.test(text),
         text,

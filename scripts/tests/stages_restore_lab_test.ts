@@ -7,8 +7,14 @@ import {
 } from "@std/assert";
 import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd, withInput } from "../../lib/exec/command.ts";
-import { restorePath, unit, unitPath } from "../../lib/steps/boot_restore.ts";
-import { apply, undo } from "../../lib/stage/engine.ts";
+import {
+  bootPath,
+  stagePath,
+  unit,
+  unitPath,
+} from "../../lib/steps/boot_restore.ts";
+import { apply } from "../../lib/stage/engine.ts";
+import { undo } from "../../lib/stage/undo.ts";
 import type { Stage } from "../../lib/stage/stage.ts";
 import { bridge } from "../04-bridge.ts";
 import { forwarding } from "../06-forwarding.ts";
@@ -118,7 +124,7 @@ Deno.test({
 
     // Without systemd there is nothing to write, to tell and to record.
     const bare = await applyAll("master");
-    assert(!bare.some(({ command }) => command.includes(restorePath)));
+    assert(!bare.some(({ command }) => command.includes(unitPath)));
     assert(
       !(await lab.on("master", cmd`cat /var/lib/deno-cni/journal`))
         .includes("reboot"),
@@ -128,7 +134,8 @@ Deno.test({
     await each(applyAll);
     const again = await applyAll("worker-1");
     assert(again.every(({ status }) => status === "ok"), JSON.stringify(again));
-    const file = await lab.on("worker-1", cmd`cat ${restorePath}`);
+    const paths = stages.map(({ name }) => stagePath(name));
+    const file = await lab.on("worker-1", cmd`cat ${paths}`);
     for (
       const line of [
         /^ip link add cni0 address [0-9a-f:]{17} type bridge$/m,
@@ -143,7 +150,7 @@ Deno.test({
 
     // It may run where all is there, and changes nothing then.
     const before = await lab.on("worker-1", cmd`sh -c ${kernelState}`);
-    await lab.on("worker-1", cmd`sh ${restorePath}`);
+    await lab.on("worker-1", cmd`sh ${bootPath}`);
     assertEquals(
       await lab.on("worker-1", cmd`sh -c ${kernelState}`),
       before,
@@ -160,7 +167,7 @@ Deno.test({
     // What cannot be done is no reason to leave out the rest, and is not hidden.
     await reboot(lab, ["worker-2"]);
     await lab.on("worker-2", cmd`ip link set eth0 down`);
-    const failing = await lab.node("worker-2").run(cmd`sh ${restorePath}`);
+    const failing = await lab.node("worker-2").run(cmd`sh ${bootPath}`);
     assertEquals(failing.code, 1);
     assertMatch(
       await lab.on("worker-2", cmd`ip -br addr show dev cni0`),
@@ -181,14 +188,15 @@ Deno.test({
     };
     await boot(lab, "worker-1");
     await undone(routes, "worker-1");
-    const shorter = await lab.on("worker-1", cmd`cat ${restorePath}`);
-    assert(!shorter.includes("ip route replace"));
-    assertStringIncludes(shorter, "ip link add cni0");
+    assertEquals(
+      await lab.on("worker-1", cmd`ls /etc/deno-cni/boot.d`),
+      "04-bridge.sh\n06-forwarding.sh\n07-masquerade.sh\n",
+    );
     for (const stage of [masquerade, forwarding, bridge]) {
       await undone(stage, "worker-1");
     }
     const left = await lab.node("worker-1").run(
-      cmd`ls ${restorePath} ${unitPath}`,
+      cmd`ls -d /etc/deno-cni ${unitPath}`,
     );
     assertEquals(left.code, 2, left.stdout);
     assertStringIncludes(

@@ -1,7 +1,8 @@
 /** The plugin under real container runtimes: steps on one lab, each of which leaves the nodes as it found them. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, write } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { write } from "../../lib/exec/shell_file.ts";
 import { labId } from "../../lib/lab/lab.ts";
 import {
   delCommands,
