@@ -74,16 +74,6 @@ Deno.test("02-kubeadm writes down the split of the lab's clusterCIDR", async (co
   await assertSnapshot(context, lines(kubeadm.operator?.steps(cluster) ?? []));
 });
 
-Deno.test("every step on a node asks first whether it is done", () => {
-  for (const stage of stages) {
-    for (const each of [plan, dual]) {
-      const unasked = (stage.steps?.(each) ?? [])
-        .filter(({ doneWhen }) => doneWhen === undefined);
-      assertEquals(lines(unasked), "", stage.name);
-    }
-  }
-});
-
 Deno.test("a stage plans the same steps for the same cluster", () => {
   for (const stage of stages) {
     assertEquals(
