@@ -23,7 +23,7 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
         const via = ofFamily(other.addresses, family) ?? other.address;
         return {
           why: `Pods of ${other.name} are reached through ${other.name}`,
-          // Made when somebody asks: a plan for 1,000 nodes has a million steps.
+          // Made when it is asked for: a plan for 1,000 nodes has a million steps.
           get doneWhen() {
             return routeByOwner(podCIDR, other.name, via);
           },

@@ -187,7 +187,7 @@ async function setUp(work: Work): Promise<number> {
   if (own && entry?.state === "set up") {
     say(`Exercise ${exercise.number} is set up already.\n`);
   } else {
-    // Whoever set it up was killed before it could be remembered.
+    // The run that set it up was killed before it could be remembered.
     if (own) await mendIt(session, exercise, stageSet);
     const missing = await lacks(session, stageSet);
     if (missing.length > 0) return notWhole(work, missing);

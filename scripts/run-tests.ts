@@ -84,7 +84,7 @@ async function runAll(args: readonly string[]): Promise<number> {
  * has started, and no file stays. Only root may have one.
  */
 async function contained(args: readonly string[]): Promise<number> {
-  // Somebody has to wait for orphans; the first process of the namespace is who.
+  // The first process of the namespace has to wait for orphans.
   const init = '"$@" & wait "$!"';
   const folder = await Deno.makeTempDir({ prefix: "deno-cni-run-" });
   const inner = cmd`${Deno.execPath()} run -A --cached-only --frozen ${

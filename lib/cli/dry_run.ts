@@ -20,7 +20,7 @@ type DryRunFlags = RunFlags & {
  * Prints the commands of these stages.
  *
  * A node that an earlier stage of the same dry run would make cannot be asked
- * yet; its steps are planned as on a new machine. Where nobody is asked, each
+ * yet; its steps are planned as on a new machine. Where no node is asked, each
  * node's commands are printed as they are planned: a thousand nodes have a
  * million routes.
  *

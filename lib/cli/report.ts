@@ -23,17 +23,16 @@ function count(
   results: readonly StepResult[],
   order: readonly string[],
 ): Map<string, Counts> {
-  const byNode = new Map<string, Record<Status, number>>();
   const seen = new Set(results.map(({ node }) => node));
-  for (const node of ["operator", ...order]) {
-    if (!seen.has(node)) continue;
-    byNode.set(node, { ok: 0, changed: 0, failed: 0, unreachable: 0 });
-  }
+  const first = ["operator", ...order].filter((node) => seen.has(node));
+  const nodes = new Set([...first, ...seen]);
+  const byNode = new Map([...nodes].map((node) => [
+    node,
+    { ok: 0, changed: 0, failed: 0, unreachable: 0 },
+  ]));
   for (const { node, status } of results) {
-    const counts = byNode.get(node) ??
-      { ok: 0, changed: 0, failed: 0, unreachable: 0 };
-    counts[status] += 1;
-    byNode.set(node, counts);
+    const counts = byNode.get(node);
+    if (counts !== undefined) counts[status] += 1;
   }
   return byNode;
 }
@@ -45,7 +44,7 @@ export function stepLine(result: StepResult, nodeWidth: number): string {
   return `  ${node}  ${result.status.padEnd(7)}  ${what}`;
 }
 
-/** All that is known about a failure, for whoever has to mend it. */
+/** All that is known about a failure. */
 export function failure(result: StepResult): string {
   const lines = [
     `${result.stage}: ${result.status} on ${result.node}`,

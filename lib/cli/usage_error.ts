@@ -1,4 +1,3 @@
-/** Wrong use of a script. */
 /** Flags that cannot be understood; exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";

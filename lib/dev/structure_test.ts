@@ -80,7 +80,7 @@ Deno.test("lib never imports scripts, and of the plugin only what both must agre
   assertNone("floors", wrong);
 });
 
-Deno.test("each package has one place that imports it", () => {
+Deno.test("each package has one place that imports it, and none is there for nothing", async () => {
   const importers = Map.groupBy(
     product.flatMap((source) =>
       packagesOf(source).map((name) => ({ name, path: source.path }))
@@ -92,6 +92,9 @@ Deno.test("each package has one place that imports it", () => {
       `${name}: ${places.map(({ path }) => path).join(", ")}`
     );
   assertNone("packages", several);
+  const { imports } = JSON.parse(await text("deno.json"));
+  const used = new Set(all.flatMap(packagesOf));
+  assertEquals(Object.keys(imports).toSorted(), [...used].toSorted());
 });
 
 Deno.test("only the rim prints, reads the arguments and ends the program", () => {

@@ -22,8 +22,8 @@ svg { --paper: #ffffff; --ink: #1f2328; --quiet: #5a636d; --line: #8b949e;
   svg { --paper: #0d1117; --ink: #e6edf3; --quiet: #a0a9b3; --line: #6e7681;
     --node: #161b22; --pod: #12314f; --bridge: #31215a;
     --good: #6fdd8b; --bad: #ff9492; --new: #ffb77c; --trace: #ffa657; } }
-text { fill: var(--ink); white-space: pre;
-  font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; \
+fill: var(--ink); white-space: pre; }
 .paper { fill: var(--paper); }
 .name { font-size: 14px; font-weight: bold; }
 .quiet, .waiting { fill: var(--quiet); }
@@ -38,8 +38,8 @@ text { fill: var(--ink); white-space: pre;
 .off { fill: none; stroke: var(--bad); stroke-dasharray: 5 4; }
 .veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
 .segment { stroke: var(--ink); stroke-width: 4; }
-.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none;
-  stroke-linejoin: round; }
+.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none; \
+stroke-linejoin: round; }
 .stop { fill: var(--trace); }
 .number { fill: var(--paper); font-weight: bold; text-anchor: middle; }
 `;

@@ -33,7 +33,7 @@ export interface PageState {
   readonly problem?: string;
 }
 
-/** A page and who reads it. */
+/** A page that is served. */
 interface Watch {
   readonly handler: (request: Request) => Promise<Response> | Response;
   /** Ends the reading, and the events of all pages. */
