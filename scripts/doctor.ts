@@ -6,6 +6,7 @@ import { doctorText } from "../lib/doctor/text.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 
 const help = `scripts/doctor.ts: look every node over for the known traps
@@ -50,10 +51,10 @@ async function run(flags: Flags): Promise<number> {
     session.context,
   );
   if (session.interrupted()) return exitCode.interrupted;
-  if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
+  if (flags.output === "json") console.log(printableJSON(report));
   else {
     const { verbose, quiet } = flags;
-    const text = doctorText(report, { cluster, verbose, quiet });
+    const text = doctorText(report, { verbose, quiet });
     if (text !== "") console.log(text);
   }
   if (countFindings(report, "fault") > 0) return exitCode.failed;

@@ -10,6 +10,7 @@ import { trace } from "../lib/trace/trace.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { traceText } from "../lib/trace/text.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 
 const help = `scripts/trace.ts: follow one real packet, hop by hop
@@ -72,10 +73,10 @@ async function run(flags: Flags): Promise<number> {
     return exitCode.interrupted;
   }
   const isWell = report.delivered && report.cause === undefined;
-  if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
+  if (flags.output === "json") console.log(printableJSON(report));
   else if (!flags.quiet || !isWell) {
     const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-    console.log(traceText(report, { cluster, colour }));
+    console.log(traceText(report, { colour }));
   }
   if (session.interrupted()) return exitCode.interrupted;
   return isWell ? exitCode.done : exitCode.failed;

@@ -4,6 +4,7 @@ import { assert } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext, Finding } from "./check.ts";
 import {
@@ -73,8 +74,13 @@ export function one(findings: readonly Finding[]): Finding {
   return first;
 }
 
+/** The lines that mend it. */
 export const mendOf = (finding: Finding) =>
-  "mend" in finding ? finding.mend : [];
+  "remedies" in finding
+    ? finding.remedies.map((remedy) =>
+      remedyLine(remedy, { file: "config/lab.yaml" })
+    )
+    : [];
 
 export const filter = `-P INPUT ACCEPT
 -P FORWARD DROP

@@ -224,7 +224,7 @@ function inSubnet(address: string, text: string): boolean | undefined {
 }
 
 /** Splits a line of `iptables -S` as iptables quotes it: "…", with \ before " and \. */
-function words(line: string): string[] {
+export function words(line: string): string[] {
   return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
     .map(([, quoted, bare]) => bare ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
 }

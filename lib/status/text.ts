@@ -1,11 +1,10 @@
 /** Status as text for people: a screen of 80 columns, no meaning by colour. Pure. */
-import { forCluster } from "../diagnosis/cause_text.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { makeLine } from "../stage/make_command.ts";
 import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { makeStage, onNode, remedyLine } from "../diagnosis/remedy.ts";
 import { wrap } from "../text/wrap.ts";
 import { releaseCommand } from "../inventory/lease_use.ts";
 
@@ -35,7 +34,7 @@ export function statusText(
   return [
     nodeLines(report.nodes),
     stageLines(report.stages),
-    unknownLines(report, options),
+    unknownLines(report),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
     leaseLines(report.nodes, options),
@@ -119,10 +118,7 @@ function standing(on: readonly StageOn[]): string {
 const few = 4;
 
 /** Why nobody can say how a stage stands; that a node does not answer is told with the node. */
-function unknownLines(
-  { nodes, stages }: StatusReport,
-  { cluster }: StatusTextOptions,
-): string[] {
+function unknownLines({ nodes, stages }: StatusReport): string[] {
   const told = nodes.flatMap(({ unreachable }) => unreachable ?? []);
   // What stands in the way of all stages is told once.
   const reasons = new Map<string, StageName[]>();
@@ -145,9 +141,7 @@ function unknownLines(
       wrap(`${which} on ${head}`, "  ", "    "),
       // A command to paste stays in one line.
       ...rest.map((line) =>
-        line.startsWith("make ")
-          ? `    ${forCluster(line, cluster)}`
-          : wrap(line, "    ")
+        line.startsWith("make ") ? `    ${line}` : wrap(line, "    ")
       ),
     ];
   });
@@ -164,8 +158,8 @@ function driftLines(
       is === "drifted" || is === "partly" ||
       (problems.length > 0 && is !== "unknown")
     ).flatMap(({ where, is, changes, problems }) => {
-      const line = where === "operator"
-        ? `make ${name}`
+      const remedy = where === "operator"
+        ? { stage: name }
         : makeStage(name, where);
       return [
         `  ${where}, ${name} (${worded(is)}): ${counted(changes, problems)}`,
@@ -178,7 +172,7 @@ function driftLines(
             `    $ ${command}`,
           ])
           : []),
-        `    ${forCluster(line, cluster)}`,
+        `    ${remedyLine(remedy, cluster)}`,
       ];
     })
   );
@@ -240,7 +234,7 @@ function leaseLines(
         )
       ),
       ...broken.map(({ address }) => `  ${name}: ${address}, of no attachment`),
-      `    ${forCluster(onNode(name, releaseCommand(paths)), cluster)}`,
+      `    ${remedyLine(onNode(name, releaseCommand(paths)), cluster)}`,
     ];
   });
   return lines.length === 0 ? [] : ["Stale leases, without a pod:", ...lines];

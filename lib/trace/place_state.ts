@@ -1,6 +1,8 @@
 /** What the places of a trace say of themselves once the packets are through: routes, neighbours, rules. */
 import { type Family, familyOf } from "../net/cidr.ts";
-import { cmd } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { atPlace } from "./send_packets.ts";
 import { type RouteFacts } from "../diagnosis/evidence.ts";
 import { routeProtocol } from "../steps/probes.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -44,6 +46,11 @@ export interface PlaceAnswers {
 /** A place's name, as evidence has it. */
 export function placeName({ machine, pod }: Place): string {
   return pod === undefined ? machine : `${pod.name} on ${machine}`;
+}
+
+/** A command to run at a place, as what mends something. */
+export function remedyAt(place: Place, command: Command): Remedy {
+  return onNode(place.machine, atPlace(command, place));
 }
 
 /** Tables that iptables also shows. */

@@ -1,7 +1,7 @@
 /** What a trace found: the path of one packet and of its answer, hop by hop. */
 import type { Family } from "../net/cidr.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { CauseReport } from "../diagnosis/cause.ts";
 
 /** The data form of a trace (`-o json`). */
 export interface TraceReport {
@@ -21,7 +21,7 @@ export interface TraceReport {
   /** The place in `hops` of the last one that was as it should be; -1 where none was. */
   readonly lastGood: number;
   /** What is wrong, and what mends it; none when all is well. A packet may be delivered and still have one. */
-  readonly cause?: Cause;
+  readonly cause?: CauseReport;
   /** What else the reader should know, a sentence each. */
   readonly remarks: readonly string[];
 }

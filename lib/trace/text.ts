@@ -1,6 +1,5 @@
 /** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
-import { causeLines } from "../diagnosis/cause_text.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import { causeLines } from "../diagnosis/cause.ts";
 import type {
   Decision,
   TraceEnd,
@@ -13,7 +12,6 @@ import { mark } from "../net/mark.ts";
 
 /** How to render. */
 interface TextOptions {
-  readonly cluster: Pick<Cluster, "file">;
   /** Whether outcomes are coloured; their words stay. */
   readonly colour?: boolean;
 }
@@ -22,7 +20,10 @@ interface TextOptions {
 const width = 79;
 
 /** The whole of a trace. */
-export function traceText(report: TraceReport, options: TextOptions): string {
+export function traceText(
+  report: TraceReport,
+  options: TextOptions = {},
+): string {
   const { from, to, family } = report;
   return [
     wrap(
@@ -36,7 +37,7 @@ export function traceText(report: TraceReport, options: TextOptions): string {
     "",
     ...packetLines(report),
     "",
-    ...verdict(report, options),
+    ...verdict(report),
   ].join("\n");
 }
 
@@ -191,7 +192,7 @@ function saidOf({ kind, said, answered }: TracePacket): string {
   return said === "no answer" ? "" : `: ${said}`;
 }
 
-function verdict(report: TraceReport, options: TextOptions): string[] {
+function verdict(report: TraceReport): string[] {
   const { hops, lastGood, cause, remarks, delivered } = report;
   const lines = remarks.map((remark) => wrap(remark, ""));
   if (cause === undefined) {
@@ -212,7 +213,7 @@ function verdict(report: TraceReport, options: TextOptions): string[] {
         placeOf(good) || good.place
       }), ${good.direction}`,
     wrap(cause.what, "cause: "),
-    ...causeLines(cause, options.cluster).map((line) => {
+    ...causeLines(cause).map((line) => {
       const [, own = "", text = ""] = /^( *)(.*)$/s.exec(line) ?? [];
       // A command to paste stays in one line.
       return line.startsWith("mend: ")

@@ -29,17 +29,18 @@ import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
-  type Cause,
   defaultRouteFault,
   forwardingFault,
-  makeStage,
   masqueradeFault,
-  onNode,
-  podFault,
   routeFault,
   segmentFault,
   segmentLink,
 } from "../diagnosis/faults.ts";
+
+import type { Cause } from "../diagnosis/cause.ts";
+import { podFault } from "../diagnosis/pod_faults.ts";
+import { makeStage, onNode } from "../diagnosis/remedy.ts";
+import { cmd } from "../exec/command.ts";
 
 /** All that was found out, for a diagnosis. */
 export interface PathFindings {
@@ -103,7 +104,7 @@ function foreignReceiver(
       }`,
       printed: said,
     }],
-    mend: [onNode(path.to, `ss -Hltnp "sport = :${port}"`)],
+    remedies: [onNode(path.to, cmd`ss -Hltnp ${`sport = :${port}`}`)],
   };
 }
 
@@ -227,7 +228,7 @@ function outsideFault({ cluster }: PathFindings, why: string): Cause {
     what: "the host outside the cluster is gone" +
       (cluster.provider === "lab" ? ", and the segment with it" : ""),
     evidence: [{ where: outside, command: "true", printed: why }],
-    mend: ["make down", "make up"],
+    remedies: [{ make: "down" }, { make: "up" }],
   };
 }
 
@@ -244,7 +245,9 @@ function* outsideSilent(
     what: `${cluster.outside.address}, the host outside the cluster, does ` +
       "not answer the nodes themselves either",
     evidence: [controlEvidence(path.from, found)],
-    mend: cluster.provider === "lab" ? ["make down", "make up"] : [],
+    remedies: cluster.provider === "lab"
+      ? [{ make: "down" }, { make: "up" }]
+      : [],
   };
 }
 
@@ -287,7 +290,7 @@ function rewritten(
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
     evidence: from === undefined ? [] : [evidence(from.nat)],
-    mend: [onNode(path.from, "nft list ruleset")],
+    remedies: [onNode(path.from, cmd`nft list ruleset`)],
   };
 }
 
@@ -315,7 +318,7 @@ function openEarly(
     evidence: present.length > 0
       ? present.map(({ asked }) => evidence(asked))
       : filter.map((asked) => evidence(asked)),
-    mend: [makeStage(stage, node)],
+    remedies: [makeStage(stage, node)],
   };
 }
 
@@ -327,6 +330,6 @@ function unexplained(path: Path, { control }: PathFindings): Cause {
     what: "nothing that the stages did is missing: look for what else drops " +
       "packets (nftables beside iptables, a policy, a cloud's firewall)",
     evidence: found === undefined ? [] : [controlEvidence(path.from, found)],
-    mend: [onNode(path.from, "nft list ruleset")],
+    remedies: [onNode(path.from, cmd`nft list ruleset`)],
   };
 }

@@ -19,7 +19,7 @@ import { httpCalls, readCalls, timeout_ms } from "./http_calls.ts";
 import { caller, podOn } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { Explained } from "./build_report.ts";
 import type { RunContext } from "../stage/context.ts";
 

@@ -2,7 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
-import type { CauseKind } from "../../lib/diagnosis/faults.ts";
+import type { CauseKind } from "../../lib/diagnosis/cause.ts";
 import type { TraceHop } from "../../lib/trace/report.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { leftovers, traced } from "./trace_testing.ts";

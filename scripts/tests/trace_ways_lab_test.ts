@@ -372,7 +372,7 @@ Deno.test({
         const { report, code, text } = await trace();
         assertEquals([code, report.cause?.kind], [1, kind], text);
         assertEquals(report.cause?.mend, [
-          `make ${stage} ARGS="--node worker-1"`,
+          `make ${stage} CLUSTER=${lab.file} ARGS="--node worker-1"`,
         ]);
         await runAll(lab, [stage, "--node", "worker-1"]);
       });

@@ -4,12 +4,12 @@ import { outsideName } from "../../lab/lab.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
-  type Cause,
   forwardingFault,
   masqueradeFault,
-  podFault,
   segmentFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { podFault } from "../../diagnosis/pod_faults.ts";
 import {
   duplicateFault,
   gatewayFault,

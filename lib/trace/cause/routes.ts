@@ -11,12 +11,13 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
 import {
-  type Cause,
   defaultRouteFault,
   masqueradeFault,
-  onNode,
   routeFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode } from "../../diagnosis/remedy.ts";
+import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { inSomePodCIDR } from "./ends.ts";
 import { kernelRouteOf, placeName } from "../place_state.ts";
@@ -66,7 +67,7 @@ function nowhere(
     what:
       `${node.name} has a route that leads nowhere for ${address}: ${type} ${dst}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${type} ${dst}`)],
+    remedies: [onNode(node.name, cmd`ip route del ${type} ${dst}`)],
   };
 }
 
@@ -93,7 +94,9 @@ function astray(
     what: `${node.name} sends what is for ${address} by ${gateway}, and ` +
       `${far.name} is ${far.address}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${dst} via ${gateway}`)],
+    remedies: [
+      onNode(node.name, cmd`ip route del ${dst} via ${gateway ?? ""}`),
+    ],
   };
 }
 
@@ -152,7 +155,7 @@ export function beyond(
       `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
       "world ends there",
     evidence: [evidence(asked)],
-    mend: [`make trace FROM=${name} TO=${outsideName}`],
+    remedies: [{ make: "trace", variables: { FROM: name, TO: outsideName } }],
   };
 }
 
@@ -174,10 +177,10 @@ export function reversePathFault(
     evidence: [
       evidence(asked, `TcpExt IPReversePathFilter: ${refused} more`),
     ],
-    mend: [
+    remedies: [
       onNode(
         place.machine,
-        `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${came.in}.rp_filter=2`,
+        cmd`sysctl -w net/ipv4/conf/all/rp_filter=2 net/ipv4/conf/${came.in}/rp_filter=2`,
       ),
     ],
   };

@@ -1,9 +1,19 @@
 /** What a rule does to a packet that it should not. Pure. */
 import { evidence } from "../../diagnosis/evidence.ts";
 import { readTable, traverse } from "../../net/iptables.ts";
-import { dropCause, rewriteCause } from "../../diagnosis/iptables_faults.ts";
-import { type Cause, deleteRule, onNode } from "../../diagnosis/faults.ts";
-import { kernelRouteOf, placeName, ruleDecision } from "../place_state.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import {
+  deleteRule,
+  dropCause,
+  rewriteCause,
+} from "../../diagnosis/iptables_faults.ts";
+import { cmd, show } from "../../exec/command.ts";
+import {
+  kernelRouteOf,
+  placeName,
+  remedyAt,
+  ruleDecision,
+} from "../place_state.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Met, Passage, Stop } from "../packet_path.ts";
 
@@ -25,9 +35,7 @@ export function droppedBy(
     );
   }
   const { met } = event;
-  const inside = place.pod === undefined
-    ? ""
-    : `nsenter --net=${place.pod.sandbox} `;
+  const chain = [family, table, event.chain];
   return {
     kind: "rule",
     on: place.machine,
@@ -35,24 +43,14 @@ export function droppedBy(
       `${event.table} ${event.chain} on ${placeName(place)} drops the packet`,
     evidence: [{
       where: placeName(place),
-      command: `nft -a list chain ${event.table} ${event.chain}`,
+      command: show(cmd`nft -a list chain ${chain}`),
       printed: decision.text,
     }],
-    mend: found !== undefined && isIptables && met.is === "rule"
+    remedies: found !== undefined && isIptables && met.is === "rule"
       ? [deleteRule(found.node, table, decision.text)]
       : met.is === "rule" && met.handle !== undefined
-      ? [
-        onNode(
-          place.machine,
-          `${inside}nft delete rule ${event.table} ${event.chain} handle ${met.handle}`,
-        ),
-      ]
-      : [
-        onNode(
-          place.machine,
-          `${inside}nft chain ${family} ${table} ${event.chain} '{ policy accept; }'`,
-        ),
-      ],
+      ? [remedyAt(place, cmd`nft delete rule ${chain} handle ${met.handle}`)]
+      : [remedyAt(place, cmd`nft chain ${chain} ${"{ policy accept; }"}`)],
   };
 }
 
@@ -111,11 +109,14 @@ export function rewrittenFault(
       command: "nft list ruleset",
       printed: text,
     }],
-    mend: met.event.met.is === "rule" && met.event.met.handle !== undefined
+    remedies: met.event.met.is === "rule" && met.event.met.handle !== undefined
       ? [
-        onNode(
-          place.machine,
-          `nft delete rule ${met.event.table} ${met.event.chain} handle ${met.event.met.handle}`,
+        remedyAt(
+          place,
+          cmd`nft delete rule ${[
+            ...met.event.table.split(" "),
+            met.event.chain,
+          ]} handle ${met.event.met.handle}`,
         ),
       ]
       : [],
