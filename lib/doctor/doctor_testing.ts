@@ -5,6 +5,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
 import { remedyLine } from "../diagnosis/remedy.ts";
+import { readParts } from "../node/parts.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext, Finding } from "./check.ts";
 import {
@@ -26,9 +27,9 @@ export function hostWith(
     assert(replaced !== text, `nothing to replace: ${old}`);
     return replaced;
   }, captured);
-  const host = readHost({ stdout: text }, "PART", "worker-1");
-  assert(host !== undefined);
-  return host;
+  const parts = readParts({ stdout: text }, "PART");
+  assert(parts !== undefined);
+  return readHost(parts, "worker-1");
 }
 
 export interface Scene {

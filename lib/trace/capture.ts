@@ -11,7 +11,7 @@ import {
 import { askTogether } from "../node/batch.ts";
 import { isWhole, parseEvents } from "./nft_events.ts";
 import type { TraceContext } from "./context.ts";
-import { readHeard, startMonitor, stop, type Watched } from "./nft_monitor.ts";
+import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
 import {
   type End,
   longestMatch,
@@ -88,12 +88,10 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   } finally {
     await settled(
       listening.map(async ([machine, own]) => {
-        const boundary = crypto.randomUUID();
-        const outcome = await runnerOf(machine).run(stop(boundary), always);
-        const texts = readHeard(
-          outcome.stdout,
-          boundary,
+        const texts = await stopMonitor(
+          runnerOf(machine),
           own.map(networkNamespace),
+          always,
         );
         for (const [at, place] of own.entries()) {
           const text = texts[at] ?? "";

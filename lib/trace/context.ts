@@ -6,6 +6,7 @@ import { inFamily } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
+import { askParts } from "../node/parts.ts";
 import {
   checkApart,
   type End,
@@ -18,7 +19,7 @@ import {
   type Place,
 } from "./endpoints.ts";
 import {
-  machineSurveyCommand,
+  machineSurvey,
   programs,
   readMachine,
   type SurveyedMachine,
@@ -75,14 +76,15 @@ export async function survey(
       ),
       ...(toName.is === "address" ? { address: toName.address } : {}),
     };
-    const boundary = crypto.randomUUID();
-    const command = machineSurveyCommand(name, wanted, boundary);
-    const outcome = await runnerOf(name).run(command, options);
+    const { parts, outcome, command } = await askParts(
+      runnerOf(name),
+      machineSurvey(name, wanted),
+      options,
+    );
     const address = name === outsideName
       ? cluster.outside.gateway
       : cluster.nodes.find((node) => node.name === name)?.address;
-    const machine = readMachine(name, address, outcome, boundary);
-    if (machine !== undefined) return checked(machine);
+    if (parts !== undefined) return checked(readMachine(name, address, parts));
     const why = "see what is there before the packets are sent";
     throw new CommandError(name, command, outcome, why);
   };

@@ -151,7 +151,9 @@ const faults: readonly Fault[] = [
   },
   {
     name: "another pod is the sender's gateway",
-    break: "nsenter --net=/run/netns/shell ip route replace default via $web",
+    // A new network namespace has the forwarding of the machine's first one.
+    break: "nsenter --net=/run/netns/web sysctl -qw net.ipv4.ip_forward=0; " +
+      "nsenter --net=/run/netns/shell ip route replace default via $web",
     kind: "pod-route",
     says: "pod shell on worker-1 sends to the gateway 10.244.1.",
     shows: `"gateway":"10.244.1.`,

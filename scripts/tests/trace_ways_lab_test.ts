@@ -290,8 +290,12 @@ Deno.test({
       child.kill("SIGKILL");
       await child.status;
       assert(await leftovers(lab) !== "");
-      const { report } = await traced(lab, "worker-1/shell", "worker-2/web");
-      assertEquals(report.cause?.kind, "forwarding");
+      const { report, text } = await traced(
+        lab,
+        "worker-1/shell",
+        "worker-2/web",
+      );
+      assertEquals(report.cause?.kind, "forwarding", text);
       assertEquals(await leftovers(lab), "");
     });
 
