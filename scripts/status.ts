@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
+import { printableJSON } from "../lib/text/printable.ts";
 import { type Flags } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
@@ -52,7 +53,7 @@ async function run(flags: Flags): Promise<number> {
   const { verbose } = flags;
   console.log(
     flags.output === "json"
-      ? JSON.stringify(report, null, 2)
+      ? printableJSON(report)
       : statusText(report, { cluster, verbose }),
   );
   const gone = report.nodes.some(({ unreachable }) =>

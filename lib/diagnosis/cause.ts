@@ -47,20 +47,23 @@ export interface Cause {
 }
 
 /** Something as it is reported: its remedies are lines to paste, or to read. */
-export type Reported<Finding extends Pick<Cause, "remedies">> =
+export type Reported<Finding extends Pick<Cause, "what" | "remedies">> =
   & Omit<Finding, "remedies">
   & { readonly mend: readonly string[] };
 
 /** A cause as it is reported. */
 export type CauseReport = Reported<Cause>;
 
-/** Reports a cause, or another finding that has remedies. */
-export function reported<Finding extends Pick<Cause, "remedies">>(
+/**
+ * Reports a cause, or another finding that has remedies. What it says of a
+ * node's names is fit for a terminal from here on.
+ */
+export function reported<Finding extends Pick<Cause, "what" | "remedies">>(
   { remedies, ...finding }: Finding,
   cluster: Pick<Cluster, "file">,
 ): Reported<Finding> {
   const mend = remedies.map((remedy) => remedyLine(remedy, cluster));
-  return { ...finding, mend };
+  return { ...finding, what: printable(finding.what), mend };
 }
 
 /** What a cause rests on, and what mends it: a line each, without indentation. */

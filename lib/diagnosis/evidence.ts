@@ -167,7 +167,7 @@ export function evidence(asked: Asked, part?: unknown): Evidence {
   const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
   return {
     where,
-    command: show(command),
+    command: command.label ?? show(command),
     printed: `${text || "nothing"}${code}`,
   };
 }

@@ -1,5 +1,6 @@
 /** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
 import { cmd, type Command } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_file.ts";
 import {
   byFamily,
   type Check,
@@ -11,15 +12,9 @@ import {
 import { samples, stoppedSamples } from "./filter.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { words } from "../net/iptables.ts";
+import { isNftName } from "../net/nft_name.ts";
 
-/** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
-const tablesScript = `command -v nft >/dev/null || exit 44
-nft list tables | while read -r _ family table; do
-  case "$family $table" in
-  ip*" "filter | ip*" "nat | ip*" "mangle | ip*" "raw | ip*" "security) ;;
-  *) nft -j list table "$family" "$table" ;;
-  esac
-done`;
+const tablesScript = shellFile("nft_tables.sh", import.meta.url);
 
 /** As libnftables-json(5) has a chain and a rule, as far as we care. */
 interface NftObject {
@@ -65,7 +60,10 @@ const ends = ({ expr = [] }: NftRule) =>
 const nftables: Check = {
   name: "nftables",
   well: "no other table of nftables drops what is forwarded",
-  asks: () => [cmd`sh -c ${tablesScript} tables`],
+  asks: () => [{
+    ...cmd`sh -c ${tablesScript} tables`,
+    label: "nft -j list ruleset",
+  }],
   read(context, [asked]) {
     if (asked?.outcome.code === 44) {
       return [{ is: "does not apply", what: "the node has no nft" }];
@@ -78,7 +76,10 @@ const nftables: Check = {
     }
     const rules = objects.flatMap(({ rule }) => rule ?? []);
     return objects.flatMap(({ chain }) => chain ?? [])
-      .filter(({ family, hook }) => hook === "forward" && families.has(family))
+      .filter(({ family, hook, table, name }) =>
+        hook === "forward" && families.has(family) && isNftName(table) &&
+        isNftName(name)
+      )
       .flatMap((chain) => chainFinding(context, chain, rules));
   },
 };

@@ -19,6 +19,9 @@ import {
 /** Full from here on, in percent. */
 const nearly = 90;
 
+/** How many leases a folder has: their names are addresses. */
+const countScript = `ls "$1" | grep -c '^[0-9a-f]*[.:]'`;
+
 const addressesLeft: Check = {
   name: "addresses-left",
   well: "there are addresses left for more pods",
@@ -39,7 +42,7 @@ const addressesLeft: Check = {
         what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
           (taken >= room ? ": no further pod can start" : ""),
         evidence: [
-          shownBy(context, cmd`ls ${folder}`),
+          shownBy(context, cmd`sh -c ${countScript} count ${folder}`),
         ],
         remedies: stale.length > 0
           ? [{

@@ -5,6 +5,7 @@ import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 import { makeStage, onNode, remedyLine } from "../diagnosis/remedy.ts";
+import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
 import { releaseCommand } from "../inventory/lease_use.ts";
 
@@ -55,7 +56,7 @@ function nodeLines(nodes: readonly NodeStatus[]): string[] {
     nodes.flatMap(({ name, unreachable }) =>
       unreachable === undefined
         ? []
-        : [wrap(`${name} is unreachable: ${unreachable}`)]
+        : [wrap(printable(`${name} is unreachable: ${unreachable}`))]
     ),
   );
 }
@@ -138,7 +139,7 @@ function unknownLines({ nodes, stages }: StatusReport): string[] {
       : `${first} and ${more.length} more`;
     const [head = "", ...rest] = reason.split("\n");
     return [
-      wrap(`${which} on ${head}`, "  ", "    "),
+      wrap(printable(`${which} on ${head}`), "  ", "    "),
       // A command to paste stays in one line.
       ...rest.map((line) =>
         line.startsWith("make ") ? `    ${line}` : wrap(line, "    ")
@@ -164,12 +165,12 @@ function driftLines(
       return [
         `  ${where}, ${name} (${worded(is)}): ${counted(changes, problems)}`,
         ...problems.flatMap((text) =>
-          text.split("\n").map((line) => wrap(line, "    "))
+          text.split("\n").map((line) => wrap(printable(line), "    "))
         ),
         ...(verbose
           ? changes.flatMap(({ why, command }) => [
-            wrap(`# ${why}`, "    ", "    # "),
-            `    $ ${command}`,
+            wrap(printable(`# ${why}`), "    ", "    # "),
+            `    $ ${printable(command)}`,
           ])
           : []),
         `    ${remedyLine(remedy, cluster)}`,
@@ -207,7 +208,7 @@ function podLines(
     const told = verbose ? pods : pods.slice(0, shownPods);
     const rest = pods.length - told.length;
     const texts = told.map((pod) =>
-      [`${name}/${pod.name}`, ...pod.addresses].join(unbreakable)
+      [`${name}/${pod.name}`, ...pod.addresses].map(printable).join(unbreakable)
     );
     if (rest > 0) texts.push(`and ${rest} more (-v)`);
     const text = wrap(texts.join(", "), "  ", "    ");
@@ -228,7 +229,7 @@ function leaseLines(
     return [
       ...stale.map(({ address, containerID, ifname }) =>
         wrap(
-          `${name}: ${address}, of ${containerID} ${ifname}`.trim(),
+          printable(`${name}: ${address}, of ${containerID} ${ifname}`.trim()),
           "  ",
           "    ",
         )

@@ -17,6 +17,7 @@ import type { TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
 import type { Heard } from "./packet_path.ts";
 import { mark } from "../net/mark.ts";
+import { isNftName } from "../net/nft_name.ts";
 
 /** A neighbour as `ip -j neigh show` has it. */
 interface Neighbour {
@@ -58,10 +59,10 @@ const iptablesTables = ["filter", "nat", "mangle", "raw", "security"];
 
 /** The chains at a place whose rules decided on something, and which iptables also shows. */
 function chainsOf({ events }: Heard): readonly string[] {
-  const names = events.filter(({ table, met }) => {
+  const names = events.filter(({ table, chain, met }) => {
     const [family = "", name = ""] = table.split(" ");
     return met.is === "rule" && /^ip6?$/.test(family) &&
-      iptablesTables.includes(name);
+      iptablesTables.includes(name) && isNftName(chain);
   }).map(({ table, chain }) => `${table} ${chain}`);
   return [...new Set(names)];
 }

@@ -1,10 +1,5 @@
 /** Routes that are missing, lead elsewhere, or lead nowhere. Pure. */
 import {
-  addressOrUndefined,
-  contains,
-  parseSubnet,
-} from "../../../plugin/address/address.ts";
-import {
   evidence,
   type NodeFacts,
   type RouteFacts,
@@ -21,7 +16,7 @@ import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { inSomePodCIDR } from "./ends.ts";
 import { kernelRouteOf, placeName } from "../place_state.ts";
-import type { End, Place } from "../endpoints.ts";
+import { covers, type End, type Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 import { listed } from "../../node/batch.ts";
@@ -84,7 +79,7 @@ function astray(
     return undefined;
   }
   const found = listed<AnyRoute>(routes)
-    .filter(({ dst }) => dst !== "default" && covers(dst, address))
+    .filter(({ dst }) => covers(dst, address))
     .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
   if (found === undefined) return undefined;
   const { dst, gateway } = found;
@@ -98,14 +93,6 @@ function astray(
       onNode(node.name, cmd`ip route del ${dst} via ${gateway ?? ""}`),
     ],
   };
-}
-
-function covers(dst: string, address: string): boolean {
-  const parsed = addressOrUndefined(address);
-  if (dst === "default" || parsed === undefined) return false;
-  return dst.includes("/")
-    ? contains(parseSubnet(dst), parsed)
-    : dst === address;
 }
 
 /**

@@ -14,6 +14,10 @@ import {
   remedyAt,
   ruleDecision,
 } from "../place_state.ts";
+import { isNftName } from "../../net/nft_name.ts";
+import type { Remedy } from "../../diagnosis/remedy.ts";
+import type { Place } from "../endpoints.ts";
+import type { TraceEvent } from "../nft_events.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Met, Passage, Stop } from "../packet_path.ts";
 
@@ -25,7 +29,7 @@ export function droppedBy(
   const { event } = by;
   const decision = ruleDecision(answersOf(place), event);
   const found = place.pod === undefined ? facts.get(place.machine) : undefined;
-  const [family = "", table = ""] = event.table.split(" ");
+  const [, table = ""] = event.table.split(" ");
   const isIptables = decision.text.startsWith("-");
   if (found !== undefined && isIptables && table === "filter") {
     return dropCause(
@@ -35,7 +39,6 @@ export function droppedBy(
     );
   }
   const { met } = event;
-  const chain = [family, table, event.chain];
   return {
     kind: "rule",
     on: place.machine,
@@ -43,15 +46,26 @@ export function droppedBy(
       `${event.table} ${event.chain} on ${placeName(place)} drops the packet`,
     evidence: [{
       where: placeName(place),
-      command: show(cmd`nft -a list chain ${chain}`),
+      command: show(
+        cmd`nft -a list chain ${[...event.table.split(" "), event.chain]}`,
+      ),
       printed: decision.text,
     }],
     remedies: found !== undefined && isIptables && met.is === "rule"
       ? [deleteRule(found.node, table, decision.text)]
-      : met.is === "rule" && met.handle !== undefined
-      ? [remedyAt(place, cmd`nft delete rule ${chain} handle ${met.handle}`)]
-      : [remedyAt(place, cmd`nft chain ${chain} ${"{ policy accept; }"}`)],
+      : [withoutDrop(place, event)],
   };
+}
+
+/** Takes away the rule that an event tells of, or opens its chain's policy. */
+function withoutDrop(place: Place, { table, chain, met }: TraceEvent): Remedy {
+  const names = [...table.split(" "), chain];
+  if (!names.every(isNftName)) {
+    return remedyAt(place, cmd`nft -a list ruleset`);
+  }
+  return met.is === "rule" && met.handle !== undefined
+    ? remedyAt(place, cmd`nft delete rule ${names} handle ${met.handle}`)
+    : remedyAt(place, cmd`nft chain ${names} ${"{ policy accept; }"}`);
 }
 
 function verdictOf({ event }: Met, text: string) {
@@ -109,17 +123,7 @@ export function rewrittenFault(
       command: "nft list ruleset",
       printed: text,
     }],
-    remedies: met.event.met.is === "rule" && met.event.met.handle !== undefined
-      ? [
-        remedyAt(
-          place,
-          cmd`nft delete rule ${[
-            ...met.event.table.split(" "),
-            met.event.chain,
-          ]} handle ${met.event.met.handle}`,
-        ),
-      ]
-      : [],
+    remedies: [withoutDrop(place, met.event)],
   };
 }
 
