@@ -90,7 +90,7 @@ export function longFunctions(
 ): readonly string[] {
   const lines = text.split("\n");
   const opening =
-    /^(\s*)(?:export )?(?:async )?(?:function\*? (\w+)|const (\w+) = (?:async )?\(| {2}#?(\w+)\()/;
+    /^(\s*)(?:export )?(?:async )?(?:function\*? (\w+)|const (\w+) = (?:async )?\(|(?<=^ {2})(?:(?:async|get|static) )?#?(\w+)\()/;
   return lines.flatMap((line, at) => {
     const [, indent, ...names] = line.match(opening) ?? [];
     if (indent === undefined || !/[{(]$/.test(line)) return [];

@@ -1,4 +1,7 @@
-/** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
+/**
+ * The doctor: asks every node for all known traps, with two questions a node,
+ * and reads the answers.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type RunOptions } from "../exec/command.ts";
 import {
@@ -150,7 +153,10 @@ function read(
   });
 }
 
-/** Runs what evidence still lacks, where there is any: one question to each node that it is about. */
+/**
+ * Runs what evidence still lacks, where there is any: one question to each
+ * node that it is about.
+ */
 async function fillEvidence(
   found: readonly Finding[],
   nodeOf: Reach["nodeOf"],

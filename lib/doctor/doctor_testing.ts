@@ -1,4 +1,7 @@
-/** What the tests of the doctor share: a worker's answers, captured on a lab, and what becomes of them in a trap. */
+/**
+ * What the tests of the doctor share: a worker's answers, captured on a lab,
+ * and what becomes of them in a trap.
+ */
 // @ts-types="../std/assert.d.ts"
 import { assert } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";

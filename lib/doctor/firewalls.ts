@@ -1,4 +1,7 @@
-/** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
+/**
+ * The doctor's checks of other firewalls on a node: nftables, the legacy
+ * iptables, firewalld, ufw. Pure.
+ */
 import { cmd, type Command } from "../exec/command.ts";
 import { shellFile } from "../exec/shell_file.ts";
 import {

@@ -149,7 +149,10 @@ const leftoverVeths: Check = {
   },
 };
 
-/** Where leases, journal and configuration are; a folder that is not there yet will be made in its parent. */
+/**
+ * Where leases, journal and configuration are; a folder that is not there yet
+ * will be made in its parent.
+ */
 const storeScript = `for at; do
   while [ ! -e "$at" ]; do at=\${at%/*}; at=\${at:-/}; done
   df -Pk "$at" | sed -n '2s|^|blocks |p'

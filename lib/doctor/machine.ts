@@ -1,4 +1,7 @@
-/** The doctor's checks of the node as a machine: configuration, programs, modules, conntrack, clock. Pure. */
+/**
+ * The doctor's checks of the node as a machine: configuration, programs,
+ * modules, conntrack, clock. Pure.
+ */
 import { cmd } from "../exec/command.ts";
 import {
   type Check,

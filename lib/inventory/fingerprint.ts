@@ -58,11 +58,11 @@ export function fingerprintDifference(
   before: readonly string[],
   now: readonly string[],
 ): Difference {
-  return { gone: beyond(before, now), added: beyond(now, before) };
+  return { gone: missingIn(before, now), added: missingIn(now, before) };
 }
 
 /** The lines of one that the other has not, or has less often. */
-function beyond(one: readonly string[], other: readonly string[]): string[] {
+function missingIn(one: readonly string[], other: readonly string[]): string[] {
   const left = [...other];
   return one.filter((line) => {
     const at = left.indexOf(line);
@@ -129,7 +129,10 @@ function linkLines(json: string): string[] {
     ]);
 }
 
-/** The plugin's host veths are named so; the uplink of a lab's node is a veth too, by another name. */
+/**
+ * The plugin's host veths are named so; the uplink of a lab's node is a veth
+ * too, by another name.
+ */
 function isVeth(name: string): boolean {
   return name.startsWith("veth");
 }

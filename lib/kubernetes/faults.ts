@@ -1,4 +1,7 @@
-/** What Kubernetes says of pods that do not run and of nodes that are not Ready, as causes. Pure. */
+/**
+ * What Kubernetes says of pods that do not run and of nodes that are not
+ * Ready, as causes. Pure.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, show } from "../exec/command.ts";
 import {

@@ -91,7 +91,10 @@ export function traverse(table: Table, name: string, packet: Packet): Verdict {
     { target: table.get(name)?.policy ?? "ACCEPT" };
 }
 
-/** Chains may jump to each other, but not in circles: iptables refuses those. This bounds a text that nobody checked. */
+/**
+ * Chains may jump to each other, but not in circles: iptables refuses those.
+ * This bounds a text that nobody checked.
+ */
 const deepest = 16;
 
 function walk(

@@ -1,4 +1,7 @@
-/** Many questions to one machine by one command, so that a far machine is no slower than a near one. */
+/**
+ * Many questions to one machine by one command, so that a far machine is no
+ * slower than a near one.
+ */
 import {
   cmd,
   type Command,

@@ -147,7 +147,10 @@ interface StageSteps {
   readonly steps: readonly Step[];
 }
 
-/** Where a machine does not answer, or its journal is damaged, nobody can say how a stage stands. */
+/**
+ * Where a machine does not answer, or its journal is damaged, nobody can say
+ * how a stage stands.
+ */
 async function lookAtAll(
   node: Node,
   all: readonly StageSteps[],

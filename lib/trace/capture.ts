@@ -31,7 +31,7 @@ export interface Listened {
   readonly heard: readonly Heard[];
   readonly claimed: readonly Claimed[];
   /** The machines that did not tell all of what they heard. */
-  readonly deaf: ReadonlySet<string>;
+  readonly incomplete: ReadonlySet<string>;
 }
 
 /**
@@ -69,7 +69,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   let answers: readonly SentPacket[];
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
-  const deaf = new Set<string>();
+  const incomplete = new Set<string>();
   const listening: [string, readonly Place[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
@@ -95,7 +95,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
         );
         for (const [at, place] of own.entries()) {
           const text = texts[at] ?? "";
-          if (!isWhole(text)) deaf.add(machine);
+          if (!isWhole(text)) incomplete.add(machine);
           heard.push({ place, events: parseEvents(text) });
         }
       }),
@@ -105,7 +105,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   const ordered = places.flatMap((place) =>
     heard.find((one) => one.place === place) ?? []
   );
-  return { answers, heard: ordered, claimed, deaf };
+  return { answers, heard: ordered, claimed, incomplete };
 }
 
 /** Waits for all of them, also where one fails: none may begin after its end was told. */

@@ -1,4 +1,7 @@
-/** The context of a trace: its ends, the machines on its way, and what they have. It asks, and changes nothing. */
+/**
+ * The context of a trace: its ends, the machines on its way, and what they
+ * have. It asks, and changes nothing.
+ */
 import type { Family } from "../net/cidr.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";

@@ -12,6 +12,7 @@ import { printable } from "../text/printable.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { ownNamespace } from "./nft_monitor.ts";
 import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
 
@@ -142,7 +143,8 @@ export function findEnd(
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
       throw new EndError(
-        `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
+        `${end.node}/${end.pod} has no address: look at it with ` +
+          makeLine("shell", cluster, { NODE: end.node, POD: end.pod }),
       );
     }
     case "address": {

@@ -1,4 +1,7 @@
-/** What the places of a trace say of themselves once the packets are through: routes, neighbours, rules. */
+/**
+ * What the places of a trace say of themselves once the packets are through:
+ * routes, neighbours, rules.
+ */
 import { type Family, familyOf } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { onNode, type Remedy } from "../diagnosis/remedy.ts";
@@ -132,7 +135,10 @@ interface FibRoute extends RouteFacts {
   readonly protocol?: string;
 }
 
-/** The route of the kernel's table by which a place reaches an address; undefined where it has none. */
+/**
+ * The route of the kernel's table by which a place reaches an address;
+ * undefined where it has none.
+ */
 export function kernelRouteOf(
   { routes }: PlaceAnswers,
   destination: string,

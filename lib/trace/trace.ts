@@ -78,10 +78,10 @@ function isRewritten({ there }: FollowedPacket): boolean {
 /** What was not heard must not look like a packet that was not there. */
 async function listenWell(context: TraceContext): Promise<Listened> {
   const first = await listenAndSend(context);
-  if (first.deaf.size === 0) return first;
+  if (first.incomplete.size === 0) return first;
   const second = await listenAndSend(context);
-  if (second.deaf.size === 0) return second;
-  const names = [...second.deaf].join(", ");
+  if (second.incomplete.size === 0) return second;
+  const names = [...second.incomplete].join(", ");
   throw new StepError(
     `the kernel did not tell of all that it saw, on ${names}\n` +
       "what to do: trace again when less is going on there",

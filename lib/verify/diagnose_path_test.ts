@@ -10,7 +10,8 @@ import {
 } from "../exec/command.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { remedyLine } from "../diagnosis/remedy.ts";
-import { diagnose, type PathFindings } from "./diagnose_path.ts";
+import type { PathFindings } from "./diagnose_causes.ts";
+import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
 import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
 import {

@@ -22,7 +22,7 @@ import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 import { listed } from "../../node/batch.ts";
 
-/** Does a pod send to somebody who is not its gateway? */
+/** Does a pod send to another address than its gateway? */
 export function gatewayFault(
   { machine, pod }: Place,
   { facts, cluster }: TraceFindings,
@@ -49,7 +49,7 @@ export function gatewayFault(
   };
 }
 
-/** Does somebody else answer for an address on the path? */
+/** Does a second machine or pod answer for an address on the path? */
 export function duplicateFault(
   { responders }: TraceFindings,
 ): Cause | undefined {
@@ -75,7 +75,7 @@ export function duplicateFault(
       ...(responder.asked === undefined ? [] : [heldBy(responder, address)])
         .flat(),
     ],
-    // Whoever asked may remember the wrong answer for minutes.
+    // The place that asked may remember the wrong answer for minutes.
     remedies: [
       ...removeResponder(responder),
       onNeighbour(responder.addressClaim, "flush", "to"),
@@ -106,7 +106,7 @@ export function rememberedFault(
   return undefined;
 }
 
-/** What makes a place forget; "flush" leaves alone what somebody set for good. */
+/** What makes a place forget; "flush" leaves permanent entries alone. */
 function onNeighbour(
   { place, link, address }: AddressClaim,
   ...how: readonly ["del"] | readonly ["flush", "to"]

@@ -66,7 +66,7 @@ export function mtuFault(findings: TraceFindings): Cause {
         narrow.machine,
         cmd`ip link set dev ${narrow.link} mtu ${size_bytes}`,
       ),
-      // Whoever was told of the narrow link remembers it (ip-route(8), cached exceptions).
+      // A sender that was told of the narrow link remembers it (ip-route(8), cached exceptions).
       ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
     ],
   };

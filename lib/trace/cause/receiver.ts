@@ -42,7 +42,7 @@ function senderName({ from: { machine = "", pod } }: TraceFindings): string {
 }
 
 /** A podCIDR's address that no pod has. */
-export function nobody(
+export function noPodHasIt(
   place: Place,
   receiver: End,
   findings: TraceFindings,

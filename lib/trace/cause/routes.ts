@@ -36,8 +36,8 @@ export function* wayMissing(
   if (receiver.machine === outsideName || receiver.machine === undefined) {
     yield defaultRouteFault(facts, findings.cluster);
   }
-  yield nowhere(facts, receiver.address);
-  yield astray(facts, receiver, findings);
+  yield rejectingRoute(facts, receiver.address);
+  yield wrongGateway(facts, receiver, findings);
 }
 
 /** A route as `ip -j route show` has it, those that lead nowhere among them. */
@@ -46,7 +46,7 @@ interface AnyRoute extends RouteFacts {
 }
 
 /** A route that says no: it is there on purpose, and more exact than the right one. */
-function nowhere(
+function rejectingRoute(
   { node, routes }: NodeFacts,
   address: string,
 ): Cause | undefined {
@@ -66,8 +66,8 @@ function nowhere(
   };
 }
 
-/** A route to part of a podCIDR by somebody who is not its owner. */
-function astray(
+/** A route to part of a podCIDR by another node than its owner. */
+function wrongGateway(
   { node, routes }: NodeFacts,
   { address, machine }: End,
   { facts, cluster }: TraceFindings,
@@ -102,7 +102,7 @@ function astray(
  * @param isBack whether that is the answer's
  * @param destination as the packet had it there
  */
-export function* strayed(
+export function* misrouted(
   sender: End,
   receiver: End,
   isBack: boolean,
@@ -120,7 +120,7 @@ export function* strayed(
 }
 
 /** The host outside the cluster has no way to an address: a lab ends there. */
-export function beyond(
+export function outsideHasNoWay(
   place: Place,
   receiver: End,
   { answersOf, from }: TraceFindings,
