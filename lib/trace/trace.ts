@@ -45,27 +45,13 @@ export async function trace(
   ]);
   const { cluster, from, to, machines, family } = context;
   const findings: TraceFindings = {
-    ...{
-      cluster,
-      from,
-      to,
-      machines,
-      answersOf,
-      claimed,
-      responders,
-      followed,
-    },
-    facts,
+    ...{ cluster, from, to, machines, answersOf, claimed, responders, facts },
+    followed,
     ...(sizes === undefined ? {} : { sizes }),
   };
   const cause = causeOf(findings);
-  return traceReport({
-    findings,
-    sent,
-    cause,
-    family,
-    clusterName: whole.name,
-  });
+  const { name: clusterName } = whole;
+  return traceReport({ findings, sent, cause, family, clusterName });
 }
 
 /** A rule of nat may have had a say. */
