@@ -7,6 +7,7 @@ import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 
 const command = {
   name: "doctor",
@@ -53,10 +54,10 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
     session.context,
   );
   if (session.interrupted()) return exitCode.interrupted;
-  if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
+  if (flags.output === "json") console.log(printableJSON(report));
   else {
     const { verbose, quiet } = flags;
-    const text = doctorText(report, { cluster, verbose, quiet });
+    const text = doctorText(report, { verbose, quiet });
     if (text !== "") console.log(text);
   }
   if (countFindings(report, "fault") > 0) return exitCode.failed;

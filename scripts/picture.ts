@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
+import { printableJSON } from "../lib/text/printable.ts";
 import { reachOf } from "../lib/cli/connect.ts";
 import {
   choice,
@@ -89,7 +90,7 @@ async function picture(flags: Flags): Promise<number> {
   );
   const code = silent.length === 0 ? exitCode.done : exitCode.unreachable;
   if (flags.output === "json") {
-    console.log(JSON.stringify(now, null, 2));
+    console.log(printableJSON(now));
     return code;
   }
   const memory = `${cluster.stateDir}/picture.json`;

@@ -2,6 +2,7 @@
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
 import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
@@ -64,7 +65,7 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
   const { verbose } = flags;
   console.log(
     flags.output === "json"
-      ? JSON.stringify(report, null, 2)
+      ? printableJSON(report)
       : statusText(report, { cluster, verbose }),
   );
   const gone = report.nodes.some(({ unreachable }) =>

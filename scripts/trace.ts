@@ -12,6 +12,7 @@ import type { TraceReport } from "../lib/trace/report.ts";
 import { takesColour } from "../lib/text/terminal.ts";
 import { traceText } from "../lib/trace/text.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 
 const command = {
@@ -95,9 +96,9 @@ async function run(flags: Flags): Promise<number> {
     return exitCode.interrupted;
   }
   const isWell = report.delivered && report.cause === undefined;
-  if (flags.output === "json") console.log(JSON.stringify(report, null, 2));
+  if (flags.output === "json") console.log(printableJSON(report));
   else if (!flags.quiet || !isWell) {
-    console.log(traceText(report, { cluster, colour: takesColour() }));
+    console.log(traceText(report, { colour: takesColour() }));
   }
   if (session.interrupted()) return exitCode.interrupted;
   return isWell ? exitCode.done : exitCode.failed;

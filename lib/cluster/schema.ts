@@ -106,12 +106,10 @@ const nodeName: Validator<string> = {
 const linkName = textValue(
   "a link's name, e.g. cni0",
   (value) => {
-    const bytes = new TextEncoder().encode(value).length;
-    const fits = /^[^/:%\s]+$/.test(value) && bytes <= 15 &&
-      value !== "." && value !== "..";
-    return fits
+    return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(value)
       ? undefined
-      : "is not a link's name; expected 1 to 15 bytes without /, :, % and white space";
+      : "is not a link's name; expected 1 to 15 bytes of A-Z a-z 0-9 _ . -, " +
+        "a letter or digit first";
   },
 );
 

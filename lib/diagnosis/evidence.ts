@@ -14,7 +14,7 @@ import {
 import { type AddResult, ifname } from "../cni/runtime.ts";
 import type { Answer, StageName, Step } from "../stage/stage.ts";
 import type { Runner } from "../node/node.ts";
-import type { Asked } from "../node/batch.ts";
+import { type Asked, listed } from "../node/batch.ts";
 
 /** What a step's probe says now. */
 export interface ProbeFact {
@@ -167,9 +167,19 @@ export function evidence(asked: Asked, part?: unknown): Evidence {
   const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
   return {
     where,
-    command: show(command),
+    command: command.label ?? show(command),
     printed: `${text || "nothing"}${code}`,
   };
+}
+
+/** The link of this name, among those that `ip -j addr show` printed. */
+export function linkNamed(asked: Asked, name: string): LinkFacts | undefined {
+  return listed<LinkFacts>(asked).find(({ ifname }) => ifname === name);
+}
+
+/** Whether a link was set up. */
+export function isSetUp({ flags }: LinkFacts): boolean {
+  return flags.includes("UP");
 }
 
 /** Of a link, what says whether and where it is plugged in. */

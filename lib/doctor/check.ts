@@ -1,7 +1,7 @@
 /** What a check of the doctor is: a question to a node, and a pure reading of its answers. */
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import type { Command } from "../exec/command.ts";
+import { type Command, show } from "../exec/command.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { familiesOf, inFamily } from "../cluster/address_family.ts";
 import type {
@@ -10,7 +10,8 @@ import type {
   InventoryNode,
 } from "../inventory/inventory.ts";
 import type { StageName } from "../stage/stage.ts";
-import { makeStage } from "../diagnosis/faults.ts";
+import type { Reported } from "../diagnosis/cause.ts";
+import { makeStage, type Remedy } from "../diagnosis/remedy.ts";
 import type { Asked } from "../node/batch.ts";
 
 /** A node as the doctor sees it. */
@@ -48,9 +49,13 @@ interface Trouble {
   /** A sentence without its full stop. */
   readonly what: string;
   readonly evidence: readonly Evidence[];
-  /** What mends it: commands on the operator's machine, or a sentence where there is no such command. */
-  readonly mend: readonly string[];
+  readonly remedies: readonly Remedy[];
 }
+
+/** A finding as it is reported. */
+export type FindingReport =
+  | Exclude<Finding, Trouble>
+  | Reported<Trouble>;
 
 /** A known trap. */
 export interface Check {
@@ -74,7 +79,7 @@ export function lacking(
   evidence: readonly Evidence[],
 ): Finding {
   return host.complete.includes(stage)
-    ? { is: "fault", what, evidence, mend: [makeStage(stage, node.name)] }
+    ? { is: "fault", what, evidence, remedies: [makeStage(stage, node.name)] }
     : { is: "not yet", what, until: stage };
 }
 
@@ -91,14 +96,14 @@ export function unclear(what: string, asked: Asked | undefined): Finding {
 export const unasked = "";
 
 /**
- * Evidence for what the inventory or a whole script told: a line for a shell
- * that shows the same. The engine runs it.
+ * Evidence for what the inventory or a whole script told: a command that shows
+ * the same. The engine runs it.
  */
 export function shownBy(
   { node }: { readonly node: { readonly name: string } },
-  line: string,
+  command: Command,
 ): Evidence {
-  return { where: node.name, command: line, printed: unasked };
+  return { where: node.name, command: show(command), printed: unasked };
 }
 
 /** The context as if its cluster had one family alone. */

@@ -1,10 +1,14 @@
-/** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
+/**
+ * The doctor: asks every node for all known traps, with two questions a node,
+ * and reads the answers.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type RunOptions } from "../exec/command.ts";
 import {
   type Check,
   type CheckContext,
   type Finding,
+  type FindingReport,
   unasked,
 } from "./check.ts";
 import { filterChecks } from "./filter.ts";
@@ -14,6 +18,7 @@ import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { routeChecks } from "./routes.ts";
+import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
 import { type Reach, UnreachableError } from "../node/node.ts";
@@ -50,7 +55,7 @@ export type NodeFindings =
 export interface CheckReport {
   readonly name: string;
   readonly well: string;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly FindingReport[];
 }
 
 /**
@@ -114,7 +119,18 @@ async function examineOne(
   const until_s = Math.ceil(Date.now() / 1000);
   const asked = { ...context.asked, until_s };
   const found = read({ ...context, asked }, questions, answers);
-  return await withEvidence(found, nodeOf, options);
+  const printed = await fillEvidence(
+    found.flatMap(({ findings }) => findings),
+    nodeOf,
+    options,
+  );
+  return found.map(({ name, well, findings }) => ({
+    name,
+    well,
+    findings: findings.map((finding) =>
+      reportFinding(finding, printed, context.cluster)
+    ),
+  }));
 }
 
 /** @param questions of each check, in the order of the checks */
@@ -122,9 +138,13 @@ function read(
   context: CheckContext,
   questions: readonly (readonly unknown[])[],
   answers: readonly Asked[],
-): readonly CheckReport[] {
+): readonly {
+  readonly name: string;
+  readonly well: string;
+  readonly findings: readonly Finding[];
+}[] {
   let at = 0;
-  return checks.map((check, index): CheckReport => {
+  return checks.map((check, index) => {
     const end = at + (questions[index]?.length ?? 0);
     const own = answers.slice(at, end);
     at = end;
@@ -133,13 +153,16 @@ function read(
   });
 }
 
-/** Runs what evidence still lacks, where there is any: one question to each node that it is about. */
-async function withEvidence(
-  reports: readonly CheckReport[],
+/**
+ * Runs what evidence still lacks, where there is any: one question to each
+ * node that it is about.
+ */
+async function fillEvidence(
+  found: readonly Finding[],
   nodeOf: Reach["nodeOf"],
   options: RunOptions,
-): Promise<readonly CheckReport[]> {
-  const lacking = reports.flatMap(({ findings }) => findings)
+): Promise<ReadonlyMap<Evidence, string>> {
+  const lacking = found
     .flatMap((finding) => "evidence" in finding ? finding.evidence : [])
     .filter(({ printed }) => printed === unasked);
   const printed = new Map<Evidence, string>();
@@ -155,20 +178,23 @@ async function withEvidence(
       printed.set(one, asked === undefined ? "" : shortened(asked));
     });
   }));
-  return reports.map((report) => ({
-    ...report,
-    findings: report.findings.map((finding): Finding =>
-      "evidence" in finding
-        ? {
-          ...finding,
-          evidence: finding.evidence.map((one) => ({
-            ...one,
-            printed: printed.get(one) ?? one.printed,
-          })),
-        }
-        : finding
-    ),
+  return printed;
+}
+
+/** A finding with what its evidence printed, and with lines that mend it. */
+function reportFinding(
+  finding: Finding,
+  printed: ReadonlyMap<Evidence, string>,
+  cluster: Cluster,
+): FindingReport {
+  if (!("evidence" in finding)) return finding;
+  const evidence = finding.evidence.map((one) => ({
+    ...one,
+    printed: printed.get(one) ?? one.printed,
   }));
+  return finding.is === "unknown"
+    ? { ...finding, evidence }
+    : reported({ ...finding, evidence }, cluster);
 }
 
 /** As many lines are shown of what a command printed. */

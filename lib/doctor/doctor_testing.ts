@@ -1,9 +1,14 @@
-/** What the tests of the doctor share: a worker's answers, captured on a lab, and what becomes of them in a trap. */
+/**
+ * What the tests of the doctor share: a worker's answers, captured on a lab,
+ * and what becomes of them in a trap.
+ */
 // @ts-types="../std/assert.d.ts"
 import { assert } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
+import { readParts } from "../node/parts.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext, Finding } from "./check.ts";
 import {
@@ -25,9 +30,9 @@ export function hostWith(
     assert(replaced !== text, `nothing to replace: ${old}`);
     return replaced;
   }, captured);
-  const host = readHost({ stdout: text }, "PART", "worker-1");
-  assert(host !== undefined);
-  return host;
+  const parts = readParts({ stdout: text }, "PART");
+  assert(parts !== undefined);
+  return readHost(parts, "worker-1");
 }
 
 export interface Scene {
@@ -73,8 +78,13 @@ export function one(findings: readonly Finding[]): Finding {
   return first;
 }
 
+/** The lines that mend it. */
 export const mendOf = (finding: Finding) =>
-  "mend" in finding ? finding.mend : [];
+  "remedies" in finding
+    ? finding.remedies.map((remedy) =>
+      remedyLine(remedy, { file: "config/lab.yaml" })
+    )
+    : [];
 
 export const filter = `-P INPUT ACCEPT
 -P FORWARD DROP

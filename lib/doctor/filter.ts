@@ -17,7 +17,8 @@ import {
   traverse,
   type Verdict,
 } from "../net/iptables.ts";
-import { deleteRule, makeStage, onNode } from "../diagnosis/faults.ts";
+import { deleteRule } from "../diagnosis/iptables_faults.ts";
+import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import {
   firstHost,
   formatAddress,
@@ -95,8 +96,8 @@ function withoutModule(
     is: "fault",
     what,
     evidence: [evidence(asked)],
-    mend: [
-      onNode(node.name, "modprobe br_netfilter"),
+    remedies: [
+      onNode(node.name, cmd`modprobe br_netfilter`),
       makeStage("06-forwarding", node.name),
     ],
   };
@@ -205,7 +206,7 @@ const forwardChain: Check = {
               verdict.maybe ? "may say" : "says"
             } ${verdict.target} to ${what}`,
             evidence: [evidence(asked, verdict.rule)],
-            mend: [deleteRule(one.node, "filter", verdict.rule)],
+            remedies: [deleteRule(one.node, "filter", verdict.rule)],
           };
         },
       );
@@ -248,7 +249,7 @@ const masquerade: Check = {
             "to pods: every ping passes, and Kubernetes' rule of no NAT " +
             "between pods is broken",
           evidence: [evidence(asked, rule ?? "")],
-          mend: [
+          remedies: [
             deleteRule(one.node, "nat", rule ?? ""),
             makeStage("07-masquerade", context.node.name),
           ],

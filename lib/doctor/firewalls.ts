@@ -1,6 +1,10 @@
-/** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
+/**
+ * The doctor's checks of other firewalls on a node: nftables, the legacy
+ * iptables, firewalld, ufw. Pure.
+ */
+import { cmd, type Command } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_program.ts";
 import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
-import { cmd, show } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
@@ -10,16 +14,11 @@ import {
   unclear,
 } from "./check.ts";
 import { samples, stoppedSamples } from "./filter.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { words } from "../net/iptables.ts";
+import { isNftName } from "../net/nft_name.ts";
 
-/** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
-const tablesScript = `command -v nft >/dev/null || ${exitAbsent}
-nft list tables | while read -r _ family table; do
-  case "$family $table" in
-  ip*" "filter | ip*" "nat | ip*" "mangle | ip*" "raw | ip*" "security) ;;
-  *) nft -j list table "$family" "$table" ;;
-  esac
-done`;
+const tablesScript = shellFile("nft_tables.sh", import.meta.url);
 
 /** As libnftables-json(5) has a chain and a rule, as far as we care. */
 interface NftObject {
@@ -65,7 +64,10 @@ const ends = ({ expr = [] }: NftRule) =>
 const nftables: Check = {
   name: "nftables",
   well: "no other table of nftables drops what is forwarded",
-  asks: () => [cmd`sh -c ${tablesScript} tables`],
+  asks: () => [{
+    ...cmd`sh -c ${tablesScript} tables`,
+    label: "nft -j list ruleset",
+  }],
   read(context, [asked]) {
     if (asked && saysAbsent(asked.outcome)) {
       return [{ is: "does not apply", what: "the node has no nft" }];
@@ -78,7 +80,10 @@ const nftables: Check = {
     }
     const rules = objects.flatMap(({ rule }) => rule ?? []);
     return objects.flatMap(({ chain }) => chain ?? [])
-      .filter(({ family, hook }) => hook === "forward" && families.has(family))
+      .filter(({ family, hook, table, name }) =>
+        hook === "forward" && families.has(family) && isNftName(table) &&
+        isNftName(name)
+      )
       .flatMap((chain) => chainFinding(context, chain, rules));
   },
 };
@@ -111,14 +116,14 @@ function chainFinding(
       : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
     evidence: [shownBy(
       context,
-      show(cmd`nft list chain ${family} ${table} ${name}`),
+      cmd`nft list chain ${family} ${table} ${name}`,
     )],
-    mend: clusterCIDRs.flatMap((cidr) => {
+    remedies: clusterCIDRs.flatMap((cidr) => {
       const ip = cidr.includes(":") ? "ip6" : "ip";
       return ["saddr", "daddr"].map((field) =>
         onNode(
           context.node.name,
-          `nft insert rule ${place} ${ip} ${field} ${cidr} accept`,
+          cmd`nft insert rule ${family} ${table} ${name} ${ip} ${field} ${cidr} accept`,
         )
       );
     }),
@@ -175,12 +180,12 @@ const bothIptables: Check = {
       const text = rest.join("\n").trim();
       const stops = stoppedSamples(text, samples(context, one));
       if (stops.length === 0 && !/^-A /m.test(text)) return [];
-      const clear = (what: string) =>
-        onNode(context.node.name, `${other} -w -t filter ${what}`);
+      const clear = (...what: readonly string[]) =>
+        onNode(context.node.name, cmd`${other} -w -t filter ${what}`);
       const flush = stops.map(({ verdict: { rule } }) =>
         rule === undefined
-          ? clear("-P FORWARD ACCEPT")
-          : clear(rule.replace(/^-A/, "-D"))
+          ? clear("-P", "FORWARD", "ACCEPT")
+          : clear("-D", ...words(rule).slice(1))
       );
       return [{
         is: stops.length > 0 ? "fault" : "warning",
@@ -189,8 +194,8 @@ const bothIptables: Check = {
             "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
-        evidence: [shownBy(context, `${other} -w -t filter -S`)],
-        mend: stops.length > 0 ? flush : [clear("-F")],
+        evidence: [shownBy(context, cmd`${other} -w -t filter -S`)],
+        remedies: stops.length > 0 ? flush : [clear("-F")],
       }];
     }),
 };
@@ -215,9 +220,13 @@ const services: Check = {
     if (asked === undefined || !lines.every((line) => known.test(line))) {
       return [unclear("whether firewalld or ufw is at work", asked)];
     }
-    const on = (command: string) => onNode(node.name, command);
-    const warning = (what: string, ask: string, mend: string[]): Finding => (
-      { is: "warning", what, evidence: [shownBy(context, ask)], mend }
+    const on = (command: Command) => onNode(node.name, command);
+    const warning = (
+      what: string,
+      ask: Command,
+      remedies: readonly Remedy[],
+    ): Finding => (
+      { is: "warning", what, evidence: [shownBy(context, ask)], remedies }
     );
     const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
     const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
@@ -227,12 +236,14 @@ const services: Check = {
       found.push(warning(
         "firewalld is running: it rejects what its zones do not know, and " +
           "each reload of it may take our rules away",
-        "firewall-cmd --state",
+        cmd`firewall-cmd --state`,
         [
           ...unknown.map((cidr) =>
-            on(`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`)
+            on(
+              cmd`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`,
+            )
           ),
-          on("firewall-cmd --reload"),
+          on(cmd`firewall-cmd --reload`),
           makeStage("06-forwarding", node.name),
         ],
       ));
@@ -241,10 +252,10 @@ const services: Check = {
       found.push(warning(
         "ufw is active: it drops what is routed unless it is told, and each " +
           "reload of it goes ahead of our rules",
-        "ufw status",
+        cmd`ufw status`,
         unknown.flatMap((cidr) => [
-          on(`ufw route allow from ${cidr}`),
-          on(`ufw route allow to ${cidr}`),
+          on(cmd`ufw route allow from ${cidr}`),
+          on(cmd`ufw route allow to ${cidr}`),
         ]),
       ));
     }

@@ -1,5 +1,5 @@
 import { vethAlias } from "../../plugin/veth.ts";
-import { cmd, quote } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
@@ -7,7 +7,7 @@ import {
   shownBy,
   unclear,
 } from "./check.ts";
-import { newPods, onNode } from "../diagnosis/faults.ts";
+import { newPods, onNode } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
 import {
   capacity,
@@ -18,6 +18,9 @@ import {
 
 /** Full from here on, in percent. */
 const nearly = 90;
+
+/** How many leases a folder has: their names are addresses. */
+const countScript = `ls "$1" | grep -c '^[0-9a-f]*[.:]'`;
 
 const addressesLeft: Check = {
   name: "addresses-left",
@@ -39,16 +42,19 @@ const addressesLeft: Check = {
         what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
           (taken >= room ? ": no further pod can start" : ""),
         evidence: [
-          shownBy(context, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
+          shownBy(context, cmd`sh -c ${countScript} count ${folder}`),
         ],
-        mend: stale.length > 0
-          ? [
-            `make doctor names ${stale.length} leases without a pod, and how to release them`,
-          ]
-          : [
-            "move pods to another node (kubectl drain), or make the cluster " +
-            `anew with a shorter nodeMask in ${context.cluster.file}`,
-          ],
+        remedies: stale.length > 0
+          ? [{
+            say:
+              `make doctor names ${stale.length} leases without a pod, and ` +
+              "how to release them",
+          }]
+          : [{
+            say: "move pods to another node (kubectl drain), or make the " +
+              "cluster anew with a shorter nodeMask in " +
+              context.cluster.file,
+          }],
       }];
     }),
 };
@@ -64,9 +70,9 @@ const leakedLeases: Check = {
       what: `${count(stale.length, "lease")} without a pod: no veth and no ` +
         "network namespace is theirs, as when a DEL never came",
       evidence: stale.slice(0, few).map(({ path }) =>
-        shownBy(context, `cat ${quote(path)}`)
+        shownBy(context, cmd`cat ${path}`)
       ),
-      mend: [onNode(
+      remedies: [onNode(
         context.node.name,
         releaseCommand(stale.map(({ path }) => path)),
       )],
@@ -91,9 +97,9 @@ const brokenLeases: Check = {
       what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
         "name: nobody will release them",
       evidence: brokenLeases.slice(0, few).map(({ path }) =>
-        shownBy(context, `cat ${quote(path)}`)
+        shownBy(context, cmd`cat ${path}`)
       ),
-      mend: [onNode(
+      remedies: [onNode(
         context.node.name,
         releaseCommand(brokenLeases.map(({ path }) => path)),
       )],
@@ -117,14 +123,14 @@ const leftoverVeths: Check = {
       // A plugin that has its addresses from elsewhere keeps no lease here.
       const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
       const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
-      const seen = [shownBy(context, `ip link show dev ${quote(name)}`)];
+      const seen = [shownBy(context, cmd`ip link show dev ${name}`)];
       if (pod !== undefined && ours && !hasLease) {
         return [{
           is: "warning",
           what: `the pod ${pod.name} has no lease: its address may be given ` +
             "to another",
           evidence: seen,
-          mend: newPods(node.name),
+          remedies: newPods(node.name),
         }];
       }
       const isPods = pod !== undefined || hasLease ||
@@ -137,13 +143,16 @@ const leftoverVeths: Check = {
             ? "whose other end is on the node itself"
             : "that no pod of ours is behind"),
         evidence: seen,
-        mend: [onNode(node.name, `ip link del ${name}`)],
+        remedies: [onNode(node.name, cmd`ip link del dev ${name}`)],
       }];
     });
   },
 };
 
-/** Where leases, journal and configuration are; a folder that is not there yet will be made in its parent. */
+/**
+ * Where leases, journal and configuration are; a folder that is not there yet
+ * will be made in its parent.
+ */
 const storeScript = `for at; do
   while [ ! -e "$at" ]; do at=\${at%/*}; at=\${at:-/}; done
   df -Pk "$at" | sed -n '2s|^|blocks |p'
@@ -179,13 +188,12 @@ const disk: Check = {
         evidence: [
           shownBy(
             context,
-            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${quote(at)}`,
+            cmd`df ${kind === "blocks" ? "-Pk" : "-Pi"} ${at}`,
           ),
         ],
-        mend: [
-          `make room below ${at}: ${
-            onNode(context.node.name, `du -xak ${at} | sort -n | tail`)
-          }`,
+        remedies: [
+          { say: `make room below ${at}` },
+          onNode(context.node.name, cmd`du -xakd 2 ${at}`),
         ],
       }));
   },

@@ -1,6 +1,6 @@
 /** The doctor's checks of links: the bridge, MTU, rp_filter. Pure. */
 import { gateway } from "../net/cidr.ts";
-import { cmd, quote } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
@@ -13,7 +13,12 @@ import {
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
-import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import {
+  makeStage,
+  newPods,
+  onNode,
+  type Remedy,
+} from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
 
 const bridge: Check = {
@@ -22,7 +27,7 @@ const bridge: Check = {
   read(context) {
     const { cluster, node, host } = context;
     const name = cluster.bridge;
-    const seen = [shownBy(context, `ip addr show dev ${name}`)];
+    const seen = [shownBy(context, cmd`ip addr show dev ${name}`)];
     const link = host.links.find((link) => link.name === name);
     if (link === undefined) {
       return [
@@ -30,8 +35,8 @@ const bridge: Check = {
       ];
     }
     const stage = makeStage("04-bridge", node.name);
-    const fault = (what: string, ...mend: string[]): Finding => (
-      { is: "fault", what, evidence: seen, mend: [...mend, stage] }
+    const fault = (what: string, ...remedies: Remedy[]): Finding => (
+      { is: "fault", what, evidence: seen, remedies: [...remedies, stage] }
     );
     if (link.kind !== "bridge" || link.alias !== mark) {
       return [{
@@ -40,8 +45,8 @@ const bridge: Check = {
           ? `${name} is a bridge without our mark: somebody else made it, and may take it away`
           : `${name} is no bridge`,
         // Addresses are shown without the alias.
-        evidence: [shownBy(context, `ip -d link show dev ${name}`)],
-        mend: [onNode(node.name, `ip link del ${name}`), stage],
+        evidence: [shownBy(context, cmd`ip -d link show dev ${name}`)],
+        remedies: [onNode(node.name, cmd`ip link del dev ${name}`), stage],
       }];
     }
     const wanted = byFamily(context).flatMap(({ podCIDR }) =>
@@ -54,7 +59,7 @@ const bridge: Check = {
       ...held.filter((address) => !wanted.includes(address)).map((address) =>
         fault(
           `${name} has the address ${address}, which is not its podCIDR's gateway`,
-          onNode(node.name, `ip addr del ${address} dev ${name}`),
+          onNode(node.name, cmd`ip addr del ${address} dev ${name}`),
         )
       ),
       ...wanted.filter((address) => !held.includes(address)).map((address) =>
@@ -87,10 +92,10 @@ const mtu: Check = {
       if (other.host.is !== "read") return 0;
       return uplinkOf(other.host, [other.address])?.mtu ?? 0;
     }));
-    const ask = (name: string) => `ip link show dev ${quote(name)}`;
+    const ask = (name: string) => cmd`ip link show dev ${name}`;
     const seen = [shownBy(context, ask(uplink.name))];
     const raise = widest > uplink.mtu
-      ? [onNode(node.name, `ip link set dev ${uplink.name} mtu ${widest}`)]
+      ? [onNode(node.name, cmd`ip link set dev ${uplink.name} mtu ${widest}`)]
       : [];
     const pods = host.pods.flatMap(({ name, links }) =>
       links.filter(({ mtu }) => mtu > uplink.mtu)
@@ -108,14 +113,14 @@ const mtu: Check = {
           ...seen,
           shownBy(
             context,
-            `nsenter --net=${quote(`/run/netns/${pod.name}`)} ${
-              ask(pod.link.name)
+            cmd`nsenter --net=/run/netns/${pod.name} ${
+              ask(pod.link.name).argv
             }`,
           ),
         ],
-        mend: raise.length > 0 ? raise : [
+        remedies: raise.length > 0 ? raise : [
           ...(cluster.mtu === undefined || cluster.mtu <= uplink.mtu ? [] : [
-            `write mtu: ${uplink.mtu} into ${cluster.file}`,
+            { say: `write mtu: ${uplink.mtu} into ${cluster.file}` },
             makeStage("03-cni-config", node.name),
           ]),
           ...newPods(node.name),
@@ -129,7 +134,7 @@ const mtu: Check = {
         `${uplink.name} takes ${uplink.mtu} bytes, another node's link ${widest}: ` +
         "what comes from there at full length may be lost",
       evidence: seen,
-      mend: raise,
+      remedies: raise,
     }];
   },
 };
@@ -182,8 +187,11 @@ const rpFilter: Check = {
         `filter is strict on ${names} (rp_filter, the greater of all's and the ` +
         "link's, is 1): what comes in by another way than its answer goes is dropped",
       evidence: [evidence(asked)],
-      mend: [
-        onNode(context.node.name, "sysctl -w net.ipv4.conf.all.rp_filter=2"),
+      remedies: [
+        onNode(
+          context.node.name,
+          cmd`sysctl -w net.ipv4.conf.all.rp_filter=2`,
+        ),
       ],
     }];
   },

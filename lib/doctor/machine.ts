@@ -1,5 +1,8 @@
-/** The doctor's checks of the node as a machine: configuration, programs, modules, conntrack, clock. Pure. */
-import { cmd, quote } from "../exec/command.ts";
+/**
+ * The doctor's checks of the node as a machine: configuration, programs,
+ * modules, conntrack, clock. Pure.
+ */
+import { cmd } from "../exec/command.ts";
 import {
   type Check,
   type CheckContext,
@@ -16,7 +19,7 @@ import {
   pluginFolder,
   RuntimeError,
 } from "../cni/runtime.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
 
 /** Machines that 02 makes nodes of Kubernetes of. */
@@ -33,32 +36,32 @@ const configuration: Check = {
   well: "the runtime's first CNI configuration is ours, for the node's podCIDR",
   read(context) {
     const { host: { list }, node, nodes } = context;
-    const ask = `ls ${configFolder}`;
+    const ask = cmd`ls ${configFolder}`;
     if (list === undefined) {
       const what = `the runtime finds no configuration in ${configFolder}`;
       const seen = [shownBy(context, ask)];
       return [lacking(context, "03-cni-config", what, seen)];
     }
     const found = typesOf(list);
-    const seen = [shownBy(context, `cat ${quote(list.path)}`)];
+    const seen = [shownBy(context, cmd`cat ${list.path}`)];
     const aside = onNode(
       node.name,
-      `mv ${quote(list.path)} ${quote(`${list.path}.off`)}`,
+      cmd`mv ${list.path} ${list.path}.off`,
     );
     if (typeof found === "string") {
-      const mend = [aside, makeStage("03-cni-config", node.name)];
-      return [{ is: "fault", what: found, evidence: seen, mend }];
+      const remedies = [aside, makeStage("03-cni-config", node.name)];
+      return [{ is: "fault", what: found, evidence: seen, remedies }];
     }
     const own = found.plugins.find(({ type }) => type === mark);
     if (own === undefined) {
-      const mend = [aside, makeStage("03-cni-config", node.name)];
+      const remedies = [aside, makeStage("03-cni-config", node.name)];
       const types = found.plugins.map(({ type }) => type).join(", ");
       return [{
         is: "fault",
         what: `${list.path} sorts first, and the runtime takes that: its ` +
           `pods are started by ${types}`,
         evidence: seen,
-        mend,
+        remedies,
       }];
     }
     return node.podCIDRs.filter((podCIDR) => !subnetsOf(own).includes(podCIDR))
@@ -75,7 +78,7 @@ const configuration: Check = {
               : `, the podCIDR of ${owner.name}: two pods get one address`) +
             `; the node's podCIDR is ${podCIDR}`,
           evidence: seen,
-          mend: [makeStage("03-cni-config", node.name)],
+          remedies: [makeStage("03-cni-config", node.name)],
         };
       });
   },
@@ -106,7 +109,7 @@ const programs: Check = {
       ? found.plugins.map(({ type }) => type)
       : [mark];
     const seen = [
-      shownBy(context, `ls ${pluginFolder}`),
+      shownBy(context, cmd`ls ${pluginFolder}`),
     ];
     const absent = types.filter((type) => !plugins.includes(type));
     return [
@@ -116,7 +119,7 @@ const programs: Check = {
           is: "fault",
           what,
           evidence: seen,
-          mend: reference(node.name, type),
+          remedies: reference(node.name, type),
         };
       }),
       ...(isReal(context) && !plugins.includes("loopback")
@@ -125,7 +128,7 @@ const programs: Check = {
           what: `no program ${pluginFolder}/loopback: container runtimes ` +
             "call it for every pod, and none starts without",
           evidence: seen,
-          mend: reference(node.name, "loopback"),
+          remedies: reference(node.name, "loopback"),
         }]
         : []),
     ];
@@ -133,10 +136,10 @@ const programs: Check = {
 };
 
 /** Debian's package of the reference plugins has them in a folder of its own. */
-function reference(node: string, type: string): string[] {
+function reference(node: string, type: string): readonly Remedy[] {
   return [
-    onNode(node, "apt-get install -y containernetworking-plugins"),
-    onNode(node, `ln -s /usr/lib/cni/${type} ${pluginFolder}/${type}`),
+    onNode(node, cmd`apt-get install -y containernetworking-plugins`),
+    onNode(node, cmd`ln -s /usr/lib/cni/${type} ${pluginFolder}/${type}`),
   ];
 }
 
@@ -170,12 +173,12 @@ const runtimeFolders: Check = {
           is: "fault",
           what: `containerd's ${key} is ${folder}, and the stages use ${right}`,
           evidence: [evidence(asked, line)],
-          mend: [
+          remedies: [
             onNode(
               context.node.name,
-              `sed -i 's|${key} *= .*|${key} = "${right}"|' ${file}`,
+              cmd`sed -i ${`s|${key} *= .*|${key} = "${right}"|`} ${file}`,
             ),
-            onNode(context.node.name, "systemctl restart containerd"),
+            onNode(context.node.name, cmd`systemctl restart containerd`),
           ],
         }];
       },
@@ -201,8 +204,9 @@ const modules: Check = {
     return ["overlay", "br_netfilter"].filter((name) => !there.includes(name))
       .map((name) => {
         const what = `the kernel's module ${name} is not loaded`;
-        const ask =
-          "ls -d /proc/sys/net/bridge; grep overlay /proc/filesystems";
+        const ask = name === "overlay"
+          ? cmd`grep overlay /proc/filesystems`
+          : cmd`ls -d /proc/sys/net/bridge`;
         const seen = [shownBy(context, ask)];
         return lacking(context, "02-kubeadm", what, seen);
       });
@@ -241,10 +245,10 @@ const conntrack: Check = {
       what: `the kernel tracks ${count} connections of ${max} at most` +
         (full ? ": new ones are dropped" : ""),
       evidence: [evidence(asked)],
-      mend: [
+      remedies: [
         onNode(
           node.name,
-          `sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`,
+          cmd`sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`,
         ),
       ],
     }];
@@ -271,7 +275,7 @@ const clock: Check = {
         off < 0 ? "behind" : "ahead of"
       } the operator's: certificates and tokens may count as expired or as not valid yet`,
       evidence: [evidence(asked)],
-      mend: [onNode(node.name, "timedatectl set-ntp true")],
+      remedies: [onNode(node.name, cmd`timedatectl set-ntp true`)],
     }];
   },
 };

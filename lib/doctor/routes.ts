@@ -5,7 +5,7 @@ import {
   overlaps,
   parseCidr,
 } from "../net/cidr.ts";
-import { quote } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
@@ -18,7 +18,7 @@ import {
 } from "./check.ts";
 import type { InventoryRoute } from "../inventory/inventory.ts";
 import { routeProtocol } from "../steps/probes.ts";
-import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import { makeStage, newPods, onNode } from "../diagnosis/remedy.ts";
 
 const asCidr = (to: string) => {
   try {
@@ -45,7 +45,7 @@ const routes: Check = {
     return byFamily(context).flatMap(({ cluster, family }) =>
       cluster.nodes.filter(({ name }) => name !== node.name).flatMap((other) =>
         other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
-          const ask = `ip -${family} route show exact ${podCIDR}`;
+          const ask = cmd`ip -${family} route show exact ${podCIDR}`;
           const found = host.routes.filter(({ to }) => to === podCIDR);
           const [route] = found;
           if (route === undefined) {
@@ -62,8 +62,8 @@ const routes: Check = {
             what:
               `the route to the pods of ${other.name} does not go through it`,
             evidence: [shownBy(context, ask)],
-            mend: [
-              onNode(node.name, `ip route del ${podCIDR}`),
+            remedies: [
+              onNode(node.name, cmd`ip route del ${podCIDR}`),
               makeStage("08-routes", node.name),
             ],
           }];
@@ -115,8 +115,10 @@ function overlapFinding(
     containsAddress(cidr, address)
   );
   const command = route.protocol === "kernel" && address !== undefined
-    ? `ip addr del ${address.address}/${address.prefixLength} dev ${route.dev}`
-    : `ip route del ${route.to}`;
+    ? cmd`ip addr del ${address.address}/${address.prefixLength} dev ${
+      route.dev ?? ""
+    }`
+    : cmd`ip route del ${route.to}`;
   // The node's own network stays: it is the pods' that has to be another.
   const isOwn = link !== undefined && route.protocol === "kernel" &&
     link.name === uplinkOf(host, node.addresses)?.name;
@@ -129,12 +131,14 @@ function overlapFinding(
       : `the network ${route.to} lies in the pod network: whoever is there ` +
         "and the pods cannot reach each other",
     evidence: [
-      shownBy(context, `ip -${family} route show exact ${route.to}`),
+      shownBy(context, cmd`ip -${family} route show exact ${route.to}`),
     ],
-    mend: isOwn
-      ? [
-        `choose another clusterCIDR in ${context.cluster.file}, and make the cluster anew`,
-      ]
+    remedies: isOwn
+      ? [{
+        say:
+          `choose another clusterCIDR in ${context.cluster.file}, and make ` +
+          "the cluster anew",
+      }]
       : [onNode(node.name, command)],
   }];
 }
@@ -175,15 +179,13 @@ const twins: Check = {
           evidence: [shownBy(
             { node: other },
             at.startsWith("pod ")
-              ? `nsenter --net=${
-                quote(`/run/netns/${at.slice(4)}`)
-              } ip -br addr`
-              : `ip -br addr show dev ${quote(at)}`,
+              ? cmd`nsenter --net=/run/netns/${at.slice(4)} ip -br addr`
+              : cmd`ip -br addr show dev ${at}`,
           )],
-          mend: at.startsWith("pod ") ? newPods(other.name) : [
+          remedies: at.startsWith("pod ") ? newPods(other.name) : [
             onNode(
               other.name,
-              `ip addr del ${address}/${prefixLength} dev ${at}`,
+              cmd`ip addr del ${address}/${prefixLength} dev ${at}`,
             ),
           ],
         })),
@@ -192,9 +194,11 @@ const twins: Check = {
           what: `${other.name} has the same MAC address: the segment cannot ` +
             "tell them apart, as with machines copied from one another",
           evidence: [
-            shownBy(context, `ip -br link show dev ${quote(own.name)}`),
+            shownBy(context, cmd`ip -br link show dev ${own.name}`),
           ],
-          mend: ["give it a MAC address of its own, where the machine is made"],
+          remedies: [{
+            say: "give it a MAC address of its own, where the machine is made",
+          }],
         }]),
       ];
     });

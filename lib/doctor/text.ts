@@ -1,18 +1,17 @@
 /** What the doctor found as text for people: 80 columns, no meaning by colour. Pure. */
-import { causeLines } from "../diagnosis/cause_text.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import { causeLines } from "../diagnosis/cause.ts";
 import {
   type CheckReport,
   countFindings,
   type DoctorReport,
   type NodeFindings,
 } from "./doctor.ts";
-import type { Finding } from "./check.ts";
+import type { FindingReport } from "./check.ts";
+import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
 
 /** How much is told. */
 interface DoctorTextOptions {
-  readonly cluster: Pick<Cluster, "file">;
   /** A line for each check, also where all is well. */
   readonly verbose?: boolean;
   /** What is to be mended alone. */
@@ -22,7 +21,7 @@ interface DoctorTextOptions {
 /** The report, node by node, and a line at the end that sums it up. */
 export function doctorText(
   report: DoctorReport,
-  options: DoctorTextOptions,
+  options: DoctorTextOptions = {},
 ): string {
   const nodes = report.nodes.map((node) => nodeLines(node, options))
     .filter((lines) => lines.length > 1 || options.quiet !== true)
@@ -40,11 +39,11 @@ const rank = {
 
 function nodeLines(
   report: NodeFindings,
-  { cluster, verbose = false, quiet = false }: DoctorTextOptions,
+  { verbose = false, quiet = false }: DoctorTextOptions,
 ): string[] {
   const { node } = report;
   if (report.is === "unreachable") {
-    return [node, wrap(report.why, "  unreachable  ")];
+    return [node, wrap(printable(report.why), "  unreachable  ")];
   }
   const all = report.checks.flatMap((check) =>
     check.findings.map((finding) => ({ check, finding }))
@@ -54,9 +53,7 @@ function nodeLines(
   );
   return [
     node,
-    ...told.flatMap(({ check, finding }) =>
-      findingLines(check, finding, cluster)
-    ),
+    ...told.flatMap(({ check, finding }) => findingLines(check, finding)),
     ...(quiet ? [] : restLines(report.checks, verbose)),
   ];
 }
@@ -65,18 +62,17 @@ const hanging = "    ";
 
 function findingLines(
   { name }: CheckReport,
-  finding: Finding,
-  cluster: Pick<Cluster, "file">,
+  finding: FindingReport,
 ): string[] {
   const until = finding.is === "not yet" ? ` (until ${finding.until})` : "";
   const first = wrap(
-    `${name}: ${finding.what}${until}`,
+    printable(`${name}: ${finding.what}${until}`),
     `  ${finding.is}  `,
     hanging,
   );
   if (!("evidence" in finding)) return [first];
   const mend = finding.is === "unknown" ? [] : finding.mend;
-  const lines = causeLines({ evidence: finding.evidence, mend }, cluster);
+  const lines = causeLines({ evidence: finding.evidence, mend });
   return [
     first,
     ...lines.map((line) => {

@@ -38,9 +38,9 @@ const routes = JSON.stringify([
 ]);
 
 function told(parts: Readonly<Record<string, string>>): readonly string[] {
-  const text = Object.entries(parts)
-    .map(([name, part]) => `\nB ${name}\n${part}`).join("");
-  return readFingerprint(text, "B");
+  return readFingerprint(
+    Object.entries(parts).map(([name, text]) => ({ name, text })),
+  );
 }
 
 Deno.test("rules, settings, routes, links and addresses are a line each; what comes and goes by itself is none", () => {

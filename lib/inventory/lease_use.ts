@@ -2,7 +2,7 @@
 import { hosts, parseSubnet } from "../../plugin/address/address.ts";
 import { vethAlias } from "../../plugin/veth.ts";
 import { containsAddress, parseCidr } from "../net/cidr.ts";
-import { quote } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { mark } from "../net/mark.ts";
 import type { Lease } from "./leases.ts";
 import type { Host } from "./inventory.ts";
@@ -44,8 +44,8 @@ export function staleLeases({ leases, links, pods }: Host): readonly Lease[] {
 }
 
 /** Removes leases as their store wants it: under its lock, which flock(2) keeps. */
-export function releaseCommand(paths: readonly string[]): string {
+export function releaseCommand(paths: readonly string[]): Command {
   const [first = ""] = paths;
   const lock = first.replace(/[^/]*$/, "lock");
-  return `flock ${quote(lock)} rm -f ${paths.map(quote).join(" ")}`;
+  return cmd`flock ${lock} rm -f ${paths}`;
 }

@@ -1,6 +1,9 @@
-/** What Kubernetes says of pods that do not run and of nodes that are not Ready, as causes. Pure. */
+/**
+ * What Kubernetes says of pods that do not run and of nodes that are not
+ * Ready, as causes. Pure.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
-import { show } from "../exec/command.ts";
+import { cmd, show } from "../exec/command.ts";
 import {
   kubectl,
   type KubernetesNode,
@@ -9,7 +12,13 @@ import {
   namespace,
   podWords,
 } from "./kubectl.ts";
-import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import {
+  makeStage,
+  newPods,
+  onNode,
+  type Remedy,
+} from "../diagnosis/remedy.ts";
 
 /** Why a node is not Ready; undefined where it is. */
 export function nodeFault(
@@ -30,7 +39,7 @@ export function nodeFault(
         command: show(kubectl("get", "nodes")),
         printed: [...nodes.keys()].join(" ") || "none",
       }],
-      mend: [makeStage("02-kubeadm", name)],
+      remedies: [makeStage("02-kubeadm", name)],
     };
   }
   return {
@@ -41,7 +50,7 @@ export function nodeFault(
       command: show(command) + " -o json",
       printed: `Ready=${seen.ready} ${seen.reason}: ${seen.message}`,
     }],
-    mend: mendNode(seen, controlPlane),
+    remedies: mendNode(seen, controlPlane),
   };
 }
 
@@ -67,16 +76,16 @@ export function lacksNetwork({ ready, message }: KubernetesNode): boolean {
 function mendNode(
   seen: KubernetesNode,
   controlPlane: string,
-): readonly string[] {
+): readonly Remedy[] {
   const { name, ready } = seen;
   if (ready === "Unknown") {
     return [
-      onNode(name, "systemctl restart kubelet"),
-      onNode(name, "systemctl status kubelet containerd"),
+      onNode(name, cmd`systemctl restart kubelet`),
+      onNode(name, cmd`systemctl status kubelet containerd`),
     ];
   }
   if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
-  return [onNode(controlPlane, show(kubectl("describe", "node", name)))];
+  return [onNode(controlPlane, kubectl("describe", "node", name))];
 }
 
 /** Why a pod does not run. */
@@ -102,9 +111,12 @@ export function startFault(
       on: controlPlane,
       what: `the image of the test pods, ${pod.image}, cannot be had`,
       evidence,
-      mend: [
-        `edit ${file}: name an image in kubernetes.testImage that the nodes can pull`,
-        "make 09-verify",
+      remedies: [
+        {
+          say: `edit ${file}: name an image in kubernetes.testImage that the ` +
+            "nodes can pull",
+        },
+        { stage: "09-verify" },
       ],
     };
   }
@@ -114,7 +126,7 @@ export function startFault(
       what: `pod ${name} gets no network: ${pluginSaid(last.message)}`,
       evidence,
       // What the plugin does by, needs, and is.
-      mend: (["03-cni-config", "04-bridge", "05-plugin"] as const)
+      remedies: (["03-cni-config", "04-bridge", "05-plugin"] as const)
         .map((stage) => makeStage(stage, node)),
     };
   }
@@ -122,7 +134,7 @@ export function startFault(
     ...cause,
     what: `pod ${name} does not run: ${podWords(pod)}`,
     evidence,
-    mend: [onNode(controlPlane, show(describe)), ...newPods(node)],
+    remedies: [onNode(controlPlane, describe), ...newPods(node)],
   };
 }
 
@@ -159,9 +171,9 @@ export function execFault(
     what: `nothing can be executed in the pods of ${node}: the API server ` +
       "does not get through to its kubelet",
     evidence: [{ where: controlPlane, command, printed: said }],
-    mend: [
-      onNode(node, "systemctl restart kubelet"),
-      onNode(node, "systemctl status kubelet"),
+    remedies: [
+      onNode(node, cmd`systemctl restart kubelet`),
+      onNode(node, cmd`systemctl status kubelet`),
     ],
   };
 }
@@ -178,28 +190,12 @@ export function dnsFault(
     on: node,
     what: `pod shell on ${node} does not resolve the names of services`,
     evidence: [{ where: `shell on ${node}`, command, printed: said }],
-    mend: [
-      onNode(
-        controlPlane,
-        show(
-          kubectl("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns"),
-        ),
-      ),
-      onNode(
-        controlPlane,
-        show(
-          kubectl("-n", "kube-system", "logs", "-l", "k8s-app=kube-dns"),
-        ),
-      ),
-      onNode(
-        controlPlane,
-        show(
-          kubectl(
-            ...["-n", "kube-system", "get", "pods"],
-            ...["-l", "k8s-app=kube-proxy", "-o", "wide"],
-          ),
-        ),
-      ),
-    ],
+    remedies: [
+      ["get", "pods", "-l", "k8s-app=kube-dns"],
+      ["logs", "-l", "k8s-app=kube-dns"],
+      ["get", "pods", "-l", "k8s-app=kube-proxy", "-o", "wide"],
+    ].map((args) =>
+      onNode(controlPlane, kubectl("-n", "kube-system", ...args))
+    ),
   };
 }

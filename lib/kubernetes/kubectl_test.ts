@@ -7,6 +7,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import type { Cause } from "../diagnosis/cause.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import {
   isUp,
@@ -27,6 +29,11 @@ async function captured(name: string): Promise<KubernetesState> {
   const path = `${import.meta.dirname}/testdata/kubectl-${name}.json`;
   return readKubernetes(await Deno.readTextFile(path));
 }
+
+const linesOf = (cause: Cause | undefined) =>
+  cause?.remedies.map((remedy) =>
+    remedyLine(remedy, { file: "config/lab.yaml" })
+  ) ?? [];
 
 Deno.test("nodes, pods and the namespace are read from what kubectl prints", async () => {
   const { nodes, pods, namespace } = await captured("fine");
@@ -91,8 +98,8 @@ Deno.test("an image that cannot be had is one cause, in the registry's words, an
   );
   const [evidence] = cause.evidence;
   assertStringIncludes(evidence?.printed ?? "", "failed to resolve reference");
-  assertStringIncludes(cause.mend[0] ?? "", "kubernetes.testImage");
-  assertEquals(cause.mend[1], "make 09-verify");
+  assertStringIncludes(linesOf(cause)[0] ?? "", "kubernetes.testImage");
+  assertEquals(linesOf(cause)[1], "make 09-verify");
 });
 
 Deno.test("a pod without a network is told in the plugin's own words", async () => {
@@ -111,7 +118,7 @@ Deno.test("a pod without a network is told in the plugin's own words", async () 
     'pod shell-worker-1 gets no network: subnet is "10.244.1.0/31"',
   );
   assertEquals(
-    cause.mend[0],
+    linesOf(cause)[0],
     'make 03-cni-config ARGS="--node worker-1"',
   );
   assert(isUp(pods.get("web-worker-2")));
@@ -155,18 +162,18 @@ Deno.test("a node is NotReady for a reason, and each reason has what mends it", 
     silent?.evidence[0]?.printed ?? "",
     "Kubelet stopped posting node status",
   );
-  assertStringIncludes(silent?.mend[0] ?? "", "systemctl restart kubelet");
+  assertStringIncludes(linesOf(silent)[0] ?? "", "systemctl restart kubelet");
 
   const bare = nodeFault("worker-1", await captured("bare"), "master");
   assertEquals(
     bare?.what,
     "worker-1 is NotReady: its container runtime sees no pod network",
   );
-  assertEquals(bare?.mend, ['make 03-cni-config ARGS="--node worker-1"']);
+  assertEquals(linesOf(bare), ['make 03-cni-config ARGS="--node worker-1"']);
 
   const stranger = nodeFault("worker-9", seen, "master");
   assertEquals(stranger?.what, "worker-9 is no node of Kubernetes");
-  assertEquals(stranger?.mend, ['make 02-kubeadm ARGS="--node worker-9"']);
+  assertEquals(linesOf(stranger), ['make 02-kubeadm ARGS="--node worker-9"']);
 });
 
 Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wait for", async () => {
@@ -318,5 +325,5 @@ Deno.test("a name is resolved where an address follows it; else the resolver is 
   });
   const cause = dnsFault("worker-1", "nslookup", "no servers", "master");
   assertEquals(cause.kind, "dns");
-  assertStringIncludes(cause.mend.join("\n"), "k8s-app=kube-dns");
+  assertStringIncludes(linesOf(cause).join("\n"), "k8s-app=kube-dns");
 });

@@ -71,7 +71,7 @@ export function readTable(text: string): Table {
     chains.set(name, found);
     return found;
   };
-  for (const line of text.split("\n")) {
+  for (const line of rulesIn(text)) {
     const [what, name, ...rest] = words(line);
     if (name === undefined) continue;
     if (what === "-P" && rest[0] !== undefined) chain(name).policy = rest[0];
@@ -226,8 +226,13 @@ function inSubnet(address: string, text: string): boolean | undefined {
   }
 }
 
+/** The lines of `iptables -S`; one goes on where a comment holds an end of line. */
+function rulesIn(text: string): readonly string[] {
+  return text.match(/(?:"(?:[^"\\]|\\.)*"|[^"\n]|"(?!.*"))+/gs) ?? [];
+}
+
 /** Splits a line of `iptables -S` as iptables quotes it: "…", with \ before " and \. */
-function words(line: string): string[] {
-  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
-    .map(([, quoted, bare]) => bare ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
+export function words(line: string): string[] {
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/gs)]
+    .map(([, quoted, bare]) => bare ?? (quoted ?? "").replace(/\\(.)/gs, "$1"));
 }

@@ -1,6 +1,7 @@
 /** What has changed between two pictures of a cluster, in words. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import { printable } from "../text/printable.ts";
 import { signs } from "./node_facts.ts";
 import { type SceneNode, sceneOf } from "./scene.ts";
 
@@ -46,7 +47,7 @@ export function pictureChanges(
         ? [`${node.name}: ${node.uplink.text}`]
         : []),
     ];
-  });
+  }).map(printable);
 }
 
 function bridgeNews(

@@ -62,7 +62,7 @@ function word(since: ScenePod["since"]): string[] {
 /** Lines of a label in quotes; a character that could end it, or be markup, as an entity code. */
 function label(lines: readonly string[]): string {
   return lines.map((line) =>
-    line.replace(
+    line.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\ufffd").replace(
       /[^\p{L}\p{N} .:/(),→✓✗–…_-]/gu,
       (sign) => `#${sign.codePointAt(0)};`,
     )

@@ -1,4 +1,7 @@
-/** Whether a stage is applied on a machine: what its probes say now, beside what the journal says was done. */
+/**
+ * Whether a stage is applied on a machine: what its probes say now, beside
+ * what the journal says was done.
+ */
 import { decide } from "../stage/decide.ts";
 import { find } from "../stage/node_run.ts";
 import { type RunOptions, show } from "../exec/command.ts";

@@ -25,6 +25,7 @@ import {
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
@@ -146,7 +147,10 @@ interface StageSteps {
   readonly steps: readonly Step[];
 }
 
-/** Where a machine does not answer, or its journal is damaged, nobody can say how a stage stands. */
+/**
+ * Where a machine does not answer, or its journal is damaged, nobody can say
+ * how a stage stands.
+ */
 async function lookAtAll(
   node: Node,
   all: readonly StageSteps[],
@@ -230,7 +234,7 @@ async function lookAtOperator(
       stage,
       ...unreachableStage(
         "operator",
-        `the cloud can:\nmake ${stage} ARGS="--dry-run"`,
+        `the cloud can:\n${makeLine(stage, cluster, { ARGS: ["--dry-run"] })}`,
       ),
     }));
   }

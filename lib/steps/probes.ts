@@ -3,6 +3,7 @@
  * pure reading of what came back. What we make carries our mark, so that a
  * probe can tell it from somebody else's.
  */
+import { parseIpList } from "../net/ip_json.ts";
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -39,7 +40,7 @@ function readLink(outcome: Outcome): Link | "absent" | undefined {
     return "absent";
   }
   return outcome.code === 0
-    ? readList<Link>(outcome.stdout)?.[0] ?? "absent"
+    ? parseIpList<Link>(outcome.stdout)?.[0] ?? "absent"
     : undefined;
 }
 
@@ -127,7 +128,7 @@ export function addressOn(name: string, address: string): Probe {
         return { is: "absent" };
       }
       const links = outcome.code === 0
-        ? readList<{ addr_info?: AddressInfo[] }>(outcome.stdout)
+        ? parseIpList<{ addr_info?: AddressInfo[] }>(outcome.stdout)
         : undefined;
       if (links === undefined) {
         return unknown(outcome, `the addresses of ${name}`);
@@ -200,7 +201,7 @@ export function routeIs(destination: string, via: string): Probe {
     ask: cmd`ip ${family} -j route show exact ${destination}`,
     read(outcome) {
       const routes = outcome.code === 0
-        ? readList<Route>(outcome.stdout)
+        ? parseIpList<Route>(outcome.stdout)
         : undefined;
       if (routes === undefined) {
         return unknown(outcome, `the route to ${destination}`);
@@ -223,21 +224,4 @@ export function routeIs(destination: string, via: string): Probe {
       };
     },
   };
-}
-
-/** The list that a `-j` command printed; undefined when it printed none. */
-function readList<Element>(text: string): Element[] | undefined {
-  if (text.trim() === "") return [];
-  try {
-    const value: unknown = JSON.parse(text);
-    // `ip -j` prints an empty object for what a filter left out.
-    return Array.isArray(value)
-      ? (value as Element[]).filter((element) =>
-        Object.keys(element as object).length > 0
-      )
-      : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

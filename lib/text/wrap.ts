@@ -43,10 +43,10 @@ export function columns(
   ).join("\n");
 }
 
-/** Breaks those lines of a text that are too long, under their own indentation. */
+/** Breaks the lines that are too long, under their own indentation; one to paste stays whole. */
 export function wrapLines(text: string): string {
   return text.split("\n").map((line) => {
-    if (line.length <= width) return line;
+    if (line.length <= width || /^ *mend: /.test(line)) return line;
     const [, indent = "", rest = ""] = /^( *)(.*)$/s.exec(line) ?? [];
     return wrap(rest, indent, `${indent}  `);
   }).join("\n");

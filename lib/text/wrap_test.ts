@@ -20,7 +20,8 @@ Deno.test("a word that is longer than a line stays whole", () => {
 });
 
 Deno.test("lines that fit stay as they are, however they are spaced", () => {
-  const table = "a      b\n       ✗ no";
+  const table = 'a      b\n       ✗ no\n    mend: make x ARGS="' +
+    `${words}"`;
   assertEquals(wrapLines(`${table}\n  ${words}`).slice(0, table.length), table);
 });
 

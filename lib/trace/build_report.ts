@@ -2,7 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import { show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import { type Cause, reported } from "../diagnosis/cause.ts";
 import type {
   Decision,
   TraceEnd,
@@ -56,7 +56,7 @@ export function traceReport(
     delivered: followed.answered && followed.there.stop === undefined,
     hops,
     lastGood: lastGoodOf(hops, cause),
-    ...(cause === undefined ? {} : { cause }),
+    ...(cause === undefined ? {} : { cause: reported(cause, cluster) }),
     remarks: remarksOf(followed, cause, findings),
   };
 }

@@ -11,7 +11,7 @@ import {
 import { askTogether } from "../node/batch.ts";
 import { isWhole, parseEvents } from "./nft_events.ts";
 import type { TraceContext } from "./context.ts";
-import { readHeard, startMonitor, stop, type Watched } from "./nft_monitor.ts";
+import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
 import {
   type End,
   longestMatch,
@@ -31,7 +31,7 @@ export interface Listened {
   readonly heard: readonly Heard[];
   readonly claimed: readonly Claimed[];
   /** The machines that did not tell all of what they heard. */
-  readonly deaf: ReadonlySet<string>;
+  readonly incomplete: ReadonlySet<string>;
 }
 
 /**
@@ -69,7 +69,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   let answers: readonly SentPacket[];
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
-  const deaf = new Set<string>();
+  const incomplete = new Set<string>();
   const listening: [string, readonly Place[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
@@ -88,16 +88,14 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   } finally {
     await settled(
       listening.map(async ([machine, own]) => {
-        const boundary = crypto.randomUUID();
-        const outcome = await runnerOf(machine).run(stop(boundary), always);
-        const texts = readHeard(
-          outcome.stdout,
-          boundary,
+        const texts = await stopMonitor(
+          runnerOf(machine),
           own.map(networkNamespace),
+          always,
         );
         for (const [at, place] of own.entries()) {
           const text = texts[at] ?? "";
-          if (!isWhole(text)) deaf.add(machine);
+          if (!isWhole(text)) incomplete.add(machine);
           heard.push({ place, events: parseEvents(text) });
         }
       }),
@@ -107,7 +105,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   const ordered = places.flatMap((place) =>
     heard.find((one) => one.place === place) ?? []
   );
-  return { answers, heard: ordered, claimed, deaf };
+  return { answers, heard: ordered, claimed, incomplete };
 }
 
 /** Waits for all of them, also where one fails: none may begin after its end was told. */

@@ -1,4 +1,7 @@
-/** The context of a trace: its ends, the machines on its way, and what they have. It asks, and changes nothing. */
+/**
+ * The context of a trace: its ends, the machines on its way, and what they
+ * have. It asks, and changes nothing.
+ */
 import type { Family } from "../net/cidr.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
@@ -6,6 +9,7 @@ import { inFamily } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
+import { askParts } from "../node/parts.ts";
 import {
   checkApart,
   type End,
@@ -18,7 +22,7 @@ import {
   type Place,
 } from "./endpoints.ts";
 import {
-  machineSurveyCommand,
+  machineSurvey,
   programs,
   readMachine,
   type SurveyedMachine,
@@ -75,14 +79,15 @@ export async function survey(
       ),
       ...(toName.is === "address" ? { address: toName.address } : {}),
     };
-    const boundary = crypto.randomUUID();
-    const command = machineSurveyCommand(name, wanted, boundary);
-    const outcome = await runnerOf(name).run(command, options);
+    const { parts, outcome, command } = await askParts(
+      runnerOf(name),
+      machineSurvey(name, wanted),
+      options,
+    );
     const address = name === outsideName
       ? cluster.outside.gateway
       : cluster.nodes.find((node) => node.name === name)?.address;
-    const machine = readMachine(name, address, outcome, boundary);
-    if (machine !== undefined) return checked(machine);
+    if (parts !== undefined) return checked(readMachine(name, address, parts));
     const why = "see what is there before the packets are sent";
     throw new CommandError(name, command, outcome, why);
   };

@@ -1,4 +1,7 @@
-/** Who answers for an address, on each segment of a path: two who do explain what comes and goes. Pure. */
+/**
+ * Who answers for an address, on each segment of a path: two who do explain
+ * what comes and goes. Pure.
+ */
 import { type Family, familyOf, gateway } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";

@@ -1,5 +1,6 @@
 /** Who sends what to whom, and where to listen. Pure. */
 import {
+  AddressError,
   addressOrUndefined,
   contains,
   parseSubnet,
@@ -7,9 +8,11 @@ import {
 import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RouteFacts } from "../diagnosis/evidence.ts";
+import { printable } from "../text/printable.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { ownNamespace } from "./nft_monitor.ts";
 import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
 
@@ -140,7 +143,8 @@ export function findEnd(
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
       throw new EndError(
-        `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
+        `${end.node}/${end.pod} has no address: look at it with ` +
+          makeLine("shell", cluster, { NODE: end.node, POD: end.pod }),
       );
     }
     case "address": {
@@ -158,7 +162,7 @@ function noPod(
   const names = machine?.names ?? [];
   return new EndError(
     `${node}/${pod}: no such pod on ${node}; it has ${
-      names.length === 0 ? "none" : names.join(", ")
+      names.length === 0 ? "none" : printable(names.join(", "))
     }: make 09-verify starts the test pods shell and web on every worker`,
   );
 }
@@ -191,14 +195,22 @@ export function longestMatch(
   routes: readonly RouteFacts[],
   address: string,
 ): RouteFacts | undefined {
-  const parsed = addressOrUndefined(address);
   const length = (dst: string) =>
     dst === "default" ? -1 : Number(dst.split("/")[1] ?? 128);
-  return routes.filter(({ dst }) => {
-    if (dst === "default") return true;
-    if (!dst.includes("/")) return dst === address;
+  return routes.filter(({ dst }) => dst === "default" || covers(dst, address))
+    .toSorted((a, b) => length(b.dst) - length(a.dst))[0];
+}
+
+/** Whether a route's destination is an address, or a network that has it. */
+export function covers(dst: string, address: string): boolean {
+  if (!dst.includes("/")) return dst === address;
+  const parsed = addressOrUndefined(address);
+  try {
     return parsed !== undefined && contains(parseSubnet(dst), parsed);
-  }).toSorted((a, b) => length(b.dst) - length(a.dst))[0];
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
 }
 
 /** @throws {EndError} when a pod would send to itself, which no link sees */

@@ -21,7 +21,7 @@ export interface FollowedPacket {
   readonly back: Way;
 }
 
-/** Whoever else answers for an address. */
+/** A second machine or pod that answers for an address. */
 export interface UnexpectedResponder {
   readonly addressClaim: Claimed;
   readonly mac: string;

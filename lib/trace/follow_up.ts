@@ -1,4 +1,7 @@
-/** A closer look, once the packets are through: what the places know, and whatever may explain a loss. */
+/**
+ * A closer look, once the packets are through: what the places know, and
+ * whatever may explain a loss.
+ */
 import { cmd, type Command, type RunOptions } from "../exec/command.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { outsideName } from "../lab/lab.ts";
@@ -58,7 +61,7 @@ export async function inquire(
   };
 }
 
-/** Finds out who it is that answers for somebody else's address. */
+/** Finds out which pod or machine answers for the address of another. */
 export async function identify(
   claimed: readonly Claimed[],
   { machines, cluster, runnerOf, options }: TraceContext,
@@ -167,7 +170,7 @@ function narrowLinks(
     .map(({ ifname, mtu }) => ({ machine, link: ifname, mtu, asked }));
 }
 
-/** What the nodes say of themselves, for whoever has to explain. */
+/** What the nodes say of themselves, for the explanation. */
 export async function gather(
   { cluster, from, to, machines, runnerOf, options, family }: TraceContext,
   stages: readonly Stage[],

@@ -47,7 +47,7 @@ export interface Passage {
 export type Stop =
   /** The filter dropped it. */
   | { readonly is: "dropped"; readonly at: Passage; readonly by: Met }
-  /** Whoever should send it did not. */
+  /** Its sender did not send it. */
   | { readonly is: "unsent"; readonly at: Place }
   /** It came in, and was neither sent on nor taken. */
   | { readonly is: "unrouted"; readonly at: Passage }
@@ -87,7 +87,7 @@ function matchesFilter(
  * Follows a packet.
  *
  * @param heard in the order of its way
- * @param open whether it begins or ends beyond the places at which somebody listened
+ * @param open whether it begins or ends beyond the places that were listened at
  */
 export function walk(
   heard: readonly Heard[],

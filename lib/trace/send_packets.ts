@@ -21,7 +21,7 @@ export interface SentPacket {
   readonly said: string;
 }
 
-/** The command as it runs at a place, by whoever reaches its machine. */
+/** The command that, run on the machine of a place, runs this one in the place. */
 export function atPlace(command: Command, { pod }: Place): Command {
   return pod === undefined ? command : {
     ...command,

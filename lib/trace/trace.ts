@@ -45,27 +45,13 @@ export async function trace(
   ]);
   const { cluster, from, to, machines, family } = context;
   const findings: TraceFindings = {
-    ...{
-      cluster,
-      from,
-      to,
-      machines,
-      answersOf,
-      claimed,
-      responders,
-      followed,
-    },
-    facts,
+    ...{ cluster, from, to, machines, answersOf, claimed, responders, facts },
+    followed,
     ...(sizes === undefined ? {} : { sizes }),
   };
   const cause = causeOf(findings);
-  return traceReport({
-    findings,
-    sent,
-    cause,
-    family,
-    clusterName: whole.name,
-  });
+  const { name: clusterName } = whole;
+  return traceReport({ findings, sent, cause, family, clusterName });
 }
 
 /** A rule of nat may have had a say. */
@@ -78,10 +64,10 @@ function isRewritten({ there }: FollowedPacket): boolean {
 /** What was not heard must not look like a packet that was not there. */
 async function listenWell(context: TraceContext): Promise<Listened> {
   const first = await listenAndSend(context);
-  if (first.deaf.size === 0) return first;
+  if (first.incomplete.size === 0) return first;
   const second = await listenAndSend(context);
-  if (second.deaf.size === 0) return second;
-  const names = [...second.deaf].join(", ");
+  if (second.incomplete.size === 0) return second;
+  const names = [...second.incomplete].join(", ");
   throw new StepError(
     `the kernel did not tell of all that it saw, on ${names}\n` +
       "what to do: trace again when less is going on there",

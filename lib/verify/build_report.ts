@@ -20,7 +20,7 @@ import type {
 import { caller, server } from "./namespace_pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import { type Cause, type CauseReport, reported } from "../diagnosis/cause.ts";
 
 /** What explains what was not expected. */
 export interface Explained {
@@ -66,7 +66,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     tried.map((one) => ({ family, ...one }))
   );
   const { cluster, progress } = situation;
-  const causes: (Cause & { number: number })[] = [];
+  const causes: (CauseReport & { number: number })[] = [];
   const numberOf = (cause: Cause | undefined): { cause?: number } => {
     if (cause === undefined) return {};
     const same = causes.find(({ kind, on, what }) =>
@@ -74,7 +74,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     );
     if (same !== undefined) return { cause: same.number };
     const number = causes.length + 1;
-    causes.push({ number, ...cause });
+    causes.push({ number, ...reported(cause, cluster) });
     return { cause: number };
   };
   const columns = new Set(tried.map(({ path }) => columnOf(path)));

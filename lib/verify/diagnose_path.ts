@@ -3,17 +3,34 @@
  * those first whose fault brings others with it, and takes the first that the
  * evidence speaks against. Pure.
  */
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import { evidence } from "../diagnosis/evidence.ts";
 import {
-  type Evidence,
-  evidence,
-  type NodeFacts,
-} from "../diagnosis/evidence.ts";
+  bridgeAddressFault,
+  bridgeFault,
+  defaultRouteFault,
+  forwardingFault,
+  masqueradeFault,
+  routeFault,
+  segmentFault,
+  segmentLink,
+} from "../diagnosis/faults.ts";
+import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
+import { podFault } from "../diagnosis/pod_faults.ts";
+import { onNode } from "../diagnosis/remedy.ts";
+import { cmd } from "../exec/command.ts";
+import { readTable, traverse } from "../net/iptables.ts";
 import {
-  type Addresses,
+  foreignReceiver,
+  noCauseFound,
+  openEarly,
+  outsideFault,
+  outsideSilent,
+  type PathFindings,
+} from "./diagnose_causes.ts";
+import {
   endsAtPod,
-  type Missing,
-  type Observed,
   opener,
   outside,
   type Path,
@@ -21,46 +38,8 @@ import {
   type Tried,
   whose,
 } from "./matrix.ts";
+import { caller, type PodName, server } from "./namespace_pods.ts";
 import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
-import { url } from "./http_calls.ts";
-import { caller, nodePort, type PodName, server } from "./namespace_pods.ts";
-import { readTable, traverse } from "../net/iptables.ts";
-import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
-import {
-  bridgeAddressFault,
-  bridgeFault,
-  type Cause,
-  defaultRouteFault,
-  forwardingFault,
-  makeStage,
-  masqueradeFault,
-  onNode,
-  podFault,
-  routeFault,
-  segmentFault,
-  segmentLink,
-} from "../diagnosis/faults.ts";
-
-/** All that was found out, for a diagnosis. */
-export interface PathFindings {
-  readonly cluster: Cluster;
-  readonly addresses: Addresses;
-  /** The address of each node's pod that answers. */
-  readonly servers: ReadonlyMap<string, string>;
-  readonly facts: ReadonlyMap<string, NodeFacts>;
-  /** Why the outside host could not be reached, if so. */
-  readonly outsideGone: string | undefined;
-  /** What came of the same call from the node itself, by node, then by the other end. */
-  readonly control: ReadonlyMap<string, ReadonlyMap<string, Control>>;
-  /** The nodes whose kernel does not show bridged frames to iptables. */
-  readonly unfiltered: ReadonlySet<string>;
-}
-
-/** A call from a node to where a pod's call failed. */
-export interface Control {
-  readonly command: string;
-  readonly observed: Observed;
-}
 
 /** The likeliest cause of an outcome that was not expected. */
 export function diagnose(tried: Tried, findings: PathFindings): Cause {
@@ -77,35 +56,11 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
   for (const suspect of suspects(path, findings)) {
     if (suspect !== undefined) return suspect;
   }
-  return unexplained(path, findings);
+  return noCauseFound(path, findings);
 }
 
-/** What a caller says when somebody answers who is not stage 09's server. */
+/** What a caller says when another server than stage 09's answers. */
 const foreignAnswer = /^(server returned error|something else answered)/;
-
-function foreignReceiver(
-  path: Path,
-  said: string,
-  findings: PathFindings,
-): Cause {
-  const [port, address] = endsAtPod(path)
-    ? [80, findings.servers.get(path.to)]
-    : [nodePort, findings.addresses.nodes.get(path.to)];
-  return {
-    kind: "receiver",
-    on: path.to,
-    what: `something that is not stage 09's server answers on ${path.to}, ` +
-      `port ${port}`,
-    evidence: [{
-      where: path.from,
-      command: `wget -qO- ${
-        url(address ?? findings.cluster.outside.address, port)
-      }`,
-      printed: said,
-    }],
-    mend: [onNode(path.to, `ss -Hltnp "sport = :${port}"`)],
-  };
-}
 
 /** What can keep a path from working, likeliest first. */
 function* suspects(
@@ -220,44 +175,6 @@ function filtered(
     : dropCause(found, chain, verdict);
 }
 
-function outsideFault({ cluster }: PathFindings, why: string): Cause {
-  return {
-    kind: "outside",
-    on: outside,
-    what: "the host outside the cluster is gone" +
-      (cluster.provider === "lab" ? ", and the segment with it" : ""),
-    evidence: [{ where: outside, command: "true", printed: why }],
-    mend: ["make down", "make up"],
-  };
-}
-
-/** Does the outside host not answer the node either? */
-function* outsideSilent(
-  path: Path,
-  { control, cluster }: PathFindings,
-): Generator<Cause> {
-  const found = control.get(path.from)?.get(outside);
-  if (found === undefined || found.observed.answer === "yes") return;
-  yield {
-    kind: "outside",
-    on: outside,
-    what: `${cluster.outside.address}, the host outside the cluster, does ` +
-      "not answer the nodes themselves either",
-    evidence: [controlEvidence(path.from, found)],
-    mend: cluster.provider === "lab" ? ["make down", "make up"] : [],
-  };
-}
-
-function controlEvidence(where: string, control: Control): Evidence {
-  const { command, observed } = control;
-  const printed = observed.answer === "yes"
-    ? observed.source
-    : observed.answer === "no"
-    ? observed.said
-    : observed.why;
-  return { where, command, printed };
-}
-
 /** An answer came, but the receiver saw another address than it should. */
 function rewritten(
   tried: Tried,
@@ -287,46 +204,6 @@ function rewritten(
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
     evidence: from === undefined ? [] : [evidence(from.nat)],
-    mend: [onNode(path.from, "nft list ruleset")],
-  };
-}
-
-/** A way is open that no complete stage has opened. */
-function openEarly(
-  { path }: Tried,
-  { stage, on: [node] }: Missing,
-  { facts }: PathFindings,
-): Cause {
-  const found = facts.get(node);
-  const present = (found?.probes ?? []).filter((probe) =>
-    probe.stage === stage && probe.answer.is === "present"
-  );
-  const filter = found === undefined ? [] : [found.filter];
-  return {
-    kind: "not-yet-complete",
-    on: node,
-    what:
-      `${
-        path.from === node ? "the way" : `the way to ${path.to}`
-      } is open though ${node}'s journal does not call ${stage} complete` +
-      (present.length > 0
-        ? ": some of what it does is there already"
-        : ": the node let it through before"),
-    evidence: present.length > 0
-      ? present.map(({ asked }) => evidence(asked))
-      : filter.map((asked) => evidence(asked)),
-    mend: [makeStage(stage, node)],
-  };
-}
-
-function unexplained(path: Path, { control }: PathFindings): Cause {
-  const found = control.get(path.from)?.get(path.to);
-  return {
-    kind: "unknown",
-    on: path.from,
-    what: "nothing that the stages did is missing: look for what else drops " +
-      "packets (nftables beside iptables, a policy, a cloud's firewall)",
-    evidence: found === undefined ? [] : [controlEvidence(path.from, found)],
-    mend: [onNode(path.from, "nft list ruleset")],
+    remedies: [onNode(path.from, cmd`nft list ruleset`)],
   };
 }

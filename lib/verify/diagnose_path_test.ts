@@ -8,7 +8,10 @@ import {
   CommandError,
   type Outcome,
 } from "../exec/command.ts";
-import { diagnose, type PathFindings } from "./diagnose_path.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
+import type { PathFindings } from "./diagnose_causes.ts";
+import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
 import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
 import {
@@ -20,6 +23,9 @@ import {
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";
+
+const linesOf = (cause: Cause) =>
+  cause.remedies.map((remedy) => remedyLine(remedy, cluster));
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
 const all = stageNames.slice(0, 8);
@@ -159,7 +165,7 @@ Deno.test("where nothing is missing, 09 says so, and what to look at", () => {
   const cause = causeOf(between, no, findings());
   assertEquals(cause.kind, "unknown");
   assertStringIncludes(cause.what, "nothing that the stages did is missing");
-  assertStringIncludes(cause.mend.join(), "nft list ruleset");
+  assertStringIncludes(linesOf(cause).join(), "nft list ruleset");
 });
 
 Deno.test("a rule in INPUT that keeps pods from their own node is named", () => {
@@ -177,7 +183,10 @@ Deno.test("a rule in INPUT that keeps pods from their own node is named", () => 
   const cause = causeOf(path, no, findings(facts("worker-1", { filter })));
   assertEquals(cause.kind, "rule");
   assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
-  assertStringIncludes(cause.mend.join(), "-D INPUT -i cni0 -p tcp -j REJECT");
+  assertStringIncludes(
+    linesOf(cause).join(),
+    "-D INPUT -i cni0 -p tcp -j REJECT",
+  );
 });
 
 Deno.test("a rule that drops only the answers is named, on the node where it does", () => {
@@ -260,7 +269,7 @@ Deno.test("a way that is open before its stage has run is not passed over", () =
   const cause = causeOf(path, seen, findings(), half);
   assertEquals(cause.kind, "not-yet-complete");
   assertStringIncludes(cause.what, "does not call 06-forwarding complete");
-  assertEquals(cause.mend, ['make 06-forwarding ARGS="--node worker-1"']);
+  assertEquals(linesOf(cause), ['make 06-forwarding ARGS="--node worker-1"']);
 });
 
 Deno.test("an address that the cluster's file has and the node has not is named", () => {

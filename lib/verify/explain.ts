@@ -1,8 +1,12 @@
-/** Why what stage 09 saw is not what it expected: asks the nodes of the paths that went wrong, and no others. */
+/**
+ * Why what stage 09 saw is not what it expected: asks the nodes of the paths
+ * that went wrong, and no others.
+ */
 import { type Known, nodeUrl } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import { type Control, diagnose, type PathFindings } from "./diagnose_path.ts";
+import type { Control, PathFindings } from "./diagnose_causes.ts";
+import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { execFault, nodeFault } from "../kubernetes/faults.ts";
@@ -19,7 +23,7 @@ import { httpCalls, readCalls, timeout_ms } from "./http_calls.ts";
 import { caller, podOn } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { Explained } from "./build_report.ts";
 import type { RunContext } from "../stage/context.ts";
 

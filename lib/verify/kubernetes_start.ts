@@ -46,7 +46,7 @@ import type { AddResult } from "../cni/runtime.ts";
 import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { RunContext } from "../stage/context.ts";
 
 /** The steps that make the pods of these nodes as they should be; none where they are. */

@@ -2,7 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import type { Expected, Observed, Path } from "./matrix.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { CauseReport } from "../diagnosis/cause.ts";
 
 /** The data form of stage 09 (`-o json`). */
 export interface MatrixReport {
@@ -22,7 +22,7 @@ export interface MatrixReport {
   readonly dns?: readonly DnsReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
-  readonly causes: readonly (Cause & { readonly number: number })[];
+  readonly causes: readonly (CauseReport & { readonly number: number })[];
   /** What else one should know, a sentence each. */
   readonly remarks: readonly string[];
   /** The stage that opens the next paths; absent when none is left. */

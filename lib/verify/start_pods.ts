@@ -30,7 +30,7 @@ import {
 import type { Site, Situation } from "./situation.ts";
 import { withTimeout } from "../stage/decide.ts";
 import { label, type StepResult } from "../stage/result.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { RunContext } from "../stage/context.ts";
 import { StepError } from "../stage/errors.ts";
 

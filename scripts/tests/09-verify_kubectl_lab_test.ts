@@ -175,7 +175,7 @@ Deno.test({
         [
           "pod-route",
           "worker-2",
-          'make 09-verify ARGS="--undo --node worker-2"',
+          `make 09-verify CLUSTER=${cluster.file} ARGS="--undo --node worker-2"`,
         ],
       ],
       lost.text,

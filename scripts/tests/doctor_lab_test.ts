@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { type DoctorReport, examine } from "../../lib/doctor/doctor.ts";
-import type { Finding } from "../../lib/doctor/check.ts";
+import type { Finding, FindingReport } from "../../lib/doctor/check.ts";
 import { reachOf } from "../../lib/cli/connect.ts";
 import { type Trap, traps } from "./doctor_traps_testing.ts";
 import { killNode, type TestLab, testLab } from "./lab_testing.ts";
@@ -35,7 +35,7 @@ const wrong = (report: DoctorReport) =>
 function findingsOf(
   { nodes }: DoctorReport,
   { on, told = on, check }: Trap,
-): readonly Finding[] {
+): readonly FindingReport[] {
   const node = nodes.find(({ node }) => node === told);
   assert(node?.is === "examined");
   return node.checks.find(({ name }) => name === check)?.findings ?? [];

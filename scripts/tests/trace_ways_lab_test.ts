@@ -290,8 +290,12 @@ Deno.test({
       child.kill("SIGKILL");
       await child.status;
       assert(await leftovers(lab) !== "");
-      const { report } = await traced(lab, "worker-1/shell", "worker-2/web");
-      assertEquals(report.cause?.kind, "forwarding");
+      const { report, text } = await traced(
+        lab,
+        "worker-1/shell",
+        "worker-2/web",
+      );
+      assertEquals(report.cause?.kind, "forwarding", text);
       assertEquals(await leftovers(lab), "");
     });
 
@@ -372,7 +376,7 @@ Deno.test({
         const { report, code, text } = await trace();
         assertEquals([code, report.cause?.kind], [1, kind], text);
         assertEquals(report.cause?.mend, [
-          `make ${stage} ARGS="--node worker-1"`,
+          `make ${stage} CLUSTER=${lab.file} ARGS="--node worker-1"`,
         ]);
         await runAll(lab, [stage, "--node", "worker-1"]);
       });

@@ -2,6 +2,8 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { type Cluster } from "../../lib/cluster/cluster.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { run } from "../../lib/exec/run.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import type { MatrixReport } from "../../lib/verify/matrix_report.ts";
 import { matrixTable } from "../../lib/verify/matrix_table.ts";
@@ -65,16 +67,14 @@ export async function runAll(
   }
 }
 
-/** Does what 09 advises, as a user would. */
+/** Does what is advised as a user would: pastes it into a shell, in the project's folder. */
 export async function follow(lab: TestLab, advice: string): Promise<void> {
-  const [, stage, args = ""] = /^make (\S+)(?: ARGS="(.*)")?$/.exec(advice) ??
-    [];
-  if (stage !== undefined) {
-    return await runAll(lab, [stage, ...args.split(" ").filter(Boolean)]);
-  }
-  const [, node = "", command = ""] =
-    /^scripts\/shell\.ts --node (\S+) -- (.*)$/.exec(advice) ?? [];
-  await lab.on(node, cmd`sh -c ${command}`);
+  const { code, stdout, stderr } = await run(cmd`sh -c ${advice}`, {
+    cwd: projectRoot,
+    env: lab.env,
+    timeout_ms: 120_000,
+  });
+  assertEquals(code, 0, `${advice}\n${stdout}${stderr}`);
 }
 
 export const needsRoot = { ignore: Deno.uid() !== 0 };

@@ -4,22 +4,32 @@ import { outsideName } from "../../lab/lab.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
-  type Cause,
   forwardingFault,
   masqueradeFault,
-  podFault,
   segmentFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { podFault } from "../../diagnosis/pod_faults.ts";
 import {
   duplicateFault,
   gatewayFault,
   rememberedFault,
   takenFault,
 } from "./links.ts";
-import { beyond, reversePathFault, strayed, wayMissing } from "./routes.ts";
+import {
+  misrouted,
+  outsideHasNoWay,
+  reversePathFault,
+  wayMissing,
+} from "./routes.ts";
 import { droppedBy, rewrittenFault, unseenDrop } from "./rules.ts";
 import { mtuFault } from "./mtu.ts";
-import { nobody, silent, unansweredCause, unexplained } from "./receiver.ts";
+import {
+  noPodHasIt,
+  silent,
+  unansweredCause,
+  unexplained,
+} from "./receiver.ts";
 import { kernelRouteOf } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -42,7 +52,7 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
   ] as const;
   for (const [way, direction] of ways) {
     if (way.stop === undefined) continue;
-    // Somebody else may have answered in the receiver's place.
+    // Another machine may have answered in the receiver's place.
     for (const suspect of suspects(way.stop, direction, findings)) {
       if (suspect !== undefined) return suspect;
     }
@@ -146,8 +156,10 @@ function* unrouted(
   if (!isEnd || facts === undefined) {
     // A machine that is not on the way: who sent it here?
     const destination = came?.destination ?? receiver.address;
-    yield* strayed(sender, receiver, is === "back", destination, findings);
-    if (place.machine === outsideName) yield beyond(place, receiver, findings);
+    yield* misrouted(sender, receiver, is === "back", destination, findings);
+    if (place.machine === outsideName) {
+      yield outsideHasNoWay(place, receiver, findings);
+    }
     return;
   }
   yield forwardingFault(facts);
@@ -201,9 +213,9 @@ function* lost(
   // Another pod's address as the gateway: the node only passes the frame on.
   if (onBridge) yield gatewayFault(placeOf(sender), findings);
   const destination = left?.destination ?? receiver.address;
-  yield* strayed(sender, receiver, is === "back", destination, findings);
+  yield* misrouted(sender, receiver, is === "back", destination, findings);
   yield duplicateFault(findings) ?? rememberedFault(findings);
-  if (to === undefined && onBridge) yield nobody(place, receiver, findings);
+  if (to === undefined && onBridge) yield noPodHasIt(place, receiver, findings);
 }
 
 function placeOf({ machine = "", pod }: End): Place {

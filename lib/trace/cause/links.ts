@@ -1,6 +1,6 @@
 /** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
 import { gateway } from "../../net/cidr.ts";
-import { show } from "../../exec/command.ts";
+import { cmd, show } from "../../exec/command.ts";
 import {
   type Evidence,
   evidence,
@@ -8,15 +8,21 @@ import {
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
-import { type Cause, onNode } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
-import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
+import {
+  neighbourOf,
+  placeName,
+  remedyAt,
+  routeDecision,
+} from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 import { listed } from "../../node/batch.ts";
 
-/** Does a pod send to somebody who is not its gateway? */
+/** Does a pod send to another address than its gateway? */
 export function gatewayFault(
   { machine, pod }: Place,
   { facts, cluster }: TraceFindings,
@@ -37,16 +43,13 @@ export function gatewayFault(
     what: `pod ${pod.name} on ${machine} sends to the gateway ` +
       `${own.gateway}, and its gateway, the bridge ${cluster.bridge}, is ${wanted}`,
     evidence: [evidence(inside.routes, own)],
-    mend: [
-      onNode(
-        machine,
-        `nsenter --net=${pod.sandbox} ip route replace default via ${wanted}`,
-      ),
+    remedies: [
+      remedyAt({ machine, pod }, cmd`ip route replace default via ${wanted}`),
     ],
   };
 }
 
-/** Does somebody else answer for an address on the path? */
+/** Does a second machine or pod answer for an address on the path? */
 export function duplicateFault(
   { responders }: TraceFindings,
 ): Cause | undefined {
@@ -72,10 +75,10 @@ export function duplicateFault(
       ...(responder.asked === undefined ? [] : [heldBy(responder, address)])
         .flat(),
     ],
-    // Whoever asked may remember the wrong answer for minutes.
-    mend: [
-      ...mendStranger(responder),
-      onNeighbour(responder.addressClaim, "flush to"),
+    // The place that asked may remember the wrong answer for minutes.
+    remedies: [
+      ...removeResponder(responder),
+      onNeighbour(responder.addressClaim, "flush", "to"),
     ],
   };
 }
@@ -97,19 +100,18 @@ export function rememberedFault(
       evidence: [
         evidence(answers.neighbours, neighbourOf(answers, address)),
       ],
-      mend: [onNeighbour(addressClaim, "del")],
+      remedies: [onNeighbour(addressClaim, "del")],
     };
   }
   return undefined;
 }
 
-/** What makes a place forget; "flush" leaves alone what somebody set for good. */
+/** What makes a place forget; "flush" leaves permanent entries alone. */
 function onNeighbour(
-  { place: { machine, pod }, link, address }: AddressClaim,
-  how: "del" | "flush to",
-): string {
-  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
-  return onNode(machine, `${inside}ip neigh ${how} ${address} dev ${link}`);
+  { place, link, address }: AddressClaim,
+  ...how: readonly ["del"] | readonly ["flush", "to"]
+): Remedy {
+  return remedyAt(place, cmd`ip neigh ${how} ${address} dev ${link}`);
 }
 
 /** Of what arping printed, who answered. */
@@ -153,19 +155,22 @@ function heldBy(responder: UnexpectedResponder, address: string): Evidence[] {
   ];
 }
 
-function mendStranger(responder: UnexpectedResponder): string[] {
+/** What keeps a responder from answering for an address that is not its own. */
+function removeResponder(
+  responder: UnexpectedResponder,
+): readonly Remedy[] {
   const { name, port, addressClaim: { at } } = responder;
   const held = holding(responder);
   if (held !== undefined && name !== undefined) {
     const { link, cidr } = held;
-    const del = `ip addr del ${cidr} dev ${link}`;
-    return name === outsideName
-      ? [onNode(outsideName, del)]
-      : [onNode(at, `nsenter --net=/run/netns/${name} ${del}`)];
+    const remove = cmd`ip addr del ${cidr} dev ${link}`;
+    return name === outsideName ? [onNode(outsideName, remove)] : [
+      onNode(at, cmd`nsenter --net=/run/netns/${name} ${remove.argv}`),
+    ];
   }
   return port === undefined
-    ? [onNode(at, "ip neigh show")]
-    : [onNode(at, `ip link set ${port} nomaster`)];
+    ? [onNode(at, cmd`ip neigh show`)]
+    : [onNode(at, cmd`ip link set dev ${port} nomaster`)];
 }
 
 /** Has a machine on the way the receiver's address itself? */
@@ -195,12 +200,12 @@ export function takenFault(
         routeDecision(answers, receiver.address, cluster.bridge).text,
       ),
     ],
-    mend: holder === undefined || own === undefined
-      ? [onNode(place.machine, `ip route show table local`)]
+    remedies: holder === undefined || own === undefined
+      ? [onNode(place.machine, cmd`ip route show table local`)]
       : [
         onNode(
           place.machine,
-          `ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
+          cmd`ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
         ),
       ],
   };

@@ -1,7 +1,9 @@
 /** Small packets pass, and large ones do not. Pure. */
-import { show } from "../../exec/command.ts";
+import { cmd, show } from "../../exec/command.ts";
 import { evidence } from "../../diagnosis/evidence.ts";
-import { type Cause, newPods, onNode } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import { remedyAt } from "../place_state.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { SurveyedLink } from "../machine_survey.ts";
@@ -26,7 +28,7 @@ export function mtuFault(findings: TraceFindings): Cause {
         `${remembered} bytes at most, and remembers it for ten minutes; no ` +
         "link on the way is that narrow now",
       evidence: [sent],
-      mend: [forget(from)],
+      remedies: [forget(from)],
     };
   }
   const most = sizes?.passes?.size_bytes;
@@ -59,23 +61,30 @@ export function mtuFault(findings: TraceFindings): Cause {
         ),
       ]),
     ],
-    mend: narrow === undefined ? smaller(findings, most) : [
-      onNode(narrow.machine, `ip link set ${narrow.link} mtu ${size_bytes}`),
-      // Whoever was told of the narrow link remembers it (ip-route(8), cached exceptions).
+    remedies: narrow === undefined ? smaller(findings, most) : [
+      onNode(
+        narrow.machine,
+        cmd`ip link set dev ${narrow.link} mtu ${size_bytes}`,
+      ),
+      // A sender that was told of the narrow link remembers it (ip-route(8), cached exceptions).
       ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
     ],
   };
 }
 
 /** What lies between cannot be mended from here: pods have to send less at a time. */
-function smaller({ cluster, from }: TraceFindings, most = 1280): string[] {
+function smaller(
+  { cluster, from }: TraceFindings,
+  most = 1280,
+): readonly Remedy[] {
   return [
-    `write mtu: ${most} into ${cluster.file}, then make 03-cni-config`,
+    { say: `write mtu: ${most} into ${cluster.file}` },
+    { stage: "03-cni-config" },
     ...(from.machine === undefined ? [] : newPods(from.machine)),
   ];
 }
 
-function forget({ machine = "", pod }: End): string {
-  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
-  return onNode(machine, `${inside}ip route flush cache`);
+function forget({ machine = "", pod }: End): Remedy {
+  const place = pod === undefined ? { machine } : { machine, pod };
+  return remedyAt(place, cmd`ip route flush cache`);
 }

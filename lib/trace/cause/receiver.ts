@@ -1,9 +1,16 @@
 /** Causes at the far end, and what to say where no other cause was found. Pure. */
 import { evidence } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
-import { type Cause, onNode } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode } from "../../diagnosis/remedy.ts";
+import { cmd, show } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
-import { kernelRouteOf, neighbourDecision, placeName } from "../place_state.ts";
+import {
+  kernelRouteOf,
+  neighbourDecision,
+  placeName,
+  remedyAt,
+} from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Stop } from "../packet_path.ts";
@@ -17,14 +24,15 @@ export function silent(place: Place, findings: TraceFindings): Cause {
     what: `${placeName(place)} took the packet and did not answer it`,
     evidence: [{
       where: senderName(findings),
-      command: sending.command.argv.join(" "),
+      command: show(sending.command),
       printed: said,
     }],
-    mend: place.pod === undefined
-      ? [onNode(place.machine, "iptables -S INPUT")]
-      : [
-        onNode(place.machine, `nsenter --net=${place.pod.sandbox} ss -ltn`),
-      ],
+    remedies: [
+      remedyAt(
+        place,
+        place.pod === undefined ? cmd`iptables -S INPUT` : cmd`ss -ltn`,
+      ),
+    ],
   };
 }
 
@@ -34,7 +42,7 @@ function senderName({ from: { machine = "", pod } }: TraceFindings): string {
 }
 
 /** A podCIDR's address that no pod has. */
-export function nobody(
+export function noPodHasIt(
   place: Place,
   receiver: End,
   findings: TraceFindings,
@@ -50,7 +58,7 @@ export function nobody(
         neighbourDecision(answers, receiver.address).text,
       ),
     ],
-    mend: [onNode(place.machine, `ip -all netns exec ip -br addr`)],
+    remedies: [onNode(place.machine, cmd`ip -all netns exec ip -br addr`)],
   };
 }
 
@@ -67,16 +75,11 @@ export function unansweredCause(
       "does not",
     evidence: [{
       where: on,
-      command: sending.command.argv.join(" "),
+      command: show(sending.command),
       printed: said,
     }],
-    mend: port === undefined ? [] : [
-      onNode(
-        on,
-        `${
-          to.pod === undefined ? "" : `nsenter --net=${to.pod.sandbox} `
-        }ss -Hltnp "sport = :${port}"`,
-      ),
+    remedies: port === undefined ? [] : [
+      remedyAt({ ...to, machine: on }, cmd`ss -Hltnp ${`sport = :${port}`}`),
     ],
   };
 }
@@ -109,7 +112,7 @@ export function unexplained(
     evidence: [
       {
         where: senderName(findings),
-        command: sending.command.argv.join(" "),
+        command: show(sending.command),
         printed: said,
       },
       evidence(
@@ -121,7 +124,7 @@ export function unexplained(
       ),
       ...countersOf(place, findings),
     ],
-    mend: [onNode(place.machine, "nft list ruleset")],
+    remedies: [onNode(place.machine, cmd`nft list ruleset`)],
   };
 }
 

@@ -1,26 +1,22 @@
 /** Routes that are missing, lead elsewhere, or lead nowhere. Pure. */
 import {
-  addressOrUndefined,
-  contains,
-  parseSubnet,
-} from "../../../plugin/address/address.ts";
-import {
   evidence,
   type NodeFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
 import {
-  type Cause,
   defaultRouteFault,
   masqueradeFault,
-  onNode,
   routeFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode } from "../../diagnosis/remedy.ts";
+import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { inSomePodCIDR } from "./ends.ts";
 import { kernelRouteOf, placeName } from "../place_state.ts";
-import type { End, Place } from "../endpoints.ts";
+import { covers, type End, type Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
 import { listed } from "../../node/batch.ts";
@@ -40,8 +36,8 @@ export function* wayMissing(
   if (receiver.machine === outsideName || receiver.machine === undefined) {
     yield defaultRouteFault(facts, findings.cluster);
   }
-  yield nowhere(facts, receiver.address);
-  yield astray(facts, receiver, findings);
+  yield rejectingRoute(facts, receiver.address);
+  yield wrongGateway(facts, receiver, findings);
 }
 
 /** A route as `ip -j route show` has it, those that lead nowhere among them. */
@@ -50,7 +46,7 @@ interface AnyRoute extends RouteFacts {
 }
 
 /** A route that says no: it is there on purpose, and more exact than the right one. */
-function nowhere(
+function rejectingRoute(
   { node, routes }: NodeFacts,
   address: string,
 ): Cause | undefined {
@@ -66,12 +62,12 @@ function nowhere(
     what:
       `${node.name} has a route that leads nowhere for ${address}: ${type} ${dst}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${type} ${dst}`)],
+    remedies: [onNode(node.name, cmd`ip route del ${type} ${dst}`)],
   };
 }
 
-/** A route to part of a podCIDR by somebody who is not its owner. */
-function astray(
+/** A route to part of a podCIDR by another node than its owner. */
+function wrongGateway(
   { node, routes }: NodeFacts,
   { address, machine }: End,
   { facts, cluster }: TraceFindings,
@@ -83,7 +79,7 @@ function astray(
     return undefined;
   }
   const found = listed<AnyRoute>(routes)
-    .filter(({ dst }) => dst !== "default" && covers(dst, address))
+    .filter(({ dst }) => covers(dst, address))
     .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
   if (found === undefined) return undefined;
   const { dst, gateway } = found;
@@ -93,16 +89,10 @@ function astray(
     what: `${node.name} sends what is for ${address} by ${gateway}, and ` +
       `${far.name} is ${far.address}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${dst} via ${gateway}`)],
+    remedies: [
+      onNode(node.name, cmd`ip route del ${dst} via ${gateway ?? ""}`),
+    ],
   };
-}
-
-function covers(dst: string, address: string): boolean {
-  const parsed = addressOrUndefined(address);
-  if (dst === "default" || parsed === undefined) return false;
-  return dst.includes("/")
-    ? contains(parseSubnet(dst), parsed)
-    : dst === address;
 }
 
 /**
@@ -112,7 +102,7 @@ function covers(dst: string, address: string): boolean {
  * @param isBack whether that is the answer's
  * @param destination as the packet had it there
  */
-export function* strayed(
+export function* misrouted(
   sender: End,
   receiver: End,
   isBack: boolean,
@@ -130,7 +120,7 @@ export function* strayed(
 }
 
 /** The host outside the cluster has no way to an address: a lab ends there. */
-export function beyond(
+export function outsideHasNoWay(
   place: Place,
   receiver: End,
   { answersOf, from }: TraceFindings,
@@ -152,7 +142,7 @@ export function beyond(
       `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
       "world ends there",
     evidence: [evidence(asked)],
-    mend: [`make trace FROM=${name} TO=${outsideName}`],
+    remedies: [{ make: "trace", variables: { FROM: name, TO: outsideName } }],
   };
 }
 
@@ -174,10 +164,10 @@ export function reversePathFault(
     evidence: [
       evidence(asked, `TcpExt IPReversePathFilter: ${refused} more`),
     ],
-    mend: [
+    remedies: [
       onNode(
         place.machine,
-        `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${came.in}.rp_filter=2`,
+        cmd`sysctl -w net/ipv4/conf/all/rp_filter=2 net/ipv4/conf/${came.in}/rp_filter=2`,
       ),
     ],
   };
