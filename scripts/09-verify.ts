@@ -7,7 +7,7 @@
  * `--undo`.
  */
 import { verifyMain } from "../lib/cli/verify_script.ts";
-import type { Verification } from "../lib/verify/in_session.ts";
+import type { Verification } from "../lib/verify/run_verify.ts";
 import { cniConfig } from "./03-cni-config.ts";
 import { probedStages } from "./stages.ts";
 

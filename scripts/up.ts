@@ -7,8 +7,8 @@ import { runStage, worst } from "../lib/stage/run_stage.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
-import { verdictCode } from "../lib/cli/verify_script.ts";
-import { endIn, verifyIn } from "../lib/verify/in_session.ts";
+import { verifyExitCode } from "../lib/cli/verify_script.ts";
+import { runVerify, undoVerify } from "../lib/verify/run_verify.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
 import { stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
@@ -51,7 +51,7 @@ async function up(flags: Flags): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
-    if (!await endIn(session, true)) return finish(exitCode.failed);
+    if (!await undoVerify(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
     const results = await runStage(session, stage);
@@ -62,13 +62,13 @@ async function up(flags: Flags): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { is, report, text } = await verifyIn(
+  const { status, report, text } = await runVerify(
     session,
     verification,
     terminalWidth(),
   );
   if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
-  return finish(verdictCode[is], report);
+  return finish(verifyExitCode[status], report);
 }
 
 await runScript(help, up);

@@ -1,10 +1,10 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
 import {
-  endIn,
-  planIn,
+  dryRunVerify,
+  runVerify,
+  undoVerify,
   type Verification,
-  verifyIn,
-} from "../verify/in_session.ts";
+} from "../verify/run_verify.ts";
 import { exitCode } from "./exit_code.ts";
 import { type Flags, stageHelp } from "./flags.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
@@ -12,8 +12,8 @@ import { runScript } from "./script.ts";
 import { openSession, type Session } from "./session.ts";
 import { terminalWidth } from "../text/terminal.ts";
 
-/** The exit code of each verdict. */
-export const verdictCode = {
+/** The exit code of what stage 09 came to. */
+export const verifyExitCode = {
   passed: exitCode.done,
   failed: exitCode.failed,
   interrupted: exitCode.interrupted,
@@ -23,13 +23,13 @@ export const verdictCode = {
 export async function verifyMain(verification: Verification): Promise<never> {
   return await runScript(
     stageHelp(verification.stage),
-    (flags) => runVerify(verification, flags),
+    (flags) => runWith(flags, verification),
   );
 }
 
-async function runVerify(
-  verification: Verification,
+async function runWith(
   flags: Flags,
+  verification: Verification,
 ): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
@@ -37,25 +37,24 @@ async function runVerify(
     else if (flags.verbose && !json) console.log(stepLine(result, 8));
   });
   if (flags.dryRun) {
-    const { text, data } = await planIn(session, verification, flags.noProbes);
-    console.log(json ? JSON.stringify(data(), null, 2) : text());
+    const plan = await dryRunVerify(session, verification, flags.noProbes);
+    console.log(json ? JSON.stringify(plan.data, null, 2) : plan.script);
     return exitCode.done;
   }
-  if (flags.undo) return await endPods(session);
-  const { is, report, text } = await verifyIn(
+  if (flags.undo) return await undo(session);
+  const { status, report, text } = await runVerify(
     session,
     verification,
     terminalWidth(),
   );
-  const code = verdictCode[is];
   if (json) console.log(JSON.stringify(report, null, 2));
-  else if (!flags.quiet || code !== exitCode.done) console.log(text);
-  return code;
+  else if (!flags.quiet || status !== "passed") console.log(text);
+  return verifyExitCode[status];
 }
 
-async function endPods(session: Session): Promise<number> {
+async function undo(session: Session): Promise<number> {
   const { flags, results } = session;
-  const went = await endIn(session);
+  const went = await undoVerify(session);
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);
   if (flags.output === "json") {

@@ -1,15 +1,9 @@
 /** Stage 09's findings put together as a report. Pure. */
 import type { Known } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
-import {
-  columnOf,
-  isAsExpected,
-  type Path,
-  podsWaitFor,
-  type StageProgress,
-  type Tried,
-} from "./matrix.ts";
-import type { DnsTried, NodeTried } from "./kubernetes_start.ts";
+import { podsWaitFor, type StageProgress } from "./expected.ts";
+import { columnOf, isAsExpected, type Path, type Tried } from "./matrix.ts";
+import type { DnsTried, NodeTried } from "./kubernetes_checks.ts";
 import type {
   DnsReport,
   MatrixReport,
@@ -42,87 +36,27 @@ interface Findings {
   readonly explained: Explained;
   /** What became of pods while they were started, a sentence each. */
   readonly remarks: readonly string[];
-  /** What Kubernetes says of the nodes, and what became of names in pods; nothing where there is none. */
+  /** What Kubernetes says of the nodes; nothing where there is none. */
   readonly nodes: readonly NodeTried[];
+  /** What became of names in pods; nothing where there is no Kubernetes. */
   readonly dns: readonly DnsTried[];
-}
-
-function unfilteredRemark(progress: StageProgress): readonly string[] {
-  const names = [...progress.unfiltered];
-  if (names.length === 0) return [];
-  return [
-    `${
-      names.join(", ")
-    }: no /proc/sys/net/bridge (br_netfilter is not loaded), ` +
-    "so iptables never sees what passes between pods of one node: " +
-    "that path is open from 05 on",
-  ];
 }
 
 /** The report; equal causes are told once. */
 export function matrixReport(findings: Findings): MatrixReport {
-  const { situation, selected, views, explained } = findings;
+  const { situation: { cluster, progress }, views } = findings;
   const tried = views.flatMap(({ family, tried }) =>
     tried.map((one) => ({ family, ...one }))
   );
-  const { cluster, progress } = situation;
-  const causes: (Cause & { number: number })[] = [];
-  const numberOf = (cause: Cause | undefined): { cause?: number } => {
-    if (cause === undefined) return {};
-    const same = causes.find(({ kind, on, what }) =>
-      kind === cause.kind && on === cause.on && what === cause.what
-    );
-    if (same !== undefined) return { cause: same.number };
-    const number = causes.length + 1;
-    causes.push({ number, ...cause });
-    return { cause: number };
-  };
-  const columns = new Set(tried.map(({ path }) => columnOf(path)));
-  const pods = workerSites(situation).map(({ node: { name } }): PodsReport => {
-    const addresses = podAddresses(views.map(({ known }) => known), name);
-    const stage = podsWaitFor(progress, name);
-    if (stage !== undefined) {
-      return { node: name, waitsFor: stage, addresses, asExpected: true };
-    }
-    const cause = explained.pods.get(name);
-    const asExpected = cause === undefined;
-    return { node: name, addresses, asExpected, ...numberOf(cause) };
-  }).filter(({ node }) => selected.includes(node) || columns.has(node));
-  const paths = tried.map((one): PathReport => ({
-    ...one.path,
-    family: one.family,
-    expected: one.expected,
-    ...(one.expectedSource === undefined
-      ? {}
-      : { expectedSource: one.expectedSource }),
-    observed: one.observed,
-    asExpected: isAsExpected(one),
-    ...numberOf(explained.paths.get(one.path)),
-  }));
-  const nodes = findings.nodes.map((
-    { node, ready, waitsFor, cause },
-  ): NodeReadiness => ({
-    node,
-    ready,
-    ...(waitsFor === undefined ? {} : { waitsFor }),
+  const { causes, numberOf } = numbering();
+  const pods = podsReports(findings, tried, numberOf);
+  const paths = tried.map((one) => pathReport(one, findings, numberOf));
+  const nodes = findings.nodes.map(({ cause, ...node }): NodeReadiness => ({
+    ...node,
     asExpected: cause === undefined,
     ...numberOf(cause),
   }));
-  const dns = findings.dns.map(({ node, resolved, cause }): DnsReport => {
-    // What keeps the pod from other pods keeps it from the DNS server, too.
-    const wider = paths.find((path) =>
-      path.from === node && path.kind.startsWith("pod-to-pod") &&
-      !path.asExpected
-    )?.cause;
-    return {
-      node,
-      ...(resolved.answer === "yes" ? { address: resolved.address } : {}),
-      asExpected: cause === undefined,
-      ...(cause === undefined || wider === undefined
-        ? numberOf(cause)
-        : { cause: wider }),
-    };
-  });
+  const dns = findings.dns.map((one) => dnsReport(one, paths, numberOf));
   const next = nextStage(pods, tried);
   return {
     version: 1,
@@ -137,6 +71,98 @@ export function matrixReport(findings: Findings): MatrixReport {
     remarks: [...findings.remarks, ...unfilteredRemark(progress)],
     ...(next === undefined ? {} : { next }),
   };
+}
+
+/** What a report says of a cause: its number, or nothing where there is none. */
+type NumberOf = (cause: Cause | undefined) => { readonly cause?: number };
+
+/** Numbers causes as they come; a cause that was there before keeps its number. */
+function numbering(): {
+  readonly causes: readonly (Cause & { readonly number: number })[];
+  readonly numberOf: NumberOf;
+} {
+  const causes: (Cause & { readonly number: number })[] = [];
+  const numberOf: NumberOf = (cause) => {
+    if (cause === undefined) return {};
+    const same = causes.find(({ kind, on, what }) =>
+      kind === cause.kind && on === cause.on && what === cause.what
+    );
+    if (same !== undefined) return { cause: same.number };
+    const number = causes.length + 1;
+    causes.push({ number, ...cause });
+    return { cause: number };
+  };
+  return { causes, numberOf };
+}
+
+function podsReports(
+  { situation, selected, views, explained }: Findings,
+  tried: readonly Tried[],
+  numberOf: NumberOf,
+): readonly PodsReport[] {
+  const columns = new Set(tried.map(({ path }) => columnOf(path)));
+  const known = views.map(({ known }) => known);
+  return workerSites(situation).map(({ node: { name } }) => name)
+    .filter((name) => selected.includes(name) || columns.has(name))
+    .map((node): PodsReport => {
+      const addresses = podAddresses(known, node);
+      const waitsFor = podsWaitFor(situation.progress, node);
+      if (waitsFor !== undefined) {
+        return { node, waitsFor, addresses, asExpected: true };
+      }
+      const cause = explained.pods.get(node);
+      const asExpected = cause === undefined;
+      return { node, addresses, asExpected, ...numberOf(cause) };
+    });
+}
+
+function pathReport(
+  one: Tried & { readonly family: Family },
+  { explained }: Findings,
+  numberOf: NumberOf,
+): PathReport {
+  const { path, family, expected, expectedSource, observed } = one;
+  return {
+    ...path,
+    family,
+    expected,
+    ...(expectedSource === undefined ? {} : { expectedSource }),
+    observed,
+    asExpected: isAsExpected(one),
+    ...numberOf(explained.paths.get(path)),
+  };
+}
+
+function dnsReport(
+  { node, resolved, cause }: DnsTried,
+  paths: readonly PathReport[],
+  numberOf: NumberOf,
+): DnsReport {
+  // What keeps the pod from other pods keeps it from the DNS server, too.
+  const wider = paths.find((path) =>
+    path.from === node && path.kind.startsWith("pod-to-pod") &&
+    !path.asExpected
+  )?.cause;
+  return {
+    node,
+    ...(resolved.answer === "yes" ? { address: resolved.address } : {}),
+    asExpected: cause === undefined,
+    ...(cause === undefined || wider === undefined
+      ? numberOf(cause)
+      : { cause: wider }),
+  };
+}
+
+function unfilteredRemark(progress: StageProgress): readonly string[] {
+  const names = [...progress.unfiltered];
+  if (names.length === 0) return [];
+  return [
+    `${
+      names.join(", ")
+    }: no /proc/sys/net/bridge (br_netfilter is not loaded), ` +
+    "so iptables never sees what passes between pods of one node: " +
+    "that path is open from 05 on",
+  ];
 }
 
 /** The addresses of each pod that is there, one a family. */

@@ -11,12 +11,8 @@ import {
 import { diagnose, type PathFindings } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
 import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
-import {
-  expect,
-  type Observed,
-  type Path,
-  type StageProgress,
-} from "./matrix.ts";
+import { expect, type StageProgress } from "./expected.ts";
+import { type Observed, type Path } from "./matrix.ts";
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";

@@ -1,11 +1,14 @@
 /**
  * Trying paths: one command at each starting point calls all its targets at
- * once. A target answers with the address that it saw (see lib/pods.ts).
+ * once. A target answers with the address that it saw (see namespace_pods.ts).
  */
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Observed } from "./matrix.ts";
 
-/** How long a call may take: long enough for the kernel's first retransmission after 1 s (RFC 6298, 2.1). */
+/**
+ * How long a call may take: long enough for the kernel's first retransmission
+ * after 1 s (RFC 6298, 2.1).
+ */
 export const timeout_ms = 1_500;
 
 /** The address at which a target answers. */
@@ -26,7 +29,7 @@ export function httpCalls(
   return cmd`sh -c ${script} call ${limit_ms / 1000} ${urls}`;
 }
 
-/** What came of each URL that call() was given. */
+/** What came of each URL that httpCalls() was given. */
 export function readCalls(
   outcome: Outcome,
   urls: readonly string[],
@@ -47,7 +50,12 @@ export function readCalls(
   }));
 }
 
-/** The address that a target answered with; undefined where it is none. A server of both families writes one of IPv4 as [::ffff:10.244.1.2]. */
+/**
+ * The address that a target answered with. A server of both families writes one
+ * of IPv4 as [::ffff:10.244.1.2].
+ *
+ * @returns undefined where it is no address
+ */
 export function readSource(said: string): string | undefined {
   const source = said.replace(/^\[(.*)\]$/, "$1").replace(/^::ffff:/, "");
   return /^[0-9a-f.:]+$/.test(source) ? source : undefined;

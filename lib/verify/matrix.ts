@@ -1,7 +1,6 @@
 /**
- * The matrix of stage 09: which paths a cluster has, what is expected of each
- * after the stages that the nodes' journals call complete, and how what was
- * seen compares. Pure.
+ * The matrix of stage 09: which paths a cluster has, whose address the receiver
+ * of each must see, and how what was seen compares. Pure.
  */
 import { gateway } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
@@ -24,24 +23,16 @@ export type PathKind = typeof pathKinds[number];
 /** Stands for the host outside the cluster where a node's name could stand. */
 export const outside = "outside";
 
-/** One way through the network, from a pod or a node on `from` to a pod, a node or the host on `to`. */
+/**
+ * One way through the network: from a pod or a node on `from` to a pod, a node
+ * or the host on `to`.
+ */
 export interface Path {
   readonly kind: PathKind;
   /** A node's name. */
   readonly from: string;
   /** A node's name, or "outside". */
   readonly to: string;
-}
-
-/** What is known of the nodes before anything is tried. */
-export interface StageProgress {
-  /** The stages that each node's journal calls complete. */
-  readonly complete: ReadonlyMap<string, readonly StageName[]>;
-  /**
-   * The nodes whose kernel never shows bridged frames to iptables: they have
-   * no /proc/sys/net/bridge, since br_netfilter is not loaded.
-   */
-  readonly unfiltered: ReadonlySet<string>;
 }
 
 /** A stage that a path still waits for, and the nodes on the path that lack it. */
@@ -85,7 +76,7 @@ export interface Addresses {
 export interface Tried {
   readonly path: Path;
   readonly expected: Expected;
-  /** The address that the receiver must see, where an answer is expected and the address is known. */
+  /** The address that the receiver must see, where an answer is expected. */
   readonly expectedSource: string | undefined;
   readonly observed: Observed;
 }
@@ -105,7 +96,10 @@ export function endsAtPod({ kind }: Path): boolean {
   return kind.includes("-to-pod-") || kind.endsWith("-pod");
 }
 
-/** The worker in whose column a path is shown: where its pod is, the calling one if both ends are pods. */
+/**
+ * The worker in whose column a path is shown: where its pod is, the calling one
+ * if both ends are pods.
+ */
 export function columnOf(path: Path): string {
   return startsAtPod(path) ? path.from : path.to;
 }
@@ -161,99 +155,6 @@ function otherEnds(
   }
 }
 
-/** The first stage that a node still lacks to have pods; undefined when it can have them. */
-export function podsWaitFor(
-  progress: StageProgress,
-  node: string,
-): StageName | undefined {
-  const needed = ["03-cni-config", "04-bridge", "05-plugin"] as const;
-  return needed.find((stage) => !isComplete(progress, stage, node));
-}
-
-/**
- * What is expected of a path between nodes that can have pods, by the table
- * "What must be seen after which stage": no node forwards before 06, the way
- * back to a pod is known by 07's rewriting or 08's routes, and only what leaves
- * the cluster is rewritten.
- */
-export function expect(path: Path, progress: StageProgress): Expected {
-  const { kind, from, to } = path;
-  const has = (stage: StageName, node: string) =>
-    isComplete(progress, stage, node);
-  switch (kind) {
-    case "pod-to-own-node":
-      return { answer: "yes", as: "pod" };
-    case "node-to-own-pod":
-      return { answer: "yes", as: "node" };
-    case "pod-to-pod-same-node":
-      return progress.unfiltered.has(from)
-        ? { answer: "yes", as: "pod" }
-        : unlessMissing(progress, [["06-forwarding", from]], "pod");
-    case "pod-to-other-node": {
-      // The other node answers a pod by its route, and a node in any case.
-      const routed = has("08-routes", to) && !has("07-masquerade", from);
-      return unlessMissing(
-        progress,
-        [["06-forwarding", from], ...rewrittenUnless(routed, from)],
-        routed ? "pod" : "node",
-      );
-    }
-    case "pod-to-pod-other-node":
-      return unlessMissing(progress, [
-        ["06-forwarding", from],
-        ["06-forwarding", to],
-        ["08-routes", from],
-        ["08-routes", to],
-      ], "pod");
-    case "pod-to-outside":
-      return unlessMissing(
-        progress,
-        [["06-forwarding", from], ["07-masquerade", from]],
-        "node",
-      );
-    case "node-to-other-pod":
-      return unlessMissing(
-        progress,
-        [["06-forwarding", to], ["08-routes", from]],
-        "node",
-      );
-  }
-}
-
-type Need = readonly [stage: StageName, node: string];
-
-function rewrittenUnless(routed: boolean, node: string): readonly Need[] {
-  return routed ? [] : [["07-masquerade", node]];
-}
-
-/** Yes, unless something that it needs is missing. The needs stand in the stages' order. */
-function unlessMissing(
-  progress: StageProgress,
-  needs: readonly Need[],
-  as: "pod" | "node",
-): Expected {
-  const missing: Missing[] = [];
-  for (const [stage, node] of needs) {
-    if (isComplete(progress, stage, node)) continue;
-    const last = missing.at(-1);
-    if (last?.stage === stage) {
-      missing[missing.length - 1] = { stage, on: [...last.on, node] };
-    } else missing.push({ stage, on: [node] });
-  }
-  const [first, ...more] = missing;
-  return first === undefined
-    ? { answer: "yes", as }
-    : { answer: "no", missing: [first, ...more] };
-}
-
-function isComplete(
-  { complete }: StageProgress,
-  stage: StageName,
-  node: string,
-): boolean {
-  return complete.get(node)?.includes(stage) ?? false;
-}
-
 /**
  * The stage that turns a "no" to "yes" when the stages are run in their order:
  * the last one that the path waits for.
@@ -264,7 +165,11 @@ export function opener(
   return expected.missing.at(-1) ?? expected.missing[0];
 }
 
-/** The address that the receiver must see; undefined where it is not known, or no answer is expected. */
+/**
+ * The address that the receiver must see.
+ *
+ * @returns undefined where it is not known, or no answer is expected
+ */
 export function expectedSource(
   path: Path,
   expected: Expected,
@@ -279,7 +184,11 @@ export function expectedSource(
   return beyond ?? addresses.nodes.get(path.from);
 }
 
-/** The bridge's address on a node, without its prefix length; undefined before 02 has found out its podCIDR. */
+/**
+ * The bridge's address on a node, without its prefix length.
+ *
+ * @returns undefined before stage 02 has found out the node's podCIDR
+ */
 export function gatewayAddress(node: ClusterNode): string | undefined {
   const [podCIDR] = node.podCIDRs;
   return podCIDR === undefined ? undefined : gateway(podCIDR).split("/")[0];
@@ -292,7 +201,10 @@ export function isAsExpected(tried: Tried): boolean {
   return observed.answer === "yes" && observed.source === tried.expectedSource;
 }
 
-/** Whose address a receiver saw, in words: "the pod", "the node", "node worker-2", or the address itself. */
+/**
+ * Whose address a receiver saw, in words: "the pod", "the node",
+ * "node worker-2", or the address itself.
+ */
 export function whose(
   path: Path,
   source: string,

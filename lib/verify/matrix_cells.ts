@@ -28,7 +28,10 @@ export const labels: Readonly<Record<PathKind, string>> = {
   "node-to-other-pod": "other node → pod",
 };
 
-/** The kinds of path whose receiver could see more than one address, all of them right at some stage. */
+/**
+ * The kinds of path whose receiver could see more than one address, each of
+ * them right at some stage.
+ */
 const kindsWithSource: ReadonlySet<PathKind> = new Set([
   "pod-to-other-node",
   "pod-to-pod-other-node",

@@ -260,7 +260,10 @@ function serving(root: string, port: number): Command {
   return cmd`sh -c ${serveScript} serve ${root} ${port} ${sourceScript}`;
 }
 
-/** What ends the server of a node, found by the port on which it listens and the folder that it serves. */
+/**
+ * What ends the server of a node, found by the port on which it listens and the
+ * folder that it serves.
+ */
 export function unserveNode(): PodStep {
   const script =
     'ss -Hltnp "sport = :$2" | grep -o "pid=[0-9]*" | while IFS== read -r _ pid; do ' +

@@ -6,7 +6,7 @@ import {
   succeeded,
 } from "../exec/command.ts";
 import { whileTelling } from "../node/heartbeat.ts";
-import { podsWaitFor } from "./matrix.ts";
+import { podsWaitFor } from "./expected.ts";
 import type { Node, Runner } from "../node/node.ts";
 import {
   caller,
@@ -100,7 +100,7 @@ export function stepRunnerFor(context: RunContext): StepRunner {
   };
 }
 
-/** A step of stage 09, for whoever is told of it. */
+/** A step of stage 09, as the beginning of its result. */
 export function about(
   { name }: Runner,
   { why, run }: PodStep,
@@ -108,7 +108,7 @@ export function about(
   return { stage: "09-verify", node: name, why, command: show(run) };
 }
 
-/** What the user's wish to end is told as. */
+/** The error of a run that the user has ended. */
 export function interruptedError(): StepError {
   return new StepError(
     "09-verify was ended before it was done; what it started stays until\n" +
@@ -240,7 +240,10 @@ function listOrNothing(
   }
 }
 
-/** Takes away what may be half there already: a command that fails does not keep the next from running. */
+/**
+ * Takes away what may be half there already: a command that fails does not keep
+ * the next from running.
+ */
 async function clearAway(
   steps: readonly PodStep[],
   runner: Runner,

@@ -1,17 +1,16 @@
 /** Stage 09's attempts: what is called from where, and what came of it. */
+import { expect, podsWaitFor } from "./expected.ts";
 import {
   type Addresses,
   allPaths,
   columnOf,
   endsAtPod,
-  expect,
   expectedSource,
   gatewayAddress,
   isAsExpected,
   type Observed,
   outside,
   type Path,
-  podsWaitFor,
   startsAtPod,
   type Tried,
 } from "./matrix.ts";

@@ -14,12 +14,8 @@ import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";
 import { type Asking, explain, type View } from "./explain.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import {
-  dnsRemarks,
-  prepareInKubernetes,
-  tryDns,
-  tryNodes,
-} from "./kubernetes_start.ts";
+import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
+import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
@@ -43,7 +39,7 @@ interface Order extends Asking {
 }
 
 /** What came of it. */
-interface Verified {
+export interface Verified {
   readonly report: MatrixReport;
   readonly known: ReadonlyMap<Family, Known>;
 }

@@ -125,7 +125,10 @@ Deno.test({
     const names = cluster.nodes.map(({ name }) => name);
     const there = standIn({ ...reachOf(inLab), outside: undefined }, names);
 
-    const dry = planVerify(await look(cluster, there.reach, context), names);
+    const { script: dry } = planVerify(
+      await look(cluster, there.reach, context),
+      names,
+    );
     assertStringIncludes(
       dry,
       "kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<",

@@ -1,23 +1,18 @@
-/** Stage 09 within a run: verify, take away, or say what either would do. */
+/** Stage 09 within a run: verifies, takes away what it started, or plans either. */
 import type { StageRun } from "../stage/context.ts";
 import { StepError } from "../stage/errors.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cleanUp, cleanupSteps } from "./cleanup.ts";
-import {
-  planUnverify,
-  planUnverifyData,
-  planVerify,
-  planVerifyData,
-} from "./dry_run.ts";
+import { planCleanup, planVerify, type VerifyPlan } from "./dry_run.ts";
 import { templateOf } from "./kubernetes_pods.ts";
 import { leavingPods } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { matrixTable } from "./matrix_table.ts";
 import type { NodeList } from "./namespace_pods.ts";
-import { expectedSituation, look, type Situation } from "./situation.ts";
+import { expectedSituation, look } from "./situation.ts";
 import { stepRunnerFor } from "./start_pods.ts";
-import { verify } from "./verify.ts";
+import { type Verified, verify } from "./verify.ts";
 
 /** Stage 09, and what it takes from the other stages. */
 export interface Verification {
@@ -28,48 +23,68 @@ export interface Verification {
   readonly cniConfig: Stage;
 }
 
-/** What came of a verification. */
-export interface Verdict {
-  readonly is: "passed" | "failed" | "interrupted";
+/** What stage 09 came to. */
+interface VerifyResult {
+  readonly status: "passed" | "failed" | "interrupted";
+  /** Absent where the run was interrupted. */
   readonly report?: MatrixReport;
-  /** The matrix as a table with what is wrong and why, or why there is none. */
+  /** The matrix as a table, with what is wrong and why; or why there is none. */
   readonly text: string;
 }
 
 /**
- * Verifies.
+ * Asks every node of a run's cluster, starts what is missing, and tries every path.
+ *
+ * @param probed the stages whose probes tell why a path is broken
+ * @param limit_ms how long a call may take
+ * @throws {UnreachableError | JournalError | CommandError | StepError}
+ */
+export async function verifyCluster(
+  run: StageRun,
+  probed: readonly Stage[],
+  limit_ms?: number,
+): Promise<Verified> {
+  const { context } = run;
+  const cluster = await run.cluster();
+  const situation = await look(cluster, run.reach(cluster), context);
+  return await verify(situation, {
+    selected: run.selected(cluster),
+    stages: probed,
+    context,
+    ...(limit_ms === undefined ? {} : { limit_ms }),
+  });
+}
+
+/**
+ * Verifies, and puts what came of it into words.
  *
  * @param width of the table, in columns
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
-export async function verifyIn(
+export async function runVerify(
   run: StageRun,
   { probed }: Verification,
   width: number,
-): Promise<Verdict> {
-  const { context } = run;
-  const cluster = await run.cluster();
-  const selected = run.selected(cluster);
+): Promise<VerifyResult> {
   try {
-    const situation = await look(cluster, run.reach(cluster), context);
-    const order = { selected, stages: probed, context };
-    const { report, known } = await verify(situation, order);
+    const { report, known } = await verifyCluster(run, probed);
+    const cluster = await run.cluster();
     const text = matrixTable(report, { cluster, addresses: known, width });
-    return { is: report.passed ? "passed" : "failed", report, text };
+    return { status: report.passed ? "passed" : "failed", report, text };
   } catch (error) {
-    if (!(error instanceof StepError) || !context.stopping()) throw error;
-    return { is: "interrupted", text: error.message };
+    if (!(error instanceof StepError && run.context.stopping())) throw error;
+    return { status: "interrupted", text: error.message };
   }
 }
 
 /**
  * Takes pods and servers away, of all nodes or of those that the user named.
  *
- * @param withCluster the cluster goes too, and takes along what it no longer tells of
+ * @param withCluster whether the cluster goes too: then a Kubernetes that does not answer is none
  * @returns whether all of it went
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
-export async function endIn(
+export async function undoVerify(
   run: StageRun,
   withCluster = false,
 ): Promise<boolean> {
@@ -91,47 +106,33 @@ export async function endIn(
 }
 
 /**
- * What a run would execute, as a script and as data; changes nothing.
+ * What a run would execute; changes nothing.
  *
  * @param noProbes plan without asking the nodes
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
-export async function planIn(
+export async function dryRunVerify(
   run: StageRun,
   { cniConfig }: Verification,
   noProbes: boolean,
-): Promise<{ readonly text: () => string; readonly data: () => unknown }> {
+): Promise<VerifyPlan> {
   const cluster = await run.cluster();
   const selected = run.selected(cluster);
+  const reach = run.reach(cluster);
   const situation = noProbes
-    ? await expected(run, cluster, cniConfig)
-    : await look(cluster, run.reach(cluster), run.context);
-  const all = run.nodes.length === 0;
+    ? expectedSituation(
+      cluster,
+      reach,
+      (node) => listOf(cniConfig, cluster, node),
+      await templateOf(cluster),
+    )
+    : await look(cluster, reach, run.context);
   return run.undo
-    ? {
-      text: () => planUnverify(situation, selected, all),
-      data: () => planUnverifyData(situation, selected, all),
-    }
-    : {
-      text: () => planVerify(situation, selected),
-      data: () => planVerifyData(situation, selected),
-    };
+    ? planCleanup(situation, selected, run.nodes.length === 0)
+    : planVerify(situation, selected);
 }
 
-async function expected(
-  run: StageRun,
-  cluster: Cluster,
-  cniConfig: Stage,
-): Promise<Situation> {
-  return expectedSituation(
-    cluster,
-    run.reach(cluster),
-    (node) => listOf(cniConfig, cluster, node),
-    await templateOf(cluster),
-  );
-}
-
-/** What 03 writes on a node: the network configuration by which its pods will start. */
+/** The network configuration that stage 03 writes on a node. */
 function listOf(
   cniConfig: Stage,
   cluster: Cluster,
