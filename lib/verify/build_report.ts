@@ -68,7 +68,11 @@ export function matrixReport(findings: Findings): MatrixReport {
     ...(dns.length === 0 ? {} : { dns }),
     paths,
     causes,
-    remarks: [...findings.remarks, ...unfilteredRemark(progress)],
+    remarks: [
+      ...findings.remarks,
+      ...views.flatMap(({ tried }) => senderRemarks(tried)),
+      ...unfilteredRemark(progress),
+    ],
     ...(next === undefined ? {} : { next }),
   };
 }
@@ -151,6 +155,33 @@ function dnsReport(
       ? numberOf(cause)
       : { cause: wider }),
   };
+}
+
+/**
+ * A sentence for each node that was seen as an address of its own which is not
+ * the cluster file's.
+ */
+function senderRemarks(tried: readonly Tried[]): readonly string[] {
+  const remarks = tried.flatMap((one) => {
+    const { path: { from, to }, observed, expectedSource } = one;
+    if (observed.answer !== "yes" || one.expected.answer !== "yes") return [];
+    const { source } = observed;
+    if (source === expectedSource || !isAsExpected(one)) return [];
+    return [{ from, to, source, usual: expectedSource }];
+  });
+  const groups = Map.groupBy(
+    remarks,
+    ({ from, source, usual }) => `${from} ${source} ${usual}`,
+  );
+  return [...groups.values()].map((group) => {
+    const [{ from, source, usual } = { from: "", source: "", usual: "" }] =
+      group;
+    const to = new Set(
+      group.map(({ to }) => to === from ? "its own pods" : to),
+    );
+    return `${from} sends as ${source} to ${[...to].join(", ")}, ` +
+      `and not as ${usual}: both are its own`;
+  });
 }
 
 function unfilteredRemark(progress: StageProgress): readonly string[] {

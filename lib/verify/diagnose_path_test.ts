@@ -274,6 +274,7 @@ Deno.test("an address that the cluster's file has and the node has not is named"
 });
 
 const survey: Survey = {
+  addresses: [],
   bridged: true,
   busybox: true,
   plugins: ["deno-cni"],

@@ -2,13 +2,8 @@
  * Stage 09's dry run: its commands as data, and as a script for a POSIX shell
  * on the operator's machine. Pure.
  */
-import {
-  type Known,
-  knownOf,
-  pathsToTry,
-  running,
-  startsOf,
-} from "./try_paths.ts";
+import { knownOf, running } from "./known_ends.ts";
+import { type Known, pathsToTry, startsOf } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { cmd, type Command, show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";

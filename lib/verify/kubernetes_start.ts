@@ -18,7 +18,7 @@ import {
   removeStep,
 } from "./kubernetes_pods.ts";
 import { awaitAll } from "./kubernetes_wait.ts";
-import { resultOf } from "./try_paths.ts";
+import { resultOf } from "./known_ends.ts";
 import type { PodInside } from "../diagnosis/evidence.ts";
 import {
   caller,

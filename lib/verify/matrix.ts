@@ -64,6 +64,8 @@ export type Observed =
 export interface Addresses {
   /** By node. */
   readonly nodes: ReadonlyMap<string, string>;
+  /** By node: all that its links have; absent where nodes were not asked. */
+  readonly held?: ReadonlyMap<string, readonly string[]>;
   /** By node: the bridge's, which the node uses towards its own pods. */
   readonly gateways: ReadonlyMap<string, string>;
   /** By node: the pod that calls. */
@@ -78,6 +80,8 @@ export interface Tried {
   readonly expected: Expected;
   /** The address that the receiver must see, where an answer is expected. */
   readonly expectedSource: string | undefined;
+  /** Others that are as right: the node's further addresses. */
+  readonly otherSources?: readonly string[];
   readonly observed: Observed;
 }
 
@@ -166,22 +170,25 @@ export function opener(
 }
 
 /**
- * The address that the receiver must see.
+ * The addresses that the receiver may see, the usual one first: any address of
+ * a node is that node, whichever its routes make it send as.
  *
- * @returns undefined where it is not known, or no answer is expected
+ * @returns none where they are not known, or no answer is expected
  */
-export function expectedSource(
-  path: Path,
+export function sourcesOf(
+  { kind, from }: Path,
   expected: Expected,
-  addresses: Addresses,
-): string | undefined {
-  if (expected.answer === "no") return undefined;
-  if (expected.as === "pod") return addresses.callers.get(path.from);
-  if (path.kind === "node-to-own-pod") return addresses.gateways.get(path.from);
-  const beyond = path.kind === "pod-to-outside"
-    ? addresses.beyond?.get(path.from)
-    : undefined;
-  return beyond ?? addresses.nodes.get(path.from);
+  { callers, gateways, nodes, beyond, held }: Addresses,
+): readonly string[] {
+  if (expected.answer === "no") return [];
+  const usual = expected.as === "pod"
+    ? callers.get(from)
+    : kind === "node-to-own-pod"
+    ? gateways.get(from)
+    : (kind === "pod-to-outside" ? beyond?.get(from) : undefined) ??
+      nodes.get(from);
+  const others = expected.as === "pod" ? [] : held?.get(from) ?? [];
+  return [...new Set([...usual === undefined ? [] : [usual], ...others])];
 }
 
 /**
@@ -195,10 +202,12 @@ export function gatewayAddress(node: ClusterNode): string | undefined {
 }
 
 /** Whether what was seen is what was expected, the address that the receiver saw included. */
-export function isAsExpected(tried: Tried): boolean {
-  const { expected, observed } = tried;
+export function isAsExpected(
+  { expected, observed, expectedSource, otherSources = [] }: Tried,
+): boolean {
   if (expected.answer === "no") return observed.answer === "no";
-  return observed.answer === "yes" && observed.source === tried.expectedSource;
+  return observed.answer === "yes" &&
+    [expectedSource, ...otherSources].includes(observed.source);
 }
 
 /**
@@ -208,19 +217,18 @@ export function isAsExpected(tried: Tried): boolean {
 export function whose(
   path: Path,
   source: string,
-  addresses: Addresses,
+  { callers, nodes, gateways, held, beyond }: Addresses,
 ): string {
-  if (source === addresses.callers.get(path.from)) return "the pod";
-  if (
-    path.kind === "pod-to-outside" &&
-    source === addresses.beyond?.get(path.from)
-  ) return "the node";
-  for (const table of [addresses.nodes, addresses.gateways]) {
-    for (const [node, address] of table) {
-      if (address !== source) continue;
-      if (node !== path.from) return `node ${node}`;
-      return startsAtPod(path) ? "the node" : "that node";
-    }
+  if (source === callers.get(path.from)) return "the pod";
+  if (path.kind === "pod-to-outside" && source === beyond?.get(path.from)) {
+    return "the node";
   }
-  return source;
+  const has = (node: string) =>
+    nodes.get(node) === source || gateways.get(node) === source ||
+    (held?.get(node) ?? []).includes(source);
+  // An address that several nodes have, as docker0's, is the sender's first.
+  const node = [path.from, ...nodes.keys(), ...gateways.keys()].find(has);
+  if (node === undefined) return source;
+  if (node !== path.from) return `node ${node}`;
+  return startsAtPod(path) ? "the node" : "that node";
 }

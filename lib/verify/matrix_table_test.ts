@@ -6,9 +6,9 @@ import { expect, type StageProgress } from "./expected.ts";
 import {
   type Addresses,
   allPaths,
-  expectedSource,
   type Observed,
   type Path,
+  sourcesOf,
 } from "./matrix.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import { matrixTable, summary } from "./matrix_table.ts";
@@ -54,7 +54,7 @@ function report(change: Change): [MatrixReport, Addresses] {
   const paths = allPaths(whole, new Set(workers.map(({ name }) => name)))
     .map((path): PathReport => {
       const expected = expect(path, progress);
-      const source = expectedSource(path, expected, addresses);
+      const [source] = sourcesOf(path, expected, addresses);
       const other = seen(path);
       return {
         ...path,

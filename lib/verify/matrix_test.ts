@@ -6,10 +6,10 @@ import {
   type Addresses,
   allPaths,
   columnOf,
-  expectedSource,
   isAsExpected,
   type Path,
   type PathKind,
+  sourcesOf,
   type Tried,
   whose,
 } from "./matrix.ts";
@@ -56,7 +56,7 @@ function tried(path: Path, source: string): Tried {
   return {
     path,
     expected,
-    expectedSource: expectedSource(path, expected, addresses),
+    expectedSource: sourcesOf(path, expected, addresses)[0],
     observed: { answer: "yes", source },
   };
 }
@@ -73,6 +73,37 @@ Deno.test("an answer is as expected only when the receiver saw the right address
   const other = path("node-to-other-pod", "worker-2", "worker-1");
   assert(isAsExpected(tried(other, "10.0.1.12")));
   assert(!isAsExpected(tried(other, "10.244.2.1")));
+});
+
+Deno.test("any address of the node is the node, whichever it sends as", () => {
+  const held = {
+    ...addresses,
+    held: new Map([
+      ["worker-1", ["10.0.1.11", "10.0.1.99", "10.244.1.1"]],
+      ["worker-2", ["10.0.1.12", "203.0.113.20"]],
+    ]),
+  };
+  const between = (path: Path, source: string): Tried => {
+    const expected = expect(path, after("08-routes"));
+    const [expectedSource, ...otherSources] = sourcesOf(path, expected, held);
+    const observed = { answer: "yes", source } as const;
+    return { path, expected, expectedSource, otherSources, observed };
+  };
+  const out = path("pod-to-outside", "worker-1", "outside");
+  assert(isAsExpected(between(out, "10.0.1.11")));
+  assert(isAsExpected(between(out, "10.0.1.99")));
+  assert(!isAsExpected(between(out, "203.0.113.20")));
+  assert(!isAsExpected(between(out, "10.244.1.3")));
+  const other = path("node-to-other-pod", "worker-2", "worker-1");
+  assert(isAsExpected(between(other, "203.0.113.20")));
+  const own = path("node-to-own-pod", "worker-1", "worker-1");
+  assertEquals(between(own, "").expectedSource, "10.244.1.1");
+  assert(isAsExpected(between(own, "10.0.1.99")));
+  // A pod has its own address, and no address of its node will do.
+  const pods = path("pod-to-pod-other-node", "worker-1", "worker-2");
+  assert(!isAsExpected(between(pods, "10.0.1.99")));
+  assertEquals(whose(out, "10.0.1.99", held), "the node");
+  assertEquals(whose(out, "203.0.113.20", held), "node worker-2");
 });
 
 Deno.test("an answer that must not come, and a path that nobody tried, are not as expected", () => {
@@ -115,11 +146,11 @@ Deno.test("beyond further NAT a pod is seen as its node is seen there", () => {
     beyond: new Map([["worker-1", "198.51.100.7"]]),
   };
   const expected = { answer: "yes", as: "node" } as const;
-  assertEquals(expectedSource(path, expected, addresses), "198.51.100.7");
+  assertEquals(sourcesOf(path, expected, addresses), ["198.51.100.7"]);
   assertEquals(whose(path, "198.51.100.7", addresses), "the node");
   const { beyond: _, ...known } = addresses;
-  assertEquals(expectedSource(path, expected, known), "10.0.1.11");
+  assertEquals(sourcesOf(path, expected, known), ["10.0.1.11"]);
   // It holds for that path alone.
   const inside: Path = { ...path, kind: "pod-to-other-node", to: "master" };
-  assertEquals(expectedSource(inside, expected, addresses), "10.0.1.11");
+  assertEquals(sourcesOf(inside, expected, addresses), ["10.0.1.11"]);
 });

@@ -5,6 +5,7 @@ import {
   readRuntime,
   type Runtime,
 } from "../cni/containerd.ts";
+import { readLinks } from "../net/ip_json.ts";
 import {
   folder,
   type NodeList,
@@ -24,6 +25,8 @@ import {
 
 /** What a node has for stage 09. */
 export interface Survey {
+  /** Those of its links, both families, without the ones that no other machine can see. */
+  readonly addresses: readonly string[];
   /** Whether its kernel shows bridged frames to iptables if told so. */
   readonly bridged: boolean;
   readonly busybox: boolean;
@@ -42,6 +45,7 @@ const surveyScript = `
 part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
 boundary=$1 port=$2 folder=$3 configs=$4 plugins=$5
 part bridged; ls -d /proc/sys/net/bridge 2>/dev/null
+part addresses; ip -j addr show
 part busybox; command -v busybox
 part serving; ss -Hltn "sport = :$port"
 part plugins
@@ -100,6 +104,7 @@ export function readNodeSurvey(
   const some = (name: string) => (parts.get(name) ?? "").trim() !== "";
   const runtime = readRuntime(parts.get("runtime") ?? "");
   return {
+    addresses: addressesIn(parts.get("addresses") ?? ""),
     bridged: some("bridged"),
     busybox: some("busybox"),
     plugins: (parts.get("plugins") ?? "").split("\n").filter(Boolean),
@@ -111,6 +116,12 @@ export function readNodeSurvey(
       web: podState("web", parts, list, runtime),
     },
   };
+}
+
+function addressesIn(text: string): readonly string[] {
+  return readLinks(text).flatMap(({ addresses }) => addresses)
+    .map(({ address }) => address)
+    .filter((address) => !/^(127\.|::1$)/.test(address));
 }
 
 function podState(

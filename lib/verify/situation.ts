@@ -207,6 +207,7 @@ export function expectedSituation(
     runner: reach.nodeOf(node.name),
     complete,
     survey: {
+      addresses: [],
       bridged: true,
       busybox: true,
       plugins: [],

@@ -2,13 +2,8 @@
  * Stage 09: starts what pods and servers are missing, tries every path at
  * once, and looks for the cause of what was not expected.
  */
-import {
-  type Known,
-  knownOf,
-  pathsToTry,
-  seenBeyond,
-  tryPaths,
-} from "./try_paths.ts";
+import { knownOf } from "./known_ends.ts";
+import { type Known, pathsToTry, seenBeyond, tryPaths } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";

@@ -227,6 +227,54 @@ Deno.test({
 Deno.test({
   ...needsRoot,
   name:
+    "a node that sends as another of its addresses is that node, and 09 says as which (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-addresses");
+    await runAll(lab, ["up", "-q"]);
+    const cluster = await clusterOf(lab);
+    // A virtual address on lo that a route names, a further one on the segment, one of a bridge.
+    await lab.on("worker-1", cmd`ip addr add 10.0.1.201/32 dev lo`);
+    await lab.on(
+      "worker-1",
+      cmd`ip route replace 10.244.2.0/24 via 10.0.1.12 proto 244 src 10.0.1.201`,
+    );
+    await lab.on("worker-2", cmd`ip addr add 10.0.1.202/24 dev eth0`);
+    await lab.on(
+      "worker-2",
+      cmd`ip route replace 10.244.1.0/24 via 10.0.1.11 proto 244 src 10.0.1.202`,
+    );
+    await lab.on(
+      "worker-2",
+      cmd`ip route replace 10.244.2.0/24 dev cni0 src 10.0.1.202`,
+    );
+    const seen = await verified(cluster);
+    assert(seen.report.passed, seen.text);
+    assertEquals(row(seen, "other node → pod"), [
+      "yes, as that node",
+      "yes, as that node",
+    ]);
+    assertStringIncludes(
+      seen.text,
+      "worker-1 sends as 10.0.1.201 to worker-2, and not as 10.0.1.11: both are its own",
+    );
+    assertStringIncludes(
+      seen.text,
+      "worker-2 sends as 10.0.1.202 to its own pods, and not as 10.244.2.1",
+    );
+
+    // The address of another node is that node, whoever else it is given to.
+    await lab.on(
+      "worker-1",
+      cmd`iptables -w -t nat -I POSTROUTING -d 10.244.2.0/24 -j SNAT --to-source 10.0.1.202`,
+    );
+    const stranger = await verified(cluster);
+    assert(!stranger.report.passed, stranger.text);
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
     "--dry-run prints what a run does and changes nothing; --undo takes pods and servers away (needs root)",
   async fn() {
     await using lab = await testLab("verify-dry");
