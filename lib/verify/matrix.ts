@@ -83,6 +83,8 @@ export interface Tried {
   /** Others that are as right: the node's further addresses. */
   readonly otherSources?: readonly string[];
   readonly observed: Observed;
+  /** How long it was given, where it answered only at the second try. */
+  readonly slow_ms?: number;
 }
 
 /** The nodes that get pods. */

@@ -20,6 +20,7 @@ import { execOn } from "./kubernetes_pods.ts";
 import { caller, nodePort, type PodName, podOn } from "./namespace_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
+import { secondLimit_ms } from "./slowness.ts";
 import type { Runner } from "../node/node.ts";
 
 /** All that paths begin and end at. */
@@ -117,8 +118,9 @@ interface CallOptions extends RunOptions {
 }
 
 /**
- * Tries paths, all at once; a "no" that was not expected is tried once more
- * before it is believed.
+ * Tries paths, all at once. A "no" that was not expected is tried once more,
+ * with more time, before it is believed: a lost packet or a slow machine must
+ * not look like a fault.
  *
  * @throws {UnreachableError}
  */
@@ -128,26 +130,47 @@ export async function tryPaths(
   known: Known,
   options: CallOptions,
 ): Promise<readonly Tried[]> {
-  const first = await callAll(startsOf(paths, situation, known), options);
-  const judge = (seen: ReadonlyMap<Path, Observed>) =>
-    paths.map((path): Tried => {
-      const expected = expect(path, situation.progress);
-      const [source, ...others] = sourcesOf(path, expected, known);
-      return {
-        path,
-        expected,
-        expectedSource: source,
-        otherSources: others,
-        observed: seen.get(path) ?? { answer: "untried", why: "no pod" },
-      };
-    });
-  // A lost packet must not look like a fault.
-  const doubtful = judge(first).filter((tried) =>
+  const began_ms = Date.now();
+  const seen = await callAll(startsOf(paths, situation, known), options);
+  const first = paths.map((path) =>
+    judged(path, seen.get(path), situation, known)
+  );
+  const doubtful = first.filter((tried) =>
     tried.observed.answer === "no" && !isAsExpected(tried)
   ).map(({ path }) => path);
-  if (doubtful.length === 0) return judge(first);
-  const second = await callAll(startsOf(doubtful, situation, known), options);
-  return judge(new Map([...first, ...second]));
+  if (doubtful.length === 0) return first;
+  const { limit_ms = timeout_ms } = options;
+  const slow_ms = secondLimit_ms(limit_ms, Date.now() - began_ms);
+  const again = await callAll(startsOf(doubtful, situation, known), {
+    ...options,
+    limit_ms: slow_ms,
+  });
+  return first.map((tried) => {
+    const { path } = tried;
+    const observed = again.get(path);
+    if (observed === undefined) return tried;
+    return {
+      ...judged(path, observed, situation, known),
+      ...(observed.answer === "yes" ? { slow_ms } : {}),
+    };
+  });
+}
+
+function judged(
+  path: Path,
+  observed: Observed | undefined,
+  { progress }: Situation,
+  known: Known,
+): Tried {
+  const expected = expect(path, progress);
+  const [source, ...others] = sourcesOf(path, expected, known);
+  return {
+    path,
+    expected,
+    expectedSource: source,
+    otherSources: others,
+    observed: observed ?? { answer: "untried", why: "no pod" },
+  };
 }
 
 async function callAll(
@@ -157,7 +180,12 @@ async function callAll(
   const seen = await Promise.all(starts.map(async ({ runner, calls }) => {
     const urls = calls.map(({ url }) => url);
     const command = httpCalls(urls, limit_ms);
-    const answers = readCalls(await runner.run(command, options), urls);
+    const outcome = await runner.run(command, {
+      ...options,
+      // Where a machine is slow, it takes its time for the programs, too.
+      timeout_ms: limit_ms + Math.max(options.timeout_ms ?? 0, 30_000),
+    });
+    const answers = readCalls(outcome, urls);
     return calls.flatMap(({ path, url }) => {
       const observed = answers.get(url);
       return observed === undefined ? [] : [[path, observed] as const];

@@ -25,6 +25,7 @@ import {
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import { matrixReport } from "./build_report.ts";
+import { blameLoad, loadsOf, slowRemarks } from "./slowness.ts";
 import { StepError } from "../stage/errors.ts";
 
 /** What to verify, and how. */
@@ -52,53 +53,75 @@ export async function verify(
 ): Promise<Verified> {
   const { context, selected, limit_ms = timeout_ms } = order;
   const runner = stepRunnerFor(context);
-  const ready = await prepare(before, order, runner);
-  const { situation, prepared } = ready;
-  const views = await Promise.all(
-    familiesOf(situation.cluster).map(async (family): Promise<View> => {
-      const own = situationIn(situation, family);
-      const known = knownOf(own, prepared);
-      const options = { ...runner.options, limit_ms };
-      const beyond = await seenBeyond(own, known, options);
-      return { family, situation: own, known: { ...known, beyond } };
-    }),
-  );
+  const { situation, prepared } = await prepare(before, order, runner);
+  const options = { ...runner.options, limit_ms };
+  const views = await viewsOf(situation, prepared, options);
   const [tried, checks, dns] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
-      const options = { ...runner.options, limit_ms };
-      const tried = await tryPaths(paths, situation, known, options);
-      return { ...view, tried };
+      return {
+        ...view,
+        tried: await tryPaths(paths, situation, known, options),
+      };
     })),
     situation.kubernetes === undefined
       ? checkPods(prepared, runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
   ]);
-  const nodes = tryNodes(situation, selected);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
   }
-  const pods: PodsTried[] = prepared.map(({ site, pods }) => ({
+  const all = tried.flatMap(({ tried }) => tried);
+  const loads = await loadsOf(all, situation.sites, runner.options);
+  const explained = await explain(tried, podsTried(prepared, checks), order);
+  const report = matrixReport({
+    situation,
+    selected,
+    views: tried,
+    explained: {
+      ...explained,
+      paths: blameLoad(explained.paths, all, loads),
+    },
+    remarks: [
+      ...prepared.flatMap(({ remarks }) => remarks),
+      ...dnsRemarks(situation),
+      ...slowRemarks(all, loads),
+    ],
+    nodes: tryNodes(situation, selected),
+    dns,
+  });
+  const known = new Map(views.map(({ family, known }) => [family, known]));
+  return { report, known };
+}
+
+/** Each family of the cluster by itself, with what is known of its ends. */
+async function viewsOf(
+  situation: Situation,
+  prepared: readonly Prepared[],
+  options: RunOptions & { readonly limit_ms: number },
+): Promise<readonly View[]> {
+  return await Promise.all(
+    familiesOf(situation.cluster).map(async (family): Promise<View> => {
+      const own = situationIn(situation, family);
+      const known = knownOf(own, prepared);
+      const beyond = await seenBeyond(own, known, options);
+      return { family, situation: own, known: { ...known, beyond } };
+    }),
+  );
+}
+
+function podsTried(
+  prepared: readonly Prepared[],
+  checks: ReadonlyMap<string, readonly CommandError[]>,
+): readonly PodsTried[] {
+  return prepared.map(({ site, pods }) => ({
     node: site.node.name,
     survey: site.survey,
     ...startErrorOf(Object.values(pods)),
     checkErrors: checks.get(site.node.name) ?? [],
   }));
-  const explained = await explain(tried, pods, order);
-  const remarks = prepared.flatMap(({ remarks }) => remarks);
-  const report = matrixReport({
-    situation,
-    selected,
-    views: tried,
-    explained,
-    remarks: [...remarks, ...dnsRemarks(situation)],
-    nodes,
-    dns,
-  });
-  const known = new Map(views.map(({ family, known }) => [family, known]));
-  return { report, known };
 }
 
 /** The workers whose calling pod is there, in any family. */

@@ -275,6 +275,25 @@ Deno.test({
 Deno.test({
   ...needsRoot,
   name:
+    "a pod that is only slow to answer is told as slow, and blamed on nothing (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-slow");
+    await runAll(lab, ["up", "-q"]);
+    const slow = 'printf "sleep 1.2\\n%s\\n" "$(cat "$1")" >"$1.new"; ' +
+      'mv "$1.new" "$1"';
+    await lab.on(
+      "worker-2",
+      cmd`sh -c ${slow} slow /run/deno-cni-pods/web.www/source.cgi`,
+    );
+    const seen = await verified(await clusterOf(lab));
+    assert(seen.report.passed, seen.text);
+    assertStringIncludes(seen.text, "Slow, not broken: 5 of 18 paths");
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
     "--dry-run prints what a run does and changes nothing; --undo takes pods and servers away (needs root)",
   async fn() {
     await using lab = await testLab("verify-dry");
