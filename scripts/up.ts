@@ -20,6 +20,7 @@ Usage: scripts/up.ts [flags]
        make up [ARGS="flags"]
 
 With --undo: take all of them back, in reverse.
+With --keep: stage 09 leaves its test pods on real machines, too.
 
 ${flagsHelp}`;
 
@@ -62,11 +63,10 @@ async function up(flags: Flags): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { status, report, text } = await runVerify(
-    session,
-    verification,
-    terminalWidth(),
-  );
+  const { status, report, text } = await runVerify(session, verification, {
+    width: terminalWidth(),
+    keep: flags.keep === true,
+  });
   if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
   return finish(verifyExitCode[status], report);
 }

@@ -15,6 +15,8 @@ export interface Flags {
   readonly noProbes: boolean;
   readonly step: boolean;
   readonly undo: boolean;
+  /** Whether the test pods of real machines stay (scripts/09-verify.ts, scripts/up.ts). */
+  readonly keep?: true;
   readonly yes: boolean;
   readonly output: "table" | "json";
   readonly verbose: boolean;
@@ -46,6 +48,7 @@ const booleans = [
   "no-probes",
   "step",
   "undo",
+  "keep",
   "yes",
   "verbose",
   "quiet",
@@ -208,12 +211,22 @@ export function parseFlags(
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(family === undefined ? {} : { family: family === "4" ? 4 : 6 }),
-    ...(flag("check") ? { check: true as const } : {}),
+    ...givenSwitches(flag),
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(format === undefined ? {} : { format }),
     ...(out === undefined ? {} : { out }),
     ...(trace === undefined ? {} : { trace }),
     words: takesWords ? parsed._.map(String) : [],
+  };
+}
+
+/** The switches that are absent where they were not given. */
+function givenSwitches(
+  flag: (name: string) => boolean,
+): Pick<Flags, "check" | "keep"> {
+  return {
+    ...(flag("check") ? { check: true } : {}),
+    ...(flag("keep") ? { keep: true } : {}),
   };
 }
 

@@ -42,11 +42,10 @@ async function runWith(
     return exitCode.done;
   }
   if (flags.undo) return await undo(session);
-  const { status, report, text } = await runVerify(
-    session,
-    verification,
-    terminalWidth(),
-  );
+  const { status, report, text } = await runVerify(session, verification, {
+    width: terminalWidth(),
+    keep: flags.keep === true,
+  });
   if (json) console.log(JSON.stringify(report, null, 2));
   else if (!flags.quiet || status !== "passed") console.log(text);
   return verifyExitCode[status];

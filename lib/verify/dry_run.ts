@@ -24,7 +24,9 @@ import {
   type PodStep,
   server,
 } from "./namespace_pods.ts";
+import { endServer, serverLog } from "./node_server.ts";
 import {
+  checkServers,
   missingOfPod,
   missingServers,
   type Placed,
@@ -77,6 +79,13 @@ export function planVerify(
     callPlans(situationIn(situation, family), family, selected, fresh)
   );
   const asked = kubernetesQuestions(situation, sites);
+  const ends = checkServers(situation).map(({ runner }) => ({
+    runner,
+    steps: [{
+      why: "Which address did each caller have?",
+      run: serverLog(),
+    }, endServer()],
+  }));
   const text = [
     ...prepared.map(asScript),
     ...fresh.flatMap((site) =>
@@ -86,6 +95,7 @@ export function planVerify(
       `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
     ),
     ...asked.map(asScript),
+    ...ends.map(asScript),
   ].join("\n");
   const why = "Call all these at once; each answers with the address it saw";
   return {
@@ -103,6 +113,7 @@ export function planVerify(
         asData({ runner, steps: [{ why, run }] })
       ),
       ...asked.map(asData),
+      ...ends.map(asData),
     ],
   };
 }
@@ -171,6 +182,7 @@ function preparations(
 ): Placed[] {
   return byMachine([
     ...missingServers(situation),
+    ...checkServers(situation),
     ...(situation.kubernetes === undefined
       ? sites.map((site) => ({ runner: site.runner, steps: podSteps(site) }))
       : kubernetesPods(situation.kubernetes, sites)),

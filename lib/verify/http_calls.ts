@@ -1,6 +1,7 @@
 /**
  * Trying paths: one command at each starting point calls all its targets at
- * once. A target answers with the address that it saw (see namespace_pods.ts).
+ * once. A target answers with the address that it saw (see namespace_pods.ts), or
+ * writes that into its log (see node_server.ts).
  */
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Observed } from "./matrix.ts";
@@ -11,10 +12,17 @@ import type { Observed } from "./matrix.ts";
  */
 export const timeout_ms = 1_500;
 
+/** What a page says that does not tell whom it saw: the server's log does (see node_server.ts). */
+export const pageText = "stage 09 of deno-cni listens here";
+
 /** The address at which a target answers. */
-export function url(address: string, port: number): string {
+export function url(
+  address: string,
+  port: number,
+  page = "source.cgi",
+): string {
   const host = address.includes(":") ? `[${address}]` : address;
-  return `http://${host}${port === 80 ? "" : `:${port}`}/source.cgi`;
+  return `http://${host}${port === 80 ? "" : `:${port}`}/${page}`;
 }
 
 /** Calls all these at once, from wherever it runs. */
@@ -67,7 +75,7 @@ const timedOut = [124, 143];
 function readCall(code: number, said: string): Observed {
   if (timedOut.includes(code)) return { answer: "no", said: "no answer" };
   if (code === 0) {
-    const source = readSource(said);
+    const source = said === pageText ? said : readSource(said);
     return source !== undefined
       ? { answer: "yes", source }
       : { answer: "no", said: `something else answered: "${said}"` };

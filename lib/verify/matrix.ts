@@ -93,7 +93,7 @@ export function workersOf(cluster: Cluster): readonly ClusterNode[] {
 }
 
 /** Whether the path starts at a pod; else it starts at a node. */
-export function startsAtPod({ kind }: Path): boolean {
+export function startsAtPod({ kind }: Pick<Path, "kind">): boolean {
   return kind.startsWith("pod-");
 }
 

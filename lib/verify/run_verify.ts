@@ -1,6 +1,7 @@
 /** Stage 09 within a run: verifies, takes away what it started, or plans either. */
 import type { StageRun } from "../stage/context.ts";
 import { StepError } from "../stage/errors.ts";
+import { makeLine } from "../stage/make_command.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cleanUp, cleanupSteps } from "./cleanup.ts";
@@ -55,26 +56,59 @@ export async function verifyCluster(
   });
 }
 
+/** What a caller of runVerify() wants. */
+interface VerifyOptions {
+  /** Of the table, in columns. */
+  readonly width: number;
+  /** Whether the test pods of real machines stay. */
+  readonly keep: boolean;
+}
+
 /**
- * Verifies, and puts what came of it into words.
+ * Verifies, puts what came of it into words, and takes the test pods of real
+ * machines away again. A lab's stay, for a look around: they go with the lab.
  *
- * @param width of the table, in columns
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
 export async function runVerify(
   run: StageRun,
   { probed }: Verification,
-  width: number,
+  { width, keep }: VerifyOptions,
 ): Promise<VerifyResult> {
   try {
-    const { report, known } = await verifyCluster(run, probed);
+    const { report: seen, known } = await verifyCluster(run, probed);
     const cluster = await run.cluster();
+    const hasPods = seen.pods.some(({ waitsFor }) => waitsFor === undefined);
+    const isOver = !hasPods || cluster.provider === "lab";
+    const left = isOver ? undefined : await leave(run, cluster, keep);
+    const remarks = [...seen.remarks, ...left === undefined ? [] : [left.says]];
+    const report = { ...seen, remarks };
     const text = matrixTable(report, { cluster, addresses: known, width });
-    return { status: report.passed ? "passed" : "failed", report, text };
+    const passed = report.passed && left?.well !== false;
+    return { status: passed ? "passed" : "failed", report, text };
   } catch (error) {
     if (!(error instanceof StepError && run.context.stopping())) throw error;
     return { status: "interrupted", text: error.message };
   }
+}
+
+/** Takes the test pods away, unless they are to stay; and says what is left. */
+async function leave(
+  run: StageRun,
+  cluster: Cluster,
+  keep: boolean,
+): Promise<{ readonly well: boolean; readonly says: string }> {
+  const undo = makeLine("09-verify ARGS=--undo", cluster);
+  if (keep) {
+    return { well: true, says: `The test pods stay until ${undo}` };
+  }
+  const well = await undoVerify(run);
+  return {
+    well,
+    says: well
+      ? "Test pods and servers are gone again; with ARGS=--keep the pods stay"
+      : `Not all test pods could be taken away; when that is mended: ${undo}`,
+  };
 }
 
 /**

@@ -27,6 +27,7 @@ import {
   parseList,
   RuntimeError,
 } from "../cni/runtime.ts";
+import { endServer, hasLoggedServers, startServer } from "./node_server.ts";
 import type { Site, Situation } from "./situation.ts";
 import { withTimeout } from "../stage/decide.ts";
 import { label, type StepResult } from "../stage/result.ts";
@@ -133,8 +134,24 @@ export function podSites(
   );
 }
 
-/** What starts the missing servers on the nodes and outside. */
-export function missingServers({ sites, outside }: Situation): Placed[] {
+/** What starts the servers that end with the check. */
+export function checkServers({ cluster, sites }: Situation): Placed[] {
+  if (!hasLoggedServers(cluster)) return [];
+  return [...sites.values()].map(({ node, runner, survey }) => ({
+    runner,
+    // One that listens already may be of a check that was cut off.
+    steps: [
+      ...(survey.serving ? [endServer()] : []),
+      startServer(node, cluster),
+    ],
+  }));
+}
+
+/** What starts the missing servers on a lab's nodes and outside. */
+export function missingServers(
+  { cluster, sites, outside }: Situation,
+): Placed[] {
+  if (hasLoggedServers(cluster)) return [];
   const idle = [...sites.values()].filter(({ survey }) => !survey.serving);
   const runners = idle.map(({ runner }) => runner);
   if (outside.is === "there" && !outside.serving) runners.push(outside.runner);

@@ -13,7 +13,20 @@ import {
   startsAtPod,
   type Tried,
 } from "./matrix.ts";
-import { httpCalls, readCalls, timeout_ms, url } from "./http_calls.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import {
+  httpCalls,
+  pageText,
+  readCalls,
+  timeout_ms,
+  url,
+} from "./http_calls.ts";
+import {
+  hasLoggedServers,
+  pageOf,
+  readServerLog,
+  serverLog,
+} from "./node_server.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
 import { execOn } from "./kubernetes_pods.ts";
@@ -75,7 +88,8 @@ function urlOf(
     const address = known.servers.get(path.to);
     return address === undefined ? undefined : url(address, 80);
   }
-  return nodeUrl(path.to, cluster, known);
+  const page = hasLoggedServers(cluster) ? pageOf(path) : undefined;
+  return nodeUrl(path.to, cluster, known, page);
 }
 
 /** Where a node or the outside host answers. */
@@ -83,8 +97,9 @@ export function nodeUrl(
   name: string,
   { outside: { address, urls } }: Cluster,
   known: Addresses,
+  page?: string,
 ): string {
-  if (name !== outside) return url(known.nodes.get(name) ?? "", nodePort);
+  if (name !== outside) return url(known.nodes.get(name) ?? "", nodePort, page);
   return urls?.[0] ?? url(address, nodePort);
 }
 
@@ -131,7 +146,7 @@ export async function tryPaths(
   options: CallOptions,
 ): Promise<readonly Tried[]> {
   const began_ms = Date.now();
-  const seen = await callAll(startsOf(paths, situation, known), options);
+  const seen = await observe(paths, situation, known, options);
   const first = paths.map((path) =>
     judged(path, seen.get(path), situation, known)
   );
@@ -141,10 +156,8 @@ export async function tryPaths(
   if (doubtful.length === 0) return first;
   const { limit_ms = timeout_ms } = options;
   const slow_ms = secondLimit_ms(limit_ms, Date.now() - began_ms);
-  const again = await callAll(startsOf(doubtful, situation, known), {
-    ...options,
-    limit_ms: slow_ms,
-  });
+  const longer = { ...options, limit_ms: slow_ms };
+  const again = await observe(doubtful, situation, known, longer);
   return first.map((tried) => {
     const { path } = tried;
     const observed = again.get(path);
@@ -171,6 +184,40 @@ function judged(
     otherSources: others,
     observed: observed ?? { answer: "untried", why: "no pod" },
   };
+}
+
+/** Calls all targets, and asks those for what they saw that only wrote it down. */
+async function observe(
+  paths: readonly Path[],
+  situation: Situation,
+  known: Known,
+  options: CallOptions,
+): Promise<ReadonlyMap<Path, Observed>> {
+  const { cluster, sites } = situation;
+  const seen = await callAll(startsOf(paths, situation, known), options);
+  const [family = 4] = familiesOf(cluster);
+  const logged = [...seen].flatMap(([path, observed]) =>
+    observed.answer === "yes" && observed.source === pageText ? [path] : []
+  );
+  const targets = new Set(logged.map(({ to }) => to));
+  const logs = new Map(
+    await Promise.all([...targets].map(async (name) => {
+      const outcome = await sites.get(name)?.runner.run(serverLog(), options);
+      return [name, readServerLog(outcome?.stdout ?? "")] as const;
+    })),
+  );
+  return new Map([
+    ...seen,
+    ...logged.map((path): [Path, Observed] => {
+      const source = logs.get(path.to)?.get(pageOf(path))?.get(family);
+      return [
+        path,
+        source === undefined
+          ? { answer: "untried", why: `the log of ${path.to} has no such call` }
+          : { answer: "yes", source },
+      ];
+    }),
+  ]);
 }
 
 async function callAll(

@@ -14,7 +14,9 @@ import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
+import { endServer } from "./node_server.ts";
 import {
+  checkServers,
   missingServers,
   podSites,
   type Prepared,
@@ -51,9 +53,33 @@ export async function verify(
   before: Situation,
   order: Order,
 ): Promise<Verified> {
-  const { context, selected, limit_ms = timeout_ms } = order;
-  const runner = stepRunnerFor(context);
+  const runner = stepRunnerFor(order.context);
   const { situation, prepared } = await prepare(before, order, runner);
+  const servers = prepared.length === 0 ? [] : checkServers(situation);
+  try {
+    const said = await runner.each(servers, async ({ runner: node, steps }) => {
+      const printed = [];
+      for (const step of steps) printed.push(await runner.do(node, step));
+      return printed.join("").trim().split("\n").filter((line) => line !== "")
+        .map((line) => `${node.name}: ${line}`);
+    });
+    return await tryAll(situation, prepared, said.flat(), order, runner);
+  } finally {
+    // Also after Ctrl-C; one that cannot be ended ends by itself.
+    await Promise.allSettled(
+      servers.map(({ runner }) => runner.run(endServer().run)),
+    );
+  }
+}
+
+async function tryAll(
+  situation: Situation,
+  prepared: readonly Prepared[],
+  remarks: readonly string[],
+  order: Order,
+  runner: StepRunner,
+): Promise<Verified> {
+  const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
   const [tried, checks, dns] = await Promise.all([
@@ -85,6 +111,7 @@ export async function verify(
       paths: blameLoad(explained.paths, all, loads),
     },
     remarks: [
+      ...remarks,
       ...prepared.flatMap(({ remarks }) => remarks),
       ...dnsRemarks(situation),
       ...slowRemarks(all, loads),
