@@ -6,11 +6,13 @@ import { columnOf, isAsExpected, type Path, type Tried } from "./matrix.ts";
 import type { DnsTried, NodeTried } from "./kubernetes_checks.ts";
 import type {
   DnsReport,
+  HairpinReport,
   MatrixReport,
   NodeReadiness,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
+import type { HairpinTried } from "./hairpin.ts";
 import { caller, server } from "./namespace_pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -40,6 +42,8 @@ interface Findings {
   readonly nodes: readonly NodeTried[];
   /** What became of names in pods; nothing where there is no Kubernetes. */
   readonly dns: readonly DnsTried[];
+  /** What became of pods' calls to themselves. */
+  readonly hairpins: readonly HairpinTried[];
 }
 
 /** The report; equal causes are told once. */
@@ -57,6 +61,12 @@ export function matrixReport(findings: Findings): MatrixReport {
     ...numberOf(cause),
   }));
   const dns = findings.dns.map((one) => dnsReport(one, paths, numberOf));
+  const hairpin = findings.hairpins.map(({ cause, ...one }): HairpinReport => ({
+    ...one,
+    asExpected: cause === undefined,
+    // What is wrong with the pod itself explains it.
+    ...numberOf(cause && (findings.explained.pods.get(one.node) ?? cause)),
+  }));
   const next = nextStage(pods, tried);
   return {
     version: 1,
@@ -66,6 +76,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     pods,
     ...(nodes.length === 0 ? {} : { nodes }),
     ...(dns.length === 0 ? {} : { dns }),
+    ...(hairpin.length === 0 ? {} : { hairpin }),
     paths,
     causes,
     remarks: [

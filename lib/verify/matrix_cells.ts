@@ -10,6 +10,7 @@ import {
 } from "./matrix.ts";
 import type {
   DnsReport,
+  HairpinReport,
   MatrixReport,
   NodeReadiness,
   PathReport,
@@ -57,6 +58,14 @@ export function nodeCell({ ready, waitsFor, cause }: NodeReadiness): string {
 /** Whether a name was resolved, in a cell. */
 export function dnsCell({ asExpected, cause }: DnsReport): string {
   return asExpected ? "yes" : `✗ no [${cause}]`;
+}
+
+/** Whether a pod reaches itself by a service, in a cell. */
+export function hairpinCell(
+  { answered, asExpected, cause }: HairpinReport,
+): string {
+  if (answered) return "yes";
+  return asExpected ? "no, hairpin is off" : `✗ no [${cause}]`;
 }
 
 /** Whether a worker's test pods are there, in a cell. */

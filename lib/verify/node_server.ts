@@ -40,9 +40,7 @@ folder=$1 port=$2 life=$3 pages=$4 text=$5; shift 5
 mkdir -p "$folder/www"
 for page in $pages; do echo "$text" >"$folder/www/$page"; done
 : >"$folder/log"
-while read -r first _ count; do
-  [ "$first" -gt 65534 ] || [ $((first + count)) -le 65534 ] || user="-u 65534:65534"
-done </proc/self/uid_map
+user=$(busybox awk '$1 <= 65534 && $1 + $3 > 65534 { print "-u 65534" }' /proc/self/uid_map)
 for address; do
   setsid timeout "$life" busybox httpd -f -vv -p "$address:$port" $user -h "$folder/www" \\
     </dev/null >/dev/null 2>>"$folder/log" &

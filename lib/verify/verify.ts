@@ -13,6 +13,7 @@ import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
+import { tryHairpins } from "./hairpin.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
 import {
@@ -82,7 +83,7 @@ async function tryAll(
   const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
-  const [tried, checks, dns] = await Promise.all([
+  const [tried, checks, dns, hairpins] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
@@ -95,6 +96,7 @@ async function tryAll(
       ? checkPods(prepared, runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
+    tryHairpins(situation, selected, serversOf(views), options),
   ]);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
@@ -118,6 +120,7 @@ async function tryAll(
     ],
     nodes: tryNodes(situation, selected),
     dns,
+    hairpins,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };
@@ -149,6 +152,11 @@ function podsTried(
     ...startErrorOf(Object.values(pods)),
     checkErrors: checks.get(site.node.name) ?? [],
   }));
+}
+
+/** The pods that answer, by worker, in the cluster's first family. */
+function serversOf([view]: readonly View[]): ReadonlyMap<string, string> {
+  return view?.known.servers ?? new Map();
 }
 
 /** The workers whose calling pod is there, in any family. */

@@ -294,6 +294,43 @@ Deno.test({
 Deno.test({
   ...needsRoot,
   name:
+    "a pod reaches itself by a service where its port is in hairpin mode, and 09 leaves no rule (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-hairpin");
+    await runAll(lab, ["up", "-q"]);
+    const cluster = await clusterOf(lab);
+    const list = "/etc/cni/net.d/10-deno-cni.conflist";
+    const set = (value: boolean) =>
+      `s/"hairpinMode": [a-z]*, //; s/"bridge"/"hairpinMode": ${value}, "bridge"/`;
+    await lab.on("worker-1", cmd`sed -i ${set(true)} ${list}`);
+    await lab.on("worker-2", cmd`sed -i ${set(false)} ${list}`);
+    const seen = await verified(cluster);
+    assert(seen.report.passed, seen.text);
+    assertEquals(row(seen, "pod → own service"), ["yes", "no, hairpin is off"]);
+    assertEquals(seen.report.paths.length, 18);
+
+    // Switched off behind the plugin's back.
+    await lab.on(
+      "worker-1",
+      cmd`sh -c ${"for port in /sys/class/net/cni0/brif/*; do echo 0 >$port/hairpin_mode; done"}`,
+    );
+    const off = await verified(cluster);
+    assertEquals(
+      off.report.causes.map(({ kind, on }) => [kind, on]),
+      [["check", "worker-1"]],
+      off.text,
+    );
+    assertEquals(row(off, "pod → own service")[0], "✗ no [1]");
+    for (const name of ["worker-1", "worker-2"]) {
+      const rules = await lab.on(name, cmd`iptables -w -t nat -S`);
+      assert(!rules.includes("09-verify"), rules);
+    }
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
     "--dry-run prints what a run does and changes nothing; --undo takes pods and servers away (needs root)",
   async fn() {
     await using lab = await testLab("verify-dry");
