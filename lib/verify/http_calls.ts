@@ -72,8 +72,11 @@ export function readSource(said: string): string | undefined {
 /** What timeout(1) exits with: GNU's 124 or, where the signal shows through, 128 + SIGTERM. */
 const timedOut = [124, 143];
 
+/** What is said of a call whose time ran out. */
+export const noAnswer = "no answer";
+
 function readCall(code: number, said: string): Observed {
-  if (timedOut.includes(code)) return { answer: "no", said: "no answer" };
+  if (timedOut.includes(code)) return { answer: "no", said: noAnswer };
   if (code === 0) {
     const source = said === pageText ? said : readSource(said);
     return source !== undefined

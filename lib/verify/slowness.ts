@@ -2,6 +2,7 @@
 import { cmd, type RunOptions, succeeded } from "../exec/command.ts";
 import type { Cause } from "../diagnosis/faults.ts";
 import { isAsExpected, type Path, type Tried } from "./matrix.ts";
+import { noAnswer } from "./http_calls.ts";
 import type { Site } from "./situation.ts";
 
 /** How busy a machine is. */
@@ -12,7 +13,7 @@ interface Load {
 }
 
 /** Above so many processes a CPU, a call without an answer says nothing of the network. */
-const busyAbove = 4;
+const busyAbove = 10;
 
 /** Longest time that the second try of a call has. */
 const longest_ms = 30_000;
@@ -93,9 +94,7 @@ export function blameLoad(
   const paths = new Map(causes);
   for (const one of tried) {
     const cause = paths.get(one.path);
-    // Whether the host outside answers is found by a call that is as slow.
-    const isGuess = cause?.kind === "unknown" || cause?.kind === "outside";
-    if (cause === undefined || !isGuess || !isSilent(one)) continue;
+    if (cause?.kind !== "unknown" || !isSilent(one)) continue;
     const { from, to } = one.path;
     const on = [from, to].find((name) => {
       const load = loads.get(name);
@@ -123,8 +122,11 @@ function isSlow({ slow_ms }: Tried): boolean {
   return slow_ms !== undefined;
 }
 
+/** Whether its time ran out; a call that is refused is told so at once. */
 function isSilent(one: Tried): boolean {
-  return one.observed.answer === "no" && !isAsExpected(one);
+  const { observed } = one;
+  return observed.answer === "no" && observed.said === noAnswer &&
+    !isAsExpected(one);
 }
 
 function isBusy({ load, cpus }: Load): boolean {

@@ -28,7 +28,7 @@ import {
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import { matrixReport } from "./build_report.ts";
-import { blameLoad, loadsOf, slowRemarks } from "./slowness.ts";
+import { blameLoad, loadsOf, secondLimit_ms, slowRemarks } from "./slowness.ts";
 import { StepError } from "../stage/errors.ts";
 
 /** What to verify, and how. */
@@ -103,7 +103,11 @@ async function tryAll(
   }
   const all = tried.flatMap(({ tried }) => tried);
   const loads = await loadsOf(all, situation.sites, runner.options);
-  const explained = await explain(tried, podsTried(prepared, checks), order);
+  const explained = await explain(tried, podsTried(prepared, checks), {
+    ...order,
+    // What is to explain a "no" has as much time as the second try.
+    limit_ms: secondLimit_ms(limit_ms, 0),
+  });
   const report = matrixReport({
     situation,
     selected,
