@@ -52,6 +52,7 @@ export async function verifyCluster(
     selected: run.selected(cluster),
     stages: probed,
     context,
+    hairpins: true,
     ...(limit_ms === undefined ? {} : { limit_ms }),
   });
 }
