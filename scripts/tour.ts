@@ -58,7 +58,9 @@ async function run(flags: Flags): Promise<number> {
     );
   }
   try {
-    const way = await clearTheWay(flags);
+    const way = await clearTheWay(flags, (text) => {
+      if (!flags.quiet) console.error(text);
+    });
     if (way !== undefined) {
       console.error(way);
       return exitCode.failed;

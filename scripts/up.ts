@@ -1,15 +1,19 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
-import { buildFlags, stageFlags } from "../lib/cli/standard_flags.ts";
+import {
+  buildFlags,
+  stageFlags,
+  verifyFlags,
+} from "../lib/cli/standard_flags.ts";
 import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { runStage, worst } from "../lib/stage/run_stage.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
-import { verdictCode } from "../lib/cli/verify_script.ts";
-import { endIn, verifyIn } from "../lib/verify/in_session.ts";
+import { verifyExitCode } from "../lib/cli/verify_script.ts";
+import { runVerify, undoVerify } from "../lib/verify/run_verify.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
 import { stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
@@ -19,7 +23,7 @@ const command = {
   summary:
     "run all nine stages in their order, and stop at the first that fails",
   text: ["With --undo: take all of them back, in reverse."],
-  flags: { ...stageFlags, ...buildFlags },
+  flags: { ...stageFlags, ...buildFlags, ...verifyFlags },
 } satisfies CommandLine;
 
 async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
@@ -50,7 +54,7 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
-    if (!await endIn(session, true)) return finish(exitCode.failed);
+    if (!await undoVerify(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
     const results = await runStage(session, stage);
@@ -61,13 +65,12 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { is, report, text } = await verifyIn(
-    session,
-    verification,
-    terminalWidth(),
-  );
+  const { status, report, text } = await runVerify(session, verification, {
+    width: terminalWidth(),
+    keep: flags.keep,
+  });
   if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
-  return finish(verdictCode[is], report);
+  return finish(verifyExitCode[status], report);
 }
 
 await runScript(command, up);

@@ -73,6 +73,11 @@ export const stageFlags = {
   ...standard("yes", "output", "verbose", "quiet", "timeout_ms"),
 };
 
+/** What a command takes that runs stage 09. */
+export const verifyFlags = {
+  keep: switched("keep", "the test pods of real machines stay, too"),
+};
+
 /** What a command takes that may build the plugin. */
 export const buildFlags = {
   portable: switched(

@@ -1,39 +1,46 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
 import {
-  endIn,
-  planIn,
+  dryRunVerify,
+  runVerify,
+  undoVerify,
   type Verification,
-  verifyIn,
-} from "../verify/in_session.ts";
+} from "../verify/run_verify.ts";
 import { exitCode } from "./exit_code.ts";
 import type { FlagsOf } from "./flags.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
 import { runScript } from "./script.ts";
 import { openSession, type Session } from "./session.ts";
 import { stageCommand } from "./stage_script.ts";
-import type { stageFlags } from "./standard_flags.ts";
+import { type stageFlags, verifyFlags } from "./standard_flags.ts";
+import type { Stage } from "../stage/stage.ts";
 import { terminalWidth } from "../text/terminal.ts";
 
-/** The exit code of each verdict. */
-export const verdictCode = {
+/** The exit code of what stage 09 came to. */
+export const verifyExitCode = {
   passed: exitCode.done,
   failed: exitCode.failed,
   interrupted: exitCode.interrupted,
 } as const;
 
-type StageFlags = FlagsOf<typeof stageFlags>;
+type StageFlags = FlagsOf<typeof stageFlags & typeof verifyFlags>;
 
 /** Runs stage 09 as the command line asks, and ends the process with the exit code. */
 export async function verifyMain(verification: Verification): Promise<never> {
   return await runScript(
-    stageCommand(verification.stage),
-    (flags) => runVerify(verification, flags),
+    verifyCommand(verification.stage),
+    (flags) => runWith(flags, verification),
   );
 }
 
-async function runVerify(
-  verification: Verification,
+/** What stage 09 takes beside what every stage takes. */
+function verifyCommand(stage: Stage) {
+  const command = stageCommand(stage);
+  return { ...command, flags: { ...command.flags, ...verifyFlags } };
+}
+
+async function runWith(
   flags: StageFlags,
+  verification: Verification,
 ): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
@@ -41,28 +48,23 @@ async function runVerify(
     else if (flags.verbose && !json) console.log(stepLine(result, 8));
   });
   if (flags.dryRun) {
-    const { text, data } = await planIn(session, verification, flags.noProbes);
-    console.log(json ? JSON.stringify(data(), null, 2) : text());
+    const plan = await dryRunVerify(session, verification, flags.noProbes);
+    console.log(json ? JSON.stringify(plan.data, null, 2) : plan.script);
     return exitCode.done;
   }
-  if (flags.undo) return await endPods(session, flags);
-  const { is, report, text } = await verifyIn(
-    session,
-    verification,
-    terminalWidth(),
-  );
-  const code = verdictCode[is];
+  if (flags.undo) return await undo(session, flags);
+  const { status, report, text } = await runVerify(session, verification, {
+    width: terminalWidth(),
+    keep: flags.keep,
+  });
   if (json) console.log(JSON.stringify(report, null, 2));
-  else if (!flags.quiet || code !== exitCode.done) console.log(text);
-  return code;
+  else if (!flags.quiet || status !== "passed") console.log(text);
+  return verifyExitCode[status];
 }
 
-async function endPods(
-  session: Session,
-  flags: StageFlags,
-): Promise<number> {
+async function undo(session: Session, flags: StageFlags): Promise<number> {
   const { results } = session;
-  const went = await endIn(session);
+  const went = await undoVerify(session);
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);
   if (flags.output === "json") {

@@ -7,7 +7,7 @@ import { exercises } from "./catalog.ts";
 const names = { name: "lab", stateDir: "/state/lab" };
 const lab = labCluster(names);
 
-Deno.test("a symptom names neither the stage nor what it does; the last hint names the stage and the node", () => {
+Deno.test("a symptom does not name the stage or what it does; the last hint names stage and node", () => {
   const dual = { ...dualCluster(names), file: lab.file };
   for (const cluster of [lab, dual]) {
     for (const exercise of exercises(cluster)) {

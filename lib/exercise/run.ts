@@ -1,6 +1,5 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
 import { stepKey } from "../stage/node_run.ts";
-import type { RunOptions } from "../exec/command.ts";
 import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
 import type { Exercise } from "./catalog.ts";
@@ -18,11 +17,10 @@ import {
 } from "../verify/matrix_cells.ts";
 import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import type { Session } from "../cli/session.ts";
-import { look } from "../verify/situation.ts";
+import { verifyCluster } from "../verify/run_verify.ts";
 import { apply } from "../stage/engine.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Stage } from "../stage/stage.ts";
-import { verify } from "../verify/verify.ts";
 import type { RunContext } from "../stage/context.ts";
 
 /** How every node's network is set, by the node's name; see fingerprint(). */
@@ -37,7 +35,7 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
         name,
         await fingerprint(
           session.reach(cluster).nodeOf(name),
-          optionsOf(session),
+          session.context,
         ),
       ] as const
     )),
@@ -82,19 +80,7 @@ export async function wrongPaths(
   { probed }: StageSet,
   limit_ms?: number,
 ): Promise<readonly string[]> {
-  const cluster = await session.cluster();
-  const { context } = session;
-  const situation = await look(
-    cluster,
-    session.reach(cluster),
-    optionsOf(session),
-  );
-  const { report, known } = await verify(situation, {
-    selected: cluster.nodes.map(({ name }) => name),
-    stages: probed,
-    context,
-    ...(limit_ms === undefined ? {} : { limit_ms }),
-  });
+  const { report, known } = await verifyCluster(session, probed, limit_ms);
   return wrongIn(report, { addresses: known });
 }
 
@@ -137,7 +123,7 @@ export async function leftInJournal(
     .difference(new Set(keys(right)));
   const { records } = await readJournal(
     session.reach(cluster).nodeOf(exercise.on),
-    optionsOf(session),
+    session.context,
   );
   return records.filter(({ stage, step }) =>
     stage === exercise.stage && wrong.has(step)
@@ -154,7 +140,10 @@ export async function breakIt(
   return await runOn(session, exercise, stage, session.context);
 }
 
-/** Runs it as it is to be, also after the user has interrupted: so nothing broken is left behind. */
+/**
+ * Runs it as it is to be, also after the user has interrupted: so nothing
+ * broken is left behind.
+ */
 export async function mendIt(
   session: Session,
   exercise: Exercise,
@@ -221,8 +210,4 @@ function stageOf({ stage }: Exercise, stages: readonly Stage[]): Stage {
   const found = stages.find(({ name }) => name === stage);
   if (found === undefined) throw new TypeError(`no stage ${stage}`);
   return found;
-}
-
-function optionsOf({ context }: Session): RunOptions {
-  return { timeout_ms: context.timeout_ms, signal: context.signal };
 }

@@ -1,6 +1,7 @@
 /**
- * The masquerade rule that circulates: it lacks the exemption of the pod
- * network, so pods of other nodes see the node's address in place of the pod's.
+ * The masquerade rule as it stands in many instructions: it lacks the exemption
+ * of the pod network, so pods of other nodes see the node's address in place of
+ * the pod's.
  * The tour and an exercise put it in place of ours.
  */
 import { cmd, type Command, show } from "../exec/command.ts";
@@ -8,18 +9,17 @@ import { ruleIs } from "../steps/probes.ts";
 import type { Stage, Step } from "../stage/stage.ts";
 
 /**
- * Stage 07 as those run it who have that rule. What it does stands in the
- * nodes' journals as anything that a stage does, so running the real stage
- * takes it back.
+ * Stage 07 with that rule. What it does stands in the nodes' journals as
+ * anything that a stage does, so running the real stage takes it back.
  */
-export function withCirculatingRule(masquerade: Stage): Stage {
+export function withWrongMasquerade(masquerade: Stage): Stage {
   const { steps } = masquerade;
   if (steps === undefined) return masquerade;
-  return { ...masquerade, steps: (plan) => steps(plan).map(circulating) };
+  return { ...masquerade, steps: (plan) => steps(plan).map(unexempted) };
 }
 
 /** A step without the exemption and our mark; steps that are no rule stay as they are. */
-function circulating(step: Step): Step {
+function unexempted(step: Step): Step {
   if ("copy" in step.run || !step.run.argv.includes("MASQUERADE")) return step;
   const rule = without(without(step.run.argv, "!", "-d"), "-m", "comment");
   const run: Command = { argv: rule };
@@ -32,7 +32,10 @@ function circulating(step: Step): Step {
   };
 }
 
-/** The arguments without this pair, and without the value that follows (`! -d CIDR`, `-m comment --comment MARK`). */
+/**
+ * The arguments without this pair, and without the value that follows
+ * (`! -d CIDR`, `-m comment --comment MARK`).
+ */
 function without(
   [program, ...args]: Command["argv"],
   first: string,
@@ -57,8 +60,8 @@ function replaced(
 }
 
 /**
- * Deletes a rule of iptables that somebody may have deleted by hand meanwhile:
- * then iptables exits with 1 (iptables(8), --delete), with more for anything else.
+ * Deletes a rule of iptables that may have been deleted by hand meanwhile: then
+ * iptables exits with 1 (iptables(8), --delete), with more for anything else.
  */
 export function unlessGone(deletion: Command): Command {
   const line = show(deletion);

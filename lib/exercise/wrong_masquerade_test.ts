@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { withCirculatingRule } from "./wrong_masquerade.ts";
+import { withWrongMasquerade } from "./wrong_masquerade.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd, show } from "../exec/command.ts";
 import { ruleIs } from "../steps/probes.ts";
@@ -28,7 +28,7 @@ const right: Stage = {
 };
 
 Deno.test("the circulating rule is ours without the exemption and without our mark", () => {
-  const steps = withCirculatingRule(right).steps?.({ cluster, node }) ?? [];
+  const steps = withWrongMasquerade(right).steps?.({ cluster, node }) ?? [];
   const [wrong, rest] = steps;
   assert(wrong && rest && "argv" in wrong.run);
   const bare = "POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE";

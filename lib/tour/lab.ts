@@ -19,23 +19,23 @@ export function isRunning(cluster: Cluster): boolean {
  * Takes down what an earlier tour made, after asking; what is known of a lab
  * that runs no more is forgotten.
  *
+ * @param say told what is taken down, before the question
  * @returns why there can be no tour; undefined where the way is clear
  * @throws {LabError | UsageError | StepError}
  */
 export async function clearTheWay(
   flags: RunFlags,
+  say: (text: string) => void,
 ): Promise<string | undefined> {
   await using session = await openSession(flags, () => {});
   // What an earlier lab's stages found out may be unreadable, and goes anyway.
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
   if (isRunning(cluster)) {
     if (!await exists(markPath(cluster))) return occupied(cluster);
-    if (!flags.quiet) {
-      console.error(
-        `The lab "${cluster.name}" is there, as an earlier tour left it, ` +
-          "and a tour begins\nwithout one.",
-      );
-    }
+    say(
+      `The lab "${cluster.name}" is there, as an earlier tour left it, ` +
+        "and a tour begins\nwithout one.",
+    );
     if (!flags.yes) {
       const answer = await session.answer(
         "Enter takes it down and begins, q leaves it as it is: ",

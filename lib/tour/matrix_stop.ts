@@ -10,11 +10,10 @@ import {
 import type { MatrixReport, PathReport } from "../verify/matrix_report.ts";
 import { matrixTable } from "../verify/matrix_table.ts";
 import type { Session } from "../cli/session.ts";
-import { look } from "../verify/situation.ts";
+import { verifyCluster } from "../verify/run_verify.ts";
 import type { Stage } from "../stage/stage.ts";
 import { listeners, type Listening, pings } from "./receivers.ts";
 import { changesText } from "./stop_text.ts";
-import { verify } from "../verify/verify.ts";
 import { wrapLines } from "../text/wrap.ts";
 import { exitCode } from "../cli/exit_code.ts";
 
@@ -86,16 +85,8 @@ export async function showMatrix(
     readonly lesson?: Lesson;
   },
 ): Promise<StopResult> {
-  const { context } = session;
-  const { timeout_ms, signal } = context;
+  const { report: matrix, known } = await verifyCluster(session, probed);
   const cluster = await session.cluster();
-  const situation = await look(cluster, session.reach(cluster), {
-    timeout_ms,
-    signal,
-  });
-  const selected = session.selected(cluster);
-  const order = { selected, stages: probed, context };
-  const { report: matrix, known } = await verify(situation, order);
   const listening = lesson && await listen(matrix, cluster, voice, lesson);
   const options = { cluster, addresses: known, width: voice.width };
   const heard = listening === undefined ? {} : { listening };

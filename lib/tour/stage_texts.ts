@@ -102,7 +102,8 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
       "shown to that chain too (bridge-nf-call-iptables).",
       "This stage switches forwarding on and accepts what comes from " +
       `${list(clusterCIDRs)} or goes there: look for what neighbours on one ` +
-      "node can do then.",
+      "node can do then, and a pod with a service of its own, whose packets " +
+      "come back by the same port (hairpin).",
     ],
   },
   "07-masquerade": {

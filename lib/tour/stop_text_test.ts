@@ -54,7 +54,7 @@ Deno.test("of nodes that do alike one is shown, and which others it stands for i
   );
 });
 
-Deno.test("a node that does something else is shown by itself, and one that does nothing not at all", () => {
+Deno.test("a node that does something else is shown by itself, one that does nothing is not", () => {
   const same = [{ why: "up", run: cmd`ip link set cni0 up` }];
   const shown = condense(
     [
@@ -113,7 +113,7 @@ Deno.test("where there is nothing to do, that is said", () => {
   assertStringIncludes(told([]), "There is nothing to do");
 });
 
-Deno.test("a file that is written is named, what a command reads is shown, and no line is too wide", () => {
+Deno.test("a file that is written is named, what a command reads shown, and no line too wide", () => {
   const reason = "A reason that takes more than one line, ".repeat(4).trim();
   const text = told([{
     on: "worker-1",

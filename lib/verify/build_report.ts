@@ -1,22 +1,19 @@
 /** Stage 09's findings put together as a report. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Known } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
-import {
-  columnOf,
-  isAsExpected,
-  type Path,
-  podsWaitFor,
-  type StageProgress,
-  type Tried,
-} from "./matrix.ts";
-import type { DnsTried, NodeTried } from "./kubernetes_start.ts";
+import { podsWaitFor, type StageProgress } from "./expected.ts";
+import { columnOf, isAsExpected, type Path, type Tried } from "./matrix.ts";
+import type { DnsTried, NodeTried } from "./kubernetes_checks.ts";
 import type {
   DnsReport,
+  HairpinReport,
   MatrixReport,
   NodeReadiness,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
+import type { HairpinTried } from "./hairpin.ts";
 import { caller, server } from "./namespace_pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -42,9 +39,161 @@ interface Findings {
   readonly explained: Explained;
   /** What became of pods while they were started, a sentence each. */
   readonly remarks: readonly string[];
-  /** What Kubernetes says of the nodes, and what became of names in pods; nothing where there is none. */
+  /** What Kubernetes says of the nodes; nothing where there is none. */
   readonly nodes: readonly NodeTried[];
+  /** What became of names in pods; nothing where there is no Kubernetes. */
   readonly dns: readonly DnsTried[];
+  /** What became of pods' calls to themselves. */
+  readonly hairpins: readonly HairpinTried[];
+}
+
+/** The report; equal causes are told once. */
+export function matrixReport(findings: Findings): MatrixReport {
+  const { situation: { cluster, progress }, views } = findings;
+  const tried = views.flatMap(({ family, tried }) =>
+    tried.map((one) => ({ family, ...one }))
+  );
+  const { causes, numberOf } = numbering(cluster);
+  const pods = podsReports(findings, tried, numberOf);
+  const paths = tried.map((one) => pathReport(one, findings, numberOf));
+  const nodes = findings.nodes.map(({ cause, ...node }): NodeReadiness => ({
+    ...node,
+    asExpected: cause === undefined,
+    ...numberOf(cause),
+  }));
+  const dns = findings.dns.map((one) => dnsReport(one, paths, numberOf));
+  const hairpin = findings.hairpins.map(({ cause, ...one }): HairpinReport => ({
+    ...one,
+    asExpected: cause === undefined,
+    // What is wrong with the pod itself explains it.
+    ...numberOf(cause && (findings.explained.pods.get(one.node) ?? cause)),
+  }));
+  const next = nextStage(pods, tried);
+  return {
+    version: 1,
+    cluster: cluster.name,
+    passed: paths.length > 0 && causes.length === 0,
+    complete: Object.fromEntries(progress.complete),
+    pods,
+    ...(nodes.length === 0 ? {} : { nodes }),
+    ...(dns.length === 0 ? {} : { dns }),
+    ...(hairpin.length === 0 ? {} : { hairpin }),
+    paths,
+    causes,
+    remarks: [
+      ...findings.remarks,
+      ...views.flatMap(({ tried }) => senderRemarks(tried)),
+      ...unfilteredRemark(progress),
+    ],
+    ...(next === undefined ? {} : { next }),
+  };
+}
+
+/** What a report says of a cause: its number, or nothing where there is none. */
+type NumberOf = (cause: Cause | undefined) => { readonly cause?: number };
+
+/** Numbers causes as they come; a cause that was there before keeps its number. */
+function numbering(cluster: Cluster): {
+  readonly causes: readonly (CauseReport & { readonly number: number })[];
+  readonly numberOf: NumberOf;
+} {
+  const causes: (CauseReport & { readonly number: number })[] = [];
+  const numberOf: NumberOf = (cause) => {
+    if (cause === undefined) return {};
+    const same = causes.find(({ kind, on, what }) =>
+      kind === cause.kind && on === cause.on && what === cause.what
+    );
+    if (same !== undefined) return { cause: same.number };
+    const number = causes.length + 1;
+    causes.push({ number, ...reported(cause, cluster) });
+    return { cause: number };
+  };
+  return { causes, numberOf };
+}
+
+function podsReports(
+  { situation, selected, views, explained }: Findings,
+  tried: readonly Tried[],
+  numberOf: NumberOf,
+): readonly PodsReport[] {
+  const columns = new Set(tried.map(({ path }) => columnOf(path)));
+  const known = views.map(({ known }) => known);
+  return workerSites(situation).map(({ node: { name } }) => name)
+    .filter((name) => selected.includes(name) || columns.has(name))
+    .map((node): PodsReport => {
+      const addresses = podAddresses(known, node);
+      const waitsFor = podsWaitFor(situation.progress, node);
+      if (waitsFor !== undefined) {
+        return { node, waitsFor, addresses, asExpected: true };
+      }
+      const cause = explained.pods.get(node);
+      const asExpected = cause === undefined;
+      return { node, addresses, asExpected, ...numberOf(cause) };
+    });
+}
+
+function pathReport(
+  one: Tried & { readonly family: Family },
+  { explained }: Findings,
+  numberOf: NumberOf,
+): PathReport {
+  const { path, family, expected, expectedSource, observed } = one;
+  return {
+    ...path,
+    family,
+    expected,
+    ...(expectedSource === undefined ? {} : { expectedSource }),
+    observed,
+    asExpected: isAsExpected(one),
+    ...numberOf(explained.paths.get(path)),
+  };
+}
+
+function dnsReport(
+  { node, resolved, cause }: DnsTried,
+  paths: readonly PathReport[],
+  numberOf: NumberOf,
+): DnsReport {
+  // What keeps the pod from other pods keeps it from the DNS server, too.
+  const wider = paths.find((path) =>
+    path.from === node && path.kind.startsWith("pod-to-pod") &&
+    !path.asExpected
+  )?.cause;
+  return {
+    node,
+    ...(resolved.answer === "yes" ? { address: resolved.address } : {}),
+    asExpected: cause === undefined,
+    ...(cause === undefined || wider === undefined
+      ? numberOf(cause)
+      : { cause: wider }),
+  };
+}
+
+/**
+ * A sentence for each node that was seen as an address of its own which is not
+ * the cluster file's.
+ */
+function senderRemarks(tried: readonly Tried[]): readonly string[] {
+  const remarks = tried.flatMap((one) => {
+    const { path: { from, to }, observed, expectedSource } = one;
+    if (observed.answer !== "yes" || one.expected.answer !== "yes") return [];
+    const { source } = observed;
+    if (source === expectedSource || !isAsExpected(one)) return [];
+    return [{ from, to, source, usual: expectedSource }];
+  });
+  const groups = Map.groupBy(
+    remarks,
+    ({ from, source, usual }) => `${from} ${source} ${usual}`,
+  );
+  return [...groups.values()].map((group) => {
+    const [{ from, source, usual } = { from: "", source: "", usual: "" }] =
+      group;
+    const to = new Set(
+      group.map(({ to }) => to === from ? "its own pods" : to),
+    );
+    return `${from} sends as ${source} to ${[...to].join(", ")}, ` +
+      `and not as ${usual}: both are its own`;
+  });
 }
 
 function unfilteredRemark(progress: StageProgress): readonly string[] {
@@ -57,86 +206,6 @@ function unfilteredRemark(progress: StageProgress): readonly string[] {
     "so iptables never sees what passes between pods of one node: " +
     "that path is open from 05 on",
   ];
-}
-
-/** The report; equal causes are told once. */
-export function matrixReport(findings: Findings): MatrixReport {
-  const { situation, selected, views, explained } = findings;
-  const tried = views.flatMap(({ family, tried }) =>
-    tried.map((one) => ({ family, ...one }))
-  );
-  const { cluster, progress } = situation;
-  const causes: (CauseReport & { number: number })[] = [];
-  const numberOf = (cause: Cause | undefined): { cause?: number } => {
-    if (cause === undefined) return {};
-    const same = causes.find(({ kind, on, what }) =>
-      kind === cause.kind && on === cause.on && what === cause.what
-    );
-    if (same !== undefined) return { cause: same.number };
-    const number = causes.length + 1;
-    causes.push({ number, ...reported(cause, cluster) });
-    return { cause: number };
-  };
-  const columns = new Set(tried.map(({ path }) => columnOf(path)));
-  const pods = workerSites(situation).map(({ node: { name } }): PodsReport => {
-    const addresses = podAddresses(views.map(({ known }) => known), name);
-    const stage = podsWaitFor(progress, name);
-    if (stage !== undefined) {
-      return { node: name, waitsFor: stage, addresses, asExpected: true };
-    }
-    const cause = explained.pods.get(name);
-    const asExpected = cause === undefined;
-    return { node: name, addresses, asExpected, ...numberOf(cause) };
-  }).filter(({ node }) => selected.includes(node) || columns.has(node));
-  const paths = tried.map((one): PathReport => ({
-    ...one.path,
-    family: one.family,
-    expected: one.expected,
-    ...(one.expectedSource === undefined
-      ? {}
-      : { expectedSource: one.expectedSource }),
-    observed: one.observed,
-    asExpected: isAsExpected(one),
-    ...numberOf(explained.paths.get(one.path)),
-  }));
-  const nodes = findings.nodes.map((
-    { node, ready, waitsFor, cause },
-  ): NodeReadiness => ({
-    node,
-    ready,
-    ...(waitsFor === undefined ? {} : { waitsFor }),
-    asExpected: cause === undefined,
-    ...numberOf(cause),
-  }));
-  const dns = findings.dns.map(({ node, resolved, cause }): DnsReport => {
-    // What keeps the pod from other pods keeps it from the DNS server, too.
-    const wider = paths.find((path) =>
-      path.from === node && path.kind.startsWith("pod-to-pod") &&
-      !path.asExpected
-    )?.cause;
-    return {
-      node,
-      ...(resolved.answer === "yes" ? { address: resolved.address } : {}),
-      asExpected: cause === undefined,
-      ...(cause === undefined || wider === undefined
-        ? numberOf(cause)
-        : { cause: wider }),
-    };
-  });
-  const next = nextStage(pods, tried);
-  return {
-    version: 1,
-    cluster: cluster.name,
-    passed: paths.length > 0 && causes.length === 0,
-    complete: Object.fromEntries(progress.complete),
-    pods,
-    ...(nodes.length === 0 ? {} : { nodes }),
-    ...(dns.length === 0 ? {} : { dns }),
-    paths,
-    causes,
-    remarks: [...findings.remarks, ...unfilteredRemark(progress)],
-    ...(next === undefined ? {} : { next }),
-  };
 }
 
 /** The addresses of each pod that is there, one a family. */

@@ -1,7 +1,8 @@
 /** Taking away what stage 09 started. */
 import { CommandError } from "../exec/command.ts";
 import { deletionSteps as kubernetesEndings } from "./kubernetes_pods.ts";
-import { endPod, podNames, unserveNode } from "./namespace_pods.ts";
+import { endPod, podNames } from "./namespace_pods.ts";
+import { endServer } from "./node_server.ts";
 import { about, type Placed, type StepRunner } from "./start_pods.ts";
 import { describe } from "../stage/result.ts";
 import type { Situation } from "./situation.ts";
@@ -30,12 +31,12 @@ export function cleanupSteps(
         ...podNames.flatMap((pod) =>
           endPod(pod, survey.pods[pod], survey.runtime)
         ),
-        ...(survey.serving ? [unserveNode()] : []),
+        ...(survey.serving ? [endServer()] : []),
       ],
     }));
   const placed = [...ofKubernetes, ...ofNodes];
   if (withOutside && outside.is === "there" && outside.serving) {
-    placed.push({ runner: outside.runner, steps: [unserveNode()] });
+    placed.push({ runner: outside.runner, steps: [endServer()] });
   }
   return placed;
 }

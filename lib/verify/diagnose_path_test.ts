@@ -14,12 +14,8 @@ import type { PathFindings } from "./diagnose_causes.ts";
 import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
 import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
-import {
-  expect,
-  type Observed,
-  type Path,
-  type StageProgress,
-} from "./matrix.ts";
+import { expect, type StageProgress } from "./expected.ts";
+import { type Observed, type Path } from "./matrix.ts";
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";
@@ -287,6 +283,7 @@ Deno.test("an address that the cluster's file has and the node has not is named"
 });
 
 const survey: Survey = {
+  addresses: [],
   bridged: true,
   busybox: true,
   plugins: ["deno-cni"],

@@ -1,11 +1,9 @@
-/** Stage 09's dry run: its commands as a script for a POSIX shell on the operator's machine. Pure. */
-import {
-  type Known,
-  knownOf,
-  pathsToTry,
-  running,
-  startsOf,
-} from "./try_paths.ts";
+/**
+ * Stage 09's dry run: its commands as data, and as a script for a POSIX shell
+ * on the operator's machine. Pure.
+ */
+import { knownOf, running } from "./known_ends.ts";
+import { type Known, pathsToTry, startsOf } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { cmd, type Command, show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
@@ -13,7 +11,8 @@ import { kubectl } from "../kubernetes/kubectl.ts";
 import { resolve } from "./kubernetes_dns.ts";
 import { addressesOf, insideOf, waitStep } from "./kubernetes_pods.ts";
 import type { Kubernetes } from "./kubernetes_state.ts";
-import { isRouted, missingSteps } from "./kubernetes_start.ts";
+import { isRouted } from "./kubernetes_checks.ts";
+import { missingSteps } from "./kubernetes_start.ts";
 import { workersOf } from "./matrix.ts";
 import { httpCalls } from "./http_calls.ts";
 import {
@@ -25,7 +24,9 @@ import {
   type PodStep,
   server,
 } from "./namespace_pods.ts";
+import { endServer, serverLog } from "./node_server.ts";
 import {
+  checkServers,
   missingOfPod,
   missingServers,
   type Placed,
@@ -38,47 +39,11 @@ import { type Site, type Situation, situationIn } from "./situation.ts";
 import type { Runner } from "../node/node.ts";
 import { script } from "../stage/plan_script.ts";
 
-/**
- * What a run would execute. The address of a pod that is still to be started
- * is a variable of the script.
- *
- * @throws {RuntimeError} when a node's configuration is none
- */
-export function planVerify(
-  situation: Situation,
-  selected: readonly string[],
-): string {
-  const sites = podSites(situation, selected);
-  if (sites.length === 0) {
-    return "# 09-verify: no pods, so no path can be tried\n";
-  }
-  const fresh = freshOf(sites, situation);
-  const families = familiesOf(situation.cluster);
-  const text = [
-    ...preparations(situation, sites).map(({ runner, steps }) =>
-      script("09-verify", { node: runner, steps })
-    ),
-    ...fresh.flatMap((site) =>
-      families.map((family) => addressLine(site, family, situation))
-    ),
-    ...families.flatMap((family) =>
-      callPlans(situationIn(situation, family), family, selected, fresh)
-        .map(({ runner, run }) =>
-          `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
-        )
-    ),
-    ...kubernetesQuestions(situation, sites).map(({ runner, steps }) =>
-      script("09-verify", { node: runner, steps })
-    ),
-  ].join("\n");
-  return families.flatMap((family) =>
-    workersOf(situation.cluster).map(({ name }) =>
-      [
-        placeholder(name, family),
-        variable(name, family, situation.cluster),
-      ] as const
-    )
-  ).reduce((text, [stand, name]) => filledIn(text, stand, name), text);
+/** What a dry run of stage 09 says. */
+export interface VerifyPlan {
+  /** For a POSIX shell on the operator's machine. */
+  readonly script: string;
+  readonly data: readonly PlanData[];
 }
 
 /** A plan as data (`--dry-run -o json`), as the other stages give it. */
@@ -89,31 +54,85 @@ interface PlanData {
   readonly steps: readonly PodStep[];
 }
 
-/** What a run would execute, as data; an address that no pod has yet is `@web.of.NODE@`. */
-export function planVerifyData(
+/**
+ * What a run would execute. The address of a pod that is still to be started
+ * is a variable of the script, and `@web.of.NODE@` in the data.
+ *
+ * @throws {RuntimeError} when a node's configuration is none
+ */
+export function planVerify(
   situation: Situation,
   selected: readonly string[],
-): PlanData[] {
+): VerifyPlan {
   const sites = podSites(situation, selected);
-  if (sites.length === 0) return [];
+  if (sites.length === 0) {
+    return {
+      script: "# 09-verify: no pods, so no path can be tried\n",
+      data: [],
+    };
+  }
+  const { cluster } = situation;
   const fresh = freshOf(sites, situation);
+  const families = familiesOf(cluster);
+  const prepared = preparations(situation, sites);
+  const calls = families.flatMap((family) =>
+    callPlans(situationIn(situation, family), family, selected, fresh)
+  );
+  const asked = kubernetesQuestions(situation, sites);
+  const ends = checkServers(situation).map(({ runner }) => ({
+    runner,
+    steps: [{
+      why: "Which address did each caller have?",
+      run: serverLog(),
+    }, endServer()],
+  }));
+  const text = [
+    ...prepared.map(asScript),
+    ...fresh.flatMap((site) =>
+      families.map((family) => addressLine(site, family, situation))
+    ),
+    ...calls.map(({ runner, run }) =>
+      `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
+    ),
+    ...asked.map(asScript),
+    ...ends.map(asScript),
+  ].join("\n");
   const why = "Call all these at once; each answers with the address it saw";
-  return [
-    ...preparations(situation, sites).map(asData),
-    ...familiesOf(situation.cluster).flatMap((family) =>
-      callPlans(situationIn(situation, family), family, selected, fresh)
-    ).map(({ runner, run }) => asData({ runner, steps: [{ why, run }] })),
-    ...kubernetesQuestions(situation, sites).map(asData),
-  ];
+  return {
+    script: families.flatMap((family) =>
+      workersOf(cluster).map(({ name }) => ({ name, family }))
+    ).reduce((text, { name, family }) =>
+      filledIn(
+        text,
+        placeholder(name, family),
+        variable(name, family, cluster),
+      ), text),
+    data: [
+      ...prepared.map(asData),
+      ...calls.map(({ runner, run }) =>
+        asData({ runner, steps: [{ why, run }] })
+      ),
+      ...asked.map(asData),
+      ...ends.map(asData),
+    ],
+  };
 }
 
-/** What `--undo` would execute, as data. */
-export function planUnverifyData(
+/** What `--undo` would execute. */
+export function planCleanup(
   situation: Situation,
   selected: readonly string[],
   withOutside: boolean,
-): PlanData[] {
-  return cleanupSteps(situation, selected, withOutside).map(asData);
+): VerifyPlan {
+  const placed = cleanupSteps(situation, selected, withOutside);
+  return {
+    script: placed.map(asScript).join("\n"),
+    data: placed.map(asData),
+  };
+}
+
+function asScript({ runner, steps }: Placed): string {
+  return script("09-verify", { node: runner, steps });
 }
 
 function asData(
@@ -163,6 +182,7 @@ function preparations(
 ): Placed[] {
   return byMachine([
     ...missingServers(situation),
+    ...checkServers(situation),
     ...(situation.kubernetes === undefined
       ? sites.map((site) => ({ runner: site.runner, steps: podSteps(site) }))
       : kubernetesPods(situation.kubernetes, sites)),
@@ -187,9 +207,9 @@ function callPlans(
   selected: readonly string[],
   fresh: readonly Site[],
 ): { readonly runner: Runner; readonly run: Command }[] {
-  const stand = standIns(situation, fresh, family);
-  const paths = pathsToTry(situation, selected, stand);
-  return startsOf(paths, situation, stand).map(({ runner, calls }) => ({
+  const known = addressesToCome(situation, fresh, family);
+  const paths = pathsToTry(situation, selected, known);
+  return startsOf(paths, situation, known).map(({ runner, calls }) => ({
     runner,
     run: httpCalls(calls.map(({ url }) => url)),
   }));
@@ -208,17 +228,6 @@ function byMachine(placed: readonly Placed[]): Placed[] {
   });
 }
 
-/** What `--undo` would execute. */
-export function planUnverify(
-  situation: Situation,
-  selected: readonly string[],
-  withOutside: boolean,
-): string {
-  return cleanupSteps(situation, selected, withOutside)
-    .map(({ runner, steps }) => script("09-verify", { node: runner, steps }))
-    .join("\n");
-}
-
 /** A pod's steps: what is missing of it or, where it is there, what CHECKs it. */
 function podSteps(site: Site): PodStep[] {
   return podNames.flatMap((pod) => {
@@ -233,7 +242,7 @@ function podSteps(site: Site): PodStep[] {
 }
 
 /** What will be known once the missing pods have started. */
-function standIns(
+function addressesToCome(
   situation: Situation,
   fresh: readonly Site[],
   family: Family,

@@ -1,17 +1,28 @@
 /**
  * Trying paths: one command at each starting point calls all its targets at
- * once. A target answers with the address that it saw (see lib/pods.ts).
+ * once. A target answers with the address that it saw (see namespace_pods.ts), or
+ * writes that into its log (see node_server.ts).
  */
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Observed } from "./matrix.ts";
 
-/** How long a call may take: long enough for the kernel's first retransmission after 1 s (RFC 6298, 2.1). */
+/**
+ * How long a call may take: long enough for the kernel's first retransmission
+ * after 1 s (RFC 6298, 2.1).
+ */
 export const timeout_ms = 1_500;
 
+/** What a page says that does not tell whom it saw: the server's log does (see node_server.ts). */
+export const pageText = "stage 09 of deno-cni listens here";
+
 /** The address at which a target answers. */
-export function url(address: string, port: number): string {
+export function url(
+  address: string,
+  port: number,
+  page = "source.cgi",
+): string {
   const host = address.includes(":") ? `[${address}]` : address;
-  return `http://${host}${port === 80 ? "" : `:${port}`}/source.cgi`;
+  return `http://${host}${port === 80 ? "" : `:${port}`}/${page}`;
 }
 
 /** Calls all these at once, from wherever it runs. */
@@ -26,7 +37,7 @@ export function httpCalls(
   return cmd`sh -c ${script} call ${limit_ms / 1000} ${urls}`;
 }
 
-/** What came of each URL that call() was given. */
+/** What came of each URL that httpCalls() was given. */
 export function readCalls(
   outcome: Outcome,
   urls: readonly string[],
@@ -47,7 +58,12 @@ export function readCalls(
   }));
 }
 
-/** The address that a target answered with; undefined where it is none. A server of both families writes one of IPv4 as [::ffff:10.244.1.2]. */
+/**
+ * The address that a target answered with. A server of both families writes one
+ * of IPv4 as [::ffff:10.244.1.2].
+ *
+ * @returns undefined where it is no address
+ */
 export function readSource(said: string): string | undefined {
   const source = said.replace(/^\[(.*)\]$/, "$1").replace(/^::ffff:/, "");
   return /^[0-9a-f.:]+$/.test(source) ? source : undefined;
@@ -56,10 +72,13 @@ export function readSource(said: string): string | undefined {
 /** What timeout(1) exits with: GNU's 124 or, where the signal shows through, 128 + SIGTERM. */
 const timedOut = [124, 143];
 
+/** What is said of a call whose time ran out. */
+export const noAnswer = "no answer";
+
 function readCall(code: number, said: string): Observed {
-  if (timedOut.includes(code)) return { answer: "no", said: "no answer" };
+  if (timedOut.includes(code)) return { answer: "no", said: noAnswer };
   if (code === 0) {
-    const source = readSource(said);
+    const source = said === pageText ? said : readSource(said);
     return source !== undefined
       ? { answer: "yes", source }
       : { answer: "no", said: `something else answered: "${said}"` };

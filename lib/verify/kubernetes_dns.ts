@@ -6,7 +6,10 @@ export type Resolved =
   | { readonly answer: "yes"; readonly address: string }
   | { readonly answer: "no"; readonly said: string };
 
-/** Milliseconds that a name may take: a resolver tries again after 5 s (resolv.conf(5), timeout). */
+/**
+ * Milliseconds that a name may take: a resolver tries again after 5 s
+ * (resolv.conf(5), timeout).
+ */
 export const dns_ms = 8_000;
 
 /**

@@ -1,4 +1,7 @@
-/** Stage 09's pods in Kubernetes: the commands that make them, take them away, and run something in them. */
+/**
+ * Stage 09's pods in Kubernetes: the commands that make them, take them away,
+ * and run something in them.
+ */
 import { type Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import {
@@ -69,7 +72,7 @@ export function applyStep(
   };
 }
 
-/** What waits until they run; for whoever goes by hand. */
+/** What waits until they run, in a script that is run by hand. */
 export function waitStep(): PodStep {
   return {
     why: "Wait until they run",

@@ -137,7 +137,7 @@ Deno.test("pods that are there are left alone, missing ones made, unusable ones 
   assertEquals(apply, "apply -f -");
 });
 
-Deno.test("what is taken away is what is there: some nodes' pods, or all with their namespace", () => {
+Deno.test("what is there is taken away: some nodes' pods, or all with their namespace", () => {
   const lines = (steps: ReturnType<typeof deletionSteps>) =>
     steps.map(({ run }) => run.argv.slice(3, -2).join(" "));
   assertEquals(lines(deletionSteps(seen(all), ["worker-1"], false)), [

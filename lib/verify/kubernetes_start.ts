@@ -1,23 +1,16 @@
-/** Starting stage 09's pods in Kubernetes, and what its own view adds to the matrix: nodes that are Ready, names that resolve. */
+/** Starting stage 09's pods in Kubernetes. */
 import { containsAddress, parseCidr } from "../net/cidr.ts";
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
 import {
   isUp,
   type KubernetesPod,
   type KubernetesState,
 } from "../kubernetes/kubectl.ts";
-import {
-  dns_ms,
-  readResolved,
-  resolve,
-  type Resolved,
-} from "./kubernetes_dns.ts";
-import { dnsFault, nodeFault, startFault } from "../kubernetes/faults.ts";
+import { nodeFault, startFault } from "../kubernetes/faults.ts";
 import {
   applyStep,
   cacheKey,
-  execOn,
   podName,
   type PodTemplate,
   remembered,
@@ -25,9 +18,8 @@ import {
   removeStep,
 } from "./kubernetes_pods.ts";
 import { awaitAll } from "./kubernetes_wait.ts";
-import { resultOf } from "./try_paths.ts";
+import { resultOf } from "./known_ends.ts";
 import type { PodInside } from "../diagnosis/evidence.ts";
-import { type StageProgress, workersOf } from "./matrix.ts";
 import {
   caller,
   type PodName,
@@ -45,7 +37,6 @@ import {
 import type { AddResult } from "../cni/runtime.ts";
 import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
 import type { Site, Situation } from "./situation.ts";
-import type { StageName } from "../stage/stage.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import type { RunContext } from "../stage/context.ts";
 
@@ -160,7 +151,7 @@ export async function prepareInKubernetes(
   return { prepared, kubernetes: { ...kubernetes, seen } };
 }
 
-/** What keeps pods that were taken away, a line each: for whoever waited in vain. */
+/** What keeps pods that were taken away from being gone, a line each. */
 export async function leavingPods(
   kubernetes: Kubernetes,
   options: RunOptions,
@@ -188,98 +179,6 @@ function stuckNode(
   return seen.nodes.get(node)?.ready === "True"
     ? undefined
     : nodeFault(node, seen, controlPlane);
-}
-
-/** Whether Kubernetes calls a node Ready. */
-export interface NodeTried {
-  readonly node: string;
-  readonly ready: boolean;
-  /** The stage before which it cannot be. */
-  readonly waitsFor?: StageName;
-  readonly cause?: Cause;
-}
-
-/** What Kubernetes says of the nodes; one without a CNI configuration is not expected to be Ready. */
-export function tryNodes(
-  { cluster, progress, kubernetes }: Situation,
-  selected: readonly string[],
-): readonly NodeTried[] {
-  if (kubernetes === undefined) return [];
-  const { seen, controlPlane } = kubernetes;
-  return cluster.nodes.map(({ name }) => name)
-    .filter((name) => selected.includes(name))
-    .map((node): NodeTried => {
-      const cause = nodeFault(node, seen, controlPlane.name);
-      if (cause === undefined) return { node, ready: true };
-      const configured = progress.complete.get(node)
-        ?.includes("03-cni-config") ?? false;
-      return configured
-        ? { node, ready: false, cause }
-        : { node, ready: false, waitsFor: "03-cni-config" };
-    });
-}
-
-/** What became of a name in a worker's pod. */
-export interface DnsTried {
-  readonly node: string;
-  readonly resolved: Resolved;
-  /** Why not, if so. */
-  readonly cause?: Cause;
-}
-
-/** Whether the pods of every node should reach those of all others: the DNS server may be on any. */
-export function isRouted(
-  { nodes }: Cluster,
-  { complete }: StageProgress,
-): boolean {
-  return nodes.every(({ name }) =>
-    (["06-forwarding", "08-routes"] as const)
-      .every((stage) => complete.get(name)?.includes(stage))
-  );
-}
-
-/** Resolves a name in each selected worker's pod, where the cluster has DNS and every stage that it needs is complete. */
-export async function tryDns(
-  situation: Situation,
-  selected: readonly string[],
-  callers: ReadonlyMap<string, string>,
-  options: RunOptions,
-): Promise<readonly DnsTried[]> {
-  const { cluster, kubernetes, progress } = situation;
-  if (kubernetes?.dns !== "ready") return [];
-  if (!isRouted(cluster, progress)) return [];
-  const { controlPlane } = kubernetes;
-  const nodes = workersOf(cluster).map(({ name }) => name)
-    .filter((name) => selected.includes(name) && callers.has(name));
-  const limits = { ...options, timeout_ms: dns_ms + 10_000 };
-  return await Promise.all(nodes.map(async (node): Promise<DnsTried> => {
-    const inside = execOn(controlPlane, caller, node);
-    const resolved = readResolved(await inside.run(resolve(), limits));
-    if (resolved.answer === "yes") return { node, resolved };
-    const cause = dnsFault(
-      node,
-      "nslookup kubernetes.default",
-      resolved.said,
-      controlPlane.name,
-    );
-    return { node, resolved, cause };
-  }));
-}
-
-/** What one should know of names that were not tried. */
-export function dnsRemarks({ kubernetes }: Situation): readonly string[] {
-  switch (kubernetes?.dns) {
-    case "none":
-      return [
-        "The cluster has no DNS (no service kube-dns), so no name was tried",
-      ];
-    case "not ready":
-      return [
-        "The cluster's DNS has no endpoint that is ready, so no name was tried",
-      ];
-    default:
-      return [];
-  }
 }
 
 /** The pods of a worker, with the network namespaces that its container runtime made for them. */

@@ -54,7 +54,8 @@ export async function lookKubernetes(
   if (seen.namespace === "foreign") {
     throw new StepError(
       'refused: Kubernetes has a namespace "deno-cni-verify" that stage 09 did not make\n' +
-        `what to do: on ${controlPlane.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
+        `what to do: on ${controlPlane.name}, kubectl delete namespace deno-cni-verify, ` +
+        "if nothing needs it",
     );
   }
   return { controlPlane, template, seen, dns: readDns(dns) };
@@ -64,7 +65,8 @@ function seenIn(outcome: Outcome, { name }: Node): KubernetesState {
   const problem = (what: string) =>
     new StepError(
       `Kubernetes does not answer kubectl on ${name}: ${what}\n` +
-        `what to do: see whether its API server runs (on ${name}: crictl ps, journalctl -u kubelet), then run this stage again`,
+        `what to do: see whether its API server runs (on ${name}: crictl ps, ` +
+        "journalctl -u kubelet), then run this stage again",
     );
   if (!succeeded(outcome)) {
     // kubectl says the same at each of its tries.

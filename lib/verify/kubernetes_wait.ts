@@ -21,7 +21,10 @@ const hopeless_ms: Readonly<Record<string, number>> = {
   CrashLoopBackOff: 20_000,
 };
 
-/** Milliseconds until a sandbox without network is believed: the kubelet tries again each few seconds. */
+/**
+ * Milliseconds until a sandbox without network is believed: the kubelet tries
+ * again each few seconds.
+ */
 const sandbox_ms = 30_000;
 
 /** What is waited for. */
@@ -63,7 +66,7 @@ export async function awaitAll(
     if (line !== told) progress(`09-verify: waiting for ${line}`);
     told = line;
     const hopeful = missing.filter(({ name, timeout_ms }) => {
-      // Whoever came out of the worst has its time again when it comes back.
+      // What has got over one obstacle has its full time again at the next.
       const key = `${name} ${timeout_ms}`;
       for (const other of [...since_ms.keys()]) {
         if (other.startsWith(`${name} `) && other !== key) {
@@ -113,7 +116,7 @@ function missingOf(
         name: `pod ${name}`,
         // Both words come in turn for as long as the kubelet tries.
         state: podWords(pod).replace(/^ErrImagePull$/, "ImagePullBackOff"),
-        timeout_ms: patienceWith(pod),
+        timeout_ms: waitFor_ms(pod),
       }];
     }),
   ];
@@ -132,7 +135,7 @@ function missingWords(missing: readonly Missing[]): string {
   }).join("; ");
 }
 
-function patienceWith(pod: KubernetesPod | undefined): number {
+function waitFor_ms(pod: KubernetesPod | undefined): number {
   if (pod === undefined) return 5_000;
   const timeout_ms = hopeless_ms[pod.waiting?.reason ?? ""];
   if (timeout_ms !== undefined) return timeout_ms;

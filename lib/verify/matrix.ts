@@ -1,7 +1,6 @@
 /**
- * The matrix of stage 09: which paths a cluster has, what is expected of each
- * after the stages that the nodes' journals call complete, and how what was
- * seen compares. Pure.
+ * The matrix of stage 09: which paths a cluster has, whose address the receiver
+ * of each must see, and how what was seen compares. Pure.
  */
 import { gateway } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
@@ -24,24 +23,16 @@ export type PathKind = typeof pathKinds[number];
 /** Stands for the host outside the cluster where a node's name could stand. */
 export const outside = "outside";
 
-/** One way through the network, from a pod or a node on `from` to a pod, a node or the host on `to`. */
+/**
+ * One way through the network: from a pod or a node on `from` to a pod, a node
+ * or the host on `to`.
+ */
 export interface Path {
   readonly kind: PathKind;
   /** A node's name. */
   readonly from: string;
   /** A node's name, or "outside". */
   readonly to: string;
-}
-
-/** What is known of the nodes before anything is tried. */
-export interface StageProgress {
-  /** The stages that each node's journal calls complete. */
-  readonly complete: ReadonlyMap<string, readonly StageName[]>;
-  /**
-   * The nodes whose kernel never shows bridged frames to iptables: they have
-   * no /proc/sys/net/bridge, since br_netfilter is not loaded.
-   */
-  readonly unfiltered: ReadonlySet<string>;
 }
 
 /** A stage that a path still waits for, and the nodes on the path that lack it. */
@@ -73,6 +64,8 @@ export type Observed =
 export interface Addresses {
   /** By node. */
   readonly nodes: ReadonlyMap<string, string>;
+  /** By node: all that its links have; absent where nodes were not asked. */
+  readonly held?: ReadonlyMap<string, readonly string[]>;
   /** By node: the bridge's, which the node uses towards its own pods. */
   readonly gateways: ReadonlyMap<string, string>;
   /** By node: the pod that calls. */
@@ -85,9 +78,13 @@ export interface Addresses {
 export interface Tried {
   readonly path: Path;
   readonly expected: Expected;
-  /** The address that the receiver must see, where an answer is expected and the address is known. */
+  /** The address that the receiver must see, where an answer is expected. */
   readonly expectedSource: string | undefined;
+  /** Others that are as right: the node's further addresses. */
+  readonly otherSources?: readonly string[];
   readonly observed: Observed;
+  /** How long it was given, where it answered only at the second try. */
+  readonly slow_ms?: number;
 }
 
 /** The nodes that get pods. */
@@ -96,7 +93,7 @@ export function workersOf(cluster: Cluster): readonly ClusterNode[] {
 }
 
 /** Whether the path starts at a pod; else it starts at a node. */
-export function startsAtPod({ kind }: Path): boolean {
+export function startsAtPod({ kind }: Pick<Path, "kind">): boolean {
   return kind.startsWith("pod-");
 }
 
@@ -105,7 +102,10 @@ export function endsAtPod({ kind }: Path): boolean {
   return kind.includes("-to-pod-") || kind.endsWith("-pod");
 }
 
-/** The worker in whose column a path is shown: where its pod is, the calling one if both ends are pods. */
+/**
+ * The worker in whose column a path is shown: where its pod is, the calling one
+ * if both ends are pods.
+ */
 export function columnOf(path: Path): string {
   return startsAtPod(path) ? path.from : path.to;
 }
@@ -161,99 +161,6 @@ function otherEnds(
   }
 }
 
-/** The first stage that a node still lacks to have pods; undefined when it can have them. */
-export function podsWaitFor(
-  progress: StageProgress,
-  node: string,
-): StageName | undefined {
-  const needed = ["03-cni-config", "04-bridge", "05-plugin"] as const;
-  return needed.find((stage) => !isComplete(progress, stage, node));
-}
-
-/**
- * What is expected of a path between nodes that can have pods, by the table
- * "What must be seen after which stage": no node forwards before 06, the way
- * back to a pod is known by 07's rewriting or 08's routes, and only what leaves
- * the cluster is rewritten.
- */
-export function expect(path: Path, progress: StageProgress): Expected {
-  const { kind, from, to } = path;
-  const has = (stage: StageName, node: string) =>
-    isComplete(progress, stage, node);
-  switch (kind) {
-    case "pod-to-own-node":
-      return { answer: "yes", as: "pod" };
-    case "node-to-own-pod":
-      return { answer: "yes", as: "node" };
-    case "pod-to-pod-same-node":
-      return progress.unfiltered.has(from)
-        ? { answer: "yes", as: "pod" }
-        : unlessMissing(progress, [["06-forwarding", from]], "pod");
-    case "pod-to-other-node": {
-      // The other node answers a pod by its route, and a node in any case.
-      const routed = has("08-routes", to) && !has("07-masquerade", from);
-      return unlessMissing(
-        progress,
-        [["06-forwarding", from], ...rewrittenUnless(routed, from)],
-        routed ? "pod" : "node",
-      );
-    }
-    case "pod-to-pod-other-node":
-      return unlessMissing(progress, [
-        ["06-forwarding", from],
-        ["06-forwarding", to],
-        ["08-routes", from],
-        ["08-routes", to],
-      ], "pod");
-    case "pod-to-outside":
-      return unlessMissing(
-        progress,
-        [["06-forwarding", from], ["07-masquerade", from]],
-        "node",
-      );
-    case "node-to-other-pod":
-      return unlessMissing(
-        progress,
-        [["06-forwarding", to], ["08-routes", from]],
-        "node",
-      );
-  }
-}
-
-type Need = readonly [stage: StageName, node: string];
-
-function rewrittenUnless(routed: boolean, node: string): readonly Need[] {
-  return routed ? [] : [["07-masquerade", node]];
-}
-
-/** Yes, unless something that it needs is missing. The needs stand in the stages' order. */
-function unlessMissing(
-  progress: StageProgress,
-  needs: readonly Need[],
-  as: "pod" | "node",
-): Expected {
-  const missing: Missing[] = [];
-  for (const [stage, node] of needs) {
-    if (isComplete(progress, stage, node)) continue;
-    const last = missing.at(-1);
-    if (last?.stage === stage) {
-      missing[missing.length - 1] = { stage, on: [...last.on, node] };
-    } else missing.push({ stage, on: [node] });
-  }
-  const [first, ...more] = missing;
-  return first === undefined
-    ? { answer: "yes", as }
-    : { answer: "no", missing: [first, ...more] };
-}
-
-function isComplete(
-  { complete }: StageProgress,
-  stage: StageName,
-  node: string,
-): boolean {
-  return complete.get(node)?.includes(stage) ?? false;
-}
-
 /**
  * The stage that turns a "no" to "yes" when the stages are run in their order:
  * the last one that the path waits for.
@@ -264,51 +171,66 @@ export function opener(
   return expected.missing.at(-1) ?? expected.missing[0];
 }
 
-/** The address that the receiver must see; undefined where it is not known, or no answer is expected. */
-export function expectedSource(
-  path: Path,
+/**
+ * The addresses that the receiver may see, the usual one first: any address of
+ * a node is that node, whichever its routes make it send as.
+ *
+ * @returns none where they are not known, or no answer is expected
+ */
+export function sourcesOf(
+  { kind, from }: Path,
   expected: Expected,
-  addresses: Addresses,
-): string | undefined {
-  if (expected.answer === "no") return undefined;
-  if (expected.as === "pod") return addresses.callers.get(path.from);
-  if (path.kind === "node-to-own-pod") return addresses.gateways.get(path.from);
-  const beyond = path.kind === "pod-to-outside"
-    ? addresses.beyond?.get(path.from)
-    : undefined;
-  return beyond ?? addresses.nodes.get(path.from);
+  { callers, gateways, nodes, beyond, held }: Addresses,
+): readonly string[] {
+  if (expected.answer === "no") return [];
+  const usual = expected.as === "pod"
+    ? callers.get(from)
+    : kind === "node-to-own-pod"
+    ? gateways.get(from)
+    : (kind === "pod-to-outside" ? beyond?.get(from) : undefined) ??
+      nodes.get(from);
+  const others = expected.as === "pod" ? [] : held?.get(from) ?? [];
+  return [...new Set([...usual === undefined ? [] : [usual], ...others])];
 }
 
-/** The bridge's address on a node, without its prefix length; undefined before 02 has found out its podCIDR. */
+/**
+ * The bridge's address on a node, without its prefix length.
+ *
+ * @returns undefined before stage 02 has found out the node's podCIDR
+ */
 export function gatewayAddress(node: ClusterNode): string | undefined {
   const [podCIDR] = node.podCIDRs;
   return podCIDR === undefined ? undefined : gateway(podCIDR).split("/")[0];
 }
 
 /** Whether what was seen is what was expected, the address that the receiver saw included. */
-export function isAsExpected(tried: Tried): boolean {
-  const { expected, observed } = tried;
+export function isAsExpected(
+  { expected, observed, expectedSource, otherSources = [] }: Tried,
+): boolean {
   if (expected.answer === "no") return observed.answer === "no";
-  return observed.answer === "yes" && observed.source === tried.expectedSource;
+  return observed.answer === "yes" &&
+    [expectedSource, ...otherSources].includes(observed.source);
 }
 
-/** Whose address a receiver saw, in words: "the pod", "the node", "node worker-2", or the address itself. */
+/**
+ * Whose address a receiver saw, in words: "the pod", "the node",
+ * "node worker-2", or the address itself.
+ */
 export function whose(
   path: Path,
   source: string,
-  addresses: Addresses,
+  { callers, nodes, gateways, held, beyond }: Addresses,
 ): string {
-  if (source === addresses.callers.get(path.from)) return "the pod";
-  if (
-    path.kind === "pod-to-outside" &&
-    source === addresses.beyond?.get(path.from)
-  ) return "the node";
-  for (const table of [addresses.nodes, addresses.gateways]) {
-    for (const [node, address] of table) {
-      if (address !== source) continue;
-      if (node !== path.from) return `node ${node}`;
-      return startsAtPod(path) ? "the node" : "that node";
-    }
+  if (source === callers.get(path.from)) return "the pod";
+  if (path.kind === "pod-to-outside" && source === beyond?.get(path.from)) {
+    return "the node";
   }
-  return source;
+  const has = (node: string) =>
+    nodes.get(node) === source || gateways.get(node) === source ||
+    (held?.get(node) ?? []).includes(source);
+  // An address that several nodes have, as docker0's, is the sender's first.
+  const node = [path.from, ...nodes.keys(), ...gateways.keys()].find(has);
+  if (node === undefined) return source;
+  if (node !== path.from) return `node ${node}`;
+  return startsAtPod(path) ? "the node" : "that node";
 }

@@ -10,6 +10,7 @@ import {
 } from "./matrix.ts";
 import type {
   DnsReport,
+  HairpinReport,
   MatrixReport,
   NodeReadiness,
   PathReport,
@@ -28,7 +29,10 @@ export const labels: Readonly<Record<PathKind, string>> = {
   "node-to-other-pod": "other node → pod",
 };
 
-/** The kinds of path whose receiver could see more than one address, all of them right at some stage. */
+/**
+ * The kinds of path whose receiver could see more than one address, each of
+ * them right at some stage.
+ */
 const kindsWithSource: ReadonlySet<PathKind> = new Set([
   "pod-to-other-node",
   "pod-to-pod-other-node",
@@ -54,6 +58,14 @@ export function nodeCell({ ready, waitsFor, cause }: NodeReadiness): string {
 /** Whether a name was resolved, in a cell. */
 export function dnsCell({ asExpected, cause }: DnsReport): string {
   return asExpected ? "yes" : `✗ no [${cause}]`;
+}
+
+/** Whether a pod reaches itself by a service, in a cell. */
+export function hairpinCell(
+  { answered, asExpected, cause }: HairpinReport,
+): string {
+  if (answered) return "yes";
+  return asExpected ? "no, hairpin is off" : `✗ no [${cause}]`;
 }
 
 /** Whether a worker's test pods are there, in a cell. */

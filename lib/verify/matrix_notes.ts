@@ -29,6 +29,10 @@ export function note(
     if (number !== cause.number) continue;
     lines.push(`    pod → DNS, ${node}: expected an address, saw none`);
   }
+  for (const { node, cause: number } of report.hairpin ?? []) {
+    if (number !== cause.number) continue;
+    lines.push(`    pod → own service, ${node}: expected yes, saw no`);
+  }
   const explained = report.paths.filter((path) => path.cause === cause.number);
   for (const path of explained) {
     const { observed } = path;

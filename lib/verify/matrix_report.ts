@@ -20,6 +20,8 @@ export interface MatrixReport {
   readonly nodes?: readonly NodeReadiness[];
   /** What became of a service's name in each worker's pod; absent where it was not tried. */
   readonly dns?: readonly DnsReport[];
+  /** Whether each worker's pod reaches itself by a service; absent where it was not tried. */
+  readonly hairpin?: readonly HairpinReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
   readonly causes: readonly (CauseReport & { readonly number: number })[];
@@ -57,6 +59,16 @@ export interface DnsReport {
   readonly node: string;
   /** Absent where it was not resolved. */
   readonly address?: string;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A pod's call to itself by a service. */
+export interface HairpinReport {
+  readonly node: string;
+  readonly answered: boolean;
+  /** Also where none came and the configuration does not ask for hairpin mode. */
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;

@@ -11,6 +11,7 @@ import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import {
   cell,
   dnsCell,
+  hairpinCell,
   labels,
   nodeCell,
   podsCell,
@@ -66,12 +67,14 @@ export function summary(report: MatrixReport): string {
   }
   const unready = names(report.nodes);
   const nameless = names(report.dns);
+  const turned = names(report.hairpin);
   const counts = [
     ...(unready === "" ? [] : [`Ready of ${unready}`]),
     ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
     ...(podless.length > 0
       ? [`the pods on ${podless.map(({ node }) => node).join(", ")}`]
       : []),
+    ...(turned === "" ? [] : [`a service's way back to its pod on ${turned}`]),
     ...(nameless === "" ? [] : [`DNS on ${nameless}`]),
   ];
   const many = causes.length === 1 ? "1 cause" : `${causes.length} causes`;
@@ -122,6 +125,12 @@ export function rowsOf(
     ...ofNodes("node Ready", report.nodes, columns, nodeCell).map(plain),
     { label: "test pods", cells: unmarked(report.pods.map(podsCell)) },
     ...pathKinds.flatMap((kind) => kindRows(kind, columns, report, options)),
+    ...ofNodes(
+      "pod → own service",
+      report.hairpin,
+      columns,
+      hairpinCell,
+    ).map(plain),
     ...ofNodes("pod → DNS", report.dns, columns, dnsCell).map(plain),
   ];
 }

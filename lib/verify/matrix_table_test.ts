@@ -2,14 +2,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { expect, type StageProgress } from "./expected.ts";
 import {
   type Addresses,
   allPaths,
-  expect,
-  expectedSource,
   type Observed,
   type Path,
-  type StageProgress,
+  sourcesOf,
 } from "./matrix.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import { matrixTable, summary } from "./matrix_table.ts";
@@ -55,7 +54,7 @@ function report(change: Change): [MatrixReport, Addresses] {
   const paths = allPaths(whole, new Set(workers.map(({ name }) => name)))
     .map((path): PathReport => {
       const expected = expect(path, progress);
-      const source = expectedSource(path, expected, addresses);
+      const [source] = sourcesOf(path, expected, addresses);
       const other = seen(path);
       return {
         ...path,
@@ -98,7 +97,7 @@ function text(change: Change, width = 80): string {
   });
 }
 
-Deno.test("a row a kind of path, a column a worker, and each no with the stage that opens it", () => {
+Deno.test("a row a kind of path, a column a worker, and each no with its opening stage", () => {
   assertEquals(
     text({ last: "06-forwarding" }),
     `\
@@ -116,7 +115,7 @@ All 18 paths are as expected. Next: make 07-masquerade, which opens "pod → oth
   );
 });
 
-Deno.test("where some nodes have a stage, a no says which ones lack it, and rows part by the other end", () => {
+Deno.test("where some nodes have a stage, a no says which lack it, and rows part by other end", () => {
   const upTo8 = stageNames.slice(0, 8);
   const shown = text({
     last: "07-masquerade",
@@ -156,7 +155,7 @@ const circulating: Change = {
       : undefined,
 };
 
-Deno.test("what is not as expected is marked without colour, and explained with evidence and remedy", () => {
+Deno.test("what is not as expected is marked without colour, and explained with evidence", () => {
   const shown = text(circulating);
   assertStringIncludes(
     shown,

@@ -249,7 +249,7 @@ export function servePod(runtime: Runtime | undefined): PodStep {
   };
 }
 
-/** What starts the server of a node or of the outside host. */
+/** What starts the server of a lab's node or of the outside host. */
 export function serveNode(): PodStep {
   return {
     why: "This end too answers every caller with the address that it saw",
@@ -259,16 +259,4 @@ export function serveNode(): PodStep {
 
 function serving(root: string, port: number): Command {
   return cmd`sh -c ${serveScript} serve ${root} ${port} ${sourceScript}`;
-}
-
-/** What ends the server of a node, found by the port on which it listens and the folder that it serves. */
-export function unserveNode(): PodStep {
-  const script =
-    'ss -Hltnp "sport = :$2" | grep -o "pid=[0-9]*" | while IFS== read -r _ pid; do ' +
-    'if grep -qszxF -e "$1" "/proc/$pid/cmdline"; then kill "$pid"; fi; done; ' +
-    'rm -rf "$1"; rmdir "$3" 2>/dev/null || :';
-  return {
-    why: "End this end's server",
-    run: cmd`sh -c ${script} unserve ${folder}/node.www ${nodePort} ${folder}`,
-  };
 }

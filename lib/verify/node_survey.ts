@@ -13,6 +13,7 @@ import {
   readRuntime,
   type Runtime,
 } from "../cni/containerd.ts";
+import { readLinks } from "../net/ip_json.ts";
 import {
   folder,
   type NodeList,
@@ -32,6 +33,8 @@ import {
 
 /** What a node has for stage 09. */
 export interface Survey {
+  /** Those of its links, both families, without the ones that no other machine can see. */
+  readonly addresses: readonly string[];
   /** Whether its kernel shows bridged frames to iptables if told so. */
   readonly bridged: boolean;
   readonly busybox: boolean;
@@ -78,6 +81,7 @@ export function readNodeSurvey(
   const some = (name: string) => (partOf(parts, name) ?? "").trim() !== "";
   const runtime = readRuntime(partOf(parts, "runtime") ?? "");
   return {
+    addresses: addressesIn(partOf(parts, "addresses") ?? ""),
     bridged: some("bridged"),
     busybox: some("busybox"),
     plugins: linesOf(parts, "plugins"),
@@ -89,6 +93,12 @@ export function readNodeSurvey(
       web: podState("web", parts, list, runtime),
     },
   };
+}
+
+function addressesIn(text: string): readonly string[] {
+  return readLinks(text).flatMap(({ addresses }) => addresses)
+    .map(({ address }) => address)
+    .filter((address) => !/^(127\.|::1$)/.test(address));
 }
 
 function podState(

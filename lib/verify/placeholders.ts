@@ -1,4 +1,7 @@
-/** Addresses that are not known yet in a script: what stands for them, and the variables of the script that take its place. Pure. */
+/**
+ * Addresses that are not known yet in a script: what stands for them, and the
+ * variables of the script that take its place. Pure.
+ */
 import type { Family } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { workersOf } from "./matrix.ts";

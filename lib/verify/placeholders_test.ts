@@ -11,7 +11,7 @@ async function said(line: string, value: string): Promise<string> {
   return stdout.trim();
 }
 
-Deno.test("a shell puts the address where it stood, however deep the command is quoted", async () => {
+Deno.test("a shell puts the address where it stood, however deep the quoting", async () => {
   for (
     const [family, address] of [[4, "10.244.1.5"], [6, "fd00::5"]] as const
   ) {

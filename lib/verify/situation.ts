@@ -7,7 +7,8 @@ import { readJournal } from "../stage/journal.ts";
 import { isReal, type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
 import { labId } from "../lab/lab.ts";
-import { type StageProgress, workersOf } from "./matrix.ts";
+import type { StageProgress } from "./expected.ts";
+import { workersOf } from "./matrix.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import type { NodeList } from "./namespace_pods.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
@@ -206,6 +207,7 @@ export function expectedSituation(
     runner: reach.nodeOf(node.name),
     complete,
     survey: {
+      addresses: [],
       bridged: true,
       busybox: true,
       plugins: [],

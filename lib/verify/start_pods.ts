@@ -6,7 +6,7 @@ import {
   succeeded,
 } from "../exec/command.ts";
 import { whileTelling } from "../node/heartbeat.ts";
-import { podsWaitFor } from "./matrix.ts";
+import { podsWaitFor } from "./expected.ts";
 import type { Node, Runner } from "../node/node.ts";
 import {
   caller,
@@ -27,6 +27,7 @@ import {
   parseList,
   RuntimeError,
 } from "../cni/runtime.ts";
+import { endServer, hasLoggedServers, startServer } from "./node_server.ts";
 import type { Site, Situation } from "./situation.ts";
 import { withTimeout } from "../stage/decide.ts";
 import { label, type StepResult } from "../stage/result.ts";
@@ -100,7 +101,7 @@ export function stepRunnerFor(context: RunContext): StepRunner {
   };
 }
 
-/** A step of stage 09, for whoever is told of it. */
+/** A step of stage 09, as the beginning of its result. */
 export function about(
   { name }: Runner,
   { why, run }: PodStep,
@@ -108,7 +109,7 @@ export function about(
   return { stage: "09-verify", node: name, why, command: show(run) };
 }
 
-/** What the user's wish to end is told as. */
+/** The error of a run that the user has ended. */
 export function interruptedError(): StepError {
   return new StepError(
     "09-verify was ended before it was done; what it started stays until\n" +
@@ -133,8 +134,24 @@ export function podSites(
   );
 }
 
-/** What starts the missing servers on the nodes and outside. */
-export function missingServers({ sites, outside }: Situation): Placed[] {
+/** What starts the servers that end with the check. */
+export function checkServers({ cluster, sites }: Situation): Placed[] {
+  if (!hasLoggedServers(cluster)) return [];
+  return [...sites.values()].map(({ node, runner, survey }) => ({
+    runner,
+    // One that listens already may be of a check that was cut off.
+    steps: [
+      ...(survey.serving ? [endServer()] : []),
+      startServer(node, cluster),
+    ],
+  }));
+}
+
+/** What starts the missing servers on a lab's nodes and outside. */
+export function missingServers(
+  { cluster, sites, outside }: Situation,
+): Placed[] {
+  if (hasLoggedServers(cluster)) return [];
   const idle = [...sites.values()].filter(({ survey }) => !survey.serving);
   const runners = idle.map(({ runner }) => runner);
   if (outside.is === "there" && !outside.serving) runners.push(outside.runner);
@@ -240,7 +257,10 @@ function listOrNothing(
   }
 }
 
-/** Takes away what may be half there already: a command that fails does not keep the next from running. */
+/**
+ * Takes away what may be half there already: a command that fails does not keep
+ * the next from running.
+ */
 async function clearAway(
   steps: readonly PodStep[],
   runner: Runner,

@@ -1,38 +1,39 @@
 /** Stage 09's attempts: what is called from where, and what came of it. */
+import { expect, podsWaitFor } from "./expected.ts";
 import {
   type Addresses,
   allPaths,
   columnOf,
   endsAtPod,
-  expect,
-  expectedSource,
-  gatewayAddress,
   isAsExpected,
   type Observed,
   outside,
   type Path,
-  podsWaitFor,
+  sourcesOf,
   startsAtPod,
   type Tried,
 } from "./matrix.ts";
-import { httpCalls, readCalls, timeout_ms, url } from "./http_calls.ts";
-import { ofFamily } from "../net/cidr.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import {
+  httpCalls,
+  pageText,
+  readCalls,
+  timeout_ms,
+  url,
+} from "./http_calls.ts";
+import {
+  hasLoggedServers,
+  pageOf,
+  readServerLog,
+  serverLog,
+} from "./node_server.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
-import { familiesOf } from "../cluster/address_family.ts";
-import { isUp, type KubernetesPod } from "../kubernetes/kubectl.ts";
-import { execOn, podName } from "./kubernetes_pods.ts";
-import {
-  caller,
-  nodePort,
-  type PodName,
-  podNames,
-  podOn,
-  server,
-} from "./namespace_pods.ts";
-import type { Prepared } from "./start_pods.ts";
+import { execOn } from "./kubernetes_pods.ts";
+import { caller, nodePort, type PodName, podOn } from "./namespace_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
+import { secondLimit_ms } from "./slowness.ts";
 import type { Runner } from "../node/node.ts";
 
 /** All that paths begin and end at. */
@@ -41,80 +42,6 @@ export interface Known extends Addresses {
   readonly servers: ReadonlyMap<string, string>;
   /** By node: what ADD gave each of its pods. */
   readonly results: ReadonlyMap<string, ReadonlyMap<PodName, AddResult>>;
-}
-
-/**
- * What is known once pods were started.
- *
- * @param situation of one family (situationIn())
- * @param prepared the workers on which pods were started or found
- */
-export function knownOf(
-  situation: Situation,
-  prepared: readonly Prepared[],
-): Known {
-  const results = new Map<string, Map<PodName, AddResult>>();
-  const [family] = familiesOf(situation.cluster);
-  const keep = (node: string, pod: PodName, result: AddResult) => {
-    const address = family && ofFamily(result.addresses, family);
-    if (address === undefined) return; // Made before the cluster had the family.
-    const own = results.get(node) ?? new Map<PodName, AddResult>();
-    results.set(node, own.set(pod, { ...result, address }));
-  };
-  // Pods of nodes that were not selected take part as they are.
-  for (const site of workerSites(situation)) {
-    const { node: { name } } = site;
-    if (podsWaitFor(situation.progress, name) !== undefined) continue;
-    for (const pod of podNames) {
-      const result = running(pod, site, situation);
-      if (result !== undefined) keep(name, pod, result);
-    }
-  }
-  for (const { site: { node }, pods } of prepared) {
-    for (const pod of podNames) {
-      const outcome = pods[pod];
-      if (outcome.is === "there") keep(node.name, pod, outcome.result);
-    }
-  }
-  const addressesOfPod = (pod: PodName) =>
-    new Map(
-      [...results].flatMap(([node, pods]) => {
-        const result = pods.get(pod);
-        return result === undefined ? [] : [[node, result.address] as const];
-      }),
-    );
-  const { nodes } = situation.cluster;
-  return {
-    results,
-    callers: addressesOfPod(caller),
-    servers: addressesOfPod(server),
-    nodes: new Map(nodes.map(({ name, address }) => [name, address])),
-    gateways: new Map(
-      nodes.flatMap((node) => {
-        const address = gatewayAddress(node);
-        return address === undefined ? [] : [[node.name, address] as const];
-      }),
-    ),
-  };
-}
-
-/** What ADD gave a pod that is there already; undefined where it is not. */
-export function running(
-  pod: PodName,
-  { node, survey }: Site,
-  { kubernetes }: Situation,
-): AddResult | undefined {
-  if (kubernetes !== undefined) {
-    const seen = kubernetes.seen.pods.get(podName(pod, node.name));
-    return isUp(seen) ? resultOf(seen) : undefined;
-  }
-  const state = survey.pods[pod];
-  return state.is === "running" ? state.result : undefined;
-}
-
-/** What is known of the ADD of a pod of Kubernetes without asking its node: the addresses. */
-export function resultOf({ addresses }: KubernetesPod): AddResult {
-  return { address: addresses[0] ?? "", addresses, hostLinks: [], whole: {} };
 }
 
 /** Where commands run in a worker's pod that calls. */
@@ -161,7 +88,8 @@ function urlOf(
     const address = known.servers.get(path.to);
     return address === undefined ? undefined : url(address, 80);
   }
-  return nodeUrl(path.to, cluster, known);
+  const page = hasLoggedServers(cluster) ? pageOf(path) : undefined;
+  return nodeUrl(path.to, cluster, known, page);
 }
 
 /** Where a node or the outside host answers. */
@@ -169,8 +97,9 @@ export function nodeUrl(
   name: string,
   { outside: { address, urls } }: Cluster,
   known: Addresses,
+  page?: string,
 ): string {
-  if (name !== outside) return url(known.nodes.get(name) ?? "", nodePort);
+  if (name !== outside) return url(known.nodes.get(name) ?? "", nodePort, page);
   return urls?.[0] ?? url(address, nodePort);
 }
 
@@ -204,8 +133,9 @@ interface CallOptions extends RunOptions {
 }
 
 /**
- * Tries paths, all at once; a "no" that was not expected is tried once more
- * before it is believed.
+ * Tries paths, all at once. A "no" that was not expected is tried once more,
+ * with more time, before it is believed: a lost packet or a slow machine must
+ * not look like a fault.
  *
  * @throws {UnreachableError}
  */
@@ -215,24 +145,79 @@ export async function tryPaths(
   known: Known,
   options: CallOptions,
 ): Promise<readonly Tried[]> {
-  const first = await callAll(startsOf(paths, situation, known), options);
-  const judge = (seen: ReadonlyMap<Path, Observed>) =>
-    paths.map((path): Tried => {
-      const expected = expect(path, situation.progress);
-      return {
-        path,
-        expected,
-        expectedSource: expectedSource(path, expected, known),
-        observed: seen.get(path) ?? { answer: "untried", why: "no pod" },
-      };
-    });
-  // A lost packet must not look like a fault.
-  const doubtful = judge(first).filter((tried) =>
+  const began_ms = Date.now();
+  const seen = await observe(paths, situation, known, options);
+  const first = paths.map((path) =>
+    judged(path, seen.get(path), situation, known)
+  );
+  const doubtful = first.filter((tried) =>
     tried.observed.answer === "no" && !isAsExpected(tried)
   ).map(({ path }) => path);
-  if (doubtful.length === 0) return judge(first);
-  const second = await callAll(startsOf(doubtful, situation, known), options);
-  return judge(new Map([...first, ...second]));
+  if (doubtful.length === 0) return first;
+  const { limit_ms = timeout_ms } = options;
+  const slow_ms = secondLimit_ms(limit_ms, Date.now() - began_ms);
+  const longer = { ...options, limit_ms: slow_ms };
+  const again = await observe(doubtful, situation, known, longer);
+  return first.map((tried) => {
+    const { path } = tried;
+    const observed = again.get(path);
+    if (observed === undefined) return tried;
+    return {
+      ...judged(path, observed, situation, known),
+      ...(observed.answer === "yes" ? { slow_ms } : {}),
+    };
+  });
+}
+
+function judged(
+  path: Path,
+  observed: Observed | undefined,
+  { progress }: Situation,
+  known: Known,
+): Tried {
+  const expected = expect(path, progress);
+  const [source, ...others] = sourcesOf(path, expected, known);
+  return {
+    path,
+    expected,
+    expectedSource: source,
+    otherSources: others,
+    observed: observed ?? { answer: "untried", why: "no pod" },
+  };
+}
+
+/** Calls all targets, and asks those for what they saw that only wrote it down. */
+async function observe(
+  paths: readonly Path[],
+  situation: Situation,
+  known: Known,
+  options: CallOptions,
+): Promise<ReadonlyMap<Path, Observed>> {
+  const { cluster, sites } = situation;
+  const seen = await callAll(startsOf(paths, situation, known), options);
+  const [family = 4] = familiesOf(cluster);
+  const logged = [...seen].flatMap(([path, observed]) =>
+    observed.answer === "yes" && observed.source === pageText ? [path] : []
+  );
+  const targets = new Set(logged.map(({ to }) => to));
+  const logs = new Map(
+    await Promise.all([...targets].map(async (name) => {
+      const outcome = await sites.get(name)?.runner.run(serverLog(), options);
+      return [name, readServerLog(outcome?.stdout ?? "")] as const;
+    })),
+  );
+  return new Map([
+    ...seen,
+    ...logged.map((path): [Path, Observed] => {
+      const source = logs.get(path.to)?.get(pageOf(path))?.get(family);
+      return [
+        path,
+        source === undefined
+          ? { answer: "untried", why: `the log of ${path.to} has no such call` }
+          : { answer: "yes", source },
+      ];
+    }),
+  ]);
 }
 
 async function callAll(
@@ -242,7 +227,12 @@ async function callAll(
   const seen = await Promise.all(starts.map(async ({ runner, calls }) => {
     const urls = calls.map(({ url }) => url);
     const command = httpCalls(urls, limit_ms);
-    const answers = readCalls(await runner.run(command, options), urls);
+    const outcome = await runner.run(command, {
+      ...options,
+      // Where a machine is slow, it takes its time for the programs, too.
+      timeout_ms: limit_ms + Math.max(options.timeout_ms ?? 0, 30_000),
+    });
+    const answers = readCalls(outcome, urls);
     return calls.flatMap(({ path, url }) => {
       const observed = answers.get(url);
       return observed === undefined ? [] : [[path, observed] as const];

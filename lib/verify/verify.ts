@@ -2,28 +2,22 @@
  * Stage 09: starts what pods and servers are missing, tries every path at
  * once, and looks for the cause of what was not expected.
  */
-import {
-  type Known,
-  knownOf,
-  pathsToTry,
-  seenBeyond,
-  tryPaths,
-} from "./try_paths.ts";
+import { knownOf } from "./known_ends.ts";
+import { type Known, pathsToTry, seenBeyond, tryPaths } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";
 import { type Asking, explain, type View } from "./explain.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import {
-  dnsRemarks,
-  prepareInKubernetes,
-  tryDns,
-  tryNodes,
-} from "./kubernetes_start.ts";
+import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
+import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
+import { tryHairpins } from "./hairpin.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
+import { endServer } from "./node_server.ts";
 import {
+  checkServers,
   missingServers,
   podSites,
   type Prepared,
@@ -34,16 +28,19 @@ import {
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import { matrixReport } from "./build_report.ts";
+import { blameLoad, loadsOf, secondLimit_ms, slowRemarks } from "./slowness.ts";
 import { StepError } from "../stage/errors.ts";
 
 /** What to verify, and how. */
 interface Order extends Asking {
   /** The nodes whose pods, and the paths from and to which, are looked at. */
   readonly selected: readonly string[];
+  /** Whether pods call themselves by a service: on a lab that sets rules for a moment. */
+  readonly hairpins?: boolean;
 }
 
 /** What came of it. */
-interface Verified {
+export interface Verified {
   readonly report: MatrixReport;
   readonly known: ReadonlyMap<Family, Known>;
 }
@@ -59,55 +56,115 @@ export async function verify(
   before: Situation,
   order: Order,
 ): Promise<Verified> {
+  const runner = stepRunnerFor(order.context);
+  const { situation, prepared } = await prepare(before, order, runner);
+  const servers = prepared.length === 0 ? [] : checkServers(situation);
+  try {
+    const said = await runner.each(servers, async ({ runner: node, steps }) => {
+      const printed = [];
+      for (const step of steps) printed.push(await runner.do(node, step));
+      return printed.join("").trim().split("\n").filter((line) => line !== "")
+        .map((line) => `${node.name}: ${line}`);
+    });
+    return await tryAll(situation, prepared, said.flat(), order, runner);
+  } finally {
+    // Also after Ctrl-C; one that cannot be ended ends by itself.
+    await Promise.allSettled(
+      servers.map(({ runner }) => runner.run(endServer().run)),
+    );
+  }
+}
+
+async function tryAll(
+  situation: Situation,
+  prepared: readonly Prepared[],
+  remarks: readonly string[],
+  order: Order,
+  runner: StepRunner,
+): Promise<Verified> {
   const { context, selected, limit_ms = timeout_ms } = order;
-  const runner = stepRunnerFor(context);
-  const ready = await prepare(before, order, runner);
-  const { situation, prepared } = ready;
-  const views = await Promise.all(
-    familiesOf(situation.cluster).map(async (family): Promise<View> => {
-      const own = situationIn(situation, family);
-      const known = knownOf(own, prepared);
-      const options = { ...runner.options, limit_ms };
-      const beyond = await seenBeyond(own, known, options);
-      return { family, situation: own, known: { ...known, beyond } };
-    }),
-  );
-  const [tried, checks, dns] = await Promise.all([
+  const options = { ...runner.options, limit_ms };
+  const views = await viewsOf(situation, prepared, options);
+  const [tried, checks, dns, hairpins] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
-      const options = { ...runner.options, limit_ms };
-      const tried = await tryPaths(paths, situation, known, options);
-      return { ...view, tried };
+      return {
+        ...view,
+        tried: await tryPaths(paths, situation, known, options),
+      };
     })),
     situation.kubernetes === undefined
       ? checkPods(prepared, runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
+    order.hairpins
+      ? tryHairpins(situation, selected, serversOf(views), options)
+      : [],
   ]);
-  const nodes = tryNodes(situation, selected);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
   }
-  const pods: PodsTried[] = prepared.map(({ site, pods }) => ({
+  const all = tried.flatMap(({ tried }) => tried);
+  const loads = await loadsOf(all, situation.sites, runner.options);
+  const explained = await explain(tried, podsTried(prepared, checks), {
+    ...order,
+    // What is to explain a "no" has as much time as the second try.
+    limit_ms: secondLimit_ms(limit_ms, 0),
+  });
+  const report = matrixReport({
+    situation,
+    selected,
+    views: tried,
+    explained: {
+      ...explained,
+      paths: blameLoad(explained.paths, all, loads),
+    },
+    remarks: [
+      ...remarks,
+      ...prepared.flatMap(({ remarks }) => remarks),
+      ...dnsRemarks(situation),
+      ...slowRemarks(all, loads),
+    ],
+    nodes: tryNodes(situation, selected),
+    dns,
+    hairpins,
+  });
+  const known = new Map(views.map(({ family, known }) => [family, known]));
+  return { report, known };
+}
+
+/** Each family of the cluster by itself, with what is known of its ends. */
+async function viewsOf(
+  situation: Situation,
+  prepared: readonly Prepared[],
+  options: RunOptions & { readonly limit_ms: number },
+): Promise<readonly View[]> {
+  return await Promise.all(
+    familiesOf(situation.cluster).map(async (family): Promise<View> => {
+      const own = situationIn(situation, family);
+      const known = knownOf(own, prepared);
+      const beyond = await seenBeyond(own, known, options);
+      return { family, situation: own, known: { ...known, beyond } };
+    }),
+  );
+}
+
+function podsTried(
+  prepared: readonly Prepared[],
+  checks: ReadonlyMap<string, readonly CommandError[]>,
+): readonly PodsTried[] {
+  return prepared.map(({ site, pods }) => ({
     node: site.node.name,
     survey: site.survey,
     ...startErrorOf(Object.values(pods)),
     checkErrors: checks.get(site.node.name) ?? [],
   }));
-  const explained = await explain(tried, pods, order);
-  const remarks = prepared.flatMap(({ remarks }) => remarks);
-  const report = matrixReport({
-    situation,
-    selected,
-    views: tried,
-    explained,
-    remarks: [...remarks, ...dnsRemarks(situation)],
-    nodes,
-    dns,
-  });
-  const known = new Map(views.map(({ family, known }) => [family, known]));
-  return { report, known };
+}
+
+/** The pods that answer, by worker, in the cluster's first family. */
+function serversOf([view]: readonly View[]): ReadonlyMap<string, string> {
+  return view?.known.servers ?? new Map();
 }
 
 /** The workers whose calling pod is there, in any family. */

@@ -7,6 +7,15 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { outsideNode } from "../../lib/lab/lab.ts";
+import { runVerify } from "../../lib/verify/run_verify.ts";
+import {
+  endServer,
+  readServerLog,
+  serverLog,
+  startServer,
+} from "../../lib/verify/node_server.ts";
+import type { StageRun } from "../../lib/stage/context.ts";
+import { verification } from "../09-verify.ts";
 import { serveNode } from "../../lib/verify/namespace_pods.ts";
 import { stepRunnerFor } from "../../lib/verify/start_pods.ts";
 import { cleanUp, cleanupSteps } from "../../lib/verify/cleanup.ts";
@@ -98,6 +107,27 @@ async function startDns(
   );
 }
 
+/** Nothing of a server is left on a node. */
+async function assertNoServer(lab: TestLab, node: string): Promise<void> {
+  const look =
+    "ss -Hltn 'sport = :18080'; ls -d /run/deno-cni-verify 2>/dev/null || :";
+  assertEquals(await lab.on(node, cmd`sh -c ${look}`), "");
+}
+
+/** A run of stage 09 on the stand-in's machines. */
+function runOn(cluster: Cluster, { reach }: StandIn): StageRun {
+  return {
+    context,
+    undo: false,
+    nodes: [],
+    form: undefined,
+    results: [],
+    cluster: () => Promise.resolve(cluster),
+    selected: ({ nodes }) => nodes.map(({ name }) => name),
+    reach: () => reach,
+  };
+}
+
 /** What kubectl was asked to change since the last time. */
 function changes({ asked }: StandIn): string[] {
   return asked.splice(0).filter((line) => /^(apply|delete)/.test(line));
@@ -125,7 +155,10 @@ Deno.test({
     const names = cluster.nodes.map(({ name }) => name);
     const there = standIn({ ...reachOf(inLab), outside: undefined }, names);
 
-    const dry = planVerify(await look(cluster, there.reach, context), names);
+    const { script: dry } = planVerify(
+      await look(cluster, there.reach, context),
+      names,
+    );
     assertStringIncludes(
       dry,
       "kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<",
@@ -138,6 +171,7 @@ Deno.test({
 
     const first = await verified(cluster, there);
     assert(first.report.passed, first.text);
+    for (const name of names) await assertNoServer(lab, name);
     assertEquals(changes(there), ["apply -f -"]);
     assertEquals(row(first, "node Ready"), ["yes", "yes"]);
     assertEquals(row(first, "pod → pod, other node"), [
@@ -230,5 +264,111 @@ Deno.test({
     }
     await undo(cluster, there);
     assertEquals(changes(there), []);
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "on real machines pods go with the check unless they are kept, and 09 says what it left (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-left");
+    await runAll(lab, ["up", "-q"], ["09-verify", "--undo"]);
+    const inLab = await clusterOf(lab);
+    const cluster: Cluster = { ...inLab, provider: "ssh", file: "my.yaml" };
+    const names = cluster.nodes.map(({ name }) => name);
+    const there = standIn({ ...reachOf(inLab), outside: undefined }, names);
+    const session = runOn(cluster, there);
+
+    const kept = await runVerify(session, verification, {
+      width: 80,
+      keep: true,
+    });
+    assertEquals(kept.status, "passed", kept.text);
+    assertStringIncludes(
+      kept.text,
+      "The test pods stay until make 09-verify ARGS=--undo CLUSTER=my.yaml",
+    );
+    assertEquals(changes(there), ["apply -f -"]);
+    for (const name of names) await assertNoServer(lab, name);
+    assertStringIncludes(await lab.on("worker-1", cmd`ip netns list`), "web");
+
+    const gone = await runVerify(session, verification, {
+      width: 80,
+      keep: false,
+    });
+    assertEquals(gone.status, "passed", gone.text);
+    assertStringIncludes(gone.text, "Test pods and servers are gone again");
+    assertEquals(changes(there), [
+      "delete pod --all --ignore-not-found --timeout=120s",
+      "delete namespace deno-cni-verify --ignore-not-found --timeout=120s",
+    ]);
+    assertEquals(await lab.on("worker-1", cmd`ip netns list`), "");
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "a node's server is nobody's, listens on the node's own addresses, executes nothing and goes (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-server");
+    await runAll(lab, ["01-provision"], ["02-kubeadm"]);
+    const cluster = await clusterOf(lab);
+    const [master] = cluster.nodes;
+    assert(master);
+    const start = startServer(master, cluster).run;
+    assertEquals(await lab.on("master", start), "");
+    const sockets = await lab.on("master", cmd`ss -Hltnp ${"sport = :18080"}`);
+    assertEquals(
+      sockets.trim().split("\n").map((line) => line.split(/\s+/)[3]),
+      master.addresses.map((address) => `${address}:18080`),
+    );
+    const user = "ps -o uid= -p $(ss -Hltnp 'sport = :18080' | " +
+      "sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)";
+    assertEquals(
+      (await lab.on("master", cmd`sh -c ${user}`)).trim(),
+      "65534",
+    );
+    // A program in its folder is a page like any other, and none beside it is reached.
+    await lab.on(
+      "master",
+      cmd`sh -c ${"cd /run/deno-cni-verify/www && mkdir cgi && echo 'echo ran >/tmp/ran' >x.cgi && chmod 755 x.cgi"}`,
+    );
+    const fetch = (path: string) =>
+      lab.on(
+        "worker-1",
+        cmd`sh -c ${"timeout 2 busybox wget -qO- $1 2>&1 || :"} get ${`http://${master.address}:18080/${path}`}`,
+      );
+    assertStringIncludes(await fetch("x.cgi"), "echo ran");
+    assertStringIncludes(await fetch("../log"), "server returned error");
+    assertEquals(
+      await lab.on("master", cmd`sh -c ${"ls /tmp/ran 2>/dev/null || :"}`),
+      "",
+    );
+    assertStringIncludes(await fetch("worker-1.node"), "listens here");
+    assertEquals(
+      readServerLog(await lab.on("master", serverLog())).get("worker-1.node")
+        ?.get(4),
+      cluster.nodes[1]?.address,
+    );
+    // Started again, after a check that was cut off: the old one goes first.
+    await lab.on("master", endServer().run);
+    await assertNoServer(lab, "master");
+
+    // A port that another program has is said, and no error.
+    await lab.on(
+      "master",
+      cmd`sh -c ${"busybox httpd -p 18080 -h /run/home </dev/null >/dev/null"}`,
+    );
+    assertStringIncludes(
+      await lab.on("master", start),
+      "Address already in use",
+    );
+    await lab.on("master", endServer().run);
+    assertStringIncludes(
+      await lab.on("master", cmd`ss -Hltn ${"sport = :18080"}`),
+      "18080",
+    );
   },
 });

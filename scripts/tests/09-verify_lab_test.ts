@@ -227,6 +227,110 @@ Deno.test({
 Deno.test({
   ...needsRoot,
   name:
+    "a node that sends as another of its addresses is that node, and 09 says as which (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-addresses");
+    await runAll(lab, ["up", "-q"]);
+    const cluster = await clusterOf(lab);
+    // A virtual address on lo that a route names, a further one on the segment, one of a bridge.
+    await lab.on("worker-1", cmd`ip addr add 10.0.1.201/32 dev lo`);
+    await lab.on(
+      "worker-1",
+      cmd`ip route replace 10.244.2.0/24 via 10.0.1.12 proto 244 src 10.0.1.201`,
+    );
+    await lab.on("worker-2", cmd`ip addr add 10.0.1.202/24 dev eth0`);
+    await lab.on(
+      "worker-2",
+      cmd`ip route replace 10.244.1.0/24 via 10.0.1.11 proto 244 src 10.0.1.202`,
+    );
+    await lab.on(
+      "worker-2",
+      cmd`ip route replace 10.244.2.0/24 dev cni0 src 10.0.1.202`,
+    );
+    const seen = await verified(cluster);
+    assert(seen.report.passed, seen.text);
+    assertEquals(row(seen, "other node → pod"), [
+      "yes, as that node",
+      "yes, as that node",
+    ]);
+    assertStringIncludes(
+      seen.text,
+      "worker-1 sends as 10.0.1.201 to worker-2, and not as 10.0.1.11: both are its own",
+    );
+    assertStringIncludes(
+      seen.text,
+      "worker-2 sends as 10.0.1.202 to its own pods, and not as 10.244.2.1",
+    );
+
+    // The address of another node is that node, whoever else it is given to.
+    await lab.on(
+      "worker-1",
+      cmd`iptables -w -t nat -I POSTROUTING -d 10.244.2.0/24 -j SNAT --to-source 10.0.1.202`,
+    );
+    const stranger = await verified(cluster);
+    assert(!stranger.report.passed, stranger.text);
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "a pod that is only slow to answer is told as slow, and blamed on nothing (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-slow");
+    await runAll(lab, ["up", "-q"]);
+    const slow = 'printf "sleep 1.2\\n%s\\n" "$(cat "$1")" >"$1.new"; ' +
+      'mv "$1.new" "$1"';
+    await lab.on(
+      "worker-2",
+      cmd`sh -c ${slow} slow /run/deno-cni-pods/web.www/source.cgi`,
+    );
+    const seen = await verified(await clusterOf(lab));
+    assert(seen.report.passed, seen.text);
+    assertStringIncludes(seen.text, "Slow, not broken: 5 of 18 paths");
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "a pod reaches itself by a service where its port is in hairpin mode, and 09 leaves no rule (needs root)",
+  async fn() {
+    await using lab = await testLab("verify-hairpin");
+    await runAll(lab, ["up", "-q"]);
+    const cluster = await clusterOf(lab);
+    const list = "/etc/cni/net.d/10-deno-cni.conflist";
+    const set = (value: boolean) =>
+      `s/"hairpinMode": [a-z]*, //; s/"bridge"/"hairpinMode": ${value}, "bridge"/`;
+    await lab.on("worker-1", cmd`sed -i ${set(true)} ${list}`);
+    await lab.on("worker-2", cmd`sed -i ${set(false)} ${list}`);
+    const seen = await verified(cluster);
+    assert(seen.report.passed, seen.text);
+    assertEquals(row(seen, "pod → own service"), ["yes", "no, hairpin is off"]);
+    assertEquals(seen.report.paths.length, 18);
+
+    // Switched off behind the plugin's back.
+    await lab.on(
+      "worker-1",
+      cmd`sh -c ${"for port in /sys/class/net/cni0/brif/*; do echo 0 >$port/hairpin_mode; done"}`,
+    );
+    const off = await verified(cluster);
+    assertEquals(
+      off.report.causes.map(({ kind, on }) => [kind, on]),
+      [["check", "worker-1"]],
+      off.text,
+    );
+    assertEquals(row(off, "pod → own service")[0], "✗ no [1]");
+    for (const name of ["worker-1", "worker-2"]) {
+      const rules = await lab.on(name, cmd`iptables -w -t nat -S`);
+      assert(!rules.includes("09-verify"), rules);
+    }
+  },
+});
+
+Deno.test({
+  ...needsRoot,
+  name:
     "--dry-run prints what a run does and changes nothing; --undo takes pods and servers away (needs root)",
   async fn() {
     await using lab = await testLab("verify-dry");

@@ -182,6 +182,8 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
     const [verb, what, ...rest] = args;
     switch (verb) {
       case "get":
+        // There is no kube-proxy, so no service leads anywhere.
+        if (what === "service") return said("");
         return what === "endpoints"
           ? said(
             self.resolvConf === undefined

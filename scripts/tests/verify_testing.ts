@@ -44,7 +44,10 @@ export async function verified(
   selected = cluster.nodes.map(({ name }) => name),
 ): Promise<Seen> {
   const situation = await look(cluster, reachOf(cluster), context);
-  const order = { selected, stages: probedStages, context, limit_ms: 500 };
+  const order = {
+    ...{ selected, stages: probedStages, context },
+    ...{ limit_ms: 500, hairpins: true },
+  };
   const { report, known } = await verify(situation, order);
   const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
