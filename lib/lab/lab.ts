@@ -247,7 +247,9 @@ function doorOf(
         ? []
         : ["--user", "--preserve-credentials"];
     const target = `--target=${pid}`;
-    return ["nsenter", target, ...user, "--net", "--mount", "--uts"];
+    // Its root too: that of the mount namespace is another one in a chroot.
+    const part = ["--net", "--mount", "--uts", "--root", "--wd"];
+    return ["nsenter", target, ...user, ...part];
   };
 }
 

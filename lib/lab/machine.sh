@@ -59,9 +59,11 @@ check_programs() {
 # Only root makes namespaces without a user namespace around them.
 check_namespaces() {
   if [ "$(id -u)" = 0 ]; then
-    why=$(unshare --net --mount --uts true 2>&1) ||
-      fail "root may not make namespaces here ($why): in a container, it wants --privileged"
-    return
+    why=$(unshare --net --mount --uts true 2>&1) && return
+    case $why in *"root filesystem propagation"*)
+      fail "the root of this chroot is not a mount point: mount --bind DIR DIR, then chroot DIR" ;;
+    esac
+    fail "root may not make namespaces here ($why): in a container, it wants --privileged"
   fi
   why=$(unshare --user --map-root-user --net --mount --uts true 2>&1) && return
   for setting in \
@@ -126,7 +128,6 @@ setting() { # NAME VALUE; one that the kernel does not have is left out
   [ ! -e "/proc/sys/net/$1" ] || echo "$2" >"/proc/sys/net/$1"
 }
 
-# A new network namespace inherits some settings from the machine's.
 network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   setting ipv4/ip_forward "$1"
   setting bridge/bridge-nf-call-iptables "$2"
@@ -134,10 +135,6 @@ network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   setting bridge/bridge-nf-call-ip6tables "$2"
   for which in all default; do
     setting "ipv4/conf/$which/rp_filter" "$3"
-    setting "ipv4/conf/$which/arp_ignore" 0
-    setting "ipv4/conf/$which/arp_announce" 0
-    setting "ipv4/conf/$which/proxy_arp" 0
-    setting "ipv6/conf/$which/disable_ipv6" 0
   done
 }
 
@@ -178,7 +175,8 @@ enter)
   shift 3
   user='--user --preserve-credentials'
   [ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ] || user=
-  exec nsenter --target="$pid" $user --net --mount --uts \
+  # Its root too: that of the mount namespace is another one in a chroot.
+  exec nsenter --target="$pid" $user --net --mount --uts --root --wd \
     env -i PATH="$PATH" HOME=/run/home LANG=C \
     DENO_CNI_LAB="$lab" DENO_CNI_NODE="$lab/$name" "$@"
   ;;
@@ -197,6 +195,7 @@ outside)
 inside-outside)
   mac=$5
   hostname "$name"
+  sh "${0%/*}/fresh_settings.sh"
   disk
   network_settings 1 0 0
   ip -batch - <<END
@@ -227,6 +226,7 @@ node)
 inside-node)
   cidrs=$4 mac=$6 port=$7 port_mac=$8 outside=${10}
   hostname "$name"
+  sh "${0%/*}/fresh_settings.sh"
   disk
   # As a machine with Docker on it: it does not forward, and asks iptables about bridged frames too.
   network_settings 0 1 2
