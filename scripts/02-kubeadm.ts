@@ -11,7 +11,10 @@ import { main } from "../lib/cli/script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster/cluster.ts";
 import { cmd, write } from "../lib/exec/command.ts";
-import { containerdSteps, containersPossible } from "../lib/cni/containerd.ts";
+import {
+  containerdSteps,
+  containersPossible,
+} from "../lib/lab/containerd_steps.ts";
 import { nodeSteps } from "../lib/kubernetes/kubeadm_steps.ts";
 import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";

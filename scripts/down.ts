@@ -3,9 +3,10 @@
 import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
 import { cmd, show } from "../lib/exec/command.ts";
-import { labId, removeLab } from "../lib/lab/lab.ts";
+import { labId } from "../lib/lab/names.ts";
+import { removeLab } from "../lib/lab/lab.ts";
 import { membersOf, takeSnapshot } from "../lib/lab/processes.ts";
-import { LabError } from "../lib/lab/remove.ts";
+import { LabError } from "../lib/lab/lab.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";

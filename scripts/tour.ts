@@ -3,7 +3,7 @@
 import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
 import { exercises } from "../lib/exercise/catalog.ts";
-import { LabError } from "../lib/lab/remove.ts";
+import { LabError } from "../lib/lab/lab.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { workersOf } from "../lib/verify/matrix.ts";
 import { failure } from "../lib/cli/report.ts";

@@ -127,26 +127,6 @@ export function addCommands(
   });
 }
 
-/**
- * Where a runtime keeps what ADD printed, for its own CHECK and DEL (libcni,
- * CacheDir).
- */
-export function cachePath(list: string, { containerId }: Attachment): string {
-  return `/var/lib/cni/results/${list}-${containerId}-${ifname}`;
-}
-
-/** Copies the result of a runtime's ADD out of its cache, where it is the last key of a line of JSON. */
-export function keepCached(
-  list: string,
-  attachment: Attachment,
-  file: string,
-): Command {
-  const script =
-    String.raw`sed 's/.*"result":\({.*}\)}$/\1/' "$1" >"$2.part" ` +
-    '&& mv -f "$2.part" "$2"';
-  return cmd`sh -c ${script} keep ${cachePath(list, attachment)} ${file}`;
-}
-
 /** The commands of a CHECK, one for each plugin. */
 export function checkCommands(
   list: NetworkList,

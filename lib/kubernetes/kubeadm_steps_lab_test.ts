@@ -11,7 +11,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps, kubeconfigPath } from "./kubeconfig.ts";
-import { labNode } from "../lab/lab.ts";
+import { labNode } from "../lab/node.ts";
 import { make, must, on, rooted, withCluster } from "../lab/lab_testing.ts";
 import { journalPath, localNode, type Node } from "../node/node.ts";
 import { failure, recap, runReport, stepLine } from "../cli/report.ts";

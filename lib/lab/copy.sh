@@ -14,6 +14,7 @@ shift 3
 identity=$(stat -c '%i-%s-%Y' -- "$file")
 size=$(stat -c %s -- "$file")
 
+# shellcheck disable=SC2016 # a program for the node's shell
 link='
 file=$1 path=$2 mode=$3 identity=$4
 like() { [ "$(stat -c %i-%s-%Y -- "$1" 2>/dev/null)" = "$identity" ]; }
@@ -32,6 +33,7 @@ ln -sfn "$pin" "$path.new"
 mv -fT "$path.new" "$path"
 '
 
+# shellcheck disable=SC2016
 write='
 path=$1 mode=$2
 mkdir -p "${path%/*}"

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { cmd, type Command } from "../exec/command.ts";
 import { freshSettings } from "./fresh_settings.ts";
-import { labNode, labSteps } from "./lab.ts";
+import { labNode } from "./node.ts";
+import { labSteps } from "./steps.ts";
 import { must, on, rooted, withCluster } from "./lab_testing.ts";
 
 /** Gives every setting that a new namespace may copy a value that it has not now. */

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, type Outcome, withInput } from "../exec/command.ts";
-import { labNode } from "../lab/lab.ts";
+import { labNode } from "../lab/node.ts";
 import { make, on, withCluster } from "../lab/lab_testing.ts";
 import type { SshTarget } from "./protocol.ts";
 import type { Answer, Call, DriverRequest } from "./driver_testing.ts";

@@ -8,7 +8,7 @@ import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RouteFacts } from "../diagnosis/evidence.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import { outsideName } from "../lab/lab.ts";
+import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
 import { ownNamespace } from "./nft_monitor.ts";
 import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";

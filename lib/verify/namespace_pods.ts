@@ -24,12 +24,11 @@ import {
   addCommands,
   type AddResult,
   type Attachment,
-  cachePath,
   delCommands,
-  keepCached,
   type NetworkList,
   parseList,
 } from "../cni/runtime.ts";
+import { cachePath, keepCached } from "../cni/result_cache.ts";
 import type { Step } from "../stage/stage.ts";
 
 /** A node's pods: one that calls, one that answers. */

@@ -6,7 +6,7 @@ import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
 import { isReal, type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
-import { labId } from "../lab/lab.ts";
+import { labId } from "../lab/names.ts";
 import { type StageProgress, workersOf } from "./matrix.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import type { NodeList } from "./namespace_pods.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
-import { outsideNode } from "../../lib/lab/lab.ts";
+import { outsideNode } from "../../lib/lab/node.ts";
 import { serveNode } from "../../lib/verify/namespace_pods.ts";
 import { stepRunnerFor } from "../../lib/verify/start_pods.ts";
 import { cleanUp, cleanupSteps } from "../../lib/verify/cleanup.ts";

@@ -7,7 +7,7 @@ import {
   type LinkFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
-import { outsideName } from "../../lab/lab.ts";
+import { outsideName } from "../../lab/names.ts";
 import { type Cause, onNode } from "../../diagnosis/faults.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
