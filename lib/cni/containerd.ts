@@ -7,7 +7,10 @@ import { cmd, type Command } from "../exec/command.ts";
 import { controlGroupPrefix } from "../lab/cgroups.ts";
 import { pidPath, rootfs } from "../lab/containerd_steps.ts";
 
-/** containerd keeps containers apart by namespaces of its own: those of Kubernetes are in k8s.io. */
+/**
+ * containerd keeps containers apart by namespaces of its own:
+ * those of Kubernetes are in k8s.io.
+ */
 const namespace = "09-verify";
 
 /** A container runtime on a node, and what it runs. */
@@ -20,7 +23,8 @@ export interface Runtime {
 
 /** What a shell on a node is to ask, for readRuntime(); quick where no containerd was started. */
 export const containersQuestion =
-  `[ ! -e ${pidPath} ] || { echo "$DENO_CNI_NODE"; ctr --connect-timeout=5s -n ${namespace} tasks ls; }`;
+  `[ ! -e ${pidPath} ] || { echo "$DENO_CNI_NODE"; ctr --connect-timeout=5s -n ` +
+  `${namespace} tasks ls; }`;
 
 /** Reads the answer to containersQuestion; undefined where stage 02 started no containerd. */
 export function readRuntime(answer: string): Runtime | undefined {
@@ -65,7 +69,10 @@ export function runContainer(
   program: Command,
   netns: string,
 ): Command {
-  return cmd`ctr -n ${namespace} run --detach --cni --read-only --env=PATH=/bin --cgroup=${cgroup} --with-ns=network:${netns} --rootfs ${rootfs} ${id} ${program.argv}`;
+  const flags =
+    cmd`--detach --cni --read-only --env=PATH=/bin --cgroup=${cgroup}`;
+  const sandbox = `--with-ns=network:${netns}`;
+  return cmd`ctr -n ${namespace} run ${flags.argv} ${sandbox} --rootfs ${rootfs} ${id} ${program.argv}`;
 }
 
 /**

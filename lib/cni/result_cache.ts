@@ -9,7 +9,10 @@ export function cachePath(list: string, { containerId }: Attachment): string {
   return `/var/lib/cni/results/${list}-${containerId}-${ifname}`;
 }
 
-/** Copies the result of a runtime's ADD out of its cache, where it is the last key of a line of JSON. */
+/**
+ * Copies the result of a runtime's ADD out of its cache, where it is the last key of a line
+ * of JSON.
+ */
 export function keepCached(
   list: string,
   attachment: Attachment,

@@ -36,7 +36,10 @@ export interface Attachment {
 
 /** What ADD gave, as far as stage 09 cares. */
 export interface AddResult {
-  /** The pod's first address, without its prefix length; of two families, the one that is looked at. */
+  /**
+   * The pod's first address, without its prefix length;
+   * of two families, the one that is looked at.
+   */
   readonly address: string;
   /** All its addresses, one a family. */
   readonly addresses: readonly string[];
@@ -122,7 +125,7 @@ export function addCommands(
     return {
       ...cmd`env ${environment} sh -c ${script} add ${executable} ${before} ${after}`,
       stdin: input(list, plugin, undefined),
-      gist: show(cmd`env ${needed} ${executable}`),
+      label: show(cmd`env ${needed} ${executable}`),
     };
   });
 }
@@ -168,7 +171,10 @@ function execute(
   );
 }
 
-/** The variables that Kubernetes' runtimes set (containerd's CRI plugin: internal/cri/server, cniNamespaceOpts). */
+/**
+ * The variables that Kubernetes' runtimes set (containerd's CRI plugin:
+ * internal/cri/server, cniNamespaceOpts).
+ */
 function environmentOf(
   verb: string,
   { containerId, netns, podName }: Attachment,
@@ -189,7 +195,10 @@ function environmentOf(
   ];
 }
 
-/** A plugin's configuration as it is handed over: the list's name and version in it (SPEC.md, section 4). */
+/**
+ * A plugin's configuration as it is handed over:
+ * the list's name and version in it (SPEC.md, section 4).
+ */
 function input(
   list: NetworkList,
   plugin: PluginConfig,

@@ -5,6 +5,7 @@
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_file.ts";
 import {
   adminConf,
   cannotTell,
@@ -13,6 +14,8 @@ import {
 } from "./kubeconfig.ts";
 import { kubeletConf, reset, statePath } from "./reset.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+
+const tokenProgram = shellFile("join_token.sh", import.meta.url);
 
 /** Milliseconds for kubeadm, which fetches images and waits for what it has started. */
 const kubeadm_ms = 600_000;
@@ -62,7 +65,8 @@ function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
     'echo done >"$state"';
   return {
     why:
-      "The control plane: API server, scheduler, controller manager and etcd, which splits the clusterCIDR among the nodes",
+      "The control plane: API server, scheduler, controller manager and etcd, which " +
+      "splits the clusterCIDR among the nodes",
     doneWhen: madeByKubeadm(adminConf, undefined),
     run: {
       ...cmd`sh -euc ${script} init ${statePath} ${adminConf} ${flags}`,
@@ -91,7 +95,8 @@ ${begin}kubeadm join --discovery-file "$file" "$@" 9>&-
 echo done >"$state"`;
   return {
     why:
-      "The kubelet gets its own key from the control plane, by a token that was made for this moment",
+      "The kubelet gets its own key from the control plane, by a token that was made " +
+      "for this moment",
     doneWhen: madeByKubeadm(kubeletConf, controlPlane.address),
     input: {
       from: controlPlane.name,
@@ -110,36 +115,10 @@ echo done >"$state"`;
   };
 }
 
-/**
- * Makes a token, and prints it as a kubeconfig for `kubeadm join
- * --discovery-file`: so it is in nobody's arguments. kubeadm refuses the name of
- * a node that is Ready; one that an earlier life of the same machine has left
- * behind goes, and one that is no longer Ready keeps its podCIDR for the new one.
- */
+/** Makes a token, and prints it as a kubeconfig that holds it. */
 function tokenFor(name: string, addresses: readonly string[]): Command {
-  const script = `export KUBECONFIG=$1
-name=$2; shift 2
-field='{.status.conditions[?(@.type=="Ready")].status} {.status.addresses[?(@.type=="InternalIP")].address}'
-old=$(kubectl get node "$name" -o "jsonpath=$field" 2>/dev/null) || old=
-case $old in "True "*) ;; *) old= ;; esac
-for address; do
-  case " $old " in
-  *" $address "*) kubectl delete node "$name" >&2; break ;;
-  esac
-done
-value() { sed -n "s/^ *$1: //p" "$KUBECONFIG" | head -n 1; }
-token=$(kubeadm token create --ttl 15m --description "joins $name" | tail -n 1)
-case $token in *.*) ;; *) echo "kubeadm made no token" >&2; exit 1 ;; esac
-cat <<END
-apiVersion: v1
-kind: Config
-current-context: join
-contexts: [{name: join, context: {cluster: join, user: join}}]
-clusters: [{name: join, cluster: {server: "$(value server)", certificate-authority-data: $(value certificate-authority-data)}}]
-users: [{name: join, user: {token: "$token"}}]
-END`;
   return {
-    ...cmd`sh -euc ${script} token ${adminConf} ${name} ${addresses}`,
+    ...cmd`sh -c ${tokenProgram} token ${adminConf} ${name} ${addresses}`,
     label: "kubeadm token create",
   };
 }
@@ -166,7 +145,8 @@ function madeByKubeadm(file: string, controlPlane: string | undefined): Probe {
           is: "different",
           found: `this machine is a node of another cluster, ${server}`,
           remedy:
-            "take it out of there (kubeadm reset) if nothing needs it, or name another machine in the cluster file",
+            "take it out of there (kubeadm reset) if nothing needs it, or name another " +
+            "machine in the cluster file",
         };
       }
       return state === "done"
@@ -194,7 +174,8 @@ function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
     "sleep 1; done";
   return {
     why:
-      "kube-controller-manager gives a node its podCIDR soon after it appears, the next one to whoever comes next",
+      "kube-controller-manager gives a node its podCIDR soon after it appears, the next " +
+      "one to whoever comes next",
     doneWhen: {
       ask: get,
       read: (outcome) =>

@@ -244,7 +244,7 @@ Deno.test("the token is printed as a kubeconfig to join with, and stands in no a
       assertEquals(code, 0, stderr);
       assertStringIncludes(stdout, `token: "${token}"`);
       assertStringIncludes(stdout, 'server: "https://10.0.1.10:6443"');
-      assertStringIncludes(stdout, "certificate-authority-data: Q0E=}");
+      assertStringIncludes(stdout, "certificate-authority-data: Q0E=\n");
       const log = await Deno.readTextFile(`${folder}/log`);
       assertMatch(log, /^kubeadm token create --ttl 15m/m);
       assert(!log.includes(token));

@@ -1,4 +1,7 @@
-/** What is kept of a cluster that kubeadm made: the kubeconfig, for its users, and each node's podCIDRs. */
+/**
+ * What is kept of a cluster that kubeadm made:
+ * the kubeconfig, for its users, and each node's podCIDRs.
+ */
 import {
   type Cluster,
   type ClusterNode,
@@ -60,7 +63,10 @@ export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
   return controlPlane;
 }
 
-/** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */
+/**
+ * The kubeconfig where kubectl looks for it, for the user who came by ssh.
+ * One that is there is left alone.
+ */
 export function userStep(): Step {
   const home = "user=${SUDO_USER:-$(id -un)}\n" +
     'home=$(getent passwd "$user" | cut -d: -f6)\n' +

@@ -36,7 +36,10 @@ export interface KubernetesPod {
   /** One a family; none before its network is there. */
   readonly addresses: readonly string[];
   readonly image: string;
-  /** What keeps its container from running, in the kubelet's word (ImagePullBackOff), and what it says of it. */
+  /**
+   * What keeps its container from running, in the kubelet's word (ImagePullBackOff), and
+   * what it says of it.
+   */
   readonly waiting?: { readonly reason: string; readonly message: string };
   /** What went wrong with it so far, the newest last. */
   readonly warnings: readonly Warning[];
@@ -62,7 +65,10 @@ export class KubectlError extends Error {
   override readonly name = "KubectlError";
 }
 
-/** Asks for all that readKubernetes() reads; exit code 44 where kubeadm has made no control plane. */
+/**
+ * Asks for all that readKubernetes() reads;
+ * exit code 44 where kubeadm has made no control plane.
+ */
 export function question(): Command {
   const script = '[ -e "$1" ] || exit 44; exec kubectl --kubeconfig "$1" ' +
     '-n "$2" get nodes,namespaces,pods,events -o json';
@@ -112,7 +118,8 @@ interface Condition {
 }
 
 /**
- * Reads what question() printed: a List (https://kubernetes.io/docs/reference/using-api/api-concepts/#collections).
+ * Reads what question() printed: a List
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/#collections).
  *
  * @throws {KubectlError} where it is none
  */

@@ -20,7 +20,10 @@ export interface Connection {
   readonly idle: PersistentShell[];
 }
 
-/** sshd's MaxSessions is 10 unless somebody changed it (sshd_config(5)); ending a command takes one, too. */
+/**
+ * sshd's MaxSessions is 10 unless somebody changed it (sshd_config(5));
+ * ending a command takes one, too.
+ */
 const sessions = 8;
 
 const connections = new Map<string, Connection>();
@@ -80,7 +83,10 @@ async function openBy<T>(
   }
 }
 
-/** sockaddr_un has 108 bytes, one of them zero (unix(7)); ssh binds to a name that is 17 longer and renames it. */
+/**
+ * sockaddr_un has 108 bytes, one of them zero (unix(7));
+ * ssh binds to a name that is 17 longer and renames it.
+ */
 const longest = 108 - 1 - 17;
 
 /** What a control socket is called: 16 digits, the same for the same way to a machine. */

@@ -100,7 +100,10 @@ export function asRoot(words: readonly string[]): string {
 export const environment = `export LC_ALL=C PATH="/usr/local/sbin:` +
   `/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\${PATH:+:$PATH}"`;
 
-/** For scripts, after \`(exec "$@")\`: sets code to its exit code, or to a word where it could not be executed. */
+/**
+ * For scripts, after \`(exec "$@")\`:
+ * sets code to its exit code, or to a word where it could not be executed.
+ */
 export const execute = `  code=$?
   case $code in
   127) command -v "$1" >/dev/null || code=absent ;;
@@ -207,7 +210,10 @@ export function readReply(
   return { began: true, stdout: out, stderr: said, outcome };
 }
 
-/** A shell's word for a command that a signal has ended: 128 and the signal's number (ABRT, KILL, SEGV, TERM). */
+/**
+ * A shell's word for a command that a signal has ended:
+ * 128 and the signal's number (ABRT, KILL, SEGV, TERM).
+ */
 const killed = [134, 137, 139, 143];
 
 /** What a script says of a command's end: an exit code, or a word of its own. */
