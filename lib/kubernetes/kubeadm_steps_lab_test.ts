@@ -65,7 +65,7 @@ sleep 0.1
 case "$*" in
 *go-template*) echo '{ "master": ["10.244.0.0/24"] }' ;;
 *podCIDR*) echo 10.244.0.0/24 ;;
-*taints*) ;;
+*taints* | *"-o name") ;;
 *) echo "not found" >&2; exit 1 ;;
 esac
 `;
@@ -200,7 +200,7 @@ rooted(
           .map(({ node, command }) => [node, command]),
         [[
           "worker-2",
-          "kubeadm join --discovery-file FILE --node-name=worker-2",
+          "kubeadm join --node-name=worker-2 --discovery-file FILE",
         ]],
         JSON.stringify(results, null, 2),
       );
