@@ -16,17 +16,13 @@ import {
   containersPossible,
 } from "../lib/lab/containerd_steps.ts";
 import { nodeSteps } from "../lib/kubernetes/kubeadm_steps.ts";
-import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
+import { keepSteps, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";
+import { beforeReset } from "../lib/kubernetes/undo_consent.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
 import { fileIs } from "../lib/steps/probes.ts";
 import type { Stage } from "../lib/stage/stage.ts";
-
-/** Machines that kubeadm can make nodes of. */
-function isReal({ provider }: Cluster): boolean {
-  return provider !== "lab" && provider !== "local";
-}
 
 function podCIDRs(cluster: Cluster): string {
   return JSON.stringify(splitClusterCIDR(cluster), null, 2) + "\n";
@@ -36,13 +32,16 @@ export const kubeadm: Stage = {
   name: "02-kubeadm",
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
-  operatorLast: isReal,
+  operatorLast: usesKubeadm,
+  beforeUndo: beforeReset,
   afterUndo: (cluster, gone) =>
-    isReal(cluster) ? forgetSteps(cluster, gone) : [],
+    usesKubeadm(cluster) ? forgetSteps(cluster, gone) : [],
   epilogue: (cluster, nodeOf, options) =>
-    isReal(cluster) ? readiness(cluster, nodeOf, options) : Promise.resolve(""),
+    usesKubeadm(cluster)
+      ? readiness(cluster, nodeOf, options)
+      : Promise.resolve(""),
   operatorSteps: (cluster) =>
-    isReal(cluster) ? keepSteps(cluster) : [
+    usesKubeadm(cluster) ? keepSteps(cluster) : [
       ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
       {
         why: "The lab has no control plane: no kubelet, no API server. " +
@@ -54,7 +53,7 @@ export const kubeadm: Stage = {
       },
     ],
   steps({ cluster, node }) {
-    if (isReal(cluster)) {
+    if (usesKubeadm(cluster)) {
       return [...machineSteps(cluster), ...nodeSteps(cluster, node)];
     }
     return cluster.runtime === undefined ? [] : containerdSteps();

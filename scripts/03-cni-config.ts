@@ -7,6 +7,7 @@ import { main } from "../lib/cli/script.ts";
 import { cmd, write } from "../lib/exec/command.ts";
 import { fileIs } from "../lib/steps/probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
 import { mark } from "../lib/net/mark.ts";
 
 const path = "/etc/cni/net.d/10-deno-cni.conflist";
@@ -40,12 +41,13 @@ export const cniConfig: Stage = {
   summary: "tell each node's runtime which plugin to call",
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
+  beforeUndo: beforeNetworkGoes,
   steps: (plan) => [{
     why:
       "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
-    doneWhen: fileIs(path, conflist(plan), isOurs),
+    doneWhen: fileIs(path, conflist(plan), isOurs, "600"),
     key: `write ${path}`,
-    run: write(path, conflist(plan)),
+    run: write(path, conflist(plan), "600"),
     undo: cmd`rm -f ${path}`,
   }],
 };

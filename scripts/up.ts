@@ -4,12 +4,15 @@ import { type Flags, flagsHelp } from "../lib/cli/flags.ts";
 import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { runStage, worst } from "../lib/stage/run_stage.ts";
+import { agreeToUndo } from "../lib/stage/undo_consent.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
 import { verdictCode } from "../lib/cli/verify_script.ts";
 import { endIn, verifyIn } from "../lib/verify/in_session.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
+import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
+import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
@@ -51,6 +54,7 @@ async function up(flags: Flags): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
+    await agreeToUndo(session, stages);
     if (!await endIn(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
@@ -67,7 +71,10 @@ async function up(flags: Flags): Promise<number> {
     verification,
     terminalWidth(),
   );
-  if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
+  if (!json && !flags.quiet) {
+    console.log(`09-verify\n\n${text}`);
+    if (usesKubeadm(cluster)) console.log(kubeconfigWords(cluster));
+  }
   return finish(verdictCode[is], report);
 }
 

@@ -6,7 +6,7 @@ import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
 import { familyOf } from "../net/cidr.ts";
-import { shellFile } from "../exec/shell_file.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import {
   adminConf,
   cannotTell,
@@ -17,8 +17,8 @@ import { podCIDRStep, registrationStep } from "./registration.ts";
 import { kubeletConf, reset, statePath } from "./reset.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 
-const program = shellFile("kubeadm.sh", import.meta.url);
-const tokenProgram = shellFile("join_token.sh", import.meta.url);
+const program = shellProgram("kubeadm.sh", import.meta.url);
+const tokenProgram = shellProgram("join_token.sh", import.meta.url);
 
 /** Milliseconds for kubeadm, which fetches images and waits for what it has started. */
 const kubeadm_ms = 600_000;

@@ -54,8 +54,15 @@ export function keepSteps(cluster: Cluster): readonly Step[] {
   ];
 }
 
+/** Whether kubeadm makes nodes of the cluster's machines. */
+export function usesKubeadm({ provider }: Pick<Cluster, "provider">): boolean {
+  return provider !== "lab" && provider !== "local";
+}
+
 /** The control plane of a cluster. */
-export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
+export function controlPlaneOf(
+  { nodes }: Pick<Cluster, "nodes">,
+): ClusterNode {
   const controlPlane = nodes.find(({ role }) => role === "control-plane");
   if (controlPlane === undefined) {
     throw new TypeError("a cluster has a control plane");

@@ -1,11 +1,11 @@
 /** What Kubernetes has of a machine that kubeadm is done with: its Node, and the Node's podCIDR. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_file.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { cannotTell, controlPlaneOf } from "./kubeconfig.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 
-const program = shellFile("registration.sh", import.meta.url);
+const program = shellProgram("registration.sh", import.meta.url);
 
 /**
  * Has the kubelet register its machine anew where Kubernetes has no Node for it:
@@ -23,9 +23,10 @@ export function registrationStep(
       "A kubelet registers its machine as a Node when it starts; one that was " +
       "deleted since comes back when the kubelet is started again",
     doneWhen: {
-      ask: call("ask"),
+      ask: { ...call("ask"), label: `kubectl get node ${name}` },
       read: (outcome) => readRegistration(outcome, name, cluster),
     },
+    key: "the Node",
     run: {
       ...call("register"),
       label: `systemctl restart kubelet, until Kubernetes has the node ${name}`,
@@ -49,8 +50,9 @@ function readRegistration(
     return {
       is: "different",
       found: `this machine is the node ${own} of Kubernetes, not ${name}`,
-      remedy: `name it ${own} in ${cluster.file}; or take ${own} out ` +
-        `(kubectl delete node ${own}, kubeadm reset -f on it) and run this stage again`,
+      remedy:
+        `run kubeadm reset -f, and kubectl delete node ${own}, to have it join ` +
+        `as ${name}; or name it ${own} in ${cluster.file}`,
     };
   }
   if (/Unauthorized|x509:/.test(stderr)) {

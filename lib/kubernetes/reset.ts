@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
-import { shellFile } from "../exec/shell_file.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { AfterStep } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -13,7 +13,7 @@ export const statePath = "/var/lib/deno-cni/kubeadm";
 /** What kubeadm leaves on every node. */
 export const kubeletConf = "/etc/kubernetes/kubelet.conf";
 
-const program = shellFile("reset.sh", import.meta.url);
+const program = shellProgram("reset.sh", import.meta.url);
 
 /** Takes back what kubeadm did on a machine. */
 export function reset(): Command {

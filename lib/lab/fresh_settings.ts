@@ -1,7 +1,7 @@
 import { cmd, type Command } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_file.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 
-const program = shellFile("fresh_settings.sh", import.meta.url);
+const program = shellProgram("fresh_settings.sh", import.meta.url);
 
 /** Gives the network namespace that it runs in the settings which the kernel itself begins with. */
 export function freshSettings(): Command {

@@ -6,8 +6,8 @@ import { localNode, type Node } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply, undo } from "./engine.ts";
-import type { Step } from "./stage.ts";
-import type { ConsentRequest, RunContext } from "./context.ts";
+import type { ConsentRequest, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
 
 const stage = "01-provision";

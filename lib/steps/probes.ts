@@ -215,7 +215,7 @@ export function routeIs(destination: string, via: string): Probe {
 }
 
 /**
- * Has the file this content?
+ * Has the file this content, and this mode where one is named?
  *
  * @param ours tells a file of ours with other content, which may be written anew, from somebody else's
  */
@@ -223,14 +223,19 @@ export function fileIs(
   path: string,
   content: string,
   ours: (text: string) => boolean,
+  mode?: string,
 ): Probe {
-  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
+  const first = mode === undefined ? "" : 'stat -c %a "$1"; ';
+  const script = `if [ -e "$1" ]; then ${first}cat "$1"; else exit 44; fi`;
+  const heading = mode === undefined ? "" : `${mode}\n`;
   return {
     ask: cmd`sh -c ${script} read ${path}`,
     read(outcome) {
       if (outcome.code === 44) return { is: "absent" };
       if (outcome.code !== 0) return unknown(outcome, `what ${path} holds`);
-      if (outcome.stdout === content) return { is: "present", ours: true };
+      if (outcome.stdout === heading + content) {
+        return { is: "present", ours: true };
+      }
       if (ours(outcome.stdout)) return { is: "absent" };
       return {
         is: "different",

@@ -6,7 +6,7 @@
  * @param module its import.meta.url
  * @returns the program without the lines at its head that tell readers what it is
  */
-export function shellFile(name: string, module: string): string {
+export function shellProgram(name: string, module: string): string {
   const text = Deno.readTextFileSync(new URL(name, module));
   return text.replace(/^(?:#.*\n)+/, "").trimEnd();
 }
