@@ -95,7 +95,7 @@ function terraformIn(folder: string): Template {
   };
 }
 
-/** Nobody else shall read what terraform writes down. */
+/** Only this user may read what terraform writes down. */
 function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",

@@ -60,7 +60,7 @@ export function containerOn(machine: string, id: string): Container {
 
 /**
  * Starts a container in the background. containerd calls ADD for it before its
- * program begins; nobody calls DEL (`ctr run --detach`).
+ * program begins, and DEL never (`ctr run --detach`).
  *
  * @param netns the path of its network namespace, which is there already
  */

@@ -5,7 +5,7 @@
 #
 # STATE says "running" or "done"; MADE is what kubeadm leaves where it is done.
 # An earlier try that was cut off is taken back first, and not before it has
-# ended: whoever loses the connection does not end kubeadm. Where FLAGS end with
+# ended: kubeadm outlives a connection that is lost. Where FLAGS end with
 # --config or --discovery-file its content is the standard input. It lies in a
 # file that others cannot read, for it may hold a token, and that does not stay.
 set -eu

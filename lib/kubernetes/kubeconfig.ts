@@ -71,7 +71,7 @@ export function controlPlaneOf(
 }
 
 /**
- * The kubeconfig where kubectl looks for it, for the user who came by ssh.
+ * The kubeconfig where kubectl looks for it, for the user of the ssh connection.
  * One that is there is left alone.
  */
 export function userStep(): Step {

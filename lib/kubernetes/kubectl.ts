@@ -31,7 +31,7 @@ export interface KubernetesPod {
   readonly phase: string;
   /** Whether its container runs. */
   readonly running: boolean;
-  /** Whether somebody has taken it away, and it is not gone yet. */
+  /** Whether it was deleted, and is not gone yet. */
   readonly leaving: boolean;
   /** One a family; none before its network is there. */
   readonly addresses: readonly string[];
@@ -235,7 +235,7 @@ export function dnsQuestion(): Command {
   );
 }
 
-/** The cluster's DNS: no such service, a service that nobody is behind yet, or one that answers. */
+/** The cluster's DNS: no such service, a service without a ready pod, or one that answers. */
 export type DnsState = "none" | "not ready" | "ready";
 
 /** Reads what dnsQuestion() printed; a service that could not be asked for is none. */

@@ -111,7 +111,7 @@ echo "\${PRETTY_NAME:-$(uname -s)}"; exit 45`;
   };
 }
 
-/** A file that only somebody wants who has packages to install. */
+/** A file that is wanted only where packages are to be installed. */
 function unlessInstalled(path: string, content?: string): Probe {
   const script =
     'file=$1; shift; if [ -e "$file" ]; then cat "$file"; exit; fi; ' +

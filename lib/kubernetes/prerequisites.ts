@@ -172,7 +172,7 @@ version = 2
   };
 }
 
-/** What in a containerd configuration of somebody else's keeps a kubelet from working with it. */
+/** What in a containerd configuration that was there keeps a kubelet from working with it. */
 function mistakeIn(config: string): string | undefined {
   if (
     /^\s*disabled_plugins\s*=\s*\[[^\]]*["'](?:[\w.]*\.)?cri["']/m.test(config)

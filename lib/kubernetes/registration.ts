@@ -9,7 +9,7 @@ const program = shellProgram("registration.sh", import.meta.url);
 
 /**
  * Has the kubelet register its machine anew where Kubernetes has no Node for it:
- * where somebody deleted that, and the machine still runs.
+ * the Node was deleted, and the machine still runs.
  */
 export function registrationStep(
   cluster: Cluster,

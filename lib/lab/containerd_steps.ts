@@ -154,7 +154,7 @@ function containerdRuns(): Probe {
 }
 
 /**
- * Ends all containers of a node, whoever started them, then containerd, and
+ * Ends all containers of a node, also those that others started, then containerd, and
  * removes its configuration. A containerd that was killed left its containers
  * running: it comes back, to end them.
  */

@@ -149,7 +149,7 @@ network_settings() { # FORWARD BRIDGE_NF RP_FILTER
 addresses() { # LINK CIDRS
   for cidr in $(echo "$2" | tr , ' '); do
     case $cidr in
-    # Nobody else can have it: no need to ask, and to wait for no answer.
+    # No other machine can have it: no need to ask, and to wait for no answer.
     *:*) echo "addr add $cidr dev $1 nodad" ;;
     *) echo "addr add $cidr dev $1" ;;
     esac

@@ -101,7 +101,7 @@ export async function recall(
   root: string,
   architecture: Architecture,
 ): Promise<string | undefined> {
-  // Somebody has named one since.
+  // One has been named since.
   if (Deno.env.get("DENORT_BIN") !== undefined) return undefined;
   try {
     return (await Deno.readTextFile(memory(root, architecture))).trim();

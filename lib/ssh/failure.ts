@@ -59,7 +59,7 @@ const readings: readonly Reading[] = [
         where(target)
       } does not answer: is it switched on, its address right, and no firewall between?`,
   ],
-  // Who is there.
+  // The machine that answers.
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED[^]*?Offending \S+ key in (.*):(\d+)/,
     ([, file, line], target) =>
@@ -96,7 +96,7 @@ const readings: readonly Reading[] = [
       `your ssh and its sshd have no ${what} in common (it offers ${offer}): one of the ` +
       `two is too old`,
   ],
-  // Who one is.
+  // The user, as the machine knows them.
   [
     /Identity file (.*?) not accessible: ([^\n.]*)/,
     ([, file, why]) =>
