@@ -105,6 +105,8 @@ export async function testNode(executable?: string): Promise<TestNode> {
     String(holder.pid),
     "--net",
     "--mount",
+    "--root",
+    "--wd",
     "--",
   ];
 

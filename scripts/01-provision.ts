@@ -9,7 +9,7 @@ import { awsSteps } from "../lib/cloud/aws.ts";
 import { gcpSteps } from "../lib/cloud/gcp.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
-import { labSteps } from "../lib/lab/lab.ts";
+import { labSteps } from "../lib/lab/steps.ts";
 import { machineStep } from "../lib/steps/preflight.ts";
 import type { Stage, Step } from "../lib/stage/stage.ts";
 

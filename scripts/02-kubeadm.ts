@@ -12,19 +12,18 @@ import type { Cluster } from "../lib/cluster/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster/cluster.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { write } from "../lib/exec/shell_file.ts";
-import { containerdSteps, containersPossible } from "../lib/cni/containerd.ts";
+import {
+  containerdSteps,
+  containersPossible,
+} from "../lib/lab/containerd_steps.ts";
 import { nodeSteps } from "../lib/kubernetes/kubeadm_steps.ts";
-import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
+import { keepSteps, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";
+import { beforeReset } from "../lib/kubernetes/undo_consent.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
 import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Stage } from "../lib/stage/stage.ts";
-
-/** Machines that kubeadm can make nodes of. */
-function isReal({ provider }: Cluster): boolean {
-  return provider !== "lab" && provider !== "local";
-}
 
 function podCIDRs(cluster: Cluster): string {
   return JSON.stringify(splitClusterCIDR(cluster), null, 2) + "\n";
@@ -35,9 +34,9 @@ export const kubeadm: Stage = {
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
   operator: {
-    last: isReal,
+    last: usesKubeadm,
     steps: (cluster) =>
-      isReal(cluster) ? keepSteps(cluster) : [
+      usesKubeadm(cluster) ? keepSteps(cluster) : [
         ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
         {
           why: "The lab has no control plane: no kubelet, no API server. " +
@@ -52,17 +51,18 @@ export const kubeadm: Stage = {
         },
       ],
   },
+  beforeUndo: beforeReset,
   steps({ cluster, node }) {
-    if (isReal(cluster)) {
+    if (usesKubeadm(cluster)) {
       return [...machineSteps(cluster), ...nodeSteps(cluster, node)];
     }
     return cluster.runtime === undefined ? [] : containerdSteps();
   },
   followUp: {
     report: async (cluster, nodeOf, options) =>
-      isReal(cluster) ? await readiness(cluster, nodeOf, options) : "",
+      usesKubeadm(cluster) ? await readiness(cluster, nodeOf, options) : "",
     afterUndo: (cluster, gone) =>
-      isReal(cluster) ? forgetSteps(cluster, gone) : [],
+      usesKubeadm(cluster) ? forgetSteps(cluster, gone) : [],
   },
 };
 

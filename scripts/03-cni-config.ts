@@ -8,6 +8,7 @@ import { cmd } from "../lib/exec/command.ts";
 import { write } from "../lib/exec/shell_file.ts";
 import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
 import { mark } from "../lib/net/mark.ts";
 
 const path = "/etc/cni/net.d/10-deno-cni.conflist";
@@ -41,11 +42,12 @@ export const cniConfig: Stage = {
   summary: "tell each node's runtime which plugin to call",
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
+  beforeUndo: beforeNetworkGoes,
   steps: (plan) => [{
     why: "The runtime calls what the first file of this folder names; " +
       "the plugin reads its podCIDR there",
-    doneWhen: fileIs(path, conflist(plan), isOurs),
-    run: write(path, conflist(plan)),
+    doneWhen: fileIs(path, conflist(plan), isOurs, "600"),
+    run: write(path, conflist(plan), "600"),
     undo: cmd`rm -f ${path}`,
   }],
 };

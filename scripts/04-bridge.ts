@@ -10,7 +10,7 @@ import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import type { Step } from "../lib/stage/stage.ts";
-import { mac } from "../lib/lab/lab.ts";
+import { mac } from "../lib/lab/names.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
 import { mark } from "../lib/net/mark.ts";
 

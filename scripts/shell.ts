@@ -12,7 +12,7 @@ import {
 } from "../lib/cni/containerd.ts";
 import { question, readKubernetes } from "../lib/kubernetes/kubectl.ts";
 import { insideOf, podName } from "../lib/verify/kubernetes_pods.ts";
-import { outsideName } from "../lib/lab/lab.ts";
+import { outsideName } from "../lib/lab/names.ts";
 import { runScript } from "../lib/cli/script.ts";
 import type { Node } from "../lib/node/node.ts";
 import { podNames } from "../lib/verify/namespace_pods.ts";

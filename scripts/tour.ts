@@ -5,7 +5,7 @@ import { buildFlags, standard } from "../lib/cli/standard_flags.ts";
 import { takesColour, terminalWidth } from "../lib/text/terminal.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
 import { exercises } from "../lib/exercise/catalog.ts";
-import { LabError } from "../lib/lab/remove.ts";
+import { LabError } from "../lib/lab/lab.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";

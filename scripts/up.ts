@@ -9,12 +9,15 @@ import {
 import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { runStage, worst } from "../lib/stage/run_stage.ts";
+import { agreeToUndo } from "../lib/stage/undo_consent.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
 import { verifyExitCode } from "../lib/cli/verify_script.ts";
 import { runVerify, undoVerify } from "../lib/verify/run_verify.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
+import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
+import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
@@ -54,6 +57,7 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
+    await agreeToUndo(session, stages);
     if (!await undoVerify(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
@@ -69,7 +73,10 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     width: terminalWidth(),
     keep: flags.keep,
   });
-  if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
+  if (!json && !flags.quiet) {
+    console.log(`09-verify\n\n${text}`);
+    if (usesKubeadm(cluster)) console.log(kubeconfigWords(cluster));
+  }
   return finish(verifyExitCode[status], report);
 }
 

@@ -1,6 +1,6 @@
 /** Which transport reaches a node. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { labNode, outsideNode } from "../lab/lab.ts";
+import { labNode, outsideNode } from "../lab/node.ts";
 import { pinnedKeys } from "../cluster/found_machines.ts";
 import {
   localNode,

@@ -5,10 +5,10 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { loadCluster } from "../cluster/load.ts";
 import { paste } from "../exec/command.ts";
-import type { ConsentRequest, RunContext, StageRun } from "../stage/context.ts";
+import type { RunContext, StageRun } from "../stage/context.ts";
+import type { ConsentRequest, Step } from "../stage/stage.ts";
 import { StepError } from "../stage/errors.ts";
 import type { StepResult } from "../stage/result.ts";
-import type { Step } from "../stage/stage.ts";
 import { reachOf } from "./connect.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { lock } from "./lock.ts";

@@ -33,6 +33,7 @@ export function awsSteps(cluster: Cluster): Step[] {
   const folder = `${cluster.stateDir}/terraform`;
   const addressFile = `${folder}/ssh_from.tfvars.json`;
   const terraform = terraformIn(folder);
+  const backend = `-backend-config=path=${folder}/terraform.tfstate`;
   const inputs: Inputs = {
     path: `${folder}/cluster.tfvars.json`,
     content: JSON.stringify(variablesOf(cluster, aws), null, 2) + "\n",
@@ -59,8 +60,7 @@ export function awsSteps(cluster: Cluster): Step[] {
         ask: terraform`validate -json -no-color`,
         read: readValidate,
       },
-      run:
-        terraform`init -input=false -no-color -reconfigure ${`-backend-config=path=${folder}/terraform.tfstate`}`,
+      run: terraform`init -input=false -no-color -reconfigure ${backend}`,
       timeout_ms: making_ms,
     },
     machinesOf(cluster, aws, folder, terraform, inputs),
@@ -96,7 +96,7 @@ function terraformIn(folder: string): Template {
   };
 }
 
-/** Nobody else shall read what terraform writes down. */
+/** Only this user may read what terraform writes down. */
 function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",
@@ -205,9 +205,11 @@ function machinesOf(
     timeout_ms: making_ms,
     consent: {
       apply:
-        `change what the cluster ${name} has on AWS (${aws.region}), as planned above; machines cost money until --undo takes them back`,
+        `change what the cluster ${name} has on AWS (${aws.region}), as planned above; ` +
+        `machines cost money until --undo takes them back`,
       undo:
-        `destroy all machines of the cluster ${name} on AWS (${aws.region}), and what is on their disks`,
+        `destroy all machines of the cluster ${name} on AWS (${aws.region}), and what ` +
+        `is on their disks`,
     },
   };
 }

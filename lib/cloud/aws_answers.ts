@@ -47,8 +47,8 @@ export function awsUnknown(outcome: Outcome, what: string): Answer {
   if (outcome.ended === "no such command") {
     return {
       is: "unknown",
-      reason:
-        "the command aws is missing on this machine: install it, https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+      reason: "the command aws is missing on this machine: install it, " +
+        "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
     };
   }
   const answer = unknown(outcome, what);
@@ -65,10 +65,15 @@ export function awsUnknown(outcome: Outcome, what: string): Answer {
 }
 
 /** What `terraform` says where `terraform init` is still to be run. */
-const uninitialised =
-  /terraform init|[Mm]issing required provider|[Rr]equired plugins are not installed|Module not installed|no package for \S+ \S+ cached|Inconsistent dependency lock file/;
+const uninitialised = new RegExp(
+  "terraform init|[Mm]issing required provider|[Rr]equired plugins are not installed|" +
+    "Module not installed|no package for \\S+ \\S+ cached|Inconsistent dependency lock file",
+);
 
-/** terraform's validate command: https://developer.hashicorp.com/terraform/cli/commands/validate, "JSON output format". */
+/**
+ * terraform's validate command:
+ * https://developer.hashicorp.com/terraform/cli/commands/validate, "JSON output format".
+ */
 export function readValidate(outcome: Outcome): Answer {
   const said = readJson(outcome.stdout) as
     | { valid?: boolean; diagnostics?: { summary: string; detail?: string }[] }
@@ -84,7 +89,11 @@ export function readValidate(outcome: Outcome): Answer {
     : unknown(outcome, "whether terraform is initialised");
 }
 
-/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error; absent where what it reads is still to be written. */
+/**
+ * `terraform plan -detailed-exitcode`:
+ * 0 nothing to do, 2 something to do, 1 an error;
+ * 44 where what it reads is still to be written.
+ */
 export function readPlan(outcome: Outcome): Answer {
   if (outcome.code === 0) return { is: "present", ours: true };
   if (outcome.code === 2) return { is: "absent", preview: outcome.stdout };

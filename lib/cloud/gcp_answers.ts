@@ -1,11 +1,14 @@
 /** Asking GCP: gcloud's commands, and what their answers say of what is there. */
-import { readJson } from "./machines.ts";
+import { deleteIfPresent, readJson } from "./machines.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
+
+/** Milliseconds that making or removing one thing may take. */
+export const making_ms = 10 * 60_000;
 
 /** The settings of a cluster whose provider is gcp; it has no others. */
 export function gcpOf({ gcp, file }: Cluster): GcpSettings {
@@ -67,7 +70,10 @@ export function existsInGcp(
   };
 }
 
-/** Does a firewall rule let in whom it should? `from` is the flag that gives them: the very ones, or a file of flags. */
+/**
+ * Does a firewall rule let in whom it should? `from` is the flag that gives them:
+ * the very ones, or a file of flags.
+ */
 export function lets(name: string, from: string, describe: Command): Probe {
   const [flag = "", value = ""] = splitOnce(from, "=");
   const given = flag === "--source-ranges" ? value : "";
@@ -95,6 +101,11 @@ export function lets(name: string, from: string, describe: Command): Probe {
   };
 }
 
+/** Takes a thing away where GCP still has it. */
+export function gone(name: string, command: Command): Command {
+  return deleteIfPresent(`/${name}' was not found`, command);
+}
+
 /** GCP's answer 404, in gcloud's words; about this very thing, not its zone or project. */
 export function isAbsent({ code, stderr }: Outcome, name: string): boolean {
   return code === 1 && stderr.includes(`/${name}' was not found`);
@@ -115,7 +126,8 @@ export function gcpUnknown(outcome: Outcome, what: string): Answer {
       .test(said)
     ? "gcloud wants an account: gcloud auth login"
     : /property \[project\]/.test(said)
-    ? "gcloud wants a project: gcloud config set project NAME, or the key gcp.project of the cluster file"
+    ? "gcloud wants a project: gcloud config set project NAME, or the key gcp.project " +
+      "of the cluster file"
     : undefined;
   if (answer.is !== "unknown" || way === undefined) return answer;
   return { is: "unknown", reason: `${answer.reason}\n${way}` };

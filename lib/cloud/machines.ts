@@ -147,7 +147,10 @@ export function deleteIfPresent(gone: string, command: Command): Command {
   };
 }
 
-/** What a cloud's tool printed with `--output json` or `--format=json`; undefined when it is none. */
+/**
+ * What a cloud's tool printed with `--output json` or `--format=json`;
+ * undefined when it is none.
+ */
 export function readJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -24,7 +24,11 @@ const routeScript = `${here}/aws_create_route.sh`;
 const awsLimitScript = `${here}/aws_route_quota.sh`;
 const gcpLimitScript = `${here}/gcp_route_quota.sh`;
 
-/** The steps that tell the cloud's router; none where the nodes keep their routes themselves. Pure. */
+/**
+ * The steps that tell the cloud's router;
+ * none where the nodes keep their routes themselves.
+ * Pure.
+ */
 export function cloudRoutes(cluster: Cluster): Step[] {
   switch (cluster.routes) {
     case "host":
@@ -153,14 +157,19 @@ function readLimit(outcome: Outcome, wanted: readonly string[]): Answer {
   return {
     is: "different",
     found:
-      `${wanted.length} podCIDRs and ${others} other routes make ${needed}, and AWS lets a route table hold ${limit}`,
+      `${wanted.length} podCIDRs and ${others} other routes make ${needed}, and AWS ` +
+      `lets a route table hold ${limit}`,
     remedy:
-      `ask AWS for more (aws service-quotas request-service-quota-increase --service-code vpc --quota-code ${routesQuota} --desired-value ${needed}), ` +
+      `ask AWS for more (aws service-quotas request-service-quota-increase ` +
+      `--service-code vpc --quota-code ${routesQuota} --desired-value ${needed}), ` +
       "or let the nodes, which share a subnet, keep the routes: routes: host in the cluster file",
   };
 }
 
-/** Does the route table lead packets for this podCIDR to this interface? AWS has no room for our mark on a route. */
+/**
+ * Does the route table lead packets for this podCIDR to this interface?
+ * AWS has no room for our mark on a route.
+ */
 function awsRouteIs(
   ask: Command,
   podCIDR: string,
@@ -231,7 +240,10 @@ function gcpRoutes(cluster: Cluster): Step[] {
   ];
 }
 
-/** Is there our route of this name, and does it lead where it should? One that does not has been taken away by the time that the step runs. */
+/**
+ * Is there our route of this name, and does it lead where it should?
+ * One that does not has been taken away by the time that the step runs.
+ */
 function gcpRouteIs(
   cluster: Cluster,
   name: string,
@@ -275,7 +287,8 @@ function gcpLimit(cluster: Cluster, wanted: number): Step {
           used - own
         } other routes make ${needed}, and the project may have ${limit}`,
         remedy:
-          'ask GCP for more (the quota "Routes" of the Compute Engine API), or give the cluster a project of its own: gcp.project in the cluster file',
+          'ask GCP for more (the quota "Routes" of the Compute Engine API), or give the ' +
+          "cluster a project of its own: gcp.project in the cluster file",
       };
     },
   );

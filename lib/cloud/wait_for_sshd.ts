@@ -1,50 +1,16 @@
 /**
  * Whether a machine's sshd greets, by what stage 01 wrote down of it:
  *
- *   greeting.ts ask|wait PROVIDER FILE CLUSTER NODE
+ *   wait_for_sshd.ts ask|wait PROVIDER FILE CLUSTER NODE
  *
  * "ask" prints `greets`, `silent` or `unmade`; "wait" tries until it greets.
+ * A program that is started by its path, and imported by no other file.
  */
 import { readAws, readGcp } from "../cluster/found_machines.ts";
-
-/** How long a connection and its first line may take. */
-const timeout_ms = 4_000;
+import { greets } from "./sshd_greeting.ts";
 
 /** How long a machine may take from its making to its sshd. */
 const birth_ms = 300_000;
-
-/**
- * Whether a server greets as an SSH server does: RFC 4253, section 4.2.
- *
- * @param address of the machine
- */
-export async function greets(address: string, port = 22): Promise<boolean> {
-  let connection: Deno.TcpConn | undefined;
-  const abort = new AbortController();
-  const timer = setTimeout(() => {
-    abort.abort();
-    connection?.close();
-    connection = undefined;
-  }, timeout_ms);
-  try {
-    connection = await Deno.connect({
-      hostname: address,
-      port,
-      signal: abort.signal,
-    });
-    const buffer = new Uint8Array(255);
-    const length = await connection.read(buffer) ?? 0;
-    return new TextDecoder().decode(buffer.subarray(0, length))
-      .startsWith("SSH-");
-  } catch (error) {
-    // Refused, unreachable, reset, timed out: it does not greet yet.
-    if (error instanceof Error) return false;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    connection?.close();
-  }
-}
 
 async function addressOf(
   provider: string,
@@ -89,4 +55,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 1;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+Deno.exit(await main(Deno.args));

@@ -1,7 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { containerOn, containersPossible, readRuntime } from "./containerd.ts";
+import { containerOn, readRuntime } from "./containerd.ts";
+import { containersPossible } from "../lab/containerd_steps.ts";
 import type { Answer } from "../stage/stage.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/state/lab" });

@@ -37,7 +37,10 @@ export interface Attachment {
 
 /** What ADD gave, as far as stage 09 cares. */
 export interface AddResult {
-  /** The pod's first address, without its prefix length; of two families, the one that is looked at. */
+  /**
+   * The pod's first address, without its prefix length;
+   * of two families, the one that is looked at.
+   */
   readonly address: string;
   /** All its addresses, one a family. */
   readonly addresses: readonly string[];
@@ -128,25 +131,6 @@ export function addCommands(
   });
 }
 
-/**
- * Where a runtime keeps what ADD printed, for its own CHECK and DEL (libcni,
- * CacheDir).
- */
-export function cachePath(list: string, { containerId }: Attachment): string {
-  return `/var/lib/cni/results/${list}-${containerId}-${ifname}`;
-}
-
-/** Copies the result of a runtime's ADD out of its cache, where it is the last key of a line of JSON. */
-export function keepCached(
-  list: string,
-  attachment: Attachment,
-  file: string,
-): Command {
-  const script = String.raw`s/.*"result":\({.*}\)}$/\1/`;
-  const path = cachePath(list, attachment);
-  return writeOutput(file, "644", cmd`sed ${script} ${path}`);
-}
-
 /** The commands of a CHECK, one for each plugin. */
 export function checkCommands(
   list: NetworkList,
@@ -188,7 +172,10 @@ function execute(
   );
 }
 
-/** The variables that Kubernetes' runtimes set (containerd's CRI plugin: internal/cri/server, cniNamespaceOpts). */
+/**
+ * The variables that Kubernetes' runtimes set (containerd's CRI plugin:
+ * internal/cri/server, cniNamespaceOpts).
+ */
 function environmentOf(
   verb: string,
   { containerId, netns, podName }: Attachment,
@@ -209,7 +196,10 @@ function environmentOf(
   ];
 }
 
-/** A plugin's configuration as it is handed over: the list's name and version in it (SPEC.md, section 4). */
+/**
+ * A plugin's configuration as it is handed over:
+ * the list's name and version in it (SPEC.md, section 4).
+ */
 function input(
   list: NetworkList,
   plugin: PluginConfig,

@@ -3,7 +3,7 @@
  * iptables, firewalld, ufw. Pure.
  */
 import { cmd, type Command } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
 import {
   byFamily,
@@ -18,7 +18,7 @@ import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { words } from "../net/iptables.ts";
 import { isNftName } from "../net/nft_name.ts";
 
-const tablesScript = shellFile("nft_tables.sh", import.meta.url);
+const tablesScript = shellProgram("nft_tables.sh", import.meta.url);
 
 /** As libnftables-json(5) has a chain and a rule, as far as we care. */
 interface NftObject {

@@ -2,6 +2,7 @@
  * The doctor's checks of the node as a machine: configuration, programs,
  * modules, conntrack, clock. Pure.
  */
+import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { cmd } from "../exec/command.ts";
 import {
   type Check,
@@ -23,9 +24,6 @@ import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
 
 /** Machines that 02 makes nodes of Kubernetes of. */
-const isReal = ({ cluster: { provider } }: CheckContext) =>
-  provider !== "lab" && provider !== "local";
-
 const noKubelet: Finding = {
   is: "does not apply",
   what: "no kubelet is on this cluster's nodes",
@@ -122,7 +120,7 @@ const programs: Check = {
           remedies: reference(node.name, type),
         };
       }),
-      ...(isReal(context) && !plugins.includes("loopback")
+      ...(usesKubeadm(context.cluster) && !plugins.includes("loopback")
         ? [{
           is: "fault" as const,
           what: `no program ${pluginFolder}/loopback: container runtimes ` +
@@ -149,13 +147,13 @@ const runtimeFolders: Check = {
   name: "runtime-folders",
   well: `containerd looks in ${configFolder} and ${pluginFolder}`,
   asks: (context) =>
-    isReal(context)
+    usesKubeadm(context.cluster)
       ? [
         cmd`grep -Hs -e ${"^ *bin_dir"} -e ${"^ *conf_dir"} ${containerdConfig}`,
       ]
       : [],
   read(context, [asked]) {
-    if (!isReal(context)) return [noKubelet];
+    if (!usesKubeadm(context.cluster)) return [noKubelet];
     // 1: it says nothing of them; 2: there is no such file (grep(1)).
     if (
       asked === undefined || ![0, 1, 2].includes(asked.outcome.code ?? NaN)
@@ -194,7 +192,7 @@ const modules: Check = {
   well: "the kernel has overlay and br_netfilter",
   asks: () => [cmd`sh -c ${modulesScript}`],
   read(context, [asked]) {
-    if (!isReal(context)) {
+    if (!usesKubeadm(context.cluster)) {
       return [noKubelet];
     }
     if (asked === undefined || asked.outcome.code !== 0) {

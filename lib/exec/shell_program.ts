@@ -5,9 +5,9 @@
  *
  * @param name the file, relative to the module
  * @param module its import.meta.url
- * @returns the program without its first line (`#!/bin/sh`)
+ * @returns the program without the lines at its head that tell readers what it is
  */
-export function shellFile(name: string, module: string): string {
+export function shellProgram(name: string, module: string): string {
   const text = Deno.readTextFileSync(new URL(name, module));
-  return text.replace(/^#!.*\n/, "");
+  return text.replace(/^(?:#.*\n)+/, "").trimEnd();
 }

@@ -13,7 +13,7 @@ import {
 } from "../net/ip_json.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { ending, type Outcome, type RunOptions } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import {
   type AnswerPart,
   askParts,
@@ -106,7 +106,7 @@ function inventoryProgram(
 ): PartsProgram {
   return {
     name: "inventory",
-    program: shellFile("inventory.sh", import.meta.url),
+    program: shellProgram("inventory.sh", import.meta.url),
     args: [
       ...[journalPath, configFolder, pluginFolder, families.join(" ")],
       ...sysctlNames,

@@ -5,15 +5,21 @@
 import { askPath, saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
-import { cmd, type Command, succeeded } from "../exec/command.ts";
+import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
+import { familyOf } from "../net/cidr.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import {
   adminConf,
   cannotTell,
   controlPlaneOf,
   userStep,
 } from "./kubeconfig.ts";
+import { podCIDRStep, registrationStep } from "./registration.ts";
 import { kubeletConf, reset, statePath } from "./reset.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+
+const program = shellProgram("kubeadm.sh", import.meta.url);
+const tokenProgram = shellProgram("join_token.sh", import.meta.url);
 
 /** Milliseconds for kubeadm, which fetches images and waits for what it has started. */
 const kubeadm_ms = 600_000;
@@ -27,6 +33,7 @@ export function nodeSteps(
   if (node.name !== controlPlane.name) {
     return [
       joinStep(cluster, controlPlane, node),
+      registrationStep(cluster, node, kubeletConf),
       podCIDRStep(node, kubeletConf),
     ];
   }
@@ -34,44 +41,88 @@ export function nodeSteps(
   return [
     initStep(cluster, node),
     userStep(),
+    registrationStep(cluster, node, adminConf),
     podCIDRStep(node, adminConf),
     ...(podsOnControlPlane === "yes" ? [untaintStep(node)] : []),
   ];
 }
 
-/**
- * Begins with an empty machine where an earlier try was cut off, and not before
- * that has ended here: who loses the connection does not end kubeadm.
- */
-const begin = `mkdir -p "\${state%/*}"
-exec 9>"$state.lock"
-flock -w 500 9 || { echo "an earlier kubeadm is still at work here" >&2; exit 1; }
-[ "$(cat "$state" 2>/dev/null)" != done ] || [ ! -e "$made" ] || exit 0
-[ ! -e "$state" ] || kubeadm reset -f >&2 9>&-
-echo running >"$state"
-`;
-
-function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
-  const flags = [
-    `--pod-network-cidr=${cluster.clusterCIDRs.join(",")}`,
-    `--apiserver-advertise-address=${address}`,
-    `--node-name=${name}`,
-    "--skip-token-print",
-    "--token-ttl=15m",
-  ];
-  const script = `state=$1 made=$2; shift 2\n${begin}kubeadm init "$@" 9>&-\n` +
-    'echo done >"$state"';
+/** Runs kubeadm; a change of its flags does not mean that the cluster is to be made anew. */
+function kubeadm(
+  verb: "init" | "join",
+  made: string,
+  flags: readonly string[],
+): Pick<Step, "key" | "undo" | "timeout_ms"> & { run: Command } {
+  const file = /^--(config|discovery-file)$/.test(flags.at(-1) ?? "");
   return {
-    why:
-      "The control plane: API server, scheduler, controller manager and etcd, which splits the clusterCIDR among the nodes",
-    doneWhen: madeByKubeadm(adminConf, undefined),
+    key: `kubeadm ${verb}`,
     run: {
-      ...cmd`sh -euc ${script} init ${statePath} ${adminConf} ${flags}`,
-      label: `kubeadm init ${flags.join(" ")}`,
+      ...cmd`sh -c ${program} kubeadm ${verb} ${statePath} ${made} ${flags}`,
+      label: `kubeadm ${verb} ${flags.join(" ")}${file ? " FILE" : ""}`,
     },
     undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
   };
+}
+
+function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
+  const { clusterCIDRs, nodeMasks } = cluster;
+  const usual = clusterCIDRs.every((text, at) =>
+    nodeMasks[at] === usualMask[familyOf(text)]
+  );
+  const flags = usual
+    ? [
+      `--pod-network-cidr=${clusterCIDRs.join(",")}`,
+      `--apiserver-advertise-address=${address}`,
+      `--node-name=${name}`,
+      "--skip-token-print",
+      "--token-ttl=15m",
+    ]
+    : ["--skip-token-print", "--config"];
+  const init = kubeadm("init", adminConf, flags);
+  return {
+    why:
+      "The control plane: API server, scheduler, controller manager and etcd, which " +
+      "splits the clusterCIDR among the nodes",
+    doneWhen: madeByKubeadm(adminConf, undefined),
+    ...init,
+    run: usual
+      ? init.run
+      : withInput(init.run, initConfig(cluster, { name, address })),
+  };
+}
+
+/** What kube-controller-manager gives each node unless it is told otherwise. */
+const usualMask = { 4: 24, 6: 64 } as const;
+
+/**
+ * The flags of init as a file: kubeadm has none for a node's mask.
+ * https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta3/
+ */
+function initConfig(
+  { clusterCIDRs, nodeMasks }: Cluster,
+  { name, address }: Pick<ClusterNode, "name" | "address">,
+): string {
+  const masks = clusterCIDRs.map((text, at) => {
+    const family = clusterCIDRs.length === 1 ? "" : `-ipv${familyOf(text)}`;
+    return `    node-cidr-mask-size${family}: "${nodeMasks[at]}"\n`;
+  });
+  return `apiVersion: kubeadm.k8s.io/v1beta3
+kind: InitConfiguration
+bootstrapTokens:
+- ttl: 15m0s
+localAPIEndpoint:
+  advertiseAddress: "${address}"
+nodeRegistration:
+  name: ${name}
+---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: ClusterConfiguration
+networking:
+  podSubnet: "${clusterCIDRs.join(",")}"
+controllerManager:
+  extraArgs:
+${masks.join("")}`;
 }
 
 function joinStep(
@@ -81,17 +132,10 @@ function joinStep(
 ): Step {
   const workers = nodes.filter((node) => node.name !== controlPlane.name);
   const before = workers[workers.findIndex((node) => node.name === name) - 1];
-  // The file holds a token: nobody else may read it, and it does not stay.
-  const script = `state=$1 made=$2; shift 2; umask 077
-file=$(mktemp /run/deno-cni-join.XXXXXX)
-trap 'rm -f "$file"' EXIT
-trap 'exit 1' HUP INT TERM
-cat >"$file"; [ -s "$file" ]
-${begin}kubeadm join --discovery-file "$file" "$@" 9>&-
-echo done >"$state"`;
   return {
     why:
-      "The kubelet gets its own key from the control plane, by a token that was made for this moment",
+      "The kubelet gets its own key from the control plane, by a token that was made " +
+      "for this moment",
     doneWhen: madeByKubeadm(kubeletConf, controlPlane.address),
     input: {
       from: controlPlane.name,
@@ -100,45 +144,17 @@ echo done >"$state"`;
       secret: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
       after: before === undefined ? [] : [before.name],
     },
-    run: {
-      ...cmd`sh -euc ${script} join ${statePath} ${kubeletConf} ${`--node-name=${name}`}`,
-      label: `kubeadm join --discovery-file FILE --node-name=${name}`,
-    },
-    undo: { cleanup: reset() },
-    timeout_ms: kubeadm_ms,
+    ...kubeadm("join", kubeletConf, [
+      `--node-name=${name}`,
+      "--discovery-file",
+    ]),
   };
 }
 
-/**
- * Makes a token, and prints it as a kubeconfig for `kubeadm join
- * --discovery-file`: so it is in nobody's arguments. kubeadm refuses the name of
- * a node that is Ready; one that an earlier life of the same machine has left
- * behind goes, and one that is no longer Ready keeps its podCIDR for the new one.
- */
+/** Makes a token, and prints it as a kubeconfig that holds it. */
 function tokenFor(name: string, addresses: readonly string[]): Command {
-  const script = `export KUBECONFIG=$1
-name=$2; shift 2
-field='{.status.conditions[?(@.type=="Ready")].status} {.status.addresses[?(@.type=="InternalIP")].address}'
-old=$(kubectl get node "$name" -o "jsonpath=$field" 2>/dev/null) || old=
-case $old in "True "*) ;; *) old= ;; esac
-for address; do
-  case " $old " in
-  *" $address "*) kubectl delete node "$name" >&2; break ;;
-  esac
-done
-value() { sed -n "s/^ *$1: //p" "$KUBECONFIG" | head -n 1; }
-token=$(kubeadm token create --ttl 15m --description "joins $name" | tail -n 1)
-case $token in *.*) ;; *) echo "kubeadm made no token" >&2; exit 1 ;; esac
-cat <<END
-apiVersion: v1
-kind: Config
-current-context: join
-contexts: [{name: join, context: {cluster: join, user: join}}]
-clusters: [{name: join, cluster: {server: "$(value server)", certificate-authority-data: $(value certificate-authority-data)}}]
-users: [{name: join, user: {token: "$token"}}]
-END`;
   return {
-    ...cmd`sh -euc ${script} token ${adminConf} ${name} ${addresses}`,
+    ...cmd`sh -c ${tokenProgram} token ${adminConf} ${name} ${addresses}`,
     label: "kubeadm token create",
   };
 }
@@ -165,7 +181,8 @@ function madeByKubeadm(file: string, controlPlane: string | undefined): Probe {
           is: "different",
           found: `this machine is a node of another cluster, ${server}`,
           remedy:
-            "take it out of there (kubeadm reset) if nothing needs it, or name another machine in the cluster file",
+            "take it out of there (kubeadm reset) if nothing needs it, or name another " +
+            "machine in the cluster file",
         };
       }
       return state === "done"
@@ -181,32 +198,6 @@ function serves(server: string, controlPlane: string): boolean {
   const found = host?.[1] ?? host?.[2] ?? "";
   return found === controlPlane ||
     !/^([0-9.]+|[0-9a-f:]+:[0-9a-f:]*)$/.test(found);
-}
-
-/** Waits until the node has its podCIDR: the next one may then appear. */
-function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
-  const get =
-    cmd`kubectl --kubeconfig ${kubeconfig} get node ${name} -o ${"jsonpath={.spec.podCIDR}"}`;
-  const script = 'tries=0; until [ -n "$("$@" 2>&1 | grep "/")" ]; do ' +
-    'tries=$((tries + 1)); [ "$tries" -lt 120 ] || ' +
-    '{ echo "no podCIDR after 2 minutes: $("$@" 2>&1)" >&2; exit 1; }; ' +
-    "sleep 1; done";
-  return {
-    why:
-      "kube-controller-manager gives a node its podCIDR soon after it appears, the next one to whoever comes next",
-    doneWhen: {
-      ask: get,
-      read: (outcome) =>
-        succeeded(outcome) && outcome.stdout.includes("/")
-          ? { is: "present" }
-          : { is: "absent" },
-    },
-    run: {
-      ...cmd`sh -c ${script} wait ${get.argv}`,
-      label: `wait until ${name} has a podCIDR`,
-    },
-    timeout_ms: 150_000,
-  };
 }
 
 /** Before 1.24 the taint was called master; from 1.25 on only control-plane. */

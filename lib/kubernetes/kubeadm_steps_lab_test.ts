@@ -11,7 +11,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps, kubeconfigPath } from "./kubeconfig.ts";
-import { labNode } from "../lab/lab.ts";
+import { labNode } from "../lab/node.ts";
 import { make, must, on, rooted, withCluster } from "../lab/lab_testing.ts";
 import { journalPath, localNode, type Node } from "../node/node.ts";
 import { failure, recap, runReport, stepLine } from "../cli/report.ts";
@@ -65,7 +65,7 @@ sleep 0.1
 case "$*" in
 *go-template*) echo '{ "master": ["10.244.0.0/24"] }' ;;
 *podCIDR*) echo 10.244.0.0/24 ;;
-*taints*) ;;
+*taints* | *"-o name") ;;
 *) echo "not found" >&2; exit 1 ;;
 esac
 `;
@@ -200,7 +200,7 @@ rooted(
           .map(({ node, command }) => [node, command]),
         [[
           "worker-2",
-          "kubeadm join --discovery-file FILE --node-name=worker-2",
+          "kubeadm join --node-name=worker-2 --discovery-file FILE",
         ]],
         JSON.stringify(results, null, 2),
       );

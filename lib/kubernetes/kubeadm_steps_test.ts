@@ -78,6 +78,73 @@ Deno.test("the control plane takes pods only where the cluster file says so", ()
   assertStringIncludes(lines(nodeSteps(machines, master)), "taint nodes");
 });
 
+/** What the first step of the control plane is run with. */
+function init(changes: Partial<Cluster>): { label: string; stdin: string } {
+  const [step] = nodeSteps({ ...machines, ...changes }, master!);
+  assert(step && "argv" in step.run);
+  return { label: step.run.label ?? "", stdin: step.run.stdin ?? "" };
+}
+
+Deno.test("a nodeMask of the cluster file is what kube-controller-manager gives each node", () => {
+  const { label, stdin } = init({ nodeMasks: [26] });
+  assertEquals(label, "kubeadm init --skip-token-print --config FILE");
+  assertStringIncludes(stdin, '\n    node-cidr-mask-size: "26"\n');
+  assertStringIncludes(stdin, 'podSubnet: "10.244.0.0/16"');
+  assertStringIncludes(stdin, 'advertiseAddress: "10.0.1.10"');
+  const both = init({
+    clusterCIDRs: ["10.244.0.0/16", "fd00:10:244::/56"],
+    nodeMasks: [24, 68],
+  }).stdin;
+  assertStringIncludes(both, '\n    node-cidr-mask-size-ipv4: "24"\n');
+  assertStringIncludes(both, '\n    node-cidr-mask-size-ipv6: "68"\n');
+});
+
+Deno.test("the configuration is of the version that this kubeadm writes, and does not stay", async () => {
+  const forms = {
+    "kubeadm.k8s.io/v1beta2": '    node-cidr-mask-size: "26"',
+    "kubeadm.k8s.io/v1beta4":
+      '    - name: node-cidr-mask-size\n      value: "26"',
+  };
+  const [step] = nodeSteps({ ...machines, nodeMasks: [26] }, master);
+  assert(step && "argv" in step.run);
+  const command = step.run;
+  for (const [version, form] of Object.entries(forms)) {
+    const kubeadm = `case $1 in
+config) echo "apiVersion: ${version}" ;;
+init) for last; do :; done; echo "$last" >$here/file; cat "$last" >$here/config ;;
+esac`;
+    await withPrograms({ kubeadm }, async (folder, env) => {
+      const argv = command.argv.map((argument) =>
+        argument.replace("/var/lib/deno-cni/", `${folder}/state/`)
+      );
+      const outcome = await run(
+        { ...cmd`${argv}`, stdin: command.stdin ?? "" },
+        { env: { ...env, here: folder } },
+      );
+      assertEquals(outcome.code, 0, outcome.stderr);
+      const config = await Deno.readTextFile(`${folder}/config`);
+      assertStringIncludes(config, `\n  extraArgs:\n${form}\n`);
+      assertEquals(config.match(/^apiVersion: .*$/gm), [
+        `apiVersion: ${version}`,
+        `apiVersion: ${version}`,
+      ]);
+      const file = (await Deno.readTextFile(`${folder}/file`)).trim();
+      assertEquals(await Deno.stat(file).catch(() => "gone"), "gone");
+      assertEquals(
+        await Deno.readTextFile(`${folder}/state/kubeadm`),
+        "done\n",
+      );
+    });
+  }
+});
+
+Deno.test("other flags than those of yesterday do not mean that the cluster is made anew", () => {
+  const keys = [machines, { ...machines, nodeMasks: [26] }].map((cluster) =>
+    nodeSteps(cluster, master)[0]?.key
+  );
+  assertEquals(keys, ["kubeadm init", "kubeadm init"]);
+});
+
 Deno.test("workers join one after the other, behind the control plane", () => {
   assertEquals(
     [worker1, worker2].map((node) =>
@@ -246,7 +313,7 @@ Deno.test("the token is printed as a kubeconfig to join with, and stands in no a
       assertEquals(code, 0, stderr);
       assertStringIncludes(stdout, `token: "${token}"`);
       assertStringIncludes(stdout, 'server: "https://10.0.1.10:6443"');
-      assertStringIncludes(stdout, "certificate-authority-data: Q0E=}");
+      assertStringIncludes(stdout, "certificate-authority-data: Q0E=\n");
       const log = await Deno.readTextFile(`${folder}/log`);
       assertMatch(log, /^kubeadm token create --ttl 15m/m);
       assert(!log.includes(token));

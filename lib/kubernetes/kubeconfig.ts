@@ -1,4 +1,7 @@
-/** What is kept of a cluster that kubeadm made: the kubeconfig, for its users, and each node's podCIDRs. */
+/**
+ * What is kept of a cluster that kubeadm made:
+ * the kubeconfig, for its users, and each node's podCIDRs.
+ */
 import {
   type Cluster,
   type ClusterNode,
@@ -58,8 +61,15 @@ export function keepSteps(cluster: Cluster): readonly Step[] {
   ];
 }
 
+/** Whether kubeadm makes nodes of the cluster's machines. */
+export function usesKubeadm({ provider }: Pick<Cluster, "provider">): boolean {
+  return provider !== "lab" && provider !== "local";
+}
+
 /** The control plane of a cluster. */
-export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
+export function controlPlaneOf(
+  { nodes }: Pick<Cluster, "nodes">,
+): ClusterNode {
   const controlPlane = nodes.find(({ role }) => role === "control-plane");
   if (controlPlane === undefined) {
     throw new TypeError("a cluster has a control plane");
@@ -67,7 +77,10 @@ export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
   return controlPlane;
 }
 
-/** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */
+/**
+ * The kubeconfig where kubectl looks for it, for the user of the ssh connection.
+ * One that is there is left alone.
+ */
 export function userStep(): Step {
   const home = "user=${SUDO_USER:-$(id -un)}\n" +
     'home=$(getent passwd "$user" | cut -d: -f6)\n' +

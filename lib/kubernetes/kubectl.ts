@@ -32,12 +32,15 @@ export interface KubernetesPod {
   readonly phase: string;
   /** Whether its container runs. */
   readonly running: boolean;
-  /** Whether somebody has taken it away, and it is not gone yet. */
+  /** Whether it was deleted, and is not gone yet. */
   readonly leaving: boolean;
   /** One a family; none before its network is there. */
   readonly addresses: readonly string[];
   readonly image: string;
-  /** What keeps its container from running, in the kubelet's word (ImagePullBackOff), and what it says of it. */
+  /**
+   * What keeps its container from running, in the kubelet's word (ImagePullBackOff), and
+   * what it says of it.
+   */
   readonly waiting?: { readonly reason: string; readonly message: string };
   /** What went wrong with it so far, the newest last. */
   readonly warnings: readonly Warning[];
@@ -63,7 +66,10 @@ export class KubectlError extends Error {
   override readonly name = "KubectlError";
 }
 
-/** Asks for all that readKubernetes() reads; saysAbsent() of the outcome where kubeadm has made no control plane. */
+/**
+ * Asks for all that readKubernetes() reads;
+ * exit code 44 where kubeadm has made no control plane.
+ */
 export function question(): Command {
   return askPath(
     adminConf,
@@ -115,7 +121,8 @@ interface Condition {
 }
 
 /**
- * Reads what question() printed: a List (https://kubernetes.io/docs/reference/using-api/api-concepts/#collections).
+ * Reads what question() printed: a List
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/#collections).
  *
  * @throws {KubectlError} where it is none
  */
@@ -231,7 +238,7 @@ export function dnsQuestion(): Command {
   );
 }
 
-/** The cluster's DNS: no such service, a service that nobody is behind yet, or one that answers. */
+/** The cluster's DNS: no such service, a service without a ready pod, or one that answers. */
 export type DnsState = "none" | "not ready" | "ready";
 
 /** Reads what dnsQuestion() printed; a service that could not be asked for is none. */

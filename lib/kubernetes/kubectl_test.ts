@@ -200,16 +200,15 @@ Deno.test("the operator's kubectl is told of ssh where that goes by another addr
   const [controlPlane] = cluster.nodes;
   assert(controlPlane);
   const kubectl = "kubectl --kubeconfig /state/real/kubeconfig";
-  const own = { stateDir: "/state/real", ssh: { user: "ubuntu" } };
+  const own = {
+    nodes: [controlPlane],
+    stateDir: "/state/real",
+    ssh: { user: "ubuntu" },
+  };
+  assertEquals(kubeconfigWords(own), `From here: ${kubectl} get nodes`);
+  const ssh = { host: "master.example.org" };
   assertEquals(
-    kubeconfigWords(own, controlPlane),
-    `From here: ${kubectl} get nodes`,
-  );
-  assertEquals(
-    kubeconfigWords(own, {
-      ...controlPlane,
-      ssh: { host: "master.example.org" },
-    }),
+    kubeconfigWords({ ...own, nodes: [{ ...controlPlane, ssh }] }),
     "From here, if 10.0.1.10 cannot be reached: " +
       "ssh -N -L 6443:10.0.1.10:6443 ubuntu@master.example.org &\n" +
       `  ${kubectl} --server https://127.0.0.1:6443 --tls-server-name 10.0.1.10 get nodes`,

@@ -1,7 +1,7 @@
 /** What stage 02 ends with: which nodes Kubernetes calls Ready, and why the others are not. */
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, show, succeeded } from "../exec/command.ts";
-import { kubeconfigPath } from "./kubeconfig.ts";
+import { controlPlaneOf, kubeconfigPath } from "./kubeconfig.ts";
 import { KubectlError, question, readKubernetes } from "./kubectl.ts";
 import { lacksNetwork, nodeFault } from "./faults.ts";
 import type { Node } from "../node/node.ts";
@@ -27,7 +27,7 @@ export async function readiness(
     const names = nodes.map(({ name }) => name);
     return [
       readinessWords(names, outcome.stdout, controlPlane.name),
-      kubeconfigWords(cluster, controlPlane),
+      kubeconfigWords(cluster),
     ].join("\n");
   } catch (error) {
     if (error instanceof KubectlError) return "";
@@ -65,9 +65,9 @@ export function readinessWords(
  * there by that address, else through ssh.
  */
 export function kubeconfigWords(
-  cluster: Pick<Cluster, "ssh" | "stateDir">,
-  controlPlane: ClusterNode,
+  cluster: Pick<Cluster, "nodes" | "ssh" | "stateDir">,
 ): string {
+  const controlPlane = controlPlaneOf(cluster);
   const target = sshTarget(cluster, controlPlane);
   const kubectl = `kubectl --kubeconfig ${kubeconfigPath(cluster)}`;
   if (target.host === controlPlane.address) {

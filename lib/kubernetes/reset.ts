@@ -3,6 +3,7 @@ import { askPath } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { FollowUpStep } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -13,35 +14,14 @@ export const statePath = "/var/lib/deno-cni/kubeadm";
 /** What kubeadm leaves on every node. */
 export const kubeletConf = "/etc/kubernetes/kubelet.conf";
 
-/**
- * Takes back what kubeadm did, and the rules of kube-proxy and kubelet, which
- * `kubeadm reset` leaves: chains by names that begin with KUBE-, and the rules
- * that lead there. The container runtime takes no pod's network away while it
- * has no network configuration, which stage 03's undo has removed: for that
- * time it gets one that does nothing, and pods go with their namespaces.
- */
+const program = shellProgram("reset.sh", import.meta.url);
+
+/** Takes back what kubeadm did on a machine. */
 export function reset(): Command {
-  const script = `if [ -e "$1" ] || [ -e "$2" ]; then
-  if [ -x "$4" ] && [ -z "$(ls "\${3%/*}" 2>/dev/null)" ]; then
-    trap 'rm -f "$3"' EXIT
-    mkdir -p "\${3%/*}"
-    echo '{"cniVersion": "0.3.1", "name": "reset", "plugins": [{"type": "loopback"}]}' >"$3"
-    sleep 2
-  fi
-  kubeadm reset -f
-fi
-for tool in iptables ip6tables; do
-  command -v "$tool-save" >/dev/null || continue
-  for table in filter nat mangle; do
-    "$tool-save" -t "$table" 2>/dev/null | sed -n \\
-      -e '/^:KUBE-/{s/^:\\([^ ]*\\) .*/-F \\1\\n-X \\1/;p;}' \\
-      -e '/^-A KUBE-/d' -e '/ KUBE-/s/^-A /-D /p' |
-    sort | { echo "*$table"; cat; echo COMMIT; } | "$tool-restore" -w --noflush
-  done
-done
-rm -f "$1" "$1.lock"`;
+  const conflist = `${configFolder}/99-${mark}-reset.conflist`;
+  const loopback = `${pluginFolder}/loopback`;
   return {
-    ...cmd`sh -euc ${script} reset ${statePath} ${kubeletConf} ${configFolder}/99-${mark}-reset.conflist ${pluginFolder}/loopback`,
+    ...cmd`sh -c ${program} reset ${statePath} ${kubeletConf} ${conflist} ${loopback}`,
     label: "kubeadm reset -f",
   };
 }

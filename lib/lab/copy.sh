@@ -14,6 +14,7 @@ shift 3
 identity=$(stat -c '%i-%s-%Y' -- "$file")
 size=$(stat -c %s -- "$file")
 
+# shellcheck disable=SC2016 # a program for the node's shell
 link='
 file=$1 path=$2 mode=$3 identity=$4
 like() { [ "$(stat -c %i-%s-%Y -- "$1" 2>/dev/null)" = "$identity" ]; }

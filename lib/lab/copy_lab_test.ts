@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../exec/command.ts";
-import { labNode } from "./lab.ts";
+import { labNode } from "./node.ts";
 import { make, on, rooted, withCluster } from "./lab_testing.ts";
 
 rooted(

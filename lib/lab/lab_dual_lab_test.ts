@@ -2,7 +2,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dualCluster } from "../cluster/cluster_testing.ts";
 import { cmd, type Command } from "../exec/command.ts";
-import { labNode, labSteps, outsideNode } from "./lab.ts";
+import { labNode, outsideNode } from "./node.ts";
+import { labSteps } from "./steps.ts";
 import {
   make,
   members,

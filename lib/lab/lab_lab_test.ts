@@ -6,7 +6,10 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { cmd, type Command } from "../exec/command.ts";
-import { labId, labNode, labSteps, outsideNode, removeLab } from "./lab.ts";
+import { labId } from "./names.ts";
+import { labNode, outsideNode } from "./node.ts";
+import { labSteps } from "./steps.ts";
+import { removeLab } from "./lab.ts";
 import { membersOf, processNamespace, takeSnapshot } from "./processes.ts";
 import {
   ask,

@@ -18,6 +18,7 @@ umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 role=$1 lab=$2 name=$3
+shift
 
 fail() {
   echo "$*" >&2
@@ -26,13 +27,17 @@ fail() {
 
 # The process that holds a machine of this lab; nothing when there is none.
 holder() {
-  for found in $(grep -lszxF -e "DENO_CNI_HOLDER=$lab/$1" /proc/[0-9]*/environ); do
-    process=${found%/environ}
-    if [ -O "$process" ] && [ "$(cat "$process/comm")" = sleep ]; then
-      echo "${process#/proc/}"
-      return
-    fi
-  done
+  grep -lszxF -e "DENO_CNI_HOLDER=$lab/$1" /proc/[0-9]*/environ |
+    while IFS=/ read -r _ _ pid _; do
+      if [ -O "/proc/$pid" ] && [ "$(cat "/proc/$pid/comm")" = sleep ]; then
+        echo "$pid"
+        break
+      fi
+    done
+}
+
+same_user() { # PID; whether it is in this process's user namespace
+  [ "$(readlink "/proc/$1/ns/user")" = "$(readlink /proc/self/ns/user)" ]
 }
 
 has_link() { # PID LINK
@@ -59,9 +64,11 @@ check_programs() {
 # Only root makes namespaces without a user namespace around them.
 check_namespaces() {
   if [ "$(id -u)" = 0 ]; then
-    why=$(unshare --net --mount --uts true 2>&1) ||
-      fail "root may not make namespaces here ($why): in a container, it wants --privileged"
-    return
+    why=$(unshare --net --mount --uts true 2>&1) && return
+    case $why in *"root filesystem propagation"*)
+      fail "the root of this chroot is not a mount point: mount --bind DIR DIR, then chroot DIR" ;;
+    esac
+    fail "root may not make namespaces here ($why): in a container, it wants --privileged"
   fi
   why=$(unshare --user --map-root-user --net --mount --uts true 2>&1) && return
   for setting in \
@@ -71,7 +78,8 @@ check_namespaces() {
     key=${setting%=*} values=${setting#*=}
     file=/proc/sys/$(echo "$key" | tr . /)
     [ "$(cat "$file" 2>/dev/null)" = "${values%:*}" ] || continue
-    fail "a lab without root needs user namespaces, which $key=${values%:*} forbids: use sudo (or: sudo sysctl -w $key=${values#*:})"
+    fail "a lab without root needs user namespaces, which $key=${values%:*} forbids: use sudo" \
+      "(or: sudo sysctl -w $key=${values#*:})"
   done
   fail "a lab without root needs user namespaces, which are refused here ($why): use sudo"
 }
@@ -90,7 +98,7 @@ disk() {
   mount -t tmpfs -o mode=755 "deno-cni:$lab/$name" /run
   options=
   # Without root in the first user namespace, trusted.* attributes are refused.
-  [ "$(cat /proc/self/uid_map | tr -s ' ')" = " 0 0 4294967295" ] || options=,userxattr
+  [ "$(tr -s ' ' </proc/self/uid_map)" = " 0 0 4294967295" ] || options=,userxattr
   layers="etc:/etc opt:/opt var:/var lib:/var/lib sysctl:/etc/sysctl.d modules:/etc/modules-load.d"
   # All are mounted before the first one moves into place, so that none is the
   # lower layer of another: the kernel stacks two at most.
@@ -98,7 +106,8 @@ disk() {
     at=/run/${layer%%:*} path=${layer#*:}
     [ -d "$path" ] || continue
     mkdir "$at" "$at/upper" "$at/work" "$at/merged"
-    mount -t overlay -o "lowerdir=$path,upperdir=$at/upper,workdir=$at/work$options" overlay "$at/merged"
+    mount -t overlay -o "lowerdir=$path,upperdir=$at/upper,workdir=$at/work$options" \
+      overlay "$at/merged"
   done
   for layer in $layers; do
     at=/run/${layer%%:*} path=${layer#*:}
@@ -126,7 +135,6 @@ setting() { # NAME VALUE; one that the kernel does not have is left out
   [ ! -e "/proc/sys/net/$1" ] || echo "$2" >"/proc/sys/net/$1"
 }
 
-# A new network namespace inherits some settings from the machine's.
 network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   setting ipv4/ip_forward "$1"
   setting bridge/bridge-nf-call-iptables "$2"
@@ -134,10 +142,6 @@ network_settings() { # FORWARD BRIDGE_NF RP_FILTER
   setting bridge/bridge-nf-call-ip6tables "$2"
   for which in all default; do
     setting "ipv4/conf/$which/rp_filter" "$3"
-    setting "ipv4/conf/$which/arp_ignore" 0
-    setting "ipv4/conf/$which/arp_announce" 0
-    setting "ipv4/conf/$which/proxy_arp" 0
-    setting "ipv6/conf/$which/disable_ipv6" 0
   done
 }
 
@@ -145,7 +149,7 @@ network_settings() { # FORWARD BRIDGE_NF RP_FILTER
 addresses() { # LINK CIDRS
   for cidr in $(echo "$2" | tr , ' '); do
     case $cidr in
-    # Nobody else can have it: no need to ask, and to wait for no answer.
+    # No other machine can have it: no need to ask, and to wait for no answer.
     *:*) echo "addr add $cidr dev $1 nodad" ;;
     *) echo "addr add $cidr dev $1" ;;
     esac
@@ -169,18 +173,18 @@ hold() {
 case $role in
 ask)
   pid=$(holder "$name")
-  if [ -n "$pid" ] && has_link "$pid" "$4"; then echo alive; else echo absent; fi
+  if [ -n "$pid" ] && has_link "$pid" "$3"; then echo alive; else echo absent; fi
   ;;
 
 enter)
   pid=$(holder "$name")
   [ -n "$pid" ] || fail "$name: not running: make 01-provision"
-  shift 3
-  user='--user --preserve-credentials'
-  [ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ] || user=
-  exec nsenter --target="$pid" $user --net --mount --uts \
-    env -i PATH="$PATH" HOME=/run/home LANG=C \
+  shift 2
+  set -- --net --mount --uts --root --wd env -i PATH="$PATH" HOME=/run/home LANG=C \
     DENO_CNI_LAB="$lab" DENO_CNI_NODE="$lab/$name" "$@"
+  same_user "$pid" || set -- --user --preserve-credentials "$@"
+  # --root: that of the mount namespace is another one in a chroot.
+  exec nsenter --target="$pid" "$@"
   ;;
 
 outside)
@@ -189,21 +193,22 @@ outside)
   flock 9 # One birth at a time.
   check_namespaces
   clear_ruins
-  user='--user --map-root-user'
-  [ "$(id -u)" != 0 ] || user=
-  start unshare $user --net --mount --uts --propagation private sh "$0" inside-"$@"
+  set -- --net --mount --uts --propagation private sh "$0" "inside-$role" "$@"
+  [ "$(id -u)" = 0 ] || set -- --user --map-root-user "$@"
+  start unshare "$@"
   ;;
 
 inside-outside)
-  mac=$5
+  mac=$4
   hostname "$name"
+  sh "${0%/*}/fresh_settings.sh"
   disk
   network_settings 1 0 0
   ip -batch - <<END
 link set lo up
-$(addresses lo "$6")
+$(addresses lo "$5")
 link add segment address $mac type bridge
-$(addresses segment "$4")
+$(addresses segment "$3")
 link set segment up
 END
   hold
@@ -214,19 +219,17 @@ node)
   exec 9<"$0"
   flock 9
   clear_ruins
-  outside=$(holder "$9")
+  outside=$(holder "$8")
   [ -n "$outside" ] || fail "$name: the segment that it plugs into is not running: run 01-provision"
-  if [ "$(readlink "/proc/$outside/ns/user")" = "$(readlink /proc/self/ns/user)" ]; then
-    start unshare --net --mount --uts --propagation private sh "$0" inside-"$@" "$outside"
-  else
-    start nsenter --target="$outside" --user --preserve-credentials \
-      unshare --net --mount --uts --propagation private sh "$0" inside-"$@" "$outside"
-  fi
+  set -- unshare --net --mount --uts --propagation private sh "$0" "inside-$role" "$@" "$outside"
+  same_user "$outside" || set -- nsenter --target="$outside" --user --preserve-credentials "$@"
+  start "$@"
   ;;
 
 inside-node)
-  cidrs=$4 mac=$6 port=$7 port_mac=$8 outside=${10}
+  cidrs=$3 mac=$5 port=$6 port_mac=$7 outside=$9
   hostname "$name"
+  sh "${0%/*}/fresh_settings.sh"
   disk
   # As a machine with Docker on it: it does not forward, and asks iptables about bridged frames too.
   network_settings 0 1 2
@@ -243,7 +246,7 @@ inside-node)
 link set lo up
 $(addresses eth0 "$cidrs")
 link set eth0 up
-$(default_routes "$5")
+$(default_routes "$4")
 END
   hold
   ;;

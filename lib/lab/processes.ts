@@ -25,7 +25,7 @@ export interface Process {
   readonly holds?: string;
   /** The machine (<lab>/<name>) that it entered, or is about to make. */
   readonly entered?: string;
-  /** Its network and mount namespaces, as `net:[4026531840]`; absent where this user may not see them. */
+  /** Its network and mount namespaces, `net:[4026531840]`; absent where this user may not see. */
   readonly net?: string;
   readonly mnt?: string;
 }
@@ -152,7 +152,7 @@ export function membersOf(
   return [...members.values()];
 }
 
-/** Reads /proc. Processes that end meanwhile, or that this user may not see, tell less or nothing. */
+/** Reads /proc. A process that ends meanwhile, or is another user's, tells less or nothing. */
 export function takeSnapshot(): ProcessSnapshot {
   const processes: Process[] = [];
   const mounts = new Map<string, Mounts>();

@@ -1,8 +1,11 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Command } from "../exec/command.ts";
-import { labId, labNode, labSteps, removeLab } from "./lab.ts";
-import { endMachines } from "./remove.ts";
+import { labId } from "./names.ts";
+import { labNode } from "./node.ts";
+import { labSteps } from "./steps.ts";
+import { removeLab } from "./lab.ts";
+import { endMachines } from "./lab.ts";
 import {
   holder,
   make,

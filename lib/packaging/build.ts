@@ -114,7 +114,8 @@ async function make(
   }
   if (form === "compiled") {
     throw new BuildError(
-      `Cannot make the compiled form: ${reason}. Put a denort ${Deno.version.deno} beside ${Deno.execPath()} or name it by DENORT_BIN, or build without --compiled.`,
+      `Cannot make the compiled form: ${reason}. Put a denort ${Deno.version.deno} ` +
+        `beside ${Deno.execPath()} or name it by DENORT_BIN, or build without --compiled.`,
     );
   }
   await remember(root, architecture, reason);
@@ -190,7 +191,9 @@ async function makePortable(
 ): Promise<void> {
   if (architecture !== Deno.build.arch) {
     throw new BuildError(
-      `Cannot make the portable form for ${architecture}: it carries this machine's Deno, which is for ${Deno.build.arch}. Build on a machine of that architecture, or with --compiled where Deno's base binary can be had.`,
+      `Cannot make the portable form for ${architecture}: it carries this machine's ` +
+        `Deno, which is for ${Deno.build.arch}. Build on a machine of that architecture, ` +
+        `or with --compiled where Deno's base binary can be had.`,
     );
   }
   await assemblePortable(root);

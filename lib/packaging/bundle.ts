@@ -1,8 +1,11 @@
 /**
- * The plugin's modules as one text for V8, with the functions that a call needs marked to be compiled at once.
+ * The plugin's modules as one text for V8, with the functions that a call needs marked to be
+ * compiled at once.
  *
- * Unless told, V8 only looks for a function's end when it reads a program, and parses it again when it is first called;
- * a plugin is called once, so half of that is wasted. A function in parentheses is compiled as it is read.
+ * Unless told, V8 only looks for a function's end when it reads a program, and parses it again
+ * when it is first called;
+ * a plugin is called once, so half of that is wasted. A function in parentheses is compiled as
+ * it is read.
  */
 import { cmd, type Command, ending, succeeded } from "../exec/command.ts";
 import { run } from "../exec/run.ts";
@@ -12,7 +15,10 @@ export class BundleError extends Error {
   override readonly name = "BundleError";
 }
 
-/** Modules of the commands that are rare, or that need not be quick: their functions stay unmarked. */
+/**
+ * Modules of the commands that are rare, or that need not be quick:
+ * their functions stay unmarked.
+ */
 const rare: ReadonlySet<string> = new Set([
   "check.ts",
   "delegate.ts",
@@ -53,10 +59,12 @@ export async function bundle(entry: string, output: string): Promise<void> {
 }
 
 /**
- * Turns each function declaration at the top of a bundle into a marked function expression, before everything else:
+ * Turns each function declaration at the top of a bundle into a marked function expression,
+ * before everything else:
  * a declared function, too, is there before the first statement runs.
  *
- * @param bundled what `deno bundle --format iife` writes without `--minify`: a line `// <path>` before each module,
+ * @param bundled what `deno bundle --format iife` writes without `--minify`: a line `//
+ * <path>` before each module,
  *   its top level indented by two
  * @throws {BundleError} for a text of another form, lest the marks get lost unnoticed
  */
@@ -64,7 +72,8 @@ export function marking(bundled: string): string {
   const [opening, ...lines] = bundled.trimEnd().split("\n");
   if (opening !== "(() => {" || lines.pop() !== "})();") {
     throw new BundleError(
-      'Cannot mark the functions of the bundle: expected "(() => {" and "})();" around it, as deno bundle --format iife writes',
+      'Cannot mark the functions of the bundle: expected "(() => {" and "})();" around ' +
+        "it, as deno bundle --format iife writes",
     );
   }
   const functions: string[] = [];

@@ -29,7 +29,9 @@ export function compileCommand(
   const deno = Deno.execPath();
   const target = `${architecture}-unknown-linux-gnu`;
   const source = `${root}/dist/deno-cni-portable/deno-cni.js`;
-  return cmd`env NO_COLOR=1 ${deno} compile --quiet --no-config --no-check --no-code-cache ${permissions} --target ${target} --output ${output} ${source}`;
+  const flags =
+    cmd`--quiet --no-config --no-check --no-code-cache ${permissions}`;
+  return cmd`env NO_COLOR=1 ${deno} compile ${flags.argv} --target ${target} --output ${output} ${source}`;
 }
 
 /**
@@ -91,12 +93,15 @@ function memory(root: string, architecture: Architecture): string {
   return `${root}/.tools/no-denort-${Deno.version.deno}-${architecture}`;
 }
 
-/** @returns why the base binary could not be had the last time; undefined where it has to be tried */
+/**
+ * @returns why the base binary could not be had the last time;
+ * undefined where it has to be tried
+ */
 export async function recall(
   root: string,
   architecture: Architecture,
 ): Promise<string | undefined> {
-  // Somebody has named one since.
+  // One has been named since.
   if (Deno.env.get("DENORT_BIN") !== undefined) return undefined;
   try {
     return (await Deno.readTextFile(memory(root, architecture))).trim();

@@ -16,11 +16,14 @@ export interface Connection {
   /** How many more commands may run at one time. */
   free: number;
   readonly waiting: (() => void)[];
-  /** Lanes that nobody uses now. */
+  /** Shells that are idle. */
   readonly idle: PersistentShell[];
 }
 
-/** sshd's MaxSessions is 10 unless somebody changed it (sshd_config(5)); ending a command takes one, too. */
+/**
+ * sshd's MaxSessions is 10 where the default stands (sshd_config(5));
+ * ending a command takes one, too.
+ */
 const sessions = 8;
 
 const connections = new Map<string, Connection>();
@@ -36,8 +39,8 @@ export function connectionOf(socket: string): Connection {
 
 /**
  * Runs work over a connection when its turn comes: the first alone, since it
- * opens the connection for all that follow, and then some side by side. Who
- * waits for a first that fails fails as it does.
+ * opens the connection for all that follow, and then some side by side.
+ * Where the first fails, those that wait for it fail as it does.
  *
  * @throws {UnreachableError} as the work does
  */
@@ -80,7 +83,10 @@ async function openBy<T>(
   }
 }
 
-/** sockaddr_un has 108 bytes, one of them zero (unix(7)); ssh binds to a name that is 17 longer and renames it. */
+/**
+ * sockaddr_un has 108 bytes, one of them zero (unix(7));
+ * ssh binds to a name that is 17 longer and renames it.
+ */
 const longest = 108 - 1 - 17;
 
 /** What a control socket is called: 16 digits, the same for the same way to a machine. */
@@ -117,10 +123,10 @@ export function socketFolder(
 }
 
 /**
- * Makes the folder where it is not there, for this user alone: who can write
- * to it could put a socket of his own there, and read all that passes.
+ * Makes the folder where it is not there, for this user alone.
+ * Another user who can write to it could put a socket there, and read all that passes.
  *
- * @throws {UnreachableError} when it is somebody else's, or open to others
+ * @throws {UnreachableError} when it is another user's, or open to others
  */
 export async function makePrivate(folder: string, node: string): Promise<void> {
   const wrong = (what: string) =>

@@ -204,7 +204,10 @@ async function hash(file: string): Promise<string> {
 
 const packing = new Map<string, Promise<string>>();
 
-/** The file packed, once for all nodes and runs: below the cluster's state, the newest of its name only. */
+/**
+ * The file packed, once for all nodes and runs:
+ * below the cluster's state, the newest of its name only.
+ */
 function packed(
   file: string,
   digest: string,

@@ -46,7 +46,11 @@ function width(): number {
   return Deno.consoleSize().columns - 1;
 }
 
-/** The line: which file, and how far it has got on each node; cut where a terminal would wrap it. */
+/**
+ * The line:
+ * which file, and how far it has got on each node;
+ * cut where a terminal would wrap it.
+ */
 export function progressLine(
   name: string,
   entries: readonly Entry[],

@@ -1,4 +1,8 @@
-/** Why a node could not be reached over ssh, in a line, and what to do: read from what ssh, sudo and sshd say. Pure. */
+/**
+ * Why a node could not be reached over ssh, in a line, and what to do:
+ * read from what ssh, sudo and sshd say.
+ * Pure.
+ */
 import { quote } from "../exec/command.ts";
 import { sshArgs, type SshTarget } from "./protocol.ts";
 
@@ -23,7 +27,8 @@ const readings: readonly Reading[] = [
   [
     /Could not resolve hostname (\S+): ([^\n]*)/,
     ([, host, why]) =>
-      `the name ${host} cannot be resolved (${why?.trim()}): correct ssh.host in the cluster file, or give an address`,
+      `the name ${host} cannot be resolved (${why?.trim()}): correct ssh.host in the ` +
+      `cluster file, or give an address`,
   ],
   [
     /No route to host|Network is unreachable/,
@@ -37,7 +42,8 @@ const readings: readonly Reading[] = [
     (_, target) =>
       `${
         where(target)
-      } refuses connections: the machine is up, but no sshd listens on this port, or a firewall rejects it`,
+      } refuses connections: the machine is up, but no sshd listens on this port, or a ` +
+      `firewall rejects it`,
   ],
   [
     /timed out during banner exchange/,
@@ -53,11 +59,12 @@ const readings: readonly Reading[] = [
         where(target)
       } does not answer: is it switched on, its address right, and no firewall between?`,
   ],
-  // Who is there.
+  // The machine that answers.
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED[^]*?Offending \S+ key in (.*):(\d+)/,
     ([, file, line], target) =>
-      `its host key is not the known one (${file}, line ${line}): either the machine was made anew, or another one answers at its address. ` +
+      `its host key is not the known one (${file}, line ${line}): either the machine ` +
+      `was made anew, or another one answers at its address. ` +
       `Only if you know which, forget the old key: ssh-keygen -f ${
         quote(file ?? "")
       } -R ${quote(knownAs(target))}`,
@@ -65,7 +72,8 @@ const readings: readonly Reading[] = [
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for \S+ has changed/,
     (_, target) =>
-      `its host key is not the known one: either the machine was made anew, or another one answers at its address. ` +
+      `its host key is not the known one: either the machine was made anew, or another ` +
+      `one answers at its address. ` +
       `Only if you know which, forget the old key: ssh-keygen -R ${
         quote(knownAs(target))
       }`,
@@ -73,21 +81,22 @@ const readings: readonly Reading[] = [
   [
     /REVOKED HOST KEY/,
     () =>
-      "its host key is marked as revoked in your known_hosts: do not use this machine before you know why",
+      "its host key is marked as revoked in your known_hosts: do not use this machine " +
+      "before you know why",
   ],
   [
     /Host key verification failed/,
     (_, target) =>
-      `its host key is unknown, and this tool takes no stranger's: connect once yourself and compare the fingerprint: ${
-        byHand(target)
-      }`,
+      `its host key is unknown, and this tool takes no stranger's: connect once ` +
+      `yourself and compare the fingerprint: ${byHand(target)}`,
   ],
   [
     /no matching (.*?) found\. Their offer: ([^\n]*)/,
     ([, what, offer]) =>
-      `your ssh and its sshd have no ${what} in common (it offers ${offer}): one of the two is too old`,
+      `your ssh and its sshd have no ${what} in common (it offers ${offer}): one of the ` +
+      `two is too old`,
   ],
-  // Who one is.
+  // The user, as the machine knows them.
   [
     /Identity file (.*?) not accessible: ([^\n.]*)/,
     ([, file, why]) =>
@@ -103,7 +112,8 @@ const readings: readonly Reading[] = [
   [
     /Too many authentication failures/,
     () =>
-      "it closed the connection after too many keys of your agent: name the right one by ssh.identityFile in the cluster file",
+      "it closed the connection after too many keys of your agent: name the right one " +
+      "by ssh.identityFile in the cluster file",
   ],
   [
     /Permission denied \(([^)]*)\)/,
@@ -115,7 +125,8 @@ const readings: readonly Reading[] = [
       const key = target.identityFile === undefined
         ? ""
         : ` -i ${quote(target.identityFile)}`;
-      return `${wanted} (allowed there: ${ways}): if the key has a passphrase, ssh-add it; if it is not there yet, ` +
+      return `${wanted} (allowed there: ${ways}): if the key has a passphrase, ssh-add ` +
+        `it; if it is not there yet, ` +
         `ssh-copy-id${key} ${
           to(target)
         }; or correct ssh.user, ssh.identityFile`;
@@ -135,7 +146,8 @@ const readings: readonly Reading[] = [
   [
     /(\S+) is not (?:in the sudoers file|allowed to (?:run sudo|execute))/,
     ([, user]) =>
-      `${user} may not use sudo there: allow it (a file in /etc/sudoers.d: "${user} ALL=(ALL) NOPASSWD: ALL"), or give ssh.user: root`,
+      `${user} may not use sudo there: allow it (a file in /etc/sudoers.d: "${user} ` +
+      `ALL=(ALL) NOPASSWD: ALL"), or give ssh.user: root`,
   ],
   [
     /sudo: (?:command )?not found/,
@@ -143,23 +155,29 @@ const readings: readonly Reading[] = [
       "it has no sudo, and ssh does not come in as root: install sudo, or give ssh.user: root",
   ],
   [
-    /account is currently not available|account has expired|account is locked|Password change required|password has expired/i,
+    new RegExp(
+      "account is currently not available|account has expired|account is locked|" +
+        "password change required|password has expired",
+      "i",
+    ),
     ([said]) => `its login refuses (${said}): give another ssh.user`,
   ],
   // What broke off.
   [
-    /Connection (?:reset|closed) by|kex_exchange_identification|Broken pipe|closed by remote host|client_loop/,
+    /Connection reset by|closed by|kex_exchange_identification|Broken pipe|client_loop/,
     (_, target) =>
       `${
         where(target)
-      } closed the connection: it may be starting, shutting down or refusing too many at once; see its sshd's log, and run this again`,
+      } closed the connection: it may be starting, shutting down or refusing too many ` +
+      `at once; see its sshd's log, and run this again`,
   ],
 ];
 
 /**
  * Why nothing could be run on a machine.
  *
- * @param said the error output of ssh (LogLevel ERROR, LC_ALL C), with what sudo and the login shell said
+ * @param said the error output of ssh (LogLevel ERROR, LC_ALL C), with what sudo and the login
+ * shell said
  * @param code ssh's exit code, 255 for an error of its own (ssh(1), EXIT STATUS)
  */
 export function whyUnreachable(

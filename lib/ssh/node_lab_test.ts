@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, type Outcome, withInput } from "../exec/command.ts";
-import { labNode } from "../lab/lab.ts";
+import { labNode } from "../lab/node.ts";
 import { make, on, withCluster } from "../lab/lab_testing.ts";
 import type { SshTarget } from "./protocol.ts";
 import type { Answer, Call, DriverRequest } from "./driver_testing.ts";
@@ -298,10 +298,13 @@ sshTest(
   async () => {
     await withSshLab(async (lab) => {
       // The way to the node is lost while the command runs.
-      const lose = cmd`sh -c ${"sleep 1; iptables -I INPUT -p tcp -j DROP"}`;
+      const lose = cmd`sh -c ${
+        "until pgrep -fx 'sleep 4321'; do sleep 0.1; done; " +
+        "iptables -I INPUT -p tcp -j DROP"
+      }`;
       const asked = drive(lab, {}, { run: cmd`true` }, {
         run: cmd`sleep 4321`,
-        options: { timeout_ms: 2_500 },
+        options: { timeout_ms: 5_000 },
       });
       await labNode(lab.cluster, "master").run(lose);
       const [, late] = await asked;

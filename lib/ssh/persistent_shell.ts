@@ -1,7 +1,7 @@
 /**
- * A shell: a shell that stays on a node and runs one command after another. To
- * start an ssh, and there a login shell, for each would take longer than most
- * commands do; and what goes by the shell is in nobody's process list.
+ * A shell that stays on a node and runs one command after another.
+ * An ssh and a login shell for each would take longer than most commands do.
+ * What goes by the shell is in no list of processes.
  */
 import { type Command, type Outcome, quote } from "../exec/command.ts";
 import { asRoot, endedBy, environment, execute } from "./protocol.ts";
@@ -111,7 +111,7 @@ export async function openPersistentShell(
     close,
     async run(command) {
       const mark = crypto.randomUUID();
-      // Who has gone tells so by the end of his outputs.
+      // A shell that has ended closes its outputs, which says so.
       await writer.write(new TextEncoder().encode(request(command, mark)))
         .catch(() => {});
       const [out, err] = await Promise.all([
@@ -183,7 +183,7 @@ function endChild(child: Piped): void {
   }
 }
 
-/** A stream of text that is read as far as somebody waits for something in it. */
+/** A stream of text that is read up to what is waited for. */
 interface Tape {
   /** What comes before a pattern, and the pattern; undefined when the stream ends without. */
   until(

@@ -3,6 +3,7 @@
  * what it reads from their answer. Pure.
  */
 import { type Command, type Outcome, quote, show } from "../exec/command.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 
 /** A machine that ssh reaches. */
 export interface SshTarget {
@@ -73,7 +74,7 @@ export function toolArgs(target: SshTarget, socket: string): string[] {
   ];
 }
 
-/** How long a connection that nobody uses stays open, in seconds. */
+/** Seconds for which an idle connection stays open. */
 const persist_s = 60;
 
 /** What sudo(8) is called as: it never asks. */
@@ -100,7 +101,10 @@ export function asRoot(words: readonly string[]): string {
 export const environment = `export LC_ALL=C PATH="/usr/local/sbin:` +
   `/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\${PATH:+:$PATH}"`;
 
-/** For scripts, after \`(exec "$@")\`: sets code to its exit code, or to a word where it could not be executed. */
+/**
+ * For scripts, after \`(exec "$@")\`:
+ * sets code to its exit code, or to a word where it could not be executed.
+ */
 export const execute = `  code=$?
   case $code in
   127) command -v "$1" >/dev/null || code=absent ;;
@@ -140,7 +144,7 @@ printf '\\n%s %s\\n' "$mark" "$code" >&2
  * A command as the line for the node's login shell.
  *
  * @param mark a word that no output holds
- * @param streamed whether its input is a stream whose size nobody tells beforehand
+ * @param streamed whether its input is a stream, whose size is not known beforehand
  */
 export function remoteLine(
   command: Command,
@@ -207,7 +211,10 @@ export function readReply(
   return { began: true, stdout: out, stderr: said, outcome };
 }
 
-/** A shell's word for a command that a signal has ended: 128 and the signal's number (ABRT, KILL, SEGV, TERM). */
+/**
+ * A shell's word for a command that a signal has ended:
+ * 128 and the signal's number (ABRT, KILL, SEGV, TERM).
+ */
 const killed = [134, 137, 139, 143];
 
 /** What a script says of a command's end: an exit code, or a word of its own. */
@@ -219,48 +226,24 @@ export function endedBy(word: string): Pick<Outcome, "code" | "ended"> {
   return { code };
 }
 
+const endAllProgram = shellProgram("end_all.sh", import.meta.url);
+
 /**
- * Ends all that a process on the node has started, and is back when there is
- * none of it any more; exits 1 where some of it stays.
+ * Ends all that a process on the node has started, and is back when none of it is left.
+ * Exits 1 where some of it stays.
  *
- * @param pid a shell's shell, which stays itself; or a mark, which stands in the arguments of a
- * remoteLine()'s shell and goes with it
+ * @param what the pid of a persistent shell, which stays itself;
+ * or the mark in the arguments of a remoteLine()'s shell, which goes too
  */
 export function endAll(
   what: { readonly pid: number } | { readonly mark: string },
 ): Command {
-  const script = `root=$1
-below() { # PID
-  for child in $(pgrep -P "$1"); do
-    echo "$child"
-    below "$child"
-  done
-}
-all() {
-  case $root in
-  *-*)
-    for file in $(grep -lsF -e "$root$2" /proc/[0-9]*/cmdline); do
-      pid=\${file%/cmdline}
-      echo "\${pid#/proc/}"
-      below "\${pid#/proc/}"
-    done
-    ;;
-  *) below "$root" ;;
-  esac
-}
-tries=0
-while pids=$(all "$@"); [ -n "$pids" ]; do
-  kill -s KILL $pids 2>/dev/null
-  tries=$((tries + 1))
-  [ "$tries" -lt 40 ] || exit 1
-  [ "$tries" -lt 2 ] || sleep 0.05
-done`;
   if ("pid" in what) {
-    return { argv: ["sh", "-c", script, "end", String(what.pid)] };
+    return { argv: ["sh", "-c", endAllProgram, "end", String(what.pid)] };
   }
   const { mark } = what;
   const half = mark.length >> 1;
   // In two, or this would find itself.
   const parts = [mark.slice(0, half), mark.slice(half)];
-  return { argv: ["sh", "-c", script, "end", ...parts] };
+  return { argv: ["sh", "-c", endAllProgram, "end", ...parts] };
 }

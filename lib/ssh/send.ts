@@ -72,7 +72,7 @@ async function byPersistentShell(
       ? reply.outcome
       : { ...reply.outcome, code: undefined, ended };
   }
-  // It had died while nobody used it.
+  // It had died while it was idle.
   if (!reply.began && idle !== undefined) {
     return await byPersistentShell(target, connection, command, options);
   }

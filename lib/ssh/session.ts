@@ -34,8 +34,9 @@ interface Sent {
 }
 
 /**
- * Runs ssh. Who only killed it would leave the command at work on the node, and
- * wait for it, too: the process that has the connection holds its outputs.
+ * Runs ssh.
+ * To kill it alone would leave the command at work on the node.
+ * This side would then wait on: the process that has the connection holds its outputs.
  */
 export async function ssh(
   target: SshTarget,
@@ -104,7 +105,7 @@ export async function control(
   return succeeded(await client(target, connection, ["-O", what], {}));
 }
 
-/** Waits for a command; undefined when it ended by itself, else why nobody waits any longer. */
+/** Waits for a command; undefined when it ended by itself, else why the waiting is over. */
 export async function patience(
   running: Promise<unknown>,
   timeout_ms: number,

@@ -4,7 +4,8 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
-import { labNode, outsideName } from "../lab/lab.ts";
+import { labNode } from "../lab/node.ts";
+import { outsideName } from "../lab/names.ts";
 import { must, on } from "../lab/lab_testing.ts";
 import { run } from "../exec/run.ts";
 

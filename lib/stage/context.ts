@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Node, Reach } from "../node/node.ts";
 import type { StepResult } from "./result.ts";
-import type { PluginForm, Step } from "./stage.ts";
+import type { ConsentRequest, PluginForm, Step } from "./stage.ts";
 
 /** How a stage is run. */
 export interface RunContext {
@@ -41,16 +41,6 @@ export interface Others {
    * is not at work there.
    */
   readonly ended: (name: string) => Promise<boolean>;
-}
-
-/** What somebody is asked to agree to. */
-export interface ConsentRequest {
-  /** The end of "This will …". */
-  readonly what: string;
-  /** What is known of it beforehand. */
-  readonly preview?: string;
-  /** All commands of this run that need consent, a line each. */
-  readonly commands: readonly string[];
 }
 
 /** One run of stages on a cluster. */

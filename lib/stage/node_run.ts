@@ -23,8 +23,8 @@ import {
   type Status,
   type StepResult,
 } from "./result.ts";
-import type { StageName, Step } from "./stage.ts";
-import type { ConsentRequest, RunContext } from "./context.ts";
+import type { ConsentRequest, StageName, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
 import { JournalError, StepError } from "./errors.ts";
 
 /** A node's journal while a stage is at work there. */

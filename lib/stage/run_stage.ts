@@ -8,6 +8,7 @@ import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
+import { agreeToUndo } from "./undo_consent.ts";
 
 /**
  * Runs a stage, or takes it back, on the nodes that the flags name.
@@ -19,8 +20,10 @@ export async function runStage(
   stage: Stage,
 ): Promise<readonly StepResult[]> {
   const from = run.results.length;
-  if (run.undo) await undoStage(run, stage);
-  else await applyStage(run, stage);
+  if (run.undo) {
+    await agreeToUndo(run, [stage]);
+    await undoStage(run, stage);
+  } else await applyStage(run, stage);
   return run.results.slice(from);
 }
 

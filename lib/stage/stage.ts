@@ -3,6 +3,16 @@ import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { Command, Outcome, RunOptions } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 
+/** What a person is asked to agree to. */
+export interface ConsentRequest {
+  /** The end of "This will …". */
+  readonly what: string;
+  /** What is known of it beforehand. */
+  readonly preview?: string;
+  /** All commands of this run that need consent, a line each. */
+  readonly commands: readonly string[];
+}
+
 /** What a probe found. */
 export type Answer =
   /** As the step would leave it; `ours` says that it bears our mark. */
@@ -241,6 +251,16 @@ export interface Stage {
   readonly summary: string;
   /** What one can look at afterwards. */
   readonly afterwards: string;
+  /**
+   * What a person has to agree to before any of it is taken back, if anything:
+   * asked of the nodes, changing nothing.
+   */
+  readonly beforeUndo?: (
+    cluster: Cluster,
+    undone: readonly string[],
+    nodeOf: (name: string) => Node,
+    options: RunOptions,
+  ) => Promise<ConsentRequest | undefined>;
   /** Its steps cannot be planned before every node's podCIDRs are known. */
   readonly needsPodCIDRs?: true;
   readonly operator?: OperatorPart;

@@ -5,18 +5,24 @@ import type { Answer, PluginFile, Probe } from "../stage/stage.ts";
 import { unknown } from "./probes.ts";
 
 /**
- * Has the file this content?
+ * Has the file this content, and this mode where one is named?
  *
  * @param ours tells a file of ours with other content, which may be written
  * anew, from somebody else's
+ * @param mode octal digits, as stat(1) prints them
  */
 export function fileIs(
   path: string,
   content: string,
   ours: (text: string) => boolean,
+  mode?: string,
 ): Probe {
-  return whereThere(readFile(path), `what ${path} holds`, (text) => {
-    if (text === content) return { is: "present", ours: true };
+  const ask = mode === undefined
+    ? readFile(path)
+    : askPath(path, 'stat -c %a "$1"; cat "$1"');
+  const wanted = mode === undefined ? content : `${mode}\n${content}`;
+  return whereThere(ask, `what ${path} holds`, (text) => {
+    if (text === wanted) return { is: "present", ours: true };
     if (ours(text)) return { is: "absent" };
     return {
       is: "different",

@@ -1,6 +1,7 @@
 /** The lab that a tour may use: none, or one that an earlier tour made. */
 import { type Cluster } from "../cluster/cluster.ts";
-import { labId, removeLab } from "../lab/lab.ts";
+import { labId } from "../lab/names.ts";
+import { removeLab } from "../lab/lab.ts";
 import { membersOf, takeSnapshot } from "../lab/processes.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { openSession, type RunFlags } from "../cli/session.ts";

@@ -6,7 +6,7 @@ import type { Family } from "../net/cidr.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
-import { outsideName } from "../lab/lab.ts";
+import { outsideName } from "../lab/names.ts";
 import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
 import { askParts } from "../node/parts.ts";

@@ -10,7 +10,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { RouteFacts } from "../diagnosis/evidence.ts";
 import { printable } from "../text/printable.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import { outsideName } from "../lab/lab.ts";
+import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { ownNamespace } from "./nft_monitor.ts";

@@ -4,7 +4,7 @@
  */
 import { cmd, type Command, type RunOptions } from "../exec/command.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
-import { outsideName } from "../lab/lab.ts";
+import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Claimed } from "./duplicate_addresses.ts";

@@ -1,6 +1,6 @@
 /** What a machine has before a trace: one question, and the reading of its answer. */
 import type { Family } from "../net/cidr.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { readList } from "../net/ip_json.ts";
 import {
   type AnswerPart,
@@ -91,7 +91,7 @@ export function machineSurvey(
 ): PartsProgram {
   return {
     name: "survey",
-    program: shellFile("machine_survey.sh", import.meta.url),
+    program: shellProgram("machine_survey.sh", import.meta.url),
     args: [
       ...[family, pods.join(" "), address, nodePort, folder, machine],
       ...Object.keys(programs),

@@ -15,7 +15,7 @@ import {
   type RunOptions,
   withInput,
 } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import type { Runner } from "../node/node.ts";
 import { askParts, partOf } from "../node/parts.ts";
 import { ownTable } from "./nft_events.ts";
@@ -74,7 +74,7 @@ export function startMonitor(
   places: readonly string[],
   life = life_seconds,
 ): Command {
-  const file = (name: string) => shellFile(name, import.meta.url);
+  const file = (name: string) => shellProgram(name, import.meta.url);
   const start = file("start_monitor.sh");
   const keeper = file("keeper.sh");
   return withInput(
@@ -96,7 +96,7 @@ export async function stopMonitor(
 ): Promise<readonly (string | undefined)[]> {
   const { parts = [] } = await askParts(runner, {
     name: "stop",
-    program: shellFile("stop_monitor.sh", import.meta.url),
+    program: shellProgram("stop_monitor.sh", import.meta.url),
     args: [listenFolder],
   }, options);
   return places.map((_, at) => partOf(parts, `${at + 1}`));

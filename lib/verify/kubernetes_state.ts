@@ -29,11 +29,6 @@ export interface Kubernetes {
   readonly dns: DnsState;
 }
 
-/** Machines of which 02 can have made a Kubernetes. */
-export function isReal({ provider }: Cluster): boolean {
-  return provider !== "lab" && provider !== "local";
-}
-
 /**
  * Asks Kubernetes; undefined where its control plane was not made.
  *

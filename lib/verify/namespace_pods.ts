@@ -19,17 +19,17 @@ import {
   runContainer,
   type Runtime,
 } from "../cni/containerd.ts";
+import { freshSettings } from "../lab/fresh_settings.ts";
 import type { Runner } from "../node/node.ts";
 import {
   addCommands,
   type AddResult,
   type Attachment,
-  cachePath,
   delCommands,
-  keepCached,
   type NetworkList,
   parseList,
 } from "../cni/runtime.ts";
+import { cachePath, keepCached } from "../cni/result_cache.ts";
 import type { Step } from "../stage/stage.ts";
 
 /** A node's pods: one that calls, one that answers. */
@@ -144,8 +144,13 @@ export function startPod(
       run: cmd`ip netns add ${pod}`,
     },
     {
+      why: "It begins with copies of the machine's own settings, such as " +
+        "ip_forward; a pod is no router",
+      run: inSandbox(pod, freshSettings()),
+    },
+    {
       why: "A new namespace's lo is down; a runtime brings it up",
-      run: cmd`nsenter --net=${paths.sandbox(pod)} ip link set lo up`,
+      run: inSandbox(pod, cmd`ip link set lo up`),
     },
     ...(runtime === undefined
       ? addCommands(list, podAttachment(pod), paths.result(pod)).map((
@@ -159,6 +164,15 @@ export function startPod(
       }))
       : startContainer(pod, list, runtime)),
   ];
+}
+
+function inSandbox(pod: PodName, command: Command): Command {
+  const { argv, label } = command;
+  return {
+    ...command,
+    argv: ["nsenter", `--net=${paths.sandbox(pod)}`, ...argv],
+    ...(label === undefined ? {} : { label: `in pod ${pod}: ${label}` }),
+  };
 }
 
 /** A container's first process, and so the parent of its orphans: it waits for them. */
@@ -241,10 +255,7 @@ export function servePod(runtime: Runtime | undefined): PodStep {
   return {
     why: `Pod ${server} answers every caller with the address that it saw`,
     run: runtime === undefined
-      ? {
-        ...serve,
-        argv: ["nsenter", `--net=${paths.sandbox(server)}`, ...serve.argv],
-      }
+      ? inSandbox(server, serve)
       : execIn(server, "serve", serve),
   };
 }

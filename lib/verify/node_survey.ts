@@ -1,6 +1,6 @@
 /** What a node has for stage 09: one question, and the reading of its answer. */
 import type { Command, Outcome } from "../exec/command.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import {
   type AnswerPart,
   linesOf,
@@ -57,7 +57,7 @@ export interface Survey {
 export function nodeSurveyCommand(boundary: string): Command {
   return partsCommand({
     name: "survey",
-    program: shellFile("node_survey.sh", import.meta.url),
+    program: shellProgram("node_survey.sh", import.meta.url),
     args: [nodePort, folder, configFolder, pluginFolder, containersQuestion],
   }, boundary);
 }

@@ -4,9 +4,10 @@ import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
-import { isReal, type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
+import { type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
+import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
-import { labId } from "../lab/lab.ts";
+import { labId } from "../lab/names.ts";
 import type { StageProgress } from "./expected.ts";
 import { workersOf } from "./matrix.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
@@ -63,7 +64,7 @@ export async function look(
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
   const [outside, kubernetes, ...sites] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
-    isReal(cluster)
+    usesKubeadm(cluster)
       ? lookKubernetes(cluster, leaderOf(cluster, reach), options)
         .catch(unless(kubernetesNeeded))
       : undefined,
@@ -229,7 +230,7 @@ export function expectedSituation(
       complete: new Map(cluster.nodes.map(({ name }) => [name, complete])),
       unfiltered: new Set(),
     },
-    ...(!isReal(cluster) ? {} : {
+    ...(!usesKubeadm(cluster) ? {} : {
       kubernetes: {
         controlPlane: leaderOf(cluster, reach),
         template,

@@ -12,7 +12,8 @@ import {
   show,
   succeeded,
 } from "../../lib/exec/command.ts";
-import { labId, labNode, outsideNode } from "../../lib/lab/lab.ts";
+import { labId } from "../../lib/lab/names.ts";
+import { labNode, outsideNode } from "../../lib/lab/node.ts";
 import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
 import { ignoreAbsent } from "../../lib/exec/atomic_file.ts";
 import { run } from "../../lib/exec/run.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
-import { outsideNode } from "../../lib/lab/lab.ts";
+import { outsideNode } from "../../lib/lab/node.ts";
 import { runVerify } from "../../lib/verify/run_verify.ts";
 import {
   endServer,

@@ -2,8 +2,9 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, succeeded, withInput } from "../../lib/exec/command.ts";
-import { labId, outsideNode } from "../../lib/lab/lab.ts";
-import { endMachines } from "../../lib/lab/remove.ts";
+import { labId } from "../../lib/lab/names.ts";
+import { outsideNode } from "../../lib/lab/node.ts";
+import { endMachines } from "../../lib/lab/lab.ts";
 import { testLab } from "./lab_testing.ts";
 import {
   clusterOf,

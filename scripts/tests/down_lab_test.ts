@@ -1,7 +1,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
-import { labId } from "../../lib/lab/lab.ts";
+import { labId } from "../../lib/lab/names.ts";
 import { findHolders } from "../../lib/lab/processes.ts";
 import { testLab } from "./lab_testing.ts";
 import { run } from "../../lib/exec/run.ts";

@@ -6,7 +6,7 @@ import {
   type Outcome,
   succeeded,
 } from "../../lib/exec/command.ts";
-import { labNode } from "../../lib/lab/lab.ts";
+import { labNode } from "../../lib/lab/node.ts";
 import type { Node } from "../../lib/node/node.ts";
 import type { RunReport } from "../../lib/cli/report.ts";
 import { run } from "../../lib/exec/run.ts";

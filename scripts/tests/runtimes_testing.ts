@@ -2,8 +2,9 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { cmd, type Command, type Outcome } from "../../lib/exec/command.ts";
-import { containerOn, rootfs } from "../../lib/cni/containerd.ts";
-import { labId } from "../../lib/lab/lab.ts";
+import { containerOn } from "../../lib/cni/containerd.ts";
+import { rootfs } from "../../lib/lab/containerd_steps.ts";
+import { labId } from "../../lib/lab/names.ts";
 import type { TestLab } from "./lab_testing.ts";
 
 const packages = {

@@ -51,11 +51,13 @@ rooted(
       assertStringIncludes(dry.stdout, `config/terraform/aws ${verb} `);
     }
     const whole = done(await cloud.script("up", "--dry-run"));
-    for (const part of ["kubeadm init", "ip link add cni0", "create-route"]) {
-      assertStringIncludes(
-        whole.stdout.replaceAll("aws_create_route.sh", "create-route"),
-        part,
-      );
+    const routes = ["master", "worker-1", "worker-2"].map((node, at) =>
+      "aws_create_route.sh --region eu-central-1 --route-table-id ROUTE-TABLE " +
+      `--destination-cidr-block 10.244.${at}.0/24 ` +
+      `--network-interface-id INTERFACE-OF-${node}`
+    );
+    for (const part of ["kubeadm init", "ip link add cni0", ...routes]) {
+      assertStringIncludes(whole.stdout, part);
     }
     assertEquals(await verbs(cloud), [], "a dry run did something");
     assert(!await exists(`${stateDir}/terraform`));

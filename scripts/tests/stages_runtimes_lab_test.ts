@@ -3,14 +3,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
 import { write } from "../../lib/exec/shell_file.ts";
-import { labId } from "../../lib/lab/lab.ts";
+import { labId } from "../../lib/lab/names.ts";
 import {
   delCommands,
   parseAddResult,
   parseList,
 } from "../../lib/cni/runtime.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
-import { rootfs } from "../../lib/cni/containerd.ts";
+import { rootfs } from "../../lib/lab/containerd_steps.ts";
 import {
   ask,
   ctrRun,

@@ -1,6 +1,6 @@
 /** What the tests of the trace share. */
 import { cmd } from "../../lib/exec/command.ts";
-import { labId } from "../../lib/lab/lab.ts";
+import { labId } from "../../lib/lab/names.ts";
 import type { TraceReport } from "../../lib/trace/report.ts";
 import type { TestLab } from "./lab_testing.ts";
 

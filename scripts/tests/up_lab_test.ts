@@ -2,7 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
-import { labId } from "../../lib/lab/lab.ts";
+import { labId } from "../../lib/lab/names.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { run } from "../../lib/exec/run.ts";
 

@@ -1,6 +1,6 @@
 /** Why a packet ends where it ends, and what mends it. Pure. */
 import type { NodeFacts } from "../../diagnosis/evidence.ts";
-import { outsideName } from "../../lab/lab.ts";
+import { outsideName } from "../../lab/names.ts";
 import {
   bridgeAddressFault,
   bridgeFault,

@@ -7,7 +7,7 @@ import {
   type LinkFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
-import { outsideName } from "../../lab/lab.ts";
+import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";

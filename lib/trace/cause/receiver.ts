@@ -1,6 +1,6 @@
 /** Causes at the far end, and what to say where no other cause was found. Pure. */
 import { evidence } from "../../diagnosis/evidence.ts";
-import { outsideName } from "../../lab/lab.ts";
+import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode } from "../../diagnosis/remedy.ts";
 import { cmd, show } from "../../exec/command.ts";

@@ -4,7 +4,7 @@ import {
   type NodeFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
-import { outsideName } from "../../lab/lab.ts";
+import { outsideName } from "../../lab/names.ts";
 import {
   defaultRouteFault,
   masqueradeFault,

@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { greets } from "./wait_for_sshd.ts";
+import { greets } from "./sshd_greeting.ts";
 
 /** Whether a server that says this greets. */
 async function saying(text: string): Promise<boolean> {

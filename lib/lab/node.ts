@@ -1,0 +1,128 @@
+/** The way to a node of a lab: into the namespaces that a process of its own holds. */
+import type { Cluster } from "../cluster/cluster.ts";
+import {
+  cmd,
+  type Command,
+  CommandError,
+  type Outcome,
+  quote,
+  show,
+  succeeded,
+} from "../exec/command.ts";
+import { labId, outsideName } from "./names.ts";
+import {
+  findHolders,
+  isAlive,
+  type Process,
+  processNamespace,
+} from "./processes.ts";
+import { journalPath, type Node, UnreachableError } from "../node/node.ts";
+import { run } from "../exec/run.ts";
+
+const machine = `${import.meta.dirname}/machine.sh`;
+const copyScript = `${import.meta.dirname}/copy.sh`;
+
+/**
+ * A node of the lab. Nothing is looked for yet; run() and copy() throw
+ * UnreachableError where it does not run.
+ */
+export function labNode(cluster: Cluster, name: string): Node {
+  const lab = labId(cluster);
+  const door = doorOf(lab, name);
+  const environment = {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/run/home",
+    LANG: "C",
+  };
+  const marks = { DENO_CNI_LAB: lab, DENO_CNI_NODE: `${lab}/${name}` };
+  const here = { env: { ...environment, ...marks } };
+  return {
+    name,
+    journalPath,
+    enter: (command) => ({
+      ...command,
+      argv: ["sh", machine, "enter", lab, name, ...command.argv],
+    }),
+    async run(command, options = {}) {
+      const { env, cwd, ...rest } = options;
+      const inner = [
+        ...(cwd === undefined ? [] : ["env", `--chdir=${cwd}`]),
+        ...(env === undefined ? [] : ["env", "-i", ...assignments(env, marks)]),
+        ...command.argv,
+      ];
+      const entering: Command = { ...command, argv: [...door(), ...inner] };
+      return atTheDoor(name, await run(entering, { ...rest, ...here }));
+    },
+    async copy(file, path, mode) {
+      // Deno adds arguments of its own after its executable's path, wherever
+      // that stands in an argv given to node:child_process.
+      const source = file.replace(/\/(?=[^/]*$)/, "/./");
+      const command = cmd`sh ${copyScript} ${source} ${path} ${mode} ${door()}`;
+      const outcome = atTheDoor(name, await run(command, here));
+      if (succeeded(outcome)) return;
+      throw new CommandError(name, command, outcome, `copy ${file}`);
+    },
+    showCopy: (file, path, mode) =>
+      `sh ${quote(copyScript)} ${show(cmd`${file} ${path} ${mode}`)} ` +
+      `sh ${quote(machine)} enter ${lab} ${name}`,
+  };
+}
+
+/** The host outside the cluster, which also has the segment. */
+export function outsideNode(cluster: Cluster): Node {
+  return labNode(cluster, outsideName);
+}
+
+function assignments(
+  ...environments: readonly Readonly<Record<string, string>>[]
+): string[] {
+  return Object.entries(Object.assign({}, ...environments))
+    .map(([name, value]) => `${name}=${value}`);
+}
+
+/**
+ * What leads into a node: nsenter with the process that holds it.
+ *
+ * @returns a function that looks for that process, or at it again
+ * @throws {UnreachableError} (the function) when there is none
+ */
+function doorOf(
+  lab: string,
+  name: string,
+): () => [string, ...string[]] {
+  let holder: Process | undefined;
+  return () => {
+    if (holder === undefined || !isAlive(holder)) {
+      holder = findHolders(lab).get(name);
+    }
+    if (holder === undefined) {
+      throw new UnreachableError(name, "not running: make 01-provision");
+    }
+    const { pid } = holder;
+    // Without root, all of a lab is in a user namespace of its own.
+    const user =
+      processNamespace(pid, "user") === processNamespace("self", "user")
+        ? []
+        : ["--user", "--preserve-credentials"];
+    const target = `--target=${pid}`;
+    // Its root too: that of the mount namespace is another one in a chroot.
+    const part = ["--net", "--mount", "--uts", "--root", "--wd"];
+    return ["nsenter", target, ...user, ...part];
+  };
+}
+
+/**
+ * Tells what nsenter says from what the command says.
+ *
+ * @throws {UnreachableError} when the node ended before the command could run
+ */
+function atTheDoor(name: string, outcome: Outcome): Outcome {
+  const { code, stderr } = outcome;
+  const said = stderr.trimEnd().split("\n").at(-1) ?? "";
+  if (code === 1 && /^nsenter: (cannot open|reassociate)/.test(said)) {
+    throw new UnreachableError(name, "ended just now: make 01-provision");
+  }
+  if (!/^nsenter: failed to execute /.test(said)) return outcome;
+  const ended = code === 127 ? "no such command" : "not executable";
+  return { code: undefined, stdout: outcome.stdout, stderr, ended };
+}

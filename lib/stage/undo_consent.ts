@@ -1,0 +1,34 @@
+/** What a person has to agree to before stages are taken back. */
+import type { StageRun } from "./context.ts";
+import { StepError } from "./errors.ts";
+import type { Stage } from "./stage.ts";
+
+const agreed = new WeakSet<StageRun>();
+
+/**
+ * Asks whoever has to agree before these stages are taken back, once a run.
+ *
+ * @throws {StepError} where nobody agrees
+ */
+export async function agreeToUndo(
+  run: StageRun,
+  stages: readonly Stage[],
+): Promise<void> {
+  if (agreed.has(run)) return;
+  const { context } = run;
+  const cluster = await run.cluster();
+  const undone = run.selected(cluster);
+  const { nodeOf } = run.reach(cluster);
+  for (const { beforeUndo } of stages) {
+    const request = await beforeUndo?.(cluster, undone, nodeOf, {
+      timeout_ms: context.timeout_ms,
+      signal: context.signal,
+    });
+    if (request === undefined) continue;
+    if (!await context.consent?.(request)) {
+      throw new StepError("nobody agreed to it; nothing was taken back");
+    }
+    agreed.add(run);
+    return;
+  }
+}
