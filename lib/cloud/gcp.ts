@@ -22,7 +22,6 @@ import {
   making_ms,
 } from "./gcp_answers.ts";
 import { instanceStep, listMachines, startStep } from "./gcp_machines.ts";
-import { unknown } from "../steps/probes.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 

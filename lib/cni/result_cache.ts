@@ -1,12 +1,15 @@
 /** Where a container runtime keeps the results of ADD (libcni, CacheDir). */
 import { cmd, type Command } from "../exec/command.ts";
 import { writeOutput } from "../exec/shell_file.ts";
-import { type Attachment, ifname } from "./runtime.ts";
+import { ifname, type PodAttachment } from "./runtime.ts";
 
 /**
  * The file in which a runtime keeps what ADD printed, for its own CHECK and DEL.
  */
-export function cachePath(list: string, { containerId }: Attachment): string {
+export function cachePath(
+  list: string,
+  { containerId }: PodAttachment,
+): string {
   return `/var/lib/cni/results/${list}-${containerId}-${ifname}`;
 }
 
@@ -16,7 +19,7 @@ export function cachePath(list: string, { containerId }: Attachment): string {
  */
 export function keepCached(
   list: string,
-  attachment: Attachment,
+  attachment: PodAttachment,
   file: string,
 ): Command {
   const script = String.raw`s/.*"result":\({.*}\)}$/\1/`;

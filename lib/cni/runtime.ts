@@ -3,7 +3,6 @@
  * list, and executes each of its plugins for a pod (CNI SPEC.md, sections 1 to
  * 4; where the spec leaves it open, as libcni does). Pure: it makes commands.
  */
-import { writeOutput } from "../exec/shell_file.ts";
 import { cmd, type Command, show, withInput } from "../exec/command.ts";
 
 /** Where a runtime looks for configurations. */
@@ -28,7 +27,7 @@ export interface PluginConfig {
 }
 
 /** The pod that plugins are executed for. */
-export interface Attachment {
+export interface PodAttachment {
   readonly containerId: string;
   /** The pod's network namespace, as a path. */
   readonly netns: string;
@@ -108,7 +107,7 @@ export function canCheck({ cniVersion, disableCheck }: NetworkList): boolean {
  */
 export function addCommands(
   list: NetworkList,
-  attachment: Attachment,
+  attachment: PodAttachment,
   file: string,
 ): readonly Command[] {
   // $1 plugin, $2 the former's result, $3 where this one's goes.
@@ -134,7 +133,7 @@ export function addCommands(
 /** The commands of a CHECK, one for each plugin. */
 export function checkCommands(
   list: NetworkList,
-  attachment: Attachment,
+  attachment: PodAttachment,
   result: AddResult,
 ): readonly Command[] {
   return list.plugins.map((plugin) =>
@@ -149,7 +148,7 @@ export function checkCommands(
  */
 export function delCommands(
   list: NetworkList,
-  attachment: Attachment,
+  attachment: PodAttachment,
   result: AddResult | undefined,
 ): readonly Command[] {
   return list.plugins.toReversed().map((plugin) =>
@@ -161,7 +160,7 @@ function execute(
   verb: "CHECK" | "DEL",
   list: NetworkList,
   plugin: PluginConfig,
-  attachment: Attachment,
+  attachment: PodAttachment,
   result: AddResult | undefined,
 ): Command {
   const executable = `${pluginFolder}/${plugin.type}`;
@@ -178,7 +177,7 @@ function execute(
  */
 function environmentOf(
   verb: string,
-  { containerId, netns, podName }: Attachment,
+  { containerId, netns, podName }: PodAttachment,
 ): readonly string[] {
   const args = [
     "IgnoreUnknown=1",

@@ -8,7 +8,6 @@ import {
 import { type Command } from "../exec/command.ts";
 import {
   addCommands,
-  type Attachment,
   canCheck,
   checkCommands,
   delCommands,
@@ -16,11 +15,12 @@ import {
   parseAddResult,
   parseList,
   pluginFolder,
+  type PodAttachment,
   RuntimeError,
 } from "./runtime.ts";
 import { run } from "../exec/run.ts";
 
-const attachment: Attachment = {
+const attachment: PodAttachment = {
   containerId: "09-verify-web",
   netns: "/run/netns/web",
   podName: "web",

@@ -6,7 +6,6 @@ import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { cmd } from "../exec/command.ts";
 import {
   type Check,
-  type CheckContext,
   type Finding,
   lacking,
   shownBy,

@@ -2,7 +2,12 @@
  * The cluster as it is: what each node's kernel and files say, read with one
  * command a node. It says nothing of what a stage meant to do.
  */
-import { type BrokenLease, isLease, type Lease, readLeases } from "./leases.ts";
+import {
+  type BrokenLease,
+  isLease,
+  type NodeLease,
+  readLeases,
+} from "./leases.ts";
 import {
   type InventoryLink,
   type InventoryPod,
@@ -75,7 +80,7 @@ export interface Host {
   readonly sysctls: Readonly<Record<string, string>>;
   /** The named network namespaces, which are its pods' sandboxes. */
   readonly pods: readonly InventoryPod[];
-  readonly leases: readonly Lease[];
+  readonly leases: readonly NodeLease[];
   /** Files among them that name no attachment. */
   readonly brokenLeases: readonly BrokenLease[];
   /** The network configuration that a runtime would use. */
@@ -242,4 +247,10 @@ function readRules(family: Family, text: string): InventoryRules[] {
   return [{ family, policy, rules }];
 }
 
-export type { BrokenLease, InventoryLink, InventoryPod, InventoryRoute, Lease };
+export type {
+  BrokenLease,
+  InventoryLink,
+  InventoryPod,
+  InventoryRoute,
+  NodeLease,
+};

@@ -4,7 +4,7 @@ import { vethAlias } from "../../plugin/veth.ts";
 import { containsAddress, parseCidr } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { mark } from "../net/mark.ts";
-import type { Lease } from "./leases.ts";
+import type { NodeLease } from "./leases.ts";
 import type { Host } from "./inventory.ts";
 
 /** How many pods a podCIDR has room for: all hosts but the gateway. */
@@ -27,12 +27,14 @@ export function leasesIn(
  * The leases of our network whose attachment is gone: no host veth is theirs,
  * and no pod has the address. Those of other networks are not ours to judge.
  */
-export function staleLeases({ leases, links, pods }: Host): readonly Lease[] {
+export function staleLeases(
+  { leases, links, pods }: Host,
+): readonly NodeLease[] {
   const aliases = new Set(links.flatMap(({ alias }) => alias ?? []));
   const held = new Set(
     pods.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
   );
-  const hasVeth = (lease: Lease) =>
+  const hasVeth = (lease: NodeLease) =>
     lease.ifname === ""
       ? [...aliases].some((alias) =>
         alias.startsWith(`${mark} ${lease.network} ${lease.containerID} `)

@@ -3,7 +3,7 @@ import { addressOrUndefined } from "../../plugin/address/address.ts";
 import { parseLease } from "../../plugin/leases/lease_file.ts";
 
 /** An address that an attachment holds. */
-export interface Lease {
+export interface NodeLease {
   readonly address: string;
   /** The network's name. */
   readonly network: string;
@@ -26,7 +26,7 @@ export interface BrokenLease {
  *
  * @returns a lease a file, in the order of their paths
  */
-export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
+export function readLeases(text: string): readonly (NodeLease | BrokenLease)[] {
   const contents = new Map<string, string[]>();
   for (const line of text.split("\n")) {
     // An address may have colons; what a lease's first line holds has none.
@@ -47,6 +47,6 @@ export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
 }
 
 /** Whether it names an attachment. */
-export function isLease(lease: Lease | BrokenLease): lease is Lease {
+export function isLease(lease: NodeLease | BrokenLease): lease is NodeLease {
   return "containerID" in lease;
 }

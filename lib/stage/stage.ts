@@ -85,7 +85,7 @@ export interface Input {
  * Undo of a step that may fail half-way and leave parts behind: it is run
  * whatever became of the step, and has to succeed, also where nothing is left.
  */
-export interface Cleanup {
+interface Cleanup {
   readonly cleanup: Command;
 }
 
@@ -207,7 +207,7 @@ interface BuildResult {
 }
 
 /** What a stage does on the operator's own machine. */
-export interface OperatorPart {
+interface OperatorPart {
   readonly steps: (cluster: Cluster) => readonly Step[];
   /**
    * Whether they come after the nodes' steps, and only where all of those went
@@ -222,7 +222,7 @@ export interface OperatorPart {
 }
 
 /** What follows once a stage went well on all its nodes. */
-export interface FollowUp {
+interface FollowUp {
   /**
    * What there is to say of it, in whole lines: asked of the nodes, changing
    * nothing. "" where there is nothing.

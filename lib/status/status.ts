@@ -7,7 +7,7 @@ import {
   type BrokenLease,
   inventory,
   type InventoryNode,
-  type Lease,
+  type NodeLease,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
 import { type Journal, readJournal } from "../stage/journal.ts";
@@ -59,7 +59,7 @@ export interface NodeStatus {
       readonly capacity: number;
     }[];
     /** Leases whose attachment is gone. */
-    readonly stale: readonly Lease[];
+    readonly stale: readonly NodeLease[];
     /** Leases that name none. */
     readonly broken: readonly BrokenLease[];
   };

@@ -24,10 +24,10 @@ import type { Runner } from "../node/node.ts";
 import {
   addCommands,
   type AddResult,
-  type Attachment,
   delCommands,
   type NetworkList,
   parseList,
+  type PodAttachment,
 } from "../cni/runtime.ts";
 import { cachePath, keepCached } from "../cni/result_cache.ts";
 import type { Step } from "../stage/stage.ts";
@@ -112,7 +112,7 @@ export function podOn(
 export type PodStep = Step & { readonly run: Command };
 
 /** The pod as its plugins know it. */
-export function podAttachment(pod: PodName): Attachment {
+export function podAttachment(pod: PodName): PodAttachment {
   return {
     containerId: `09-verify-${pod}`,
     netns: paths.sandbox(pod),

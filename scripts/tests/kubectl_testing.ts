@@ -17,9 +17,9 @@ import {
 import type { Node, Reach } from "../../lib/node/node.ts";
 import {
   addCommands,
-  type Attachment,
   delCommands,
   parseList,
+  type PodAttachment,
 } from "../../lib/cni/runtime.ts";
 
 /** The stand-in. */
@@ -54,7 +54,7 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
 
   const sandbox = (pod: string) => `/run/netns/cni-${pod}`;
   const resultPath = (pod: string) => `/run/${pod}.result`;
-  const attachment = (name: string): Attachment => ({
+  const attachment = (name: string): PodAttachment => ({
     containerId: `stand-in-${name}`,
     netns: sandbox(name),
     podName: name,
