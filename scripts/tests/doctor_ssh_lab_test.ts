@@ -83,7 +83,8 @@ sshTest(
         `sed -i 's|bin_dir *= .*|bin_dir = "/opt/cni/bin"|' /etc/containerd/config.toml`,
       ]
     ) {
-      assertStringIncludes(text, line);
+      // Within the quotes of ARGS.
+      assertStringIncludes(text, line.replaceAll("'", `'\\''`));
       await lab.on("worker-1", cmd`sh -c ${line}`);
     }
     // A link to a program of a package that may not be there.
