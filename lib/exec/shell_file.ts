@@ -32,9 +32,11 @@ export function readFile(path: string): Command {
   return askPath(path, 'cat "$1"');
 }
 
-/** For a POSIX shell: the function put, without the comment that says what it does. */
+/** For a POSIX shell: the function put, in a line and without its comment, for dry runs show it. */
 export const put = Deno.readTextFileSync(new URL("put.sh", import.meta.url))
-  .replaceAll(/^#.*\n/gm, "");
+  .replaceAll(/^#.*\n/gm, "")
+  .replaceAll(/(\{|&&)\n\s*/g, "$1 ")
+  .replaceAll(/\n\s*/g, "; ");
 
 /**
  * Makes a file of what a command prints, in one step that a reader never sees
