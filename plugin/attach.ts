@@ -25,6 +25,7 @@ import {
   setAlias,
   setHairpin,
 } from "./netlink/links.ts";
+import { complain } from "./complaints.ts";
 import { CniError, code, type Result } from "./cni/protocol.ts";
 import { emptyResult } from "./cni/result.ts";
 import { configurePod } from "./pod_interface.ts";
@@ -106,7 +107,7 @@ function tryTo(step: () => void): void {
   try {
     step();
   } catch (error) {
-    console.error(`deno-cni: while taking back a failed ADD: ${error}`);
+    complain(`while taking back a failed ADD: ${error}`);
   }
 }
 
@@ -178,14 +179,24 @@ function makeVeth(
   }
 }
 
-/** Removes the attachment's veth, if there is one, under whichever of its names. */
+/** Removes the attachment's veth, if there is one. */
 function removeVeth(kernel: Kernel, attachment: Attachment): void {
+  const found = findVeth(kernel, attachment);
+  if (found !== undefined) removeLink(kernel, found);
+}
+
+/** The attachment's veth, under whichever of its names; undefined when there is none. */
+export function findVeth(
+  kernel: Kernel,
+  attachment: Attachment,
+): Link | undefined {
   for (const name of vethNames(attachment)) {
     const found = link(kernel, name);
-    if (found === undefined || !isVethOfAttachment(attachment, found)) continue;
-    removeLink(kernel, found);
-    return;
+    if (found !== undefined && isVethOfAttachment(attachment, found)) {
+      return found;
+    }
   }
+  return undefined;
 }
 
 /** Removes a link that may go by itself meanwhile, as a veth does with its pod's namespace. */

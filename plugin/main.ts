@@ -2,134 +2,13 @@
  * The plugin: environment and stdin in, a result or an error on stdout. A
  * container runtime executes it for each command; SPEC.md, "Execution protocol".
  *
- * Everything is synchronous: entering a pod's namespace demands it (sandbox.ts),
+ * Everything is synchronous: entering a pod's namespace demands it (netns.ts),
  * and starting the event loop costs time.
  */
 
-import { add, del } from "./attach.ts";
-import { check } from "./check.ts";
-import { parseConfig, parseInput, parseVersion } from "./cni/config.ts";
-import {
-  type Call,
-  type Environment,
-  parseEnvironment,
-} from "./cni/environment.ts";
-import { remedy } from "./linux/errno.ts";
+import { answer } from "./call.ts";
 import { readAll, writeAll } from "./linux/files.ts";
-import { gc } from "./gc.ts";
-import type { JsonObject } from "./cni/json.ts";
-import { KernelError } from "./netlink/rtnetlink.ts";
-import { SystemError } from "./linux/libc.ts";
-import {
-  CniError,
-  code,
-  errorFor,
-  since,
-  type Version,
-  versionAnswer,
-  versions,
-} from "./cni/protocol.ts";
-import { resultFor } from "./cni/result.ts";
-import { status } from "./status.ts";
 import { decodeUtf8, encoder } from "./linux/utf8.ts";
-
-/** What is written to stdout (nothing for undefined), and whether it is a success. */
-interface Answer {
-  output: object | undefined;
-  failed: boolean;
-}
-
-function answer(env: Environment, readInput: () => string): Answer {
-  let version: Version = versions[versions.length - 1]!;
-  try {
-    const call = parseEnvironment(env);
-    if (call.command === "VERSION") {
-      return { output: versionAnswer(askedVersion(readInput)), failed: false };
-    }
-    const input = parseInput(readInput());
-    version = parseVersion(input);
-    return { output: execute(call, input, version, env), failed: false };
-  } catch (error) {
-    return { output: errorFor(version, asCniError(error)), failed: true };
-  }
-}
-
-/** VERSION answers whatever comes on stdin, also nothing. */
-function askedVersion(readInput: () => string): string | undefined {
-  try {
-    const { cniVersion } = parseInput(readInput());
-    return typeof cniVersion === "string" ? cniVersion : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The version from which on a command exists: SPEC.md, "CNI operations". */
-const firstVersion = {
-  ADD: "0.1.0",
-  DEL: "0.1.0",
-  CHECK: "0.4.0",
-  GC: "1.1.0",
-  STATUS: "1.1.0",
-} as const;
-
-function execute(
-  call: Exclude<Call, { command: "VERSION" }>,
-  input: JsonObject,
-  version: Version,
-  env: Environment,
-): JsonObject | undefined {
-  const first = firstVersion[call.command];
-  if (!since(version, first)) {
-    throw new CniError(
-      code.version,
-      `${call.command} does not exist in version ${version}`,
-      `it does from ${first} on; cniVersion in the network configuration says which is spoken`,
-    );
-  }
-  const config = parseConfig(
-    input,
-    version,
-    "args" in call ? call.args : undefined,
-  );
-  const override = env("CNI_NETNS_OVERRIDE");
-  const allowOwn = override === "1" || override === "true";
-  switch (call.command) {
-    case "ADD":
-      return resultFor(version, add(call, config, allowOwn));
-    case "DEL":
-      del(call, config);
-      return undefined;
-    case "CHECK":
-      check(call, config, allowOwn);
-      return undefined;
-    case "GC":
-      gc(config, call.path);
-      return undefined;
-    case "STATUS":
-      status(config, call.path);
-      return undefined;
-  }
-}
-
-/** Anything thrown, as the caller is told it. */
-function asCniError(error: unknown): CniError {
-  if (error instanceof CniError) return error;
-  if (error instanceof KernelError || error instanceof SystemError) {
-    return new CniError(code.kernel, error.message, remedy(error.errno), {
-      cause: error,
-    });
-  }
-  const { stack, message } = error instanceof Error
-    ? error
-    : new Error(String(error));
-  console.error(`deno-cni: ${stack}`);
-  return new CniError(
-    code.internal,
-    message,
-    "this is a mistake in the plugin: please report it",
-  );
-}
 
 /** All of stdin. */
 function readInput(): string {
@@ -138,10 +17,10 @@ function readInput(): string {
   return decodeUtf8(readAll(0, "stdin"));
 }
 
-function print(output: object): void {
-  writeAll(1, "stdout", encoder.encode(JSON.stringify(output) + "\n"));
-}
-
-const { output, failed } = answer((name) => Deno.env.get(name), readInput);
-if (output !== undefined) print(output);
-Deno.exit(failed ? 1 : 0);
+const { stdout, stderr, exit } = answer(
+  (name) => Deno.env.get(name),
+  readInput,
+);
+for (const line of stderr) console.error(line);
+if (stdout !== "") writeAll(1, "stdout", encoder.encode(`${stdout}\n`));
+Deno.exit(exit);

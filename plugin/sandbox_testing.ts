@@ -35,6 +35,10 @@ export const config = {
   subnet: "10.244.1.0/24",
 };
 
+/** The ways in which a call is made: in a process of its own, or by the daemon. */
+export type Way = "cold" | "daemon";
+export const ways: readonly Way[] = ["cold", "daemon"];
+
 /** What is asked of the plugin: everything but the command has a default. */
 export interface Call {
   command: string;
@@ -83,6 +87,8 @@ export interface TestNode extends AsyncDisposable {
   pod(name: string): Promise<Pod>;
   /** Executes the plugin. */
   cni(call: Call): Promise<Said>;
+  /** How many calls a process of their own has made so far; undefined where there is no daemon. */
+  coldCalls(): Promise<number | undefined>;
   /** Names of the links on the node, but for lo. */
   links(): Promise<string[]>;
   /** The addresses that a network's leases hold, sorted. */
@@ -92,9 +98,14 @@ export interface TestNode extends AsyncDisposable {
 /**
  * Makes a node: a network and a mount namespace with a /run of its own.
  * @param executable the plugin's; by default as `make plugin` leaves it
+ * @param way in which its calls are made
  */
-export async function testNode(executable?: string): Promise<TestNode> {
-  const plugin = executable ?? await builtPlugin();
+export async function testNode(
+  executable?: string,
+  way: Way = "cold",
+): Promise<TestNode> {
+  const built = executable ?? await builtPlugin();
+  const plugin = way === "cold" ? built : "/run/plugin";
   const setUp =
     "mount -t tmpfs none /run && ip link set lo up && echo ready && exec cat";
   const holder = await hold(["unshare", "--net", "--mount", "sh", "-c", setUp]);
@@ -124,6 +135,10 @@ export async function testNode(executable?: string): Promise<TestNode> {
     if (outcome.code === 0) return outcome.stdout;
     throw new Error(`${command.argv.join(" ")}: ${outcome.stderr}`);
   }
+
+  const daemon = way === "cold"
+    ? undefined
+    : await startDaemon(holder.pid, built, enter);
 
   return {
     pid: holder.pid,
@@ -165,6 +180,10 @@ export async function testNode(executable?: string): Promise<TestNode> {
         stderr,
       };
     },
+    async coldCalls() {
+      if (daemon === undefined) return undefined;
+      return (await onNode(cmd`cat /run/cold`)).stdout.length;
+    },
     async links() {
       const found: { ifname: string }[] = JSON.parse(
         await must(cmd`ip -j link show`),
@@ -178,28 +197,75 @@ export async function testNode(executable?: string): Promise<TestNode> {
       );
     },
     async [Symbol.asyncDispose]() {
+      await daemon?.end();
       await Promise.all(pods.map((pod) => pod.end()));
       await holder.end();
     },
   };
 }
 
+/**
+ * Starts the daemon on a node, and waits until it serves. The node's launcher
+ * notes each call that it does not make, a byte each in /run/cold.
+ */
+export async function startDaemon(
+  pid: number,
+  launcher: string,
+  enter: readonly string[],
+  args: readonly string[] = [],
+): Promise<{ end(): Promise<void> }> {
+  const run = `/proc/${pid}/root/run`;
+  const text = (await Deno.readTextFile(launcher)).replace(
+    "hand_over\n",
+    "hand_over\n[ $# -gt 0 ] || printf . >>/run/cold\n",
+  );
+  await Deno.writeTextFile(`${run}/plugin`, text);
+  await Deno.chmod(`${run}/plugin`, 0o755);
+  const [program, ...rest] = [...enter, "/run/plugin", "daemon", ...args];
+  const child = new Deno.Command(program!, {
+    args: rest,
+    stdin: "null",
+    stderr: "piped",
+  }).spawn();
+  const version = /^version=(.*)$/m.exec(text)![1];
+  const said = new Response(child.stderr).text();
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!await exists(`${run}/deno-cni/daemon/${version}`)) {
+    if (ended) throw new Error(`the daemon does not start: ${await said}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return {
+    async end() {
+      if (!ended) child.kill("SIGKILL");
+      await child.status;
+      await said;
+    },
+  };
+}
+
+function exists(path: string): Promise<boolean> {
+  return Deno.lstat(path).then(() => true, () => false);
+}
+
 /** What a command that says nothing answers. */
 export const none = { exit: 0, json: {}, stderr: "" };
 
-/** A test on a node of its own. */
+/** A test on a node of its own, once in each way in which a call can be made. */
 export function onNode(
   name: string,
-  body: (node: TestNode) => Promise<void>,
+  body: (node: TestNode, way: Way) => Promise<void>,
 ): void {
-  Deno.test({
-    name: `${name} (needs root)`,
-    ignore: needsRoot,
-    fn: async () => {
-      await using node = await testNode();
-      await body(node);
-    },
-  });
+  for (const way of ways) {
+    Deno.test({
+      name: `${name} (${way}, needs root)`,
+      ignore: needsRoot,
+      fn: async () => {
+        await using node = await testNode(undefined, way);
+        await body(node, way);
+      },
+    });
+  }
 }
 
 /** ADD that must succeed. */

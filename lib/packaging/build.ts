@@ -7,11 +7,18 @@ import { bundle, BundleError } from "./bundle.ts";
 import {
   type Architecture,
   compile,
+  compiledSource,
   forget,
   recall,
   remember,
 } from "./compiled.ts";
-import { assemblePortable, installed, launcher, start } from "./portable.ts";
+import {
+  installed,
+  launcher,
+  startCompiled,
+  writeLaunchers,
+} from "./launcher.ts";
+import { assemblePortable, start, startPortable } from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 
 export type Form = "compiled" | "portable";
@@ -70,7 +77,8 @@ export async function buildPlugin(options: BuildOptions): Promise<Built> {
     const built = describe(root, known.form, architecture, known.reason);
     if (await allThere(built)) return { ...built, changed: false };
   }
-  const { made, reason } = await make(options, root, architecture);
+  const version = digest.slice(0, 16);
+  const { made, reason } = await make(options, root, architecture, version);
   await writeWhole(
     `${dist}/build.json`,
     JSON.stringify({ digest, form: made, reason }),
@@ -92,10 +100,11 @@ async function make(
   { form, timeout_ms }: BuildOptions,
   root: string,
   architecture: Architecture,
+  version: string,
 ): Promise<{ made: Form; reason: string }> {
   await bundlePlugin(root);
   if (form === "portable") {
-    await makePortable(root, architecture);
+    await makePortable(root, architecture, version);
     return { made: "portable", reason: "asked for" };
   }
   const remembered = form === "compiled"
@@ -109,6 +118,8 @@ async function make(
     );
   if (reason === undefined) {
     await forget(root, architecture);
+    const folder = `${root}/dist/deno-cni-compiled`;
+    await writeLaunchers(root, folder, version, startCompiled);
     return { made: "compiled", reason: "" };
   }
   if (form === "compiled") {
@@ -117,7 +128,7 @@ async function make(
     );
   }
   await remember(root, architecture, reason);
-  await makePortable(root, architecture);
+  await makePortable(root, architecture, version);
   return { made: "portable", reason };
 }
 
@@ -128,40 +139,36 @@ function describe(
   reason: string,
 ): Built {
   const { executable, folder } = installed;
+  const dist = `${root}/dist/deno-cni-${form}`;
+  const beside = (name: string, mode: string): BuiltFile => ({
+    source: `${dist}/${name}`,
+    target: `${folder}/${name}`,
+    mode,
+  });
+  const launcher = {
+    source: `${dist}/launcher`,
+    target: executable,
+    mode: "755",
+  };
   if (form === "compiled") {
     return {
       form,
       architecture,
-      files: [{
-        source: `${root}/dist/deno-cni`,
-        target: executable,
-        mode: "755",
-      }],
+      files: [beside("deno-cni", "755"), launcher],
       line: `plugin: compiled for ${architecture}, dist/deno-cni`,
       changed: true,
     };
   }
-  const portable = `${root}/dist/deno-cni-portable`;
+  const deno = Deno.realPathSync(Deno.execPath());
   return {
     form,
     architecture,
     files: [
-      {
-        source: Deno.realPathSync(Deno.execPath()),
-        target: `${folder}/deno`,
-        mode: "755",
-      },
-      {
-        source: `${portable}/start.js`,
-        target: `${folder}/start.js`,
-        mode: "644",
-      },
-      {
-        source: `${portable}/deno-cni.js`,
-        target: `${folder}/deno-cni.js`,
-        mode: "644",
-      },
-      { source: `${portable}/launcher`, target: executable, mode: "755" },
+      { ...beside("deno", "755"), source: deno },
+      beside("start.js", "644"),
+      beside("deno-cni.js", "644"),
+      beside("deno-cni-daemon.js", "644"),
+      launcher,
     ],
     line: `plugin: portable form for ${architecture}, dist/deno-cni` +
       (reason === "asked for"
@@ -171,12 +178,26 @@ function describe(
   };
 }
 
-/** One file of all modules, for the portable form and as what is compiled. */
+/**
+ * One file of all modules that a call needs, and one for the other commands: what
+ * a call does not need would cost it time. The compiled form has both in one.
+ */
 async function bundlePlugin(root: string): Promise<void> {
   const folder = `${root}/dist/deno-cni-portable`;
   await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(`${root}/dist/deno-cni-compiled`, { recursive: true });
+  const call = `${folder}/deno-cni.js`;
+  const command = `${folder}/deno-cni-daemon.js`;
   try {
-    await bundle(`${root}/plugin/main.ts`, `${folder}/deno-cni.js`);
+    await bundle(`${root}/plugin/main.ts`, call);
+    await bundle(`${root}/plugin/daemon/main.ts`, command);
+    await writeWhole(
+      compiledSource(root),
+      `if (Deno.args.length === 0) {\n${await Deno.readTextFile(
+        call,
+      )}} else {\n${await Deno
+        .readTextFile(command)}}\n`,
+    );
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     throw new BuildError(error.message, { cause: error });
@@ -186,6 +207,7 @@ async function bundlePlugin(root: string): Promise<void> {
 async function makePortable(
   root: string,
   architecture: Architecture,
+  version: string,
 ): Promise<void> {
   if (architecture !== Deno.build.arch) {
     throw new BuildError(
@@ -193,6 +215,8 @@ async function makePortable(
     );
   }
   await assemblePortable(root);
+  const folder = `${root}/dist/deno-cni-portable`;
+  await writeLaunchers(root, folder, version, startPortable);
 }
 
 interface BuildRecord {
@@ -225,7 +249,7 @@ async function digestOf(
     Deno.version.deno,
     Deno.execPath(),
     architecture,
-    launcher(root),
+    launcher("", startPortable(root) + startCompiled(root)),
     start,
     await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
   ];

@@ -28,8 +28,13 @@ export function compileCommand(
 ): Command {
   const deno = Deno.execPath();
   const target = `${architecture}-unknown-linux-gnu`;
-  const source = `${root}/dist/deno-cni-portable/deno-cni.js`;
+  const source = compiledSource(root);
   return cmd`env NO_COLOR=1 ${deno} compile --quiet --no-config --no-check --no-code-cache ${permissions} --target ${target} --output ${output} ${source}`;
+}
+
+/** What is compiled: all bundles in one. */
+export function compiledSource(root: string): string {
+  return `${root}/dist/deno-cni-compiled/deno-cni.js`;
 }
 
 /**
@@ -54,7 +59,7 @@ export async function compile(
     await Deno.remove(output);
     return wrong;
   }
-  await Deno.rename(output, `${root}/dist/deno-cni`);
+  await Deno.rename(output, `${root}/dist/deno-cni-compiled/deno-cni`);
   return undefined;
 }
 

@@ -6,59 +6,10 @@
  * points into one buffer of our own, whose address is taken once.
  */
 
+import { type Call, numbers } from "./call_numbers.ts";
 import { encoder } from "./utf8.ts";
 
-/** System call numbers: Linux `unistd_64.h` of each architecture. */
-const numbers = {
-  x86_64: {
-    read: 0,
-    write: 1,
-    close: 3,
-    lseek: 8,
-    socket: 41,
-    sendto: 44,
-    recvfrom: 45,
-    setsockopt: 54,
-    flock: 73,
-    getdents64: 217,
-    openat: 257,
-    mkdirat: 258,
-    unlinkat: 263,
-    linkat: 265,
-    symlinkat: 266,
-    readlinkat: 267,
-    utimensat: 280,
-    dup3: 292,
-    setns: 308,
-    memfd_create: 319,
-    statx: 332,
-  },
-  aarch64: {
-    dup3: 24,
-    flock: 32,
-    mkdirat: 34,
-    unlinkat: 35,
-    symlinkat: 36,
-    linkat: 37,
-    openat: 56,
-    close: 57,
-    getdents64: 61,
-    lseek: 62,
-    read: 63,
-    write: 64,
-    readlinkat: 78,
-    utimensat: 88,
-    socket: 198,
-    sendto: 206,
-    recvfrom: 207,
-    setsockopt: 208,
-    setns: 268,
-    memfd_create: 279,
-    statx: 291,
-  },
-} as const;
-
-export type Call = keyof typeof numbers["x86_64"];
+export type { Call };
 
 /** What the kernel said to a system call. */
 export class SystemError extends Error {
@@ -184,7 +135,26 @@ export function received(length: number, from = 0): Uint8Array {
  * @throws {SystemError}
  */
 export function openFile(path: string): number {
-  return system("openat", AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC);
+  const flags = O_RDONLY | O_CLOEXEC;
+  return remembered(system("openat", AT_FDCWD, cString(path), flags));
+}
+
+/** Descriptors that a call of the plugin has opened and not closed. */
+const leftOpen = new Set<number>();
+
+function remembered(descriptor: number): number {
+  leftOpen.add(descriptor);
+  return descriptor;
+}
+
+/** Lets what is open now stay so: for a process that goes on, before its first call. */
+export function keepLeftOpen(): void {
+  leftOpen.clear();
+}
+
+/** Closes what a call has left open for its process's end to close: for a process that goes on. */
+export function closeLeftOpen(): void {
+  for (const descriptor of leftOpen) close(descriptor);
 }
 
 /**
@@ -203,6 +173,7 @@ export function overwrite(path: string, text: string): void {
 
 /** Closes a descriptor; close(2). */
 export function close(descriptor: number): void {
+  leftOpen.delete(descriptor);
   system("close", descriptor);
 }
 
@@ -250,11 +221,9 @@ export function enterNetwork(descriptor: number): void {
  * @throws {SystemError}
  */
 export function netlinkSocket(options: readonly number[]): number {
-  const socket = system(
-    "socket",
-    AF_NETLINK,
-    SOCK_RAW | SOCK_CLOEXEC,
-    NETLINK_ROUTE,
+  const type = SOCK_RAW | SOCK_CLOEXEC;
+  const socket = remembered(
+    system("socket", AF_NETLINK, type, NETLINK_ROUTE),
   );
   const { address } = libc();
   for (const option of options) {

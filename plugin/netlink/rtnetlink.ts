@@ -5,7 +5,14 @@
 import { type Address, type Family } from "../address/address.ts";
 import { errno, errnoName } from "../linux/errno.ts";
 import { netlinkSocket, receive, send } from "../linux/libc.ts";
-import { getLink, getLinks, type Link, linkOf } from "./links.ts";
+import {
+  getGroups,
+  getLink,
+  getLinks,
+  groupOf,
+  type Link,
+  linkOf,
+} from "./links.ts";
 import { decode, encode, NLM_F, type Request } from "./netlink.ts";
 import {
   addressOf,
@@ -176,6 +183,14 @@ export function link(kernel: Kernel, which: string | number): Link | undefined {
  */
 export function links(kernel: Kernel): Link[] {
   return list(kernel, "list the links", getLinks()).map(linkOf);
+}
+
+/**
+ * The groups that links are in.
+ * @throws {KernelError}
+ */
+export function groups(kernel: Kernel): Set<number> {
+  return new Set(list(kernel, "list the links", getGroups()).map(groupOf));
 }
 
 /**
