@@ -47,6 +47,8 @@ export interface Call {
   /** An object becomes JSON. */
   input?: object | string;
   ifname?: string;
+  /** The plugin is killed after so long. */
+  killed_ms?: number;
   /** Further variables, or other values for those that follow from the rest; undefined takes one away. */
   env?: Record<string, string | undefined>;
 }
@@ -78,6 +80,12 @@ export interface Pod {
   end(): Promise<void>;
 }
 
+/** How a daemon is started. */
+export interface DaemonStart {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface TestNode extends AsyncDisposable {
   readonly pid: number;
   /** Runs something on the node. */
@@ -87,6 +95,10 @@ export interface TestNode extends AsyncDisposable {
   pod(name: string): Promise<Pod>;
   /** Executes the plugin. */
   cni(call: Call): Promise<Said>;
+  /** The launcher that calls are made with, as the node sees it. */
+  readonly plugin: string;
+  /** Starts a daemon and waits until it serves; gives its process ID. It ends with the node. */
+  startDaemon(start?: DaemonStart): Promise<number>;
   /** How many calls a process of their own has made so far; undefined where there is no daemon. */
   coldCalls(): Promise<number | undefined>;
   /** Names of the links on the node, but for lo. */
@@ -99,10 +111,12 @@ export interface TestNode extends AsyncDisposable {
  * Makes a node: a network and a mount namespace with a /run of its own.
  * @param executable the plugin's; by default as `make plugin` leaves it
  * @param way in which its calls are made
+ * @param start how its daemon is started
  */
 export async function testNode(
   executable?: string,
   way: Way = "cold",
+  start: DaemonStart = {},
 ): Promise<TestNode> {
   const built = executable ?? await builtPlugin();
   const plugin = way === "cold" ? built : "/run/plugin";
@@ -136,13 +150,22 @@ export async function testNode(
     throw new Error(`${command.argv.join(" ")}: ${outcome.stderr}`);
   }
 
-  const daemon = way === "cold"
-    ? undefined
-    : await startDaemon(holder.pid, built, enter);
+  const daemons: Daemon[] = [];
+  async function startDaemon(start: DaemonStart = {}): Promise<number> {
+    const daemon = await runDaemon(holder.pid, plugin, enter, start);
+    daemons.push(daemon);
+    return daemon.pid;
+  }
+  if (way === "daemon") {
+    await installLauncher(holder.pid, built);
+    await startDaemon(start);
+  }
 
   return {
     pid: holder.pid,
+    plugin,
     run: onNode,
+    startDaemon,
     must,
     async pod(name) {
       const unshared = [
@@ -169,7 +192,9 @@ export async function testNode(
     async cni(call) {
       const input = call.input ?? config;
       const command = withInput(
-        cmd`${plugin}`,
+        call.killed_ms === undefined
+          ? cmd`${plugin}`
+          : cmd`/usr/bin/timeout -s KILL ${call.killed_ms / 1000} ${plugin}`,
         typeof input === "string" ? input : JSON.stringify(input),
       );
       const outcome = await onNode(command, environmentOf(call));
@@ -181,7 +206,7 @@ export async function testNode(
       };
     },
     async coldCalls() {
-      if (daemon === undefined) return undefined;
+      if (way === "cold") return undefined;
       return (await onNode(cmd`cat /run/cold`)).stdout.length;
     },
     async links() {
@@ -197,7 +222,7 @@ export async function testNode(
       );
     },
     async [Symbol.asyncDispose]() {
-      await daemon?.end();
+      await Promise.all(daemons.map((daemon) => daemon.end()));
       await Promise.all(pods.map((pod) => pod.end()));
       await holder.end();
     },
@@ -205,47 +230,65 @@ export async function testNode(
 }
 
 /**
- * Starts the daemon on a node, and waits until it serves. The node's launcher
- * notes each call that it does not make, a byte each in /run/cold.
+ * Puts a launcher on a node, as /run/plugin, which notes each call that it does
+ * not hand over: a byte each in /run/cold.
  */
-export async function startDaemon(
+export async function installLauncher(
+  pid: number,
+  launcher: string,
+): Promise<void> {
+  const target = `/proc/${pid}/root/run/plugin`;
+  const text = (await Deno.readTextFile(launcher)).replace(
+    "hand_over\n# ",
+    "hand_over\n[ $# -gt 0 ] || { printf . >>/run/cold; } 2>/dev/null\n# ",
+  );
+  // Whole, for calls may go on meanwhile.
+  await Deno.writeTextFile(`${target}.new`, text);
+  await Deno.chmod(`${target}.new`, 0o755);
+  await Deno.rename(`${target}.new`, target);
+}
+
+interface Daemon {
+  readonly pid: number;
+  end(): Promise<void>;
+}
+
+async function runDaemon(
   pid: number,
   launcher: string,
   enter: readonly string[],
-  args: readonly string[] = [],
-): Promise<{ end(): Promise<void> }> {
-  const run = `/proc/${pid}/root/run`;
-  const text = (await Deno.readTextFile(launcher)).replace(
-    "hand_over\n",
-    "hand_over\n[ $# -gt 0 ] || printf . >>/run/cold\n",
-  );
-  await Deno.writeTextFile(`${run}/plugin`, text);
-  await Deno.chmod(`${run}/plugin`, 0o755);
-  const [program, ...rest] = [...enter, "/run/plugin", "daemon", ...args];
+  { args = [], env = {} }: DaemonStart,
+): Promise<Daemon> {
+  const inside = `/proc/${pid}/root`;
+  const [program, ...rest] = [...enter, launcher, "daemon", ...args];
   const child = new Deno.Command(program!, {
     args: rest,
+    env: { ...env },
     stdin: "null",
     stderr: "piped",
   }).spawn();
-  const version = /^version=(.*)$/m.exec(text)![1];
+  const text = await Deno.readTextFile(`${inside}${launcher}`);
+  const [, version] = /^version=(.*)$/m.exec(text)!;
   const said = new Response(child.stderr).text();
   let ended = false;
   child.status.then(() => ended = true);
-  while (!await exists(`${run}/deno-cni/daemon/${version}`)) {
+  const serves = () =>
+    Deno.readTextFile(`${inside}/run/deno-cni/daemon/${version}`).then(
+      (where) => where.startsWith(`${child.pid} `),
+      () => false,
+    );
+  while (!await serves()) {
     if (ended) throw new Error(`the daemon does not start: ${await said}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return {
+    pid: child.pid,
     async end() {
       if (!ended) child.kill("SIGKILL");
       await child.status;
       await said;
     },
   };
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
 }
 
 /** What a command that says nothing answers. */

@@ -29,9 +29,9 @@ export async function assemblePortable(root: string): Promise<void> {
 /** For V8: no threads of its own, and no time spent on sparing registers in what runs once. */
 const v8Flags = "--single-threaded,--no-ignition-reo";
 
-/** For the daemon's V8: a small heap, which its calls do not fill. */
+/** For the daemon's V8: a small heap, which it tidies up itself between calls (daemon.ts). */
 const daemonV8Flags =
-  "--single-threaded,--optimize-for-size,--max-semi-space-size=1,--max-old-space-size=48";
+  "--single-threaded,--optimize-for-size,--max-semi-space-size=1,--max-old-space-size=64,--expose-gc";
 
 /**
  * For glibc, mallopt(3): take memory from the kernel in large pieces and keep

@@ -13,6 +13,7 @@
 
 import {
   createAnew,
+  inspect,
   makeFolders,
   overwrite,
   readText,
@@ -138,12 +139,23 @@ export function freeSlot({ path }: Folder, slot: number): void {
   remove(`${path}/slot/${slot}`);
 }
 
-/** Claims by slot: the launcher's process ID, "" for one that is only just written, or whose ADD has begun. */
-export function claims({ path }: Folder): Map<number, string> {
-  const found = new Map<number, string>();
+/** A launcher's claim of a slot. */
+export interface Claim {
+  /** The launcher's process ID; "" where its ADD has begun, or it could not write that. */
+  readonly pid: string;
+  readonly age_ms: number;
+}
+
+/** Every claim, by slot. */
+export function claims({ path }: Folder): Map<number, Claim> {
+  const found = new Map<number, Claim>();
   for (const { name } of Deno.readDirSync(`${path}/slot`)) {
-    const text = readText(`${path}/slot/${name}`);
-    if (text !== undefined) found.set(Number(name), text.trim());
+    const file = `${path}/slot/${name}`;
+    const text = readText(file);
+    const inspected = inspect(file);
+    if (text === undefined || inspected === undefined) continue;
+    const age_ms = Date.now() - inspected.changed_ms;
+    found.set(Number(name), { pid: text.trim(), age_ms });
   }
   return found;
 }

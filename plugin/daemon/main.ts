@@ -4,6 +4,7 @@
  */
 
 import { runDaemon } from "./daemon.ts";
+import { stopDaemon } from "./stop.ts";
 
 const usage =
   `deno-cni is a CNI plugin, which a container runtime calls; by hand:
@@ -26,6 +27,7 @@ async function main(
     await runDaemon({ version, stuck_s: Number(more[0]) });
     return 0;
   }
+  if (command === "daemon" && word === "stop") return await stopDaemon(version);
   console.error(usage);
   return 2;
 }

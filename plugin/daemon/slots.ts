@@ -8,6 +8,7 @@ import { identityOf, putAll } from "../linux/pipes.ts";
 import { encoder } from "../linux/utf8.ts";
 import { type Caller, closeCaller } from "./caller.ts";
 import {
+  type Claim,
   claims,
   type Folder,
   freeSlot,
@@ -77,20 +78,28 @@ export function lost(slot: Slot): void {
 
 /** A launcher has ended before it could be looked at. */
 export function abandoned(slot: Slot, pid: number): void {
-  if (claims(slot.folder).get(slot.number) === `${pid}`) renew(slot);
+  if (claims(slot.folder).get(slot.number)?.pid === `${pid}`) renew(slot);
 }
 
 /** Frees the slots of launchers that ended before they said that they were there. */
 export function sweep(all: readonly Slot[], folder: Folder): void {
-  for (const [at, pid] of claims(folder)) {
+  for (const [at, claim] of claims(folder)) {
     const slot = all[at];
-    if (slot?.state.kind === "free" && pid !== "" && !lives(pid)) renew(slot);
+    if (slot?.state.kind === "free" && !isHeld(claim)) renew(slot);
   }
 }
 
 /** Whether a launcher is there that has not gone its way. */
 export function anyClaimed(folder: Folder): boolean {
-  return [...claims(folder).values()].some((pid) => pid === "" || lives(pid));
+  return [...claims(folder).values()].some(isHeld);
+}
+
+/** A launcher writes its claim at once, unless the disk is full; then it goes on without. */
+const written_ms = 2_000;
+
+function isHeld({ pid, age_ms }: Claim): boolean {
+  if (pid !== "") return identityOf(`/proc/${pid}`) !== "";
+  return age_ms >= 0 && age_ms < written_ms;
 }
 
 /** Frees a slot with a pipe of its own: in the old one may lie what was not read. */
@@ -100,8 +109,4 @@ function renew(slot: Slot): void {
   slot.reply = freshReply(slot.folder, slot.number);
   slot.state = free;
   freeSlot(slot.folder, slot.number);
-}
-
-function lives(pid: string): boolean {
-  return identityOf(`/proc/${pid}`) !== "";
 }

@@ -10,6 +10,7 @@ export const numbers = {
     sendto: 44,
     recvfrom: 45,
     setsockopt: 54,
+    fcntl: 72,
     flock: 73,
     truncate: 76,
     getdents64: 217,
@@ -32,6 +33,7 @@ export const numbers = {
   },
   aarch64: {
     dup3: 24,
+    fcntl: 25,
     ioctl: 29,
     flock: 32,
     mknodat: 33,

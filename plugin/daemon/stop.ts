@@ -1,0 +1,26 @@
+/** Has a daemon end once all calls are answered, and waits for that. */
+
+import { daemonFolder, whereOf } from "./folder.ts";
+import { identityOf, openForWriting, putAll } from "../linux/pipes.ts";
+import { encoder } from "../linux/utf8.ts";
+
+/** As long as the daemon takes at most, and a little. */
+const patience_ms = 10_000;
+
+/** @returns the exit code: 0 when no daemon of the version is left */
+export async function stopDaemon(version: string): Promise<number> {
+  const where = whereOf(`${daemonFolder}/${version}`);
+  if (where === undefined) return 0;
+  putAll(openForWriting(`${where.path}/call`), encoder.encode("stop\n"));
+  const until_ms = performance.now() + patience_ms;
+  while (identityOf(`/proc/${where.pid}/fd/${where.call}`) !== "") {
+    if (performance.now() > until_ms) {
+      console.error(
+        `deno-cni: process ${where.pid} goes on: end it by kill -9`,
+      );
+      return 1;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return 0;
+}
