@@ -31,6 +31,7 @@ import { resultFor } from "./cni/result.ts";
 import { complain, complaints } from "./complaints.ts";
 import { gc } from "./gc.ts";
 import { remedy } from "./linux/errno.ts";
+import { type Log, logOf, writeLog } from "./log.ts";
 import { SystemError } from "./linux/libc.ts";
 import { KernelError } from "./netlink/rtnetlink.ts";
 import { status } from "./status.ts";
@@ -52,40 +53,53 @@ export interface Prepared {
   readonly config: Config;
   /** CNI_NETNS_OVERRIDE: the node's own namespace may be the pod's. */
   readonly allowOwn: boolean;
+  /** Lines for stderr so far. */
+  readonly said: readonly string[];
+}
+
+/** What environment and stdin say: a call to be made, or the answer where there is nothing to make. */
+export interface Opening {
+  readonly next: Prepared | Answer;
+  /** Where the call is to be noted. */
+  readonly log: Log | undefined;
 }
 
 /** Makes one call, from its beginning to its end. */
 export function answer(env: Environment, readInput: () => string): Answer {
-  const prepared = prepare(env, readInput);
-  return "exit" in prepared ? prepared : perform(prepared);
+  const { next, log } = prepare(env, readInput);
+  const answer = "exit" in next ? next : perform(next);
+  // Since the process was started for it.
+  if (log !== undefined) writeLog(log, env, answer, performance.now());
+  return answer;
 }
 
-/**
- * Takes environment and stdin apart; touches nothing.
- * @returns the answer, where there is nothing more to be done for it
- */
+/** Takes environment and stdin apart; touches nothing. */
 export function prepare(
   env: Environment,
   readInput: () => string,
-): Prepared | Answer {
+): Opening {
   let version: Version = versions[versions.length - 1]!;
-  let prepared: Prepared | undefined;
+  let prepared: Omit<Prepared, "said"> | undefined;
+  let log: Log | undefined;
   const early = answerOf(() => version, () => {
     const call = parseEnvironment(env);
     if (call.command === "VERSION") {
       return versionAnswer(askedVersion(readInput));
     }
     const input = parseInput(readInput());
+    log = logOf(input);
     version = parseVersion(input);
     prepared = preparedOf(call, input, version, env);
     return undefined;
   });
-  return prepared ?? early;
+  if (prepared === undefined) return { next: early, log };
+  return { next: { ...prepared, said: early.stderr }, log };
 }
 
 /** Does what the command says. */
-export function perform({ call, config, allowOwn }: Prepared): Answer {
-  return answerOf(() => config.version, () => {
+export function perform(prepared: Prepared): Answer {
+  const { call, config, allowOwn } = prepared;
+  return answerTo(prepared, () => {
     switch (call.command) {
       case "ADD":
         return { ...resultFor(config.version, add(call, config, allowOwn)) };
@@ -106,7 +120,15 @@ export function perform({ call, config, allowOwn }: Prepared): Answer {
 }
 
 /** What a step of a call comes to, whatever it throws. */
-export function answerOf(
+export function answerTo(
+  { config, said }: Prepared,
+  body: () => Record<string, unknown> | undefined,
+): Answer {
+  const answer = answerOf(() => config.version, body);
+  return { ...answer, stderr: [...said, ...answer.stderr] };
+}
+
+function answerOf(
   version: () => Version,
   body: () => Record<string, unknown> | undefined,
 ): Answer {
@@ -145,7 +167,7 @@ function preparedOf(
   input: JsonObject,
   version: Version,
   env: Environment,
-): Prepared {
+): Omit<Prepared, "said"> {
   const first = firstVersion[call.command];
   if (!since(version, first)) {
     throw new CniError(

@@ -2,13 +2,16 @@
 
 import { attachmentOf } from "../attach.ts";
 import { type Answer, perform, prepare, type Prepared } from "../call.ts";
+import type { Environment } from "../cni/environment.ts";
+import { type Log, writeLog } from "../log.ts";
+import { countCall, countGivenBack, type Figures } from "./figures.ts";
 import { point } from "../linux/failpoint.ts";
 import { close, closeLeftOpen, identity, openFile } from "../linux/libc.ts";
 import { closeCaller, inputOf, openCaller } from "./caller.ts";
 import type { Deletes } from "./deletes.ts";
 import { markBegun } from "./folder.ts";
 import { abandoned, type Slot, tell } from "./slots.ts";
-import { whyNot } from "./suitable.ts";
+import { type Reason, whyNot } from "./suitable.ts";
 
 /** What calls are made with. */
 export interface Means {
@@ -17,6 +20,16 @@ export interface Means {
   readonly through: { reading: number; writing: number };
   /** The daemon's own network namespace. */
   readonly home: string;
+  readonly figures: Figures;
+}
+
+/** A call whose input is read. */
+interface Taken {
+  readonly slot: Slot;
+  readonly pid: number;
+  readonly env: Environment;
+  readonly log: Log | undefined;
+  readonly began_ms: number;
 }
 
 /** An input that has not all come by then is read by the launcher's own plugin. */
@@ -40,19 +53,29 @@ export function read(slot: Slot, means: Means): void {
   const input = inputOf(caller, means.through);
   if (input === "incomplete" && performance.now() < until_ms) return;
   closeCaller(caller);
-  const { pid } = caller;
-  if (typeof input === "string" || caller.unlike) return giveBack(slot, pid);
-  const prepared = prepare(caller.env, () => input.text);
-  if ("exit" in prepared) return reply(slot, pid, prepared);
-  if (whyNot(prepared) !== undefined) return giveBack(slot, pid);
-  make(slot, pid, prepared, means);
+  const { pid, env } = caller;
+  const unable = caller.unlike
+    ? "rights"
+    : typeof input === "string"
+    ? "input"
+    : undefined;
+  if (unable !== undefined) return giveBack(slot, pid, unable, means);
+  const text = (input as { text: string }).text;
+  const began_ms = until_ms - input_ms;
+  const { next, log } = prepare(env, () => text);
+  const taken = { slot, pid, env, log, began_ms };
+  if ("exit" in next) return reply(taken, next, means);
+  const reason = whyNot(next);
+  if (reason !== undefined) return giveBack(slot, pid, reason, means);
+  make(taken, next, means);
 }
 
-function make(slot: Slot, pid: number, prepared: Prepared, means: Means): void {
+function make(taken: Taken, prepared: Prepared, means: Means): void {
+  const { slot, pid } = taken;
   const { command } = prepared.call;
   if (command === "DEL") {
     slot.state = { kind: "deleting", pid };
-    remove(prepared, means, (answer) => reply(slot, pid, answer));
+    remove(prepared, means, (answer) => reply(taken, answer, means));
     return;
   }
   if (command === "ADD") markBegun(slot.folder, slot.number);
@@ -65,7 +88,7 @@ function make(slot: Slot, pid: number, prepared: Prepared, means: Means): void {
   point("daemon: made");
   const made = command === "ADD" && answer.exit === 0;
   const undo = () => remove(prepared, means, () => {});
-  reply(slot, pid, answer, made ? undo : undefined);
+  reply(taken, answer, means, made ? undo : undefined);
 }
 
 function remove(
@@ -80,23 +103,29 @@ function remove(
 }
 
 function reply(
-  slot: Slot,
-  pid: number,
-  { stderr, exit, stdout }: Answer,
+  { slot, pid, env, log, began_ms }: Taken,
+  answer: Answer,
+  { figures }: Means,
   undo = () => {},
 ): void {
+  const { stderr, exit, stdout, code } = answer;
   const said = stderr.flatMap((text) => text.split("\n"));
-  tell(
-    slot,
-    pid,
-    [...said.map((line) => `err ${line}`), `${exit} ${stdout}`],
-    undo,
-  );
+  const lines = [...said.map((line) => `err ${line}`), `${exit} ${stdout}`];
+  tell(slot, pid, lines, undo);
   point("daemon: answered");
+  const took_ms = performance.now() - began_ms;
+  countCall(figures, env("CNI_COMMAND") ?? "", code, took_ms);
+  if (log !== undefined) writeLog(log, env, answer, took_ms);
 }
 
 /** Has the launcher go the slow way; its input is as it was. */
-function giveBack(slot: Slot, pid: number): void {
+function giveBack(
+  slot: Slot,
+  pid: number,
+  reason: Reason,
+  { figures }: Means,
+): void {
+  countGivenBack(figures, reason);
   tell(slot, pid, ["cold"], () => {});
 }
 

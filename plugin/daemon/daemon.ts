@@ -26,6 +26,8 @@ import {
   publish,
   withdraw,
 } from "./folder.ts";
+import { figuresText, newFigures } from "./figures.ts";
+import { leasesText } from "./lease_figures.ts";
 import {
   acknowledged,
   anyClaimed,
@@ -41,6 +43,8 @@ export interface DaemonOptions {
   readonly version: string;
   /** How long it may give no sign of life; twice that at most. */
   readonly stuck_s: number;
+  /** Where node_exporter's textfile collector reads; its name ends with .prom. */
+  readonly textfile?: string;
 }
 
 interface Daemon {
@@ -52,6 +56,8 @@ interface Daemon {
   rest: string;
   /** Since the heap was last tidied up. */
   calls: number;
+  /** When the text file is to be written; Infinity while it says what is so. */
+  textfile_ms: number;
   /** Infinity unless it was told to stop. */
   stopping_until_ms: number;
 }
@@ -70,9 +76,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       deletes: openDeletes(),
       through: ownPipe(),
       home: ownNetwork(),
+      figures: newFigures(Date.now() / 1000),
     },
     rest: "",
     calls: 0,
+    textfile_ms: options.textfile === undefined ? Infinity : 0,
     stopping_until_ms: Infinity,
   };
   keepLeftOpen();
@@ -92,6 +100,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     if (means.deletes.end()) await turn();
     means.deletes.begin();
     tidyUp(daemon);
+    exportFigures(daemon);
   }
   removeFolder(folder.path);
 }
@@ -118,10 +127,40 @@ function heard(daemon: Daemon, line: string): void {
     daemon.stopping_until_ms = performance.now() + stopping_ms;
   } else if (slot === undefined) return;
   else if (word === "done") acknowledged(slot, Number(pid));
-  else {
+  else if (word === "metrics") {
+    writeText(`${folder.path}/metrics`, figuresOf(means));
+  } else {
     daemon.calls++;
+    if (options.textfile !== undefined && daemon.textfile_ms === Infinity) {
+      daemon.textfile_ms = performance.now() + textfileEvery_ms;
+    }
     accept(slot, Number(pid), means);
   }
+}
+
+/** Less often than Prometheus reads it, and never when nothing has changed. */
+const textfileEvery_ms = 5_000;
+
+/** Has node_exporter see what has changed. */
+function exportFigures(daemon: Daemon): void {
+  const { means, options: { textfile } } = daemon;
+  if (textfile === undefined || performance.now() < daemon.textfile_ms) return;
+  daemon.textfile_ms = Infinity;
+  try {
+    writeText(textfile, figuresOf(means) + leasesText());
+  } catch (error) {
+    console.error(`deno-cni: ${textfile} is not written: ${error}`);
+  }
+}
+
+function figuresOf({ figures }: Means): string {
+  return figuresText(figures, Deno.memoryUsage().rss);
+}
+
+/** Writes a file that others may be reading: whole. */
+function writeText(path: string, text: string): void {
+  Deno.writeTextFileSync(`${path}.new`, text);
+  Deno.renameSync(`${path}.new`, path);
 }
 
 const tidyUpEvery = 500;
@@ -153,6 +192,7 @@ function waits(daemon: Daemon) {
   };
   const soon_ms = performance.now() + 20;
   let until_ms = stopping_until_ms === Infinity ? Infinity : soon_ms;
+  until_ms = Math.min(until_ms, daemon.textfile_ms);
   on(folder.call, POLL.IN);
   on(folder.watch, 0, () => watch(daemon));
   const removal = means.deletes.waiting();

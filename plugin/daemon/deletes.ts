@@ -7,7 +7,7 @@
  */
 
 import { findVeth, removeLink } from "../attach.ts";
-import { type Answer, answerOf, type Prepared } from "../call.ts";
+import { type Answer, answerTo, type Prepared } from "../call.ts";
 import { giveBack } from "../ipam.ts";
 import { point } from "../linux/failpoint.ts";
 import { sendLater } from "../linux/later.ts";
@@ -107,7 +107,7 @@ export function openDeletes(): Deletes {
 /** The DEL with its veth; answered already where there is none. */
 function locate(kernel: Kernel, job: Delete): Going[] {
   let link: Link | undefined;
-  const looked = answerOf(() => job.prepared.config.version, () => {
+  const looked = answerTo(job.prepared, () => {
     link = findVeth(kernel, job.attachment);
     return undefined;
   });
@@ -155,7 +155,7 @@ function succeeded(remover: Kernel): boolean {
 
 function finish(job: Delete, remove: () => void): void {
   const { config } = job.prepared;
-  job.done(answerOf(() => config.version, () => {
+  job.done(answerTo(job.prepared, () => {
     remove();
     point("del: veth removed");
     giveBack(config, job.attachment, job.path);

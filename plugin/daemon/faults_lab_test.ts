@@ -10,7 +10,6 @@ import {
   config,
   needsRoot,
   none,
-  type Pod,
   type Said,
   type TestNode,
   testNode,

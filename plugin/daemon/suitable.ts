@@ -5,12 +5,12 @@ import { close, openLock, tryLock } from "../linux/files.ts";
 import { FileError } from "../linux/files.ts";
 
 /** Why a call is given back; in the figures. */
-type Reason =
+export type Reason =
   | "ipam"
   | "gc"
   | "path"
   | "input"
-  | "environment"
+  | "rights"
   | "lock";
 
 /**
