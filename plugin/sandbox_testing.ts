@@ -83,6 +83,8 @@ export interface Pod {
 /** How a daemon is started. */
 export interface DaemonStart {
   readonly args?: readonly string[];
+  /** A command that executes it. */
+  readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -257,10 +259,16 @@ async function runDaemon(
   pid: number,
   launcher: string,
   enter: readonly string[],
-  { args = [], env = {} }: DaemonStart,
+  { args = [], env = {}, through = [] }: DaemonStart,
 ): Promise<Daemon> {
   const inside = `/proc/${pid}/root`;
-  const [program, ...rest] = [...enter, launcher, "daemon", ...args];
+  const [program, ...rest] = [
+    ...enter,
+    ...through,
+    launcher,
+    "daemon",
+    ...args,
+  ];
   const child = new Deno.Command(program!, {
     args: rest,
     env: { ...env },

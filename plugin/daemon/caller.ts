@@ -31,7 +31,7 @@ export interface Caller {
   /** Its stdin, for looking into it. */
   readonly stdin: number;
   readonly env: Environment;
-  /** What it does would come out otherwise than what this process does: it has other rights, or a variable that is no text. */
+  /** Alone it would not come to the same: it has other rights, or a variable that is no text. */
   readonly unlike: boolean;
 }
 
@@ -46,7 +46,7 @@ export function openCaller(pid: number, reply: string): Caller | undefined {
   try {
     if (identityAt(place, `fd/${replyAt}`) !== reply) return undefined;
     const { env, garbled } = environmentOf(readAt(place, "environ"));
-    const unlike = garbled || rightsOf(place) !== ownRights();
+    const unlike = garbled || !mayAll(rightsOf(place));
     return { pid, stdin: openAt(place, `fd/${stdinAt}`), env, unlike };
   } catch (error) {
     if (error instanceof SystemError) return undefined; // It has ended meanwhile.
@@ -66,19 +66,39 @@ function readAt(place: number, file: string): string {
 }
 
 /** Whose and with which privileges a process works, and what it takes from new files; proc(5), `status`. */
-function rightsOf(process: number): string {
-  const lines = readAt(process, "status").split("\n");
-  return lines.filter((line) => /^(Umask|Uid|Gid|CapEff|Seccomp):/.test(line))
-    .join("\n");
+interface Rights {
+  /** All user and group IDs, and the umask: to be the same. */
+  readonly identity: string;
+  readonly capabilities: bigint;
+  /** Whether system calls are kept from it. */
+  readonly filtered: boolean;
 }
 
-let own: string | undefined;
+function rightsOf(process: number): Rights {
+  const status = readAt(process, "status");
+  const of = (key: string) =>
+    new RegExp(`^${key}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
+  return {
+    identity: [of("Uid"), of("Gid"), of("Umask")].join(" "),
+    capabilities: BigInt(`0x${of("CapEff") || "0"}`),
+    filtered: of("Seccomp") !== "0",
+  };
+}
 
-function ownRights(): string {
-  if (own !== undefined) return own;
+let own: Rights | undefined;
+
+/** Whether a launcher could do all that this process can: it must not get more done by it than alone. */
+function mayAll(launcher: Rights): boolean {
+  own ??= ownRights();
+  return launcher.identity === own.identity &&
+    (own.capabilities & ~launcher.capabilities) === 0n &&
+    (own.filtered || !launcher.filtered);
+}
+
+function ownRights(): Rights {
   const place = openPlace(`/proc/${Deno.pid}`);
   try {
-    return own = rightsOf(place);
+    return rightsOf(place);
   } finally {
     close(place);
   }

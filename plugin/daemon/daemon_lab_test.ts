@@ -9,6 +9,7 @@ import {
   type Pod,
   type TestNode,
 } from "../sandbox_testing.ts";
+import { capabilities } from "../../lib/packaging/daemon_unit.ts";
 import { onDaemonNode } from "./daemon_testing.ts";
 
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -186,6 +187,34 @@ onDaemonNode(
     }
     const slow = await slowCalls(node, () => launch(node, [], env));
     assertEquals(slow, 0, "nothing unusual");
+  },
+);
+
+onDaemonNode(
+  "the capabilities of its unit are enough for the daemon, and it serves callers that have all",
+  async (node) => {
+    const few = capabilities.map((name) =>
+      name.replace("CAP_", "+").toLowerCase()
+    );
+    const bound = ["-all", ...few].join(",");
+    await node.startDaemon({
+      through: ["setpriv", "--bounding-set", bound, "--inh-caps", bound],
+    });
+    const pod = await node.pod("p1");
+    // IPv6 is switched off in the pod: that it is switched on again needs a right of its own.
+    await pod.run(cmd`sysctl -qw net.ipv6.conf.default.disable_ipv6=1`);
+    const input = {
+      ...config,
+      network: undefined,
+      subnet: undefined,
+      subnets: ["10.244.1.0/24", "fd00:10:244:1::/64"],
+      logFile: "/run/deno-cni.log",
+    };
+    const slow = await slowCalls(node, async () => {
+      await added(node, { pod, input });
+      assertEquals(await node.cni({ command: "DEL", pod, input }), none);
+    });
+    assertEquals(slow, 0);
   },
 );
 
