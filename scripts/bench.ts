@@ -3,6 +3,7 @@
 import { isOver, table } from "../lib/dev/bench_report.ts";
 import { exitCode } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
+import { benchDaemon } from "./bench/daemon.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
@@ -18,7 +19,14 @@ Usage: scripts/bench.ts [--cluster FILE] [-o json]
 Times differ between machines; look at the ratios. The lab is one of its own,
 beside whatever is up. Exit code 1 where a figure exceeds its bound.`;
 
-const parts = [benchLab, benchLook, benchPlugin, benchSsh, benchPlan];
+const parts = [
+  benchLab,
+  benchLook,
+  benchPlugin,
+  benchDaemon,
+  benchSsh,
+  benchPlan,
+];
 
 await runScript(help, async ({ cluster, output }) => {
   const measured = [];

@@ -24,6 +24,7 @@ import {
   type Folder,
   makeFolder,
   publish,
+  tellToStop,
   withdraw,
 } from "./folder.ts";
 import { figuresText, newFigures } from "./figures.ts";
@@ -85,7 +86,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   };
   keepLeftOpen();
   watch(daemon);
-  publish(folder, options.version);
+  const before = publish(folder, options.version);
+  if (before !== undefined) tellToStop(before);
   console.error(
     `deno-cni: process ${Deno.pid} serves version ${options.version} at ${folder.path}`,
   );
@@ -123,7 +125,7 @@ function heard(daemon: Daemon, line: string): void {
   if (first === "alive") putAll(folder.watch, encoder.encode("alive\n"));
   else if (first === "full") sweep(slots, folder);
   else if (first === "stop") {
-    withdraw(options.version);
+    withdraw(folder, options.version);
     daemon.stopping_until_ms = performance.now() + stopping_ms;
   } else if (slot === undefined) return;
   else if (word === "done") acknowledged(slot, Number(pid));

@@ -3,6 +3,7 @@
  * is open to its owner alone:
  *
  * - `<version>`: where the daemon of a version is: its process, its descriptor of the pipe `call`, its folder
+ * - `<process>.<start>/self`: the same of the daemon whose folder it is
  * - `<process>.<start>/call`: a named pipe in which launchers say that they are there
  * - `<process>.<start>/watch`: another, which the watchdog reads
  * - `<process>.<start>/slot/<n>`: the claim of a launcher, a file that holds its process ID; empty once its ADD has begun
@@ -12,6 +13,7 @@
  */
 
 import {
+  close,
   createAnew,
   inspect,
   makeFolders,
@@ -25,7 +27,9 @@ import {
   makePipe,
   openForReading,
   openForWriting,
+  putAll,
 } from "../linux/pipes.ts";
+import { encoder } from "../linux/utf8.ts";
 import { CniError, code } from "../cni/protocol.ts";
 
 /** Where all of them lie. */
@@ -73,11 +77,13 @@ export function makeFolder(path: string): Folder {
   for (const name of ["call", "watch"]) {
     makePipe(`${own}/${name}`, `${own}/spare`);
   }
-  return {
+  const folder = {
     path: own,
     call: openForReading(`${own}/call`),
     watch: openForWriting(`${own}/watch`),
   };
+  createAnew(`${own}/self`, whereabouts(folder));
+  return folder;
 }
 
 function removeDead(path: string, own: string): void {
@@ -87,9 +93,14 @@ function removeDead(path: string, own: string): void {
       if (whereOf(file) === undefined) remove(file);
       continue;
     }
-    const pid = Number(name.split(".")[0]);
-    if (file !== own && !hasCall(pid, file)) removeFolder(file);
+    const lives = whereOf(`${file}/self`) !== undefined;
+    if (file !== own && !lives) removeFolder(file);
   }
+}
+
+/** What launchers, and other daemons, read of a daemon: its process, its descriptor of `call`, its folder. */
+function whereabouts({ path, call }: Pick<Folder, "path" | "call">): string {
+  return `${Deno.pid} ${call} ${path}\n`;
 }
 
 /** A daemon that lives. */
@@ -107,19 +118,6 @@ export function whereOf(file: string): Where | undefined {
   const isThere = path !== "" &&
     identityOf(`/proc/${pid}/fd/${call}`) === identityOf(`${path}/call`);
   return isThere ? { pid: Number(pid), call: Number(call), path } : undefined;
-}
-
-/** Whether a process has the pipe of a folder open. */
-function hasCall(pid: number, folder: string): boolean {
-  const wanted = identityOf(`${folder}/call`);
-  if (wanted === "") return false;
-  try {
-    return [...Deno.readDirSync(`/proc/${pid}/fd`)].some(({ name }) =>
-      identityOf(`/proc/${pid}/fd/${name}`) === wanted
-    );
-  } catch {
-    return false; // No such process.
-  }
 }
 
 /** Makes a fresh pipe for a slot's answers, in the place of the one before. */
@@ -160,14 +158,31 @@ export function claims({ path }: Folder): Map<number, Claim> {
   return found;
 }
 
-/** Lets launchers of a version find the daemon. */
-export function publish({ path, call }: Folder, version: string): void {
+/**
+ * Lets launchers of a version find the daemon, from now on instead of another one.
+ * @returns that other one, if there is one
+ */
+export function publish(
+  folder: Folder,
+  version: string,
+): Where | undefined {
+  const { path } = folder;
   const file = `${daemonFolder}/${version}`;
-  createAnew(`${path}/spare`, `${Deno.pid} ${call} ${path}\n`);
+  const before = whereOf(file);
+  createAnew(`${path}/spare`, whereabouts(folder));
   Deno.renameSync(`${path}/spare`, file);
+  return before;
 }
 
 /** Lets no further launcher find it. */
-export function withdraw(version: string): void {
-  remove(`${daemonFolder}/${version}`);
+export function withdraw({ path }: Folder, version: string): void {
+  const file = `${daemonFolder}/${version}`;
+  if (whereOf(file)?.path === path) remove(file);
+}
+
+/** Has a daemon end once all calls are answered. */
+export function tellToStop({ path }: Where): void {
+  const pipe = openForWriting(`${path}/call`);
+  putAll(pipe, encoder.encode("stop\n"));
+  close(pipe);
 }

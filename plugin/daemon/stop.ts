@@ -1,8 +1,7 @@
 /** Has a daemon end once all calls are answered, and waits for that. */
 
-import { daemonFolder, whereOf } from "./folder.ts";
-import { identityOf, openForWriting, putAll } from "../linux/pipes.ts";
-import { encoder } from "../linux/utf8.ts";
+import { daemonFolder, tellToStop, whereOf } from "./folder.ts";
+import { identityOf } from "../linux/pipes.ts";
 
 /** As long as the daemon takes at most, and a little. */
 const patience_ms = 10_000;
@@ -11,7 +10,7 @@ const patience_ms = 10_000;
 export async function stopDaemon(version: string): Promise<number> {
   const where = whereOf(`${daemonFolder}/${version}`);
   if (where === undefined) return 0;
-  putAll(openForWriting(`${where.path}/call`), encoder.encode("stop\n"));
+  tellToStop(where);
   const until_ms = performance.now() + patience_ms;
   while (identityOf(`/proc/${where.pid}/fd/${where.call}`) !== "") {
     if (performance.now() > until_ms) {

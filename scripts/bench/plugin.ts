@@ -17,7 +17,7 @@ import {
 import type { Plan, Program, Results } from "./plugin_node.ts";
 
 /** Debian's package containernetworking-plugins. */
-const referenceFolder = "/usr/lib/cni";
+export const referenceFolder = "/usr/lib/cni";
 
 const rounds = 40;
 const crowd = 40;
@@ -27,7 +27,7 @@ const pairs = 5_000;
 const pairsAtATime = 250;
 
 /** What the reference does where ours has its defaults. */
-const referenceConfig = {
+export const referenceConfig = {
   cniVersion: "1.0.0",
   name: "reference",
   type: "bridge",
@@ -42,7 +42,7 @@ const referenceConfig = {
 };
 
 const shellConfig = { ...config, name: "shell", subnet: "10.246.1.0/24" };
-const wideConfig = {
+export const wideConfig = {
   ...config,
   name: "wide",
   bridge: "wide0",
@@ -81,7 +81,8 @@ export async function benchPlugin(): Promise<BenchPart> {
   };
 }
 
-async function whyNot(): Promise<string | undefined> {
+/** Why the plugin cannot be measured beside the reference here; undefined where it can. */
+export async function whyNot(): Promise<string | undefined> {
   if (Deno.uid() !== 0) return "it needs root";
   try {
     await Deno.stat(`${referenceFolder}/bridge`);
@@ -237,6 +238,23 @@ async function together(node: TestNode, bound: number): Promise<Measured> {
   };
 }
 
+function storeOf(network: string): string {
+  return `/run/deno-cni/networks/${network}`;
+}
+
+/** Fills the store of a network that is configured like {@linkcode wideConfig}, from its first address on. */
+export function fillStore(network: string, leases: number): Command {
+  const taken = storeOf(network);
+  const fill = `mkdir -p ${taken} && cd ${taken} &&
+    awk -v n=${leases} 'BEGIN { for (i = 2; i < n + 2; i++) {
+      file = sprintf("10.99.%d.%d", i / 256, i % 256)
+      printf "taken%d\\r\\neth0", i > file; close(file) } }' &&
+    printf 10.99.%d.%d ${Math.floor((leases + 1) / 256)} ${
+    (leases + 1) % 256
+  } > last_reserved_ip.0`;
+  return cmd`sh -c ${fill}`;
+}
+
 /** ADD and DEL in a store with many leases beside one with none. */
 async function manyLeases(node: TestNode): Promise<Measured[]> {
   const programs: Program[] = [];
@@ -249,15 +267,8 @@ async function manyLeases(node: TestNode): Promise<Measured[]> {
       netns: (await node.pod(name)).netns,
     });
   }
-  const taken = "/run/deno-cni/networks/many";
-  const fill = `mkdir -p ${taken} && cd ${taken} &&
-    awk -v n=${leases} 'BEGIN { for (i = 2; i < n + 2; i++) {
-      file = sprintf("10.99.%d.%d", i / 256, i % 256)
-      printf "taken%d\\r\\neth0", i > file; close(file) } }' &&
-    printf 10.99.%d.%d ${Math.floor((leases + 1) / 256)} ${
-    (leases + 1) % 256
-  } > last_reserved_ip.0`;
-  await node.must(cmd`sh -c ${fill}`);
+  const taken = storeOf("many");
+  await node.must(fillStore("many", leases));
   const pairs = await measure(node, {
     programs,
     rounds: 20,
