@@ -179,6 +179,8 @@ async function memoryAndTime(node: TestNode): Promise<Measured[]> {
     if (done === pairs / 2) early_MB = pss_MB(daemon);
     await measure<Plan, Results>(node, "plugin_node.ts", plan);
   }
+  // The threads that waited for the kernel end after 10 s.
+  await new Promise((resolve) => setTimeout(resolve, 15_000));
   const before_ms = cpu_ms(daemon);
   await new Promise((resolve) => setTimeout(resolve, 20_000));
   let idle_ms = 0;
