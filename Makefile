@@ -1,11 +1,12 @@
 # Pod networking from scratch: make help lists the targets.
 
-CLUSTER ?= $(or $(DENO_CNI_CLUSTER),config/lab.yaml)
 ARGS ?=
 
-ifdef RUNTIME
-export DENO_CNI_RUNTIME := $(RUNTIME)
-endif
+# Handed over by the environment, so that a flag in ARGS beats it. DENO_CNI_NODE
+# is taken: it marks the processes of a lab's node.
+hand_over = $(if $($1),$(eval export DENO_CNI_$2 := $$($1)))
+$(foreach name,CLUSTER RUNTIME POD FROM TO,$(call hand_over,$(name),$(name)))
+$(call hand_over,NODE,SHELL_NODE)
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 stages := 01-provision 02-kubeadm 03-cni-config 04-bridge 05-plugin 06-forwarding 07-masquerade 08-routes 09-verify
@@ -13,10 +14,10 @@ deno := @sh lib/dev/setup.sh
 flags := run -A --cached-only --frozen
 
 up: ## All nine stages, up to the matrix of what reaches what
-	$(deno) lab $(flags) scripts/up.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/up.ts $(ARGS)
 
 down: ## Remove the lab with all that runs in it
-	$(deno) lab $(flags) scripts/down.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/down.ts $(ARGS)
 
 01-provision: ## Stage 01: make the machines
 02-kubeadm: ## Stage 02: make the cluster of them, and find out each node's podCIDR
@@ -28,34 +29,34 @@ down: ## Remove the lab with all that runs in it
 08-routes: ## Stage 08: tell every node which node owns which podCIDR
 09-verify: ## Stage 09: start pods and try every path
 $(stages):
-	$(deno) lab $(flags) scripts/$@.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/$@.ts $(ARGS)
 
 verify: 09-verify ## The same as 09-verify
 
 shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
-	$(deno) lab $(flags) scripts/shell.ts --cluster $(CLUSTER) $(if $(NODE),--node $(NODE)) $(if $(POD),--pod $(POD)) $(ARGS)
+	$(deno) lab $(flags) scripts/shell.ts $(ARGS)
 
 trace: ## Follow one packet, FROM=worker-1/shell TO=worker-2/web
-	$(deno) lab $(flags) scripts/trace.ts --cluster $(CLUSTER) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(ARGS)
+	$(deno) lab $(flags) scripts/trace.ts $(ARGS)
 
 picture: ## Draw the cluster as it is
-	$(deno) lab $(flags) scripts/picture.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/picture.ts $(ARGS)
 
 watch: ## A page that shows the cluster while stages run
-	$(deno) lab $(flags) scripts/watch.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/watch.ts $(ARGS)
 
 tour: ## A guided tour: the lab stage by stage, with the classic mistake
-	$(deno) lab $(flags) scripts/tour.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/tour.ts $(ARGS)
 
 doctor: ## Look every node over for the known traps, each with what mends it
-	$(deno) lab $(flags) scripts/doctor.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/doctor.ts $(ARGS)
 
 status: ## Nodes, stages as they are on them, drift, pods and leases
-	$(deno) lab $(flags) scripts/status.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) lab $(flags) scripts/status.ts $(ARGS)
 
 # What follows "exercise" is a word for it and no goal of its own.
 exercise: ## Something to find and repair: make exercise 1, 1-hint, 1-check
-	$(deno) lab $(flags) scripts/exercise.ts --cluster $(CLUSTER) $(words_of_exercise) $(ARGS)
+	$(deno) lab $(flags) scripts/exercise.ts $(words_of_exercise) $(ARGS)
 ifeq ($(firstword $(MAKECMDGOALS)),exercise)
 words_of_exercise := $(wordlist 2,9,$(MAKECMDGOALS))
 $(words_of_exercise):
@@ -73,7 +74,7 @@ test: ## All checks and all tests; as root, or those that need root are skipped
 	$(deno) test $(flags) scripts/run-tests.ts $(or $(ARGS),all)
 
 bench: ## Measure the lab and the plugin beside their peers
-	$(deno) bench $(flags) scripts/bench.ts --cluster $(CLUSTER) $(ARGS)
+	$(deno) bench $(flags) scripts/bench.ts $(ARGS)
 
 docs: ## Write what commands print into the pages that show it
 	$(deno) lab $(flags) scripts/docs.ts $(ARGS)
@@ -87,7 +88,7 @@ clean: ## Remove what was built and fetched into this folder; a lab stays
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):[a-z0-9 -]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r name does; do printf '  %-15s %s\n' "$$name" "$$does"; done
 	@echo 'RUNTIME=containerd: the pods of make up are real containers (as root)'
-	@echo 'CLUSTER=FILE names another cluster (now $(CLUSTER)); ARGS="…" gives flags: make 04-bridge ARGS=--help'
+	@echo 'CLUSTER=FILE names another cluster (now $(or $(CLUSTER),$(DENO_CNI_CLUSTER),config/lab.yaml)); ARGS="…" gives flags: make 04-bridge ARGS=--help'
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:

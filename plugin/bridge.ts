@@ -6,24 +6,31 @@ import {
   type Address,
   contains,
   formatAddress,
+  linkLocal,
+  overlap,
+  sameAddress,
   type Subnet,
+  subnetAround,
 } from "./address/address.ts";
 import { errno } from "./linux/errno.ts";
+import { unsafeSettings } from "./hardening.ts";
 import { point } from "./linux/failpoint.ts";
+import { readText } from "./linux/files.ts";
+import { writeSysctl } from "./linux/sysctl.ts";
+import { settingOf } from "./netlink/settings.ts";
 import {
   addresses,
   change,
   type Kernel,
   KernelError,
   link,
-  routeTo,
 } from "./netlink/rtnetlink.ts";
 import { type Link, newBridge, setAlias, setUp } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
-import { newAddress } from "./netlink/routes.ts";
+import { type LinkAddress, newAddress } from "./netlink/routes.ts";
 
-/** What marks a bridge as ours, for the stages too. */
-export const bridgeAlias = "deno-cni";
+/** What marks a bridge as ours; the stages use the same mark. */
+const bridgeAlias = "deno-cni";
 
 /** An address of the node in a subnet: the gateway of the pods there. */
 export interface Gateway {
@@ -31,49 +38,133 @@ export interface Gateway {
   readonly subnet: Subnet;
 }
 
+/** The addresses that a bridge is to have. */
+export interface Gateways {
+  readonly all: readonly Gateway[];
+  /**
+   * An IPAM plugin gives the addresses: further IPv6 subnets may come later,
+   * and go beside those that are there, as with the reference.
+   */
+  readonly delegated: boolean;
+}
+
 /**
- * The bridge, with every gateway's address on it and up; made when it is
- * missing, as after a reboot. It is not taken back when the ADD fails later:
- * by then other pods may be on it.
+ * The bridge, up, with every gateway's address on it and nothing taken from
+ * pods that is not theirs to say (hardening.ts); made when it is missing, as
+ * after a reboot. It is not taken back when the ADD fails later: by then other
+ * pods may be on it.
  * @throws {CniError} 102 when its name is that of another kind of link, or it
  * carries another address of a gateway's family
  */
 export function useBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
+  gateways: Gateways,
 ): Link {
   const bridge = link(kernel, name) ?? makeBridge(kernel, name);
-  checkKind(bridge);
-  const missing = gateways.filter((gateway) =>
-    !hasGateway(kernel, bridge, gateway)
-  );
-  for (const { address, subnet } of missing) {
-    giveAddress(kernel, bridge, address, subnet.prefixLength);
-  }
-  if (!bridge.up) {
-    change(kernel, `bring bridge ${name} up`, setUp(bridge.index));
+  for (const need of needsOf(kernel, bridge, gateways)) {
+    if (need.missing() !== undefined) need.provide();
   }
   return bridge;
 }
 
 /**
- * What is wrong with the bridge, for STATUS and CHECK; a missing one is not.
- * @throws {CniError} 102 as {@linkcode useBridge} does
+ * What an ADD would have to put right on the bridge, for CHECK.
+ * @throws {CniError} what it could not put right, for STATUS
  */
 export function inspectBridge(
   kernel: Kernel,
   name: string,
-  gateways: readonly Gateway[],
-): Link | undefined {
+  gateways: Gateways,
+): string[] {
   const bridge = link(kernel, name);
-  if (bridge === undefined) return undefined;
-  checkKind(bridge);
-  for (const gateway of gateways) hasGateway(kernel, bridge, gateway);
-  return bridge;
+  if (bridge === undefined) {
+    if (gateways.all.some(({ address }) => address.family === 6)) {
+      checkIpv6("default", ipv6OffByDefault());
+    }
+    return [`the bridge ${name} is missing`];
+  }
+  return needsOf(kernel, bridge, gateways)
+    .map((need) => need.missing())
+    .filter((missing) => missing !== undefined);
 }
 
-function checkKind({ name, kind }: Link): void {
+/** Something that every ADD needs of the bridge: ADD, STATUS and CHECK go by the same list. */
+interface Need {
+  /**
+   * What is missing, undefined for nothing.
+   * @throws {CniError} where an ADD could not put it right
+   */
+  missing(): string | undefined;
+  /** Puts it right. */
+  provide(): void;
+}
+
+function needsOf(
+  kernel: Kernel,
+  bridge: Link,
+  gateways: Gateways,
+): Need[] {
+  const { name } = bridge;
+  const unsafe = unsafeSettings(bridge);
+  return [
+    {
+      missing: () => checkKind(bridge),
+      provide: () => {},
+    },
+    {
+      missing: () =>
+        unsafe.length === 0
+          ? undefined
+          : `the bridge ${name} trusts its pods: ${unsafe.join(", ")}`,
+      provide: () => unsafe.forEach((setting) => writeSysctl(setting, "0")),
+    },
+    {
+      missing: () => bridge.up ? undefined : `the bridge ${name} is down`,
+      provide: () =>
+        change(kernel, `bring bridge ${name} up`, setUp(bridge.index)),
+    },
+    ...gateways.all.map((gateway): Need => {
+      const { address, subnet: { prefixLength } } = gateway;
+      return {
+        missing() {
+          if (address.family === 6) {
+            checkIpv6(name, settingOf(bridge, [6, "disable_ipv6"]));
+          }
+          return hasGateway(kernel, bridge, gateway, gateways)
+            ? undefined
+            : `the bridge ${name} lacks the gateway's address ${
+              formatAddress(address)
+            }/${prefixLength}`;
+        },
+        provide: () => giveAddress(kernel, bridge, address, prefixLength),
+      };
+    }),
+  ];
+}
+
+/** @param off 1 where IPv6 is off; undefined where the kernel has none */
+function checkIpv6(where: string, off: number | undefined): void {
+  if (off === 0) return;
+  throw new CniError(
+    code.kernel,
+    off === undefined
+      ? "the kernel has no IPv6, which the subnets need"
+      : `IPv6 is off on ${
+        where === "default" ? "new links, and so on a new bridge" : where
+      }, and the subnets need it`,
+    off === undefined
+      ? "the kernel was started without this address family (ipv6.disable=1?)"
+      : `sysctl -w net.ipv6.conf.${where}.disable_ipv6=0`,
+  );
+}
+
+function ipv6OffByDefault(): number | undefined {
+  const value = readText("/proc/sys/net/ipv6/conf/default/disable_ipv6");
+  return value === undefined ? undefined : Number(value);
+}
+
+function checkKind({ name, kind }: Link): undefined {
   if (kind === "bridge") return;
   throw new CniError(
     code.bridgeTaken,
@@ -85,12 +176,14 @@ function checkKind({ name, kind }: Link): void {
 function hasGateway(
   kernel: Kernel,
   bridge: Link,
-  { address, subnet }: Gateway,
+  gateway: Gateway,
+  gateways: Gateways,
 ): boolean {
+  const { address, subnet } = gateway;
   const found = addresses(kernel, address.family, bridge.index)
-    .filter((one) => !isLinkLocal(one.address));
-  if (found.some((one) => one.address.value === address.value)) return true;
-  const other = found[0];
+    .filter((one) => !contains(linkLocal, one.address));
+  if (found.some((one) => sameAddress(one.address, address))) return true;
+  const other = found.find((one) => conflicts(one, gateway, gateways));
   if (other === undefined) return false;
   const shown = `${formatAddress(other.address)}/${other.prefixLength}`;
   throw new CniError(
@@ -98,27 +191,31 @@ function hasGateway(
     `bridge ${bridge.name} has the address ${shown}, not the gateway's, ${
       formatAddress(address)
     }/${subnet.prefixLength}`,
-    `if nobody needs it: ip addr del ${shown} dev ${bridge.name}; else name another bridge in the network configuration ("bridge")`,
+    "if it is no pod's gateway any more: " +
+      `ip addr del ${shown} dev ${bridge.name}; ` +
+      'else name another bridge in the network configuration ("bridge")',
   );
 }
 
-/** fe80::/10, which every link that speaks IPv6 has. */
-function isLinkLocal(address: Address): boolean {
-  return contains(linkLocal, address);
+/** Whether an address of the bridge and a gateway of its family exclude each other. */
+function conflicts(
+  { address, prefixLength }: LinkAddress,
+  { subnet }: Gateway,
+  { all, delegated }: Gateways,
+): boolean {
+  if (all.some((gateway) => sameAddress(gateway.address, address))) {
+    return false;
+  }
+  return !delegated || subnet.family === 4 ||
+    overlap(subnetAround(address, prefixLength), subnet);
 }
-
-const linkLocal: Subnet = {
-  family: 6,
-  network: 0xfe80n << 112n,
-  prefixLength: 10,
-};
 
 function makeBridge(kernel: Kernel, name: string): Link {
   // Locally administered, for one station: the second bit set, the first not.
   const mac = crypto.getRandomValues(new Uint8Array(6));
   mac[0] = (mac[0]! & 0xfe) | 0x02;
   try {
-    // In one datagram: killed in between, a bridge without our mark would be taken for somebody else's.
+    // In one datagram: killed in between, it would leave a bridge without our mark.
     change(
       kernel,
       `make bridge ${name}`,
@@ -156,32 +253,6 @@ function giveAddress(
     if (!(error instanceof KernelError)) throw error;
     // Another ADD was quicker.
     if (error.errno === errno.EEXIST) return;
-    if (address.family === 4 || error.errno !== errno.EACCES) throw error;
-    throw new CniError(
-      code.kernel,
-      error.message,
-      `IPv6 is switched off on it: sysctl -w net.ipv6.conf.${bridge.name}.disable_ipv6=0`,
-      { cause: error },
-    );
+    throw error;
   }
-}
-
-/** What a packet to the rest of the world would be sent to: RFC 5737 and 3849 keep these free. */
-const outside: readonly Address[] = [
-  { family: 4, value: 0xc6336401n },
-  { family: 6, value: (0x20010db8n << 96n) | 1n },
-];
-
-/** The MTU of the device of the node's default route; 1500 on a node that has none. */
-export function defaultMtu(kernel: Kernel): number {
-  for (const address of outside) {
-    const route = routeTo(kernel, address);
-    if (route === undefined || route.link === 0) continue;
-    const device = link(kernel, route.link);
-    // The bounds are those of the configuration's key.
-    if (device !== undefined && device.mtu >= 68) {
-      return Math.min(device.mtu, 65535);
-    }
-  }
-  return 1500;
 }

@@ -4,19 +4,16 @@
  * it is made in: one that was started for it, or one that stays.
  */
 
-import { add, del } from "./attach.ts";
+import { add } from "./attach.ts";
 import { check } from "./check.ts";
-import {
-  type Config,
-  parseConfig,
-  parseInput,
-  parseVersion,
-} from "./cni/config.ts";
+import { parseConfig, parseRemoval, type Removal } from "./cni/config.ts";
 import {
   type Call,
   type Environment,
   parseEnvironment,
 } from "./cni/environment.ts";
+import { cniErrorOf } from "./cni/failure.ts";
+import { parseInput, parseVersion } from "./cni/input.ts";
 import type { JsonObject } from "./cni/json.ts";
 import {
   CniError,
@@ -28,16 +25,14 @@ import {
   versions,
 } from "./cni/protocol.ts";
 import { resultFor } from "./cni/result.ts";
-import { complain, complaints } from "./complaints.ts";
+import { parseValidAttachments } from "./cni/valid_attachments.ts";
+import { del, type Warn } from "./detach.ts";
 import { gc } from "./gc.ts";
-import { remedy } from "./linux/errno.ts";
 import { type Log, logOf, writeLog } from "./log.ts";
-import { SystemError } from "./linux/libc.ts";
-import { KernelError } from "./netlink/rtnetlink.ts";
 import { status } from "./status.ts";
 
 /** What a call comes to. */
-export interface Answer {
+export interface CallAnswer {
   /** A line of JSON without its end, or "" for nothing. */
   readonly stdout: string;
   readonly exit: 0 | 1;
@@ -47,25 +42,33 @@ export interface Answer {
   readonly code: number;
 }
 
-/** A command other than VERSION, its input taken apart and found good. */
-export interface Prepared {
-  readonly call: Exclude<Call, { command: "VERSION" }>;
-  readonly config: Config;
-  /** CNI_NETNS_OVERRIDE: the node's own namespace may be the pod's. */
-  readonly allowOwn: boolean;
-  /** Lines for stderr so far. */
-  readonly said: readonly string[];
+type ConfiguredCall = Exclude<Call, { command: "VERSION" }>;
+
+/** What a call has said so far beside its answer, and how it says more. */
+interface Speech {
+  readonly said: string[];
+  readonly warn: Warn;
 }
 
-/** What environment and stdin say: a call to be made, or the answer where there is nothing to make. */
-export interface Opening {
-  readonly next: Prepared | Answer;
+/** A command other than VERSION, its input taken apart and found good. */
+export interface PreparedCall extends Speech {
+  readonly call: ConfiguredCall;
+  readonly version: Version;
+  /** The network, and where its leases are. */
+  readonly network: Removal;
+  /** Does what the command says. */
+  run(): JsonObject | undefined;
+}
+
+/** What environment and stdin say: a call to be made, or the answer where there is none. */
+interface Opening {
+  readonly next: PreparedCall | CallAnswer;
   /** Where the call is to be noted. */
   readonly log: Log | undefined;
 }
 
 /** Makes one call, from its beginning to its end. */
-export function answer(env: Environment, readInput: () => string): Answer {
+export function answer(env: Environment, readInput: () => string): CallAnswer {
   const { next, log } = prepare(env, readInput);
   const answer = "exit" in next ? next : perform(next);
   // Since the process was started for it.
@@ -78,68 +81,55 @@ export function prepare(
   env: Environment,
   readInput: () => string,
 ): Opening {
+  const speech = newSpeech();
   let version: Version = versions[versions.length - 1]!;
-  let prepared: Omit<Prepared, "said"> | undefined;
+  let prepared: PreparedCall | undefined;
   let log: Log | undefined;
-  const early = answerOf(() => version, () => {
+  const early = answerOf(speech, () => version, () => {
     const call = parseEnvironment(env);
     if (call.command === "VERSION") {
       return versionAnswer(askedVersion(readInput));
     }
     const input = parseInput(readInput());
-    log = logOf(input);
-    version = parseVersion(input);
-    prepared = preparedOf(call, input, version, env);
+    log = logOf(input, speech.warn);
+    version = versionFor(call, input);
+    prepared = preparedOf(call, input, version, env, speech);
     return undefined;
   });
-  if (prepared === undefined) return { next: early, log };
-  return { next: { ...prepared, said: early.stderr }, log };
+  return { next: prepared ?? early, log };
 }
 
 /** Does what the command says. */
-export function perform(prepared: Prepared): Answer {
-  const { call, config, allowOwn } = prepared;
-  return answerTo(prepared, () => {
-    switch (call.command) {
-      case "ADD":
-        return { ...resultFor(config.version, add(call, config, allowOwn)) };
-      case "DEL":
-        del(call, config);
-        return undefined;
-      case "CHECK":
-        check(call, config, allowOwn);
-        return undefined;
-      case "GC":
-        gc(config, call.path);
-        return undefined;
-      case "STATUS":
-        status(config, call.path);
-        return undefined;
-    }
-  });
+export function perform(prepared: PreparedCall): CallAnswer {
+  return answerTo(prepared, prepared.run);
 }
 
 /** What a step of a call comes to, whatever it throws. */
 export function answerTo(
-  { config, said }: Prepared,
-  body: () => Record<string, unknown> | undefined,
-): Answer {
-  const answer = answerOf(() => config.version, body);
-  return { ...answer, stderr: [...said, ...answer.stderr] };
+  prepared: PreparedCall,
+  body: () => JsonObject | undefined,
+): CallAnswer {
+  return answerOf(prepared, () => prepared.version, body);
+}
+
+function newSpeech(): Speech {
+  const said: string[] = [];
+  return { said, warn: (text) => void said.push(`deno-cni: ${text}`) };
 }
 
 function answerOf(
+  { said, warn }: Speech,
   version: () => Version,
-  body: () => Record<string, unknown> | undefined,
-): Answer {
+  body: () => object | undefined,
+): CallAnswer {
   try {
     const output = body();
     const stdout = output === undefined ? "" : JSON.stringify(output);
-    return { stdout, exit: 0, stderr: complaints(), code: 0 };
+    return { stdout, exit: 0, stderr: said, code: 0 };
   } catch (thrown) {
-    const error = asCniError(thrown);
+    const error = told(thrown, warn);
     const stdout = JSON.stringify(errorFor(version(), error));
-    return { stdout, exit: 1, stderr: complaints(), code: error.code };
+    return { stdout, exit: 1, stderr: said, code: error.code };
   }
 }
 
@@ -162,44 +152,103 @@ const firstVersion = {
   STATUS: "1.1.0",
 } as const;
 
+/** DEL and GC go on in a version that is not supported: they print no result. */
+function versionFor({ command }: ConfiguredCall, input: JsonObject): Version {
+  try {
+    return parseVersion(input);
+  } catch (error) {
+    if (command !== "DEL" && command !== "GC") throw error;
+    return versions[versions.length - 1]!;
+  }
+}
+
 function preparedOf(
-  call: Prepared["call"],
+  call: ConfiguredCall,
   input: JsonObject,
   version: Version,
   env: Environment,
-): Omit<Prepared, "said"> {
+  speech: Speech,
+): PreparedCall {
   const first = firstVersion[call.command];
   if (!since(version, first)) {
     throw new CniError(
       code.version,
       `${call.command} does not exist in version ${version}`,
-      `it does from ${first} on; cniVersion in the network configuration says which is spoken`,
+      `it does from ${first} on; ` +
+        "cniVersion in the network configuration says which is spoken",
     );
   }
-  const config = parseConfig(
-    input,
-    version,
-    "args" in call ? call.args : undefined,
-  );
   const override = env("CNI_NETNS_OVERRIDE");
-  return { call, config, allowOwn: override === "1" || override === "true" };
+  const allowOwn = override === "1" || override === "true";
+  const { warn } = speech;
+  const prepared = { ...speech, call, version };
+  switch (call.command) {
+    case "ADD": {
+      const network = parseConfig(input, version, call.args);
+      const run = () => resultFor(version, add(call, network, allowOwn, warn));
+      return { ...prepared, network, run };
+    }
+    case "CHECK": {
+      const network = parseConfig(input, version, call.args);
+      return {
+        ...prepared,
+        network,
+        run: done(() => check(call, network, allowOwn)),
+      };
+    }
+    case "STATUS": {
+      const network = parseConfig(input, version, "");
+      return {
+        ...prepared,
+        network,
+        run: done(() => status(network, call.path)),
+      };
+    }
+    case "DEL": {
+      const network = removalOf(call, input, warn);
+      return {
+        ...prepared,
+        network,
+        run: done(() => del(call, network, warn)),
+      };
+    }
+    case "GC": {
+      const valid = parseValidAttachments(input);
+      const network = removalOf(call, input, warn);
+      const run = done(() => gc(network, valid, call.path, warn));
+      return { ...prepared, network, run };
+    }
+  }
 }
 
-/** Anything thrown, as the caller is told it. */
-function asCniError(error: unknown): CniError {
-  if (error instanceof CniError) return error;
-  if (error instanceof KernelError || error instanceof SystemError) {
-    return new CniError(code.kernel, error.message, remedy(error.errno), {
-      cause: error,
-    });
+/** A command that prints nothing. */
+function done(body: () => void): () => undefined {
+  return () => void body();
+}
+
+/** What DEL and GC need; what ADD would refuse in the configuration is said on stderr. */
+function removalOf(
+  call: ConfiguredCall,
+  input: JsonObject,
+  warn: Warn,
+): Removal {
+  const removal = parseRemoval(input, warn);
+  try {
+    parseConfig(input, parseVersion(input), "args" in call ? call.args : "");
+  } catch (error) {
+    const { message, details } = cniErrorOf(error);
+    warn(
+      `${call.command} goes on where ADD would fail: ${message} (${details})`,
+    );
   }
-  const { stack, message } = error instanceof Error
-    ? error
-    : new Error(String(error));
-  complain(`${stack}`);
-  return new CniError(
-    code.internal,
-    message,
-    "this is a mistake in the plugin: please report it",
-  );
+  return removal;
+}
+
+/** Anything thrown, as the caller is told it; a mistake in the plugin is logged whole. */
+function told(error: unknown, warn: Warn): CniError {
+  const failure = cniErrorOf(error);
+  if (failure.code === code.internal) {
+    warn((error instanceof Error ? error.stack : undefined) ?? String(error));
+  }
+  return failure;
 }

@@ -5,14 +5,18 @@
 import {
   type Address,
   contains,
+  firstHost,
   formatAddress,
   formatSubnet,
   parseAddress,
   parseSubnet,
+  subnetAround,
 } from "./address/address.ts";
-import { inStore } from "./ipam.ts";
-import { attachmentOf } from "./attach.ts";
+import { storeOf } from "./ipam.ts";
+import { heldNow } from "./leases/leases.ts";
+import { inspectBridge } from "./bridge.ts";
 import type { Config } from "./cni/config.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import { delegate } from "./delegate.ts";
 import type { ContainerCall } from "./cni/environment.ts";
 import {
@@ -26,7 +30,7 @@ import type { Link } from "./netlink/links.ts";
 import { CniError, code, type Result, type Route } from "./cni/protocol.ts";
 import type { KernelRoute } from "./netlink/routes.ts";
 import { openSandbox, type Sandbox } from "./netns.ts";
-import { type Attachment, vethAlias, vethNames } from "./veth.ts";
+import { type Attachment, attachmentOf, vethAlias, vethNames } from "./veth.ts";
 
 /**
  * CHECK: SPEC.md, "CHECK". Compares the pod with `prevResult`; what a later
@@ -53,14 +57,14 @@ export function check(
   const problems = [
     ...podProblems(sandbox, call.ifname, prevResult),
     ...hostProblems(openKernel(), attachment, config),
+    ...bridgeProblems(openKernel(), config, prevResult),
     ...leaseProblems(attachment, config, prevResult),
   ];
   if (problems.length === 0) return;
   throw new CniError(
     code.checkFailed,
-    `the attachment of ${call.containerID} to ${config.name} by ${call.ifname} is not as ADD left it: ${
-      problems.join("; ")
-    }`,
+    `the attachment of ${call.containerID} to ${config.name} by ` +
+      `${call.ifname} is not as ADD left it: ${problems.join("; ")}`,
     "make the pod again, or call DEL and ADD",
   );
 }
@@ -139,19 +143,47 @@ function hostProblems(
     return [`the host veth (${names[0]}, alias ${alias}) is missing`];
   }
   const bridge = link(kernel, config.bridge);
-  if (bridge === undefined) return [`the bridge ${config.bridge} is missing`];
   const problems: string[] = [];
-  if (veth.master !== bridge.index) {
+  if (bridge !== undefined && veth.master !== bridge.index) {
     problems.push(
       `the host veth ${veth.name} is not on the bridge ${bridge.name}`,
     );
   }
   if (!veth.up) problems.push(`the host veth ${veth.name} is down`);
-  if (!bridge.up) problems.push(`the bridge ${bridge.name} is down`);
   if (config.hairpinMode && !veth.hairpin) {
     problems.push(`the host veth ${veth.name} is not in hairpin mode`);
   }
   return problems;
+}
+
+/** What an ADD needs of the bridge, by the same list. */
+function bridgeProblems(
+  kernel: Kernel,
+  { bridge, ipam, subnets }: Config,
+  { ips }: Result,
+): string[] {
+  const all = subnets.map((subnet) => ({
+    subnet,
+    address: firstHost(subnet),
+  }));
+  for (const { address, gateway } of ipam === undefined ? [] : ips) {
+    if (gateway === undefined) continue;
+    const [host = "", length] = address.split("/");
+    const pod = fromResult(host, parseAddress);
+    const subnet = subnetAround(pod, Number(length));
+    // An earlier plugin of the chain may have another gateway, on another link.
+    const own = fromResult(gateway, parseAddress);
+    if (contains(subnet, own)) all.push({ subnet, address: own });
+  }
+  try {
+    return inspectBridge(kernel, bridge, {
+      all,
+      delegated: ipam !== undefined,
+    });
+  } catch (error) {
+    const { message, details } = cniErrorOf(error);
+    return [`${message} (${details})`];
+  }
 }
 
 function leaseProblems(
@@ -160,10 +192,13 @@ function leaseProblems(
   { ips }: Result,
 ): string[] {
   if (config.subnets.length === 0) return [];
-  const held = inStore(config, (store) => store.held(attachment));
   const told = ips.map(({ address }) =>
     fromResult(address.split("/")[0]!, parseAddress)
   );
+  const own = told.filter((address) =>
+    config.subnets.some((subnet) => contains(subnet, address))
+  );
+  const held = heldNow(storeOf(config), attachment, own);
   return config.subnets.flatMap((subnet) => {
     const lease = held.find((address) => contains(subnet, address));
     if (lease === undefined) {

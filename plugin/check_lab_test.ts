@@ -2,10 +2,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../lib/exec/command.ts";
 import {
+  added,
   type Answer,
   config,
+  none,
   onNode,
   type Pod,
+  refused,
   type TestNode,
 } from "./sandbox_testing.ts";
 
@@ -156,5 +159,49 @@ attached(
     const input = { ...config, prevResult: result };
     const { json } = await node.cni({ command: "CHECK", pod, input });
     assertEquals(json.code, 3);
+  },
+);
+
+onNode(
+  "CHECK tells what an ADD would have to put right on the bridge",
+  async (node) => {
+    const { subnet: _subnet, network: _network, ...rest } = config;
+    const dual = { ...rest, subnets: ["10.244.1.0/24", "fd00:10:244:1::/64"] };
+    const pod = await node.pod("p1");
+    const { json } = await added(node, { pod, input: dual });
+    const check = {
+      command: "CHECK",
+      pod,
+      input: { ...dual, prevResult: json },
+    };
+    assertEquals(await node.cni(check), none);
+    const broken: [break_: string, mend: string, word: string][] = [
+      [
+        "ip addr del 10.244.1.1/24 dev cni0",
+        "ip addr add 10.244.1.1/24 dev cni0",
+        "10.244.1.1/24",
+      ],
+      [
+        "ip addr del fd00:10:244:1::1/64 dev cni0",
+        "ip addr add fd00:10:244:1::1/64 dev cni0",
+        "fd00:10:244:1::1/64",
+      ],
+      [
+        "sysctl -qw net.ipv6.conf.cni0.accept_ra=1",
+        "sysctl -qw net.ipv6.conf.cni0.accept_ra=0",
+        "accept_ra",
+      ],
+      [
+        "sysctl -qw net.ipv6.conf.cni0.disable_ipv6=1",
+        "sysctl -qw net.ipv6.conf.cni0.disable_ipv6=0; ip addr add fd00:10:244:1::1/64 dev cni0",
+        "disable_ipv6",
+      ],
+    ];
+    for (const [break_, mend, word] of broken) {
+      await node.must(cmd`sh -c ${break_}`);
+      await refused(node, check, 105, word);
+      await node.must(cmd`sh -c ${mend}`);
+      assertEquals(await node.cni(check), none, mend);
+    }
   },
 );

@@ -8,20 +8,25 @@ import {
   AddressError,
   parseAddress,
   type Subnet,
+  subnetAround,
 } from "./address/address.ts";
-import type { Assigned } from "./ipam.ts";
-import type { Ipam, PodRoute } from "./cni/config.ts";
+import type { Config, Ipam } from "./cni/config.ts";
 import { isObject, type Json, type JsonObject } from "./cni/json.ts";
 import { feedStdin } from "./linux/libc.ts";
-import { CniError, code, type Ip, type Result } from "./cni/protocol.ts";
+import { CniError, code, type Ip } from "./cni/protocol.ts";
 import { parseResult } from "./cni/result.ts";
+import { type Addressing, type Assigned, completed } from "./ipam.ts";
+
+/** An IPAM plugin that cannot be run, and so can give or release nothing. */
+export class IpamUnavailable extends CniError {}
 
 /**
  * Has the IPAM plugin do its part of a command: the same environment but for
  * CNI_COMMAND, and the whole configuration.
  * @param path CNI_PATH
  * @returns what it printed; undefined for nothing
- * @throws {CniError} its own error, or 107 when it cannot be run or answers nonsense
+ * @throws {CniError} its own error, or 107 when it answers nonsense
+ * @throws {IpamUnavailable} 107 when it cannot be run
  */
 export function delegate(
   { type, input }: Ipam,
@@ -57,7 +62,7 @@ function start(executable: string, command: string): Deno.CommandOutput {
       stderr: "inherit",
     }).outputSync();
   } catch (error) {
-    throw new CniError(
+    throw new IpamUnavailable(
       code.delegation,
       `cannot run IPAM plugin ${executable}: ${(error as Error).message}`,
       "is it executable, and for this processor?",
@@ -71,7 +76,7 @@ function find(type: string, path: string): string {
     const candidate = `${folder}/${type}`;
     if (folder !== "" && isFile(candidate)) return candidate;
   }
-  throw new CniError(
+  throw new IpamUnavailable(
     code.delegation,
     `IPAM plugin ${type} is not in CNI_PATH (${path})`,
     "install it there (package containernetworking-plugins), or take ipam away and give a subnet",
@@ -104,18 +109,16 @@ function nonsense(type: string, what: string): CniError {
   );
 }
 
-/** What the IPAM plugin's ADD gave. */
-export interface Delegated {
-  ips: Assigned[];
-  routes: PodRoute[];
-  dns: Result["dns"];
-}
-
 /**
- * Addresses from the IPAM plugin.
+ * Addresses from the IPAM plugin; its dns counts where the configuration has none.
+ * @param path CNI_PATH
  * @throws {CniError}
  */
-export function delegatedAddresses(ipam: Ipam, path: string): Delegated {
+export function delegatedAddresses(
+  config: Config,
+  ipam: Ipam,
+  path: string,
+): Addressing {
   const said = delegate(ipam, path, "ADD");
   if (said === undefined) throw nonsense(ipam.type, "");
   const { ips, routes, dns } = parseResult(said, `the result of ${ipam.type}`);
@@ -123,15 +126,16 @@ export function delegatedAddresses(ipam: Ipam, path: string): Delegated {
     throw nonsense(ipam.type, JSON.stringify(said).slice(0, 80));
   }
   try {
-    return {
-      ips: ips.map(assigned),
-      routes: routes.map(({ dst, gw, ...options }) => ({
-        ...options,
-        dst: parseCidr(dst).subnet,
-        gateway: gw === undefined ? undefined : parseAddress(gw),
-      })),
-      dns,
-    };
+    const given = routes.map(({ dst, gw, ...options }) => ({
+      ...options,
+      dst: parseCidr(dst).subnet,
+      gateway: gw === undefined ? undefined : parseAddress(gw),
+    }));
+    return completed(
+      ips.map(assigned),
+      [...given, ...config.routes],
+      Object.keys(config.dns).length > 0 ? config.dns : dns,
+    );
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     throw nonsense(ipam.type, error.message);
@@ -149,17 +153,12 @@ function assigned({ address, gateway }: Ip): Assigned {
 function parseCidr(text: string): { address: Address; subnet: Subnet } {
   const [host = "", length = ""] = text.split("/");
   const address = parseAddress(host);
-  const { family, value } = address;
-  const bits = family === 4 ? 32 : 128;
+  const bits = address.family === 4 ? 32 : 128;
   const prefixLength = /^\d{1,3}$/.test(length) ? Number(length) : -1;
   if (prefixLength < 0 || prefixLength > bits) {
     throw new AddressError(
       `${text}: a prefix length of 0 to ${bits} is expected`,
     );
   }
-  const hostBits = BigInt(bits - prefixLength);
-  return {
-    address,
-    subnet: { family, network: value >> hostBits << hostBits, prefixLength },
-  };
+  return { address, subnet: subnetAround(address, prefixLength) };
 }

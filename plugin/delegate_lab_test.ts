@@ -7,6 +7,7 @@ import {
   needsRoot,
   none,
   onNode as onAnyNode,
+  type Pod,
   refused,
   type TestNode,
 } from "./sandbox_testing.ts";
@@ -82,6 +83,60 @@ onNode(
       "192.168.7.1/24",
     );
     assertEquals(await held(node), []);
+  },
+);
+
+onNode(
+  "a further IPv6 subnet of host-local goes on the bridge beside the first, an overlapping one does not",
+  async (node) => {
+    const inSubnets = (name: string, ...subnets: string[]) => ({
+      ...rest,
+      name,
+      ipam: {
+        ...hostLocal.ipam,
+        routes: [],
+        ranges: subnets.map((subnet) => [{ subnet }]),
+      },
+    });
+    const reached = async (pod: Pod, address: string) => {
+      const ping = await pod.run(cmd`ping -c 1 -W 1 ${address}`);
+      assertEquals(ping.code, 0, ping.stdout);
+    };
+    const p1 = await node.pod("p1");
+    await added(node, { pod: p1, input: inSubnets("one", "fd00:1::/64") });
+    const p2 = await node.pod("p2");
+    const two = inSubnets("two", "fd00:2::/64", "fd00:3::/64", subnet);
+    await added(node, { pod: p2, input: two });
+    await reached(p1, "fd00:1::1");
+    for (const gateway of ["fd00:2::1", "fd00:3::1", "10.244.1.1"]) {
+      await reached(p2, gateway);
+    }
+    const pod = await node.pod("p3");
+    for (const wide of ["fd00:2:0:0:8000::/65", "fd00:2::8000:0/112"]) {
+      const input = inSubnets("three", wide);
+      await refused(node, { command: "ADD", pod, input }, 102, "fd00:2::1/64");
+    }
+    const four = inSubnets("four", "10.244.9.0/24");
+    const call = { command: "ADD", pod, input: four };
+    await refused(node, call, 102, "10.244.1.1/24");
+    await reached(p1, "fd00:1::1");
+  },
+);
+
+onNode(
+  "two IPv4 subnets that one ADD asks for are both the bridge's",
+  async (node) => {
+    const ranges = ["10.244.1.0/24", "10.244.2.0/24"]
+      .map((subnet) => [{ subnet }]);
+    const input = { ...rest, ipam: { ...hostLocal.ipam, routes: [], ranges } };
+    for (const name of ["p1", "p2"]) {
+      const pod = await node.pod(name);
+      await added(node, { pod, input });
+      for (const gateway of ["10.244.1.1", "10.244.2.1"]) {
+        const ping = await pod.run(cmd`ping -c 1 -W 1 ${gateway}`);
+        assertEquals(ping.code, 0, ping.stdout);
+      }
+    }
   },
 );
 

@@ -3,30 +3,30 @@
  */
 
 import { formatAddress } from "./address/address.ts";
-import { inStore } from "./ipam.ts";
-import { removeLink } from "./attach.ts";
-import type { Config } from "./cni/config.ts";
-import { delegate } from "./delegate.ts";
+import { inEveryStore, inStore } from "./ipam.ts";
+import { livingOn } from "./living.ts";
+import { removeLink } from "./host_veth.ts";
+import type { Removal } from "./cni/config.ts";
+import { delegate, IpamUnavailable } from "./delegate.ts";
+import type { Warn } from "./detach.ts";
 import { links, openKernel } from "./netlink/rtnetlink.ts";
-import type { Lease, Owner } from "./leases/leases.ts";
-import { CniError, code } from "./cni/protocol.ts";
+import type { Lease } from "./leases/leases.ts";
+import { CniError, code, type Owner } from "./cni/protocol.ts";
 import { isVethOf, vethAlias } from "./veth.ts";
 
 /**
  * GC: SPEC.md, "GC". Goes on after an error.
  * @param path CNI_PATH
- * @throws {CniError} 7 without a list of valid attachments, 106 naming all that
- * could not be cleaned
+ * @param valid the attachments that stay
+ * @throws {CniError} 106 naming all that could not be cleaned
  */
-export function gc(config: Config, path: string): void {
-  const { validAttachments: valid, ipam } = config;
-  if (valid === undefined) {
-    throw new CniError(
-      code.configuration,
-      "cni.dev/valid-attachments is missing",
-      "GC removes whatever is not in that list; an empty list says that nothing is valid",
-    );
-  }
+export function gc(
+  removal: Removal,
+  valid: readonly Owner[],
+  path: string,
+  warn: Warn,
+): void {
+  const { ipam } = removal;
   const problems: string[] = [];
   const attempt = (step: () => void) => {
     try {
@@ -36,15 +36,26 @@ export function gc(config: Config, path: string): void {
     }
   };
   // The veths first: an address must not be given to another pod while one still uses it.
-  attempt(() => removeStaleVeths(config, valid, attempt));
+  attempt(() => removeStaleVeths(removal, valid, attempt));
   attempt(() => {
-    if (ipam === undefined) releaseStaleLeases(config, valid, attempt);
-    else delegate(ipam, path, "GC");
+    // Where even the store is gone, the pods that live have it made again.
+    if (ipam !== undefined || livingOn(removal.name).length === 0) return;
+    inStore(removal, (store) => store.all());
+  });
+  attempt(() => releaseStaleLeases(removal, valid, attempt));
+  attempt(() => {
+    if (ipam === undefined) return;
+    try {
+      delegate(ipam, path, "GC");
+    } catch (error) {
+      if (!(error instanceof IpamUnavailable)) throw error;
+      warn(error.message);
+    }
   });
   if (problems.length === 0) return;
   throw new CniError(
     code.gcIncomplete,
-    `GC of ${config.name} left something: ${problems.join("; ")}`,
+    `GC of ${removal.name} left something: ${problems.join("; ")}`,
     "the rest is cleaned; the next GC tries again",
   );
 }
@@ -52,7 +63,7 @@ export function gc(config: Config, path: string): void {
 type Attempt = (step: () => void) => void;
 
 function removeStaleVeths(
-  { name }: Config,
+  { name }: Removal,
   valid: readonly Owner[],
   attempt: Attempt,
 ): void {
@@ -67,7 +78,7 @@ function removeStaleVeths(
 }
 
 function releaseStaleLeases(
-  config: Config,
+  removal: Removal,
   valid: readonly Owner[],
   attempt: Attempt,
 ): void {
@@ -80,7 +91,7 @@ function releaseStaleLeases(
     (owner.ifname === ""
       ? containers.has(owner.containerID)
       : attachments.has(key(owner)));
-  inStore(config, (store) => {
+  inEveryStore(removal, (store) => {
     for (const lease of store.all()) {
       if (isValid(lease)) continue;
       attempt(() => {

@@ -73,6 +73,47 @@ onNode(
   },
 );
 
+onNode(
+  "GC with null for its list removes all: a Go runtime that knows of none sends it",
+  async (node) => {
+    await crowd(node);
+    for (const key of ["cni.dev/valid-attachments", "cni.dev/attachments"]) {
+      const input = { ...modern, [key]: null };
+      assertEquals(await node.cni({ command: "GC", input }), none);
+      assertEquals(await aliases(node), ["deno-cni other p1 eth2"]);
+      assertEquals(await node.leases(), []);
+    }
+  },
+);
+
+onNode(
+  "GC takes the key of early drafts where the other is absent, and only there",
+  async (node) => {
+    await crowd(node);
+    const p1 = (ifname: string) => [{ containerID: "p1", ifname }];
+    const both = {
+      ...modern,
+      "cni.dev/valid-attachments": [...p1("eth0"), ...p1("eth1")],
+      "cni.dev/attachments": [],
+    };
+    assertEquals(await node.cni({ command: "GC", input: both }), none);
+    assertEquals(await node.leases(), ["10.244.1.2", "10.244.1.3"]);
+    const draft = { ...modern, "cni.dev/attachments": p1("eth1") };
+    assertEquals(await node.cni({ command: "GC", input: draft }), none);
+    assertEquals(await node.leases(), ["10.244.1.3"]);
+    for (const wrong of [{}, "p1", [{ containerID: 7, ifname: "eth0" }]]) {
+      const input = { ...modern, "cni.dev/attachments": wrong };
+      await refused(
+        node,
+        { command: "GC", input },
+        7,
+        "cni.dev/attachments",
+      );
+    }
+    assertEquals(await node.leases(), ["10.244.1.3"]);
+  },
+);
+
 onNode("GC without a list is an error and removes nothing", async (node) => {
   await crowd(node);
   await refused(

@@ -1,13 +1,14 @@
 /**
- * Where a pod's addresses come from: our own leases, or the IPAM plugin that
- * the configuration names.
+ * A pod's addresses from our own leases, and the routes that go with them.
  */
 
 import { type Address, firstHost, type Subnet } from "./address/address.ts";
-import type { Config, PodRoute } from "./cni/config.ts";
-import { type Pool, type Store, withStore } from "./leases/leases.ts";
+import { type Config, defaultDataDir, type PodRoute } from "./cni/config.ts";
+import { hasStore, type Store, withStore } from "./leases/leases.ts";
+import type { StoreOptions } from "./leases/places.ts";
+import type { Pool } from "./leases/round_robin.ts";
+import { livingOn } from "./living.ts";
 import type { Result } from "./cni/protocol.ts";
-import { delegate, delegatedAddresses } from "./delegate.ts";
 import type { Attachment } from "./veth.ts";
 
 /** An address for the pod, with the subnet it is in and the way out of that. */
@@ -27,59 +28,64 @@ export interface Addressing {
 }
 
 /**
- * Reserves addresses for an attachment.
- * @param path CNI_PATH
- * @throws {CniError}
+ * Reserves addresses for an attachment in our own leases.
+ * @throws {CniError | SystemError}
  */
-export function takeAddresses(
+export function reserveAddresses(
   config: Config,
   attachment: Attachment,
-  path: string,
 ): Addressing {
-  if (config.ipam !== undefined) {
-    const { ips, routes, dns } = delegatedAddresses(config.ipam, path);
-    const ours = Object.keys(config.dns).length > 0;
-    return completed(
-      ips,
-      [...routes, ...config.routes],
-      ours ? config.dns : dns,
-    );
-  }
-  const taken = inStore(
+  const { subnets, routes, dns } = config;
+  const addresses = inStore(
     config,
-    (store) => store.reserve(attachment, poolsOf(config.subnets), config.ips),
+    (store) => store.reserve(attachment, poolsOf(subnets), config.ips),
   );
-  const ips = config.subnets.map((subnet, at): Assigned => ({
-    address: taken[at]!,
+  const ips = subnets.map((subnet, at): Assigned => ({
+    address: addresses[at]!,
     subnet,
     gateway: firstHost(subnet),
   }));
-  return completed(ips, config.routes, config.dns);
+  return completed(ips, routes, dns);
+}
+
+/** Where the leases of a network are. */
+interface Network {
+  readonly dataDir: string;
+  readonly name: string;
+}
+
+/** The leases of a network, restored by the pods that live where another program removed some. */
+export function storeOf({ dataDir, name }: Network): StoreOptions {
+  return { dataDir, network: name, living: () => livingOn(name) };
+}
+
+/** Opens the leases of a network; makes the store when it is missing. */
+export function inStore<T>(
+  { dataDir, name }: Network,
+  body: (store: Store) => T,
+): T {
+  return withStore(storeOf({ dataDir, name }), body);
 }
 
 /**
- * Releases what the attachment holds, if anything.
- * @param path CNI_PATH
- * @throws {CniError}
+ * Opens the leases of a network wherever there are any: in its dataDir, and in
+ * the default one, for the configuration may have come to name another.
  */
-export function giveBack(
-  config: Config,
-  attachment: Attachment,
-  path: string,
+export function inEveryStore(
+  { dataDir, name }: Network,
+  body: (store: Store) => void,
 ): void {
-  if (config.ipam === undefined) {
-    inStore(config, (store) => store.release(attachment));
-  } else {
-    delegate(config.ipam, path, "DEL");
+  for (const store of storesOf({ dataDir, name })) {
+    if (hasStore(store)) withStore(store, body);
   }
 }
 
-/** Opens the leases of the configuration's network. */
-export function inStore<T>(
-  { dataDir, name }: Config,
-  body: (store: Store) => T,
-): T {
-  return withStore({ dataDir, network: name }, body);
+/** Where leases of a network may be: in its dataDir, and in the default one. */
+export function storesOf({ dataDir, name }: Network): StoreOptions[] {
+  const own = storeOf({ dataDir, name });
+  return dataDir === defaultDataDir
+    ? [own]
+    : [own, { dataDir: defaultDataDir, network: name }];
 }
 
 /** What addresses are taken from: all of a subnet but its gateway. */
@@ -95,9 +101,9 @@ const LINK_SCOPE = 253;
 
 /**
  * Completes what a pod is given: routes that name no gateway go by that of
- * their family, and each family whose default route nobody asked for gets one.
+ * their family, and each family for which no default route is given gets one.
  */
-function completed(
+export function completed(
   ips: Assigned[],
   given: readonly PodRoute[],
   dns: Result["dns"],

@@ -5,7 +5,6 @@
 
 import { call, cString, outgoing } from "./linux/libc.ts";
 import { encoder } from "./linux/utf8.ts";
-import { complain } from "./complaints.ts";
 import type { Environment } from "./cni/environment.ts";
 import { isObject, type Json, type JsonObject, shown } from "./cni/json.ts";
 
@@ -20,14 +19,21 @@ export interface Log {
 }
 
 /** What a call came to. */
-export interface Outcome {
+interface Outcome {
   readonly stdout: string;
   /** The error's code; 0 for a success. */
   readonly code: number;
 }
 
-/** The log that a network configuration asks for; undefined where it asks for none, or wrongly, which is said on stderr. */
-export function logOf(input: JsonObject): Log | undefined {
+/**
+ * The log that a network configuration asks for; undefined where it asks for none,
+ * or wrongly.
+ * @param warn is told what is wrong
+ */
+export function logOf(
+  input: JsonObject,
+  warn: (text: string) => void,
+): Log | undefined {
   const { logFile: file, logLevel = "info" } = input;
   if (file === undefined || file === null || file === "") return undefined;
   const level = levels.find((level) => level === logLevel);
@@ -37,7 +43,7 @@ export function logOf(input: JsonObject): Log | undefined {
   const wrong = level === undefined
     ? `logLevel is ${shown(logLevel ?? null)}: ${levels.join(", ")} is expected`
     : `logFile is ${shown(file)}: an absolute path is expected`;
-  complain(`no log is written: ${wrong}`);
+  warn(`no log is written: ${wrong}`);
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, withInput } from "../lib/exec/command.ts";
+import { cmd, withInput } from "../lib/exec/command.ts";
+import { run } from "../lib/exec/run.ts";
 import {
   builtPlugin,
   config,

@@ -40,7 +40,8 @@ export function openSandbox(path: string, allowOwn: boolean): Sandbox {
       throw new CniError(
         code.ownNamespace,
         `CNI_NETNS ${path} is the node's own network namespace`,
-        "a pod on the node's network needs no CNI plugin; CNI_NETNS_OVERRIDE=1 allows it all the same",
+        "a pod on the node's network needs no CNI plugin; " +
+          "CNI_NETNS_OVERRIDE=1 allows it all the same",
       );
     }
     const kernel = within({ path, descriptor }, openKernel, own);

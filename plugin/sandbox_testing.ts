@@ -11,10 +11,10 @@ import {
   cmd,
   type Command,
   type Outcome,
-  run,
   withInput,
 } from "../lib/exec/command.ts";
 import type { Result } from "./cni/protocol.ts";
+import { run } from "../lib/exec/run.ts";
 
 export const needsRoot = Deno.uid() !== 0;
 

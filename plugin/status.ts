@@ -2,24 +2,32 @@
  * STATUS: would the next ADD succeed?
  */
 
-import { firstHost, formatSubnet } from "./address/address.ts";
-import { poolsOf } from "./ipam.ts";
+import {
+  contains,
+  firstHost,
+  formatAddress,
+  formatSubnet,
+  linkLocal,
+} from "./address/address.ts";
+import { poolsOf, storeOf } from "./ipam.ts";
 import { inspectBridge } from "./bridge.ts";
+import { mtuFor } from "./mtu.ts";
 import type { Config } from "./cni/config.ts";
 import { delegate } from "./delegate.ts";
-import { errno, remedy } from "./linux/errno.ts";
+import { errno } from "./linux/errno.ts";
 import {
   change,
   type Kernel,
   KernelError,
   openKernel,
 } from "./netlink/rtnetlink.ts";
-import { storeState } from "./leases/leases.ts";
+import { storeState } from "./leases/store_state.ts";
 import { impossibleLink } from "./netlink/links.ts";
+import { cniErrorOf } from "./cni/failure.ts";
 import { CniError, code } from "./cni/protocol.ts";
 
 /**
- * STATUS: SPEC.md, "STATUS". Takes no lock and changes nothing but a probe
+ * STATUS: SPEC.md, "STATUS". It takes no lock and changes nothing but a probe
  * file, for runtimes ask every few seconds.
  * @param path CNI_PATH
  * @throws {CniError} 50 with the reason why an ADD could not succeed; what an
@@ -31,24 +39,19 @@ export function status(config: Config, path: string): void {
   try {
     const kernel = openKernel();
     mayMakeLinks(kernel);
-    const gateways = subnets.map((subnet) => ({
+    const all = subnets.map((subnet) => ({
       subnet,
       address: firstHost(subnet),
     }));
-    inspectBridge(kernel, config.bridge, gateways);
+    const delegated = ipam !== undefined;
+    inspectBridge(kernel, config.bridge, { all, delegated });
+    mtuFor(kernel, config.mtu, { all, delegated });
+    if (!delegated) checkRoutes(config);
     if (ipam === undefined) hasFreeAddresses(config);
   } catch (error) {
-    if (error instanceof CniError) {
-      throw new CniError(code.cannotAdd, error.message, error.details, {
-        cause: error,
-      });
-    }
-    if (error instanceof KernelError) {
-      throw new CniError(code.cannotAdd, error.message, remedy(error.errno), {
-        cause: error,
-      });
-    }
-    throw error;
+    const { message, details, code: found } = cniErrorOf(error);
+    if (found === code.internal) throw error;
+    throw new CniError(code.cannotAdd, message, details, { cause: error });
   }
 }
 
@@ -68,13 +71,31 @@ function mayMakeLinks(kernel: Kernel): void {
   }
 }
 
-function hasFreeAddresses({ dataDir, name, subnets }: Config): void {
-  const { hasFree } = storeState({ dataDir, network: name }, poolsOf(subnets));
+/** Routes by gateways that no pod can reach fail every ADD. */
+function checkRoutes({ routes, subnets }: Config): void {
+  const direct = routes.filter(({ gateway }) => gateway === undefined)
+    .map(({ dst }) => dst);
+  for (const { dst, gateway } of routes) {
+    const onLink = [...subnets, ...direct, linkLocal];
+    if (gateway === undefined || onLink.some((s) => contains(s, gateway))) {
+      continue;
+    }
+    throw new CniError(
+      code.configuration,
+      `the route to ${formatSubnet(dst)} goes by ${formatAddress(gateway)}`,
+      `a gateway in ${subnets.map(formatSubnet).join(" or ")} is expected`,
+    );
+  }
+}
+
+function hasFreeAddresses(config: Config): void {
+  const { subnets } = config;
+  const { hasFree } = storeState(storeOf(config), poolsOf(subnets));
   const full = subnets.find((_, at) => !hasFree[at]);
   if (full === undefined) return;
   throw new CniError(
     code.subnetFull,
     `every address of ${formatSubnet(full)} is taken`,
-    "remove pods from this node, or run GC for leases that nobody needs",
+    "remove pods from this node, or run GC for leases that no pod needs",
   );
 }

@@ -72,3 +72,44 @@ onNode("STATUS waits for no lock", async (node) => {
   );
   assertEquals([outcome.code, outcome.stdout], [0, ""], outcome.stderr);
 });
+
+const { subnet: _subnet, network: _network, ...rest } = modern;
+const dual = { ...rest, subnets: ["10.244.1.0/24", "fd00:10:244:1::/64"] };
+
+onNode(
+  "STATUS is 50 wherever an ADD fails, and names the same cause",
+  async (node) => {
+    const off = cmd`sysctl -qw net.ipv6.conf.default.disable_ipv6=1`;
+    const on = cmd`sysctl -qw net.ipv6.conf.default.disable_ipv6=0`;
+    const cases: [what: string, input: object, setUp: string, ...string[]][] = [
+      ["no IPv6 by default", dual, "true", "default.disable_ipv6=0"],
+      [
+        "no IPv6 on the bridge",
+        dual,
+        "ip link add cni0 type bridge",
+        "sysctl -w net.ipv6.conf.cni0.disable_ipv6=0",
+      ],
+      ["an MTU below IPv6's", { ...dual, mtu: 1000 }, "true", "1000", "1280"],
+      [
+        "a gateway that no pod reaches",
+        { ...modern, routes: [{ dst: "192.0.2.0/24", gw: "172.16.0.1" }] },
+        "true",
+        "172.16.0.1",
+      ],
+    ];
+    for (const [what, input, setUp, ...words] of cases) {
+      await node.must(what.startsWith("no IPv6") ? off : on);
+      await node.must(cmd`sh -c ${setUp}`);
+      await refused(node, { command: "STATUS", input }, 50, ...words);
+      const add = await node.cni({
+        command: "ADD",
+        pod: await node.pod(what.replaceAll(/\W/g, "-")),
+        input,
+      });
+      assertEquals(add.exit, 1, what);
+      await node.run(cmd`ip link del cni0`);
+    }
+    await added(node, { pod: await node.pod("p1"), input: dual });
+    assertEquals(await node.cni({ command: "STATUS", input: dual }), none);
+  },
+);

@@ -1,15 +1,25 @@
 /**
- * The host veth of an attachment: its name, which anybody can work out again
- * from network name, container ID and interface name, and its alias, which
- * says whose it is.
+ * The host veth of an attachment: its name, which follows from network name,
+ * container ID and interface name, and its alias, which holds these three.
  */
 
-import type { Owner } from "./leases/leases.ts";
+import type { ContainerCall } from "./cni/environment.ts";
+import type { Owner } from "./cni/protocol.ts";
+import { hashOf } from "./hash.ts";
 import type { Link } from "./netlink/links.ts";
 
 /** An attachment with the network that it is attached to. */
 export interface Attachment extends Owner {
   readonly network: string;
+}
+
+/** The attachment that a call names. */
+export function attachmentOf(
+  call: ContainerCall,
+  { name }: { readonly name: string },
+): Attachment {
+  const { containerID, ifname } = call;
+  return { network: name, containerID, ifname };
 }
 
 /** How many names are tried when other attachments have taken the first ones. */
@@ -43,12 +53,23 @@ export function vethAlias(
   return `${hashedPrefix(network)}${hash(`${containerID} ${ifname}`)}`;
 }
 
+/** The attachment that an alias names; undefined for one that holds hashes. */
+export function ownerOf(alias: string): Owner | undefined {
+  const [, , containerID = "#", ifname] = alias.split(" ");
+  return containerID.startsWith("#") || ifname === undefined
+    ? undefined
+    : { containerID, ifname };
+}
+
 function hashedPrefix(network: string): string {
   return `${mark} #${hash(network)} #`;
 }
 
+/** What tells a veth of ours from other links. */
+type Marked = Pick<Link, "kind" | "alias">;
+
 /** Whether a link is the host veth of some attachment to the network. */
-export function isVethOf(network: string, link: Link): boolean {
+export function isVethOf(network: string, link: Marked): boolean {
   if (link.kind !== "veth") return false;
   return link.alias.startsWith(`${mark} ${network} `) ||
     link.alias.startsWith(hashedPrefix(network));
@@ -60,30 +81,16 @@ export function isVethOf(network: string, link: Link): boolean {
  */
 export function isVethOfAttachment(
   attachment: Attachment,
-  link: Link,
+  link: Marked,
 ): boolean {
   return link.kind === "veth" &&
     (link.alias === vethAlias(attachment) || link.alias === "");
 }
 
-/**
- * A hash as 11 digits to base 36, 56 bits: two rounds of 32-bit FNV-1a with
- * different beginnings, mixed so that small differences reach every bit. In
- * 32-bit arithmetic, for big integers would make it a large part of an ADD.
- */
+/** A hash as 11 digits to base 36, 56 bits. */
 function hash(text: string): string {
-  let high = 0x811c9dc5;
-  let low = 0x9e3779b9;
-  for (let at = 0; at < text.length; at++) {
-    // All three names are ASCII but, maybe, the interface's.
-    const unit = text.charCodeAt(at);
-    high = Math.imul(high ^ unit, 0x01000193);
-    low = Math.imul(low ^ unit, 0x85ebca6b);
-    low ^= low >>> 13;
-  }
-  high = Math.imul(high ^ (high >>> 16), 0x7feb352d) ^ low;
-  low = Math.imul(low ^ (low >>> 15), 0x846ca68b) ^ (high >>> 16);
+  const [high, low] = hashOf(text);
   const digits = (half: number, length: number) =>
-    (half >>> 0).toString(36).padStart(7, "0").slice(-length);
+    half.toString(36).padStart(7, "0").slice(-length);
   return digits(high, 6) + digits(low, 5);
 }

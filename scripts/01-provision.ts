@@ -7,7 +7,7 @@
  */
 import { awsSteps } from "../lib/cloud/aws.ts";
 import { gcpSteps } from "../lib/cloud/gcp.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { labSteps } from "../lib/lab/lab.ts";
 import { machineStep } from "../lib/steps/preflight.ts";
@@ -32,10 +32,12 @@ export const provision: Stage = {
   name: "01-provision",
   summary: "make the machines",
   afterwards: "make shell NODE=worker-1",
-  operatorSteps: making,
+  operator: {
+    steps: making,
+    endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
+  },
   steps: ({ cluster, node }) =>
     cluster.provider === "lab" ? [] : [machineStep(node)],
-  endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
 };
 
 if (import.meta.main) await main(provision);

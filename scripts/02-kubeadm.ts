@@ -7,17 +7,18 @@
  * container runtime, it starts one on every node.
  */
 import { splitClusterCIDR } from "../lib/net/cidr.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster/cluster.ts";
-import { cmd, write } from "../lib/exec/command.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { write } from "../lib/exec/shell_file.ts";
 import { containerdSteps, containersPossible } from "../lib/cni/containerd.ts";
 import { nodeSteps } from "../lib/kubernetes/kubeadm_steps.ts";
 import { keepSteps } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
-import { fileIs } from "../lib/steps/probes.ts";
+import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Stage } from "../lib/stage/stage.ts";
 
 /** Machines that kubeadm can make nodes of. */
@@ -33,28 +34,35 @@ export const kubeadm: Stage = {
   name: "02-kubeadm",
   summary: "make the cluster, and find out each node's podCIDR",
   afterwards: "cat .state/<cluster>/pod-cidrs.json",
-  operatorLast: isReal,
-  afterUndo: (cluster, gone) =>
-    isReal(cluster) ? forgetSteps(cluster, gone) : [],
-  epilogue: (cluster, nodeOf, options) =>
-    isReal(cluster) ? readiness(cluster, nodeOf, options) : Promise.resolve(""),
-  operatorSteps: (cluster) =>
-    isReal(cluster) ? keepSteps(cluster) : [
-      ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
-      {
-        why: "The lab has no control plane: no kubelet, no API server. " +
-          "What kube-controller-manager would do, give each node its podCIDR, is done here",
-        unless: fileIs(podCIDRsPath(cluster), podCIDRs(cluster), () => true),
-        key: `write ${podCIDRsPath(cluster)}`,
-        run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
-        undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
-      },
-    ],
+  operator: {
+    last: isReal,
+    steps: (cluster) =>
+      isReal(cluster) ? keepSteps(cluster) : [
+        ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
+        {
+          why: "The lab has no control plane: no kubelet, no API server. " +
+            "What kube-controller-manager would do, give each node its podCIDR, is done here",
+          doneWhen: fileIs(
+            podCIDRsPath(cluster),
+            podCIDRs(cluster),
+            () => true,
+          ),
+          run: write(podCIDRsPath(cluster), podCIDRs(cluster)),
+          undo: cmd`rm -f ${podCIDRsPath(cluster)}`,
+        },
+      ],
+  },
   steps({ cluster, node }) {
     if (isReal(cluster)) {
       return [...machineSteps(cluster), ...nodeSteps(cluster, node)];
     }
     return cluster.runtime === undefined ? [] : containerdSteps();
+  },
+  followUp: {
+    report: async (cluster, nodeOf, options) =>
+      isReal(cluster) ? await readiness(cluster, nodeOf, options) : "",
+    afterUndo: (cluster, gone) =>
+      isReal(cluster) ? forgetSteps(cluster, gone) : [],
   },
 };
 

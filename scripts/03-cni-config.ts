@@ -3,10 +3,12 @@
  * Stage 03: tells each node's container runtime which plugin to call, and the
  * plugin which addresses are its own.
  */
-import { main } from "../lib/cli/script.ts";
-import { cmd, write } from "../lib/exec/command.ts";
-import { fileIs, mark } from "../lib/steps/probes.ts";
+import { main } from "../lib/cli/stage_script.ts";
+import { cmd } from "../lib/exec/command.ts";
+import { write } from "../lib/exec/shell_file.ts";
+import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
 const path = "/etc/cni/net.d/10-deno-cni.conflist";
 
@@ -40,10 +42,9 @@ export const cniConfig: Stage = {
   afterwards: `cat ${path}`,
   needsPodCIDRs: true,
   steps: (plan) => [{
-    why:
-      "The runtime calls what the first file of this folder names; the plugin reads its podCIDR there",
-    unless: fileIs(path, conflist(plan), isOurs),
-    key: `write ${path}`,
+    why: "The runtime calls what the first file of this folder names; " +
+      "the plugin reads its podCIDR there",
+    doneWhen: fileIs(path, conflist(plan), isOurs),
     run: write(path, conflist(plan)),
     undo: cmd`rm -f ${path}`,
   }],

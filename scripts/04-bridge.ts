@@ -5,48 +5,43 @@
  * podCIDR.
  */
 import { gateway } from "../lib/net/cidr.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import {
-  addressOn,
-  linkIs,
-  linkMarked,
-  linkUp,
-  mark,
-} from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage } from "../lib/stage/stage.ts";
+import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/lab.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
+import { mark } from "../lib/net/mark.ts";
 
 /** A locally administered MAC address (IEEE 802, the second bit), always the same for a node. */
 function bridgeMac({ name }: ClusterNode): string {
   return mac(`bridge ${name}`);
 }
 
-export const bridge: Stage = {
+export const bridge = alsoAtBoot({
   name: "04-bridge",
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
-  steps: ({ node, cluster, cluster: { bridge } }) => [
+  steps: ({ node, cluster: { bridge } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
         "Without an address of its own it would take a port's, and change it with them",
-      unless: linkIs(bridge, "bridge"),
+      doneWhen: linkIs(bridge, "bridge"),
       run: cmd`ip link add ${bridge} address ${bridgeMac(node)} type bridge`,
       undo: cmd`ip link del ${bridge}`,
     },
     {
       why:
         "The alias marks the bridge as ours; one without it is never touched",
-      unless: linkMarked(bridge),
+      doneWhen: linkMarked(bridge),
       run: cmd`ip link set ${bridge} alias ${mark}`,
     },
-    ...node.podCIDRs.map((podCIDR) => ({
+    ...node.podCIDRs.map((podCIDR): Step => ({
       why: "Pods use this address as their default gateway",
-      unless: addressOn(bridge, gateway(podCIDR)),
+      doneWhen: addressOn(bridge, gateway(podCIDR)),
       run: cmd`ip addr add ${gateway(podCIDR)} dev ${bridge} ${
         podCIDR.includes(":") ? ["nodad"] : []
       }`,
@@ -54,12 +49,11 @@ export const bridge: Stage = {
     })),
     {
       why: "A link carries nothing until it is up",
-      unless: linkUp(bridge),
+      doneWhen: linkUp(bridge),
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },
-    ...restoreSteps(cluster, "04-bridge"),
   ],
-};
+});
 
 if (import.meta.main) await main(bridge);

@@ -10,10 +10,10 @@ import {
   expectedPlugin,
 } from "../lib/packaging/build.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { main } from "../lib/cli/script.ts";
-import { projectRoot } from "../lib/cluster/cluster.ts";
-import { copied } from "../lib/steps/probes.ts";
-import type { PluginFile, Stage } from "../lib/stage/stage.ts";
+import { main } from "../lib/cli/stage_script.ts";
+import { copied } from "../lib/steps/file_probes.ts";
+import type { PluginFile, Stage, Step } from "../lib/stage/stage.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
 
 /** Above this size a file's digest would take longer than all else that the stage does. */
 const digestLimit_bytes = 1 << 20;
@@ -65,11 +65,11 @@ export const plugin: Stage = {
     },
   },
   steps: ({ pluginFiles }) =>
-    (pluginFiles ?? []).map((file) => ({
+    (pluginFiles ?? []).map((file): Step => ({
       why: file.to.startsWith("/opt/cni/bin/")
         ? "The runtime executes what the configuration's `type` names, in this folder"
         : "What the plugin's launcher starts",
-      unless: copied(file),
+      doneWhen: copied(file),
       run: file,
       undo: cmd`rm -f ${file.to}`,
     })),

@@ -5,11 +5,12 @@
  * the same chain.
  * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
  */
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { mark, ruleIs, sysctlIs } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage, Step } from "../lib/stage/stage.ts";
+import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Step } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
 const ipv4Sysctls = [
   ["net.ipv4.ip_forward", "A node is a router for its pods"],
@@ -38,30 +39,28 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
     why: direction === "-s"
       ? "What pods send may pass, ahead of any rule that drops it"
       : "What is sent to pods may pass, answers among it",
-    unless: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
+    doneWhen: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
     run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
     undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
   };
 }
 
-export const forwarding: Stage = {
+export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
-  steps: ({ cluster, cluster: { clusterCIDRs } }) => [
-    ...clusterCIDRs.flatMap((clusterCIDR) => [
+  steps: ({ cluster }) =>
+    cluster.clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
-        .map(([name, why]) => ({
+        .map(([name, why]): Step => ({
           why,
-          unless: sysctlIs(name, "1"),
+          doneWhen: sysctlIs(name, "1"),
           run: cmd`sysctl -w ${name}=1`,
           undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
         })),
       accept(clusterCIDR, "-s"),
       accept(clusterCIDR, "-d"),
     ]),
-    ...restoreSteps(cluster, "06-forwarding"),
-  ],
-};
+});
 
 if (import.meta.main) await main(forwarding);

@@ -5,37 +5,36 @@
  * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { mark, ruleIs } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Stage } from "../lib/stage/stage.ts";
+import { ruleIs } from "../lib/steps/probes.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Step } from "../lib/stage/stage.ts";
+import { mark } from "../lib/net/mark.ts";
 
-export const masquerade: Stage = {
+export const masquerade = alsoAtBoot({
   name: "07-masquerade",
   summary: "give pods a way out of the cluster",
   afterwards: "iptables -t nat -S POSTROUTING",
   needsPodCIDRs: true,
-  steps: ({ node, cluster, cluster: { clusterCIDRs, bridge } }) => [
-    ...node.podCIDRs.map((podCIDR) => {
+  steps: ({ node, cluster }) =>
+    node.podCIDRs.map((podCIDR): Step => {
       const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
       const table = ["-w", "-t", "nat"];
-      const clusterCIDR = ofFamily(clusterCIDRs, familyOf(podCIDR));
+      const clusterCIDR = ofFamily(cluster.clusterCIDRs, familyOf(podCIDR));
       const rule = [
         ...["-s", podCIDR, "!", "-d", clusterCIDR ?? podCIDR],
-        ...["!", "-o", bridge],
+        ...["!", "-o", cluster.bridge],
         ...["-m", "comment", "--comment", mark, "-j", "MASQUERADE"],
       ];
       return {
         why: "Nobody outside knows the way back to a pod, so what leaves the " +
           "cluster leaves as the node; what stays inside keeps its address",
-        unless: ruleIs(cmd`${iptables} ${table} -C POSTROUTING ${rule}`),
+        doneWhen: ruleIs(cmd`${iptables} ${table} -C POSTROUTING ${rule}`),
         run: cmd`${iptables} ${table} -A POSTROUTING ${rule}`,
         undo: cmd`${iptables} ${table} -D POSTROUTING ${rule}`,
       };
     }),
-    ...restoreSteps(cluster, "07-masquerade"),
-  ],
-};
+});
 
 if (import.meta.main) await main(masquerade);

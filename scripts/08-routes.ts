@@ -6,49 +6,47 @@
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
-import { main } from "../lib/cli/script.ts";
+import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
-import { restoreSteps } from "../lib/steps/boot_restore.ts";
-import type { Plan, Stage, Step } from "../lib/stage/stage.ts";
+import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import type { Plan, Step } from "../lib/stage/stage.ts";
 
 /** What a node has to know of the others. */
 function hostRoutes({ node, cluster }: Plan): Step[] {
   return cluster.nodes
     .filter((other) => other.name !== node.name)
     .flatMap((other) =>
-      other.podCIDRs.map((podCIDR) => {
+      other.podCIDRs.map((podCIDR): Step => {
         const family = familyOf(podCIDR);
         const via = ofFamily(other.addresses, family) ?? other.address;
         return {
           why: `Pods of ${other.name} are reached through ${other.name}`,
-          // Made when somebody asks: a plan for 1,000 nodes has a million steps.
-          get unless() {
+          // Made when it is asked for: a plan for 1,000 nodes has a million steps.
+          get doneWhen() {
             return routeByOwner(podCIDR, other.name, via);
           },
           run:
             cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
           // Unlike del, flush has no objection where a reboot has been before it.
           get undo() {
-            return cmd`ip -${family} route flush exact ${podCIDR} via ${via} proto ${routeProtocol}`;
+            const route = [podCIDR, "via", via, "proto", routeProtocol];
+            return cmd`ip -${family} route flush exact ${route}`;
           },
         };
       })
     );
 }
 
-export const routes: Stage = {
+export const routes = alsoAtBoot({
   name: "08-routes",
   summary:
     "tell every node, or the cloud's router, which node owns which podCIDR",
   afterwards: `ip route show proto ${routeProtocol}`,
   needsPodCIDRs: true,
-  operatorSteps: cloudRoutes,
-  steps: (plan) =>
-    plan.cluster.routes === "host"
-      ? [...hostRoutes(plan), ...restoreSteps(plan.cluster, "08-routes")]
-      : [],
-};
+  operator: { steps: cloudRoutes },
+  steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
+});
 
 if (import.meta.main) await main(routes);

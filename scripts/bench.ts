@@ -1,7 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /** Measures the lab and the plugin beside their peers: `make bench`. */
-import { isOver, table } from "../lib/dev/bench_report.ts";
-import { exitCode } from "../lib/cli/flags.ts";
+import { benchTable, isOver } from "../lib/dev/bench_report.ts";
+import type { CommandLine } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { benchDaemon } from "./bench/daemon.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
@@ -9,15 +10,22 @@ import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
 import { benchPlugin } from "./bench/plugin.ts";
 import { benchSsh } from "./bench/ssh.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
-const help =
-  `scripts/bench.ts: measure the lab and the plugin beside their peers
-
-Usage: scripts/bench.ts [--cluster FILE] [-o json]
-       make bench [ARGS="-o json"]
-
-Times differ between machines; look at the ratios. The lab is one of its own,
-beside whatever is up. Exit code 1 where a figure exceeds its bound.`;
+const command = {
+  name: "bench",
+  summary: "measure the lab and the plugin beside their peers",
+  text: [
+    "Times differ between machines; look at the ratios. The lab is one of its " +
+    "own, beside whatever is up.",
+  ],
+  flags: standard("cluster", "output"),
+  exits: {
+    done: usualExits.done,
+    failed: "a figure exceeds its bound",
+    usage: usualExits.usage,
+  },
+} satisfies CommandLine;
 
 const parts = [
   benchLab,
@@ -28,13 +36,13 @@ const parts = [
   benchPlan,
 ];
 
-await runScript(help, async ({ cluster, output }) => {
+await runScript(command, async ({ cluster, output }) => {
   const measured = [];
   for (const part of parts) {
     try {
       const result = await part(cluster);
       measured.push(result);
-      if (output === "table") console.log(`${table(result)}\n`);
+      if (output === "table") console.log(`${benchTable(result)}\n`);
     } catch (error) {
       if (!(error instanceof BenchError)) throw error;
       console.error(error.message);

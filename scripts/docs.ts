@@ -3,34 +3,43 @@
  * What the project's pages say that commands print: run on a lab and written
  * into them, or compared (`--check`).
  */
-import { StepError } from "../lib/stage/decide.ts";
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
-import { projectRoot } from "../lib/cluster/cluster.ts";
-import { cmd, ending, run, succeeded } from "../lib/exec/command.ts";
+import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
+import { cmd, ending, succeeded } from "../lib/exec/command.ts";
 import { runScript } from "../lib/cli/script.ts";
 import {
   agrees,
-  difference,
-  type Entry,
+  differingLines,
+  type PageCommand,
   readPage,
   rewrite,
   TranscriptError,
 } from "../lib/dev/markdown_transcript.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { StepError } from "../lib/stage/errors.ts";
+import { run } from "../lib/exec/run.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
 
-const help =
-  `scripts/docs.ts: write what commands print into the pages that show it
-
-Usage: scripts/docs.ts [--check]
-       make docs [ARGS=--check]
-
-Runs the commands of every block fenced as "console" in README.md and docs/, in
-their order, on a lab of its own for each page, and writes what they print below
-them. "<!-- run: COMMAND -->" runs one unseen; a file that it writes into
-"$DOCS" is a picture of docs/. What differs only in what differs from run to run
-(MAC addresses, names of veths, times, which of two pods is which) stays as it is.
-
-  --check        write nothing; say what is not so any more, and exit with 1
-  -h, --help     this text`;
+const command = {
+  name: "docs",
+  summary: "write what commands print into the pages that show it",
+  text: [
+    'Runs the commands of every block fenced as "console" in README.md and ' +
+    "docs/, in their order, on a lab of its own for each page, and writes what " +
+    'they print below them. "<!-- run: COMMAND -->" runs one unseen; a file ' +
+    'that it writes into "$DOCS" is a picture of docs/. What differs only in ' +
+    "what differs from run to run (MAC addresses, names of veths, times, which " +
+    "of two pods is which) stays as it is.",
+  ],
+  flags: {
+    check: switched("check", "write nothing; say what is not so any more"),
+  },
+  exits: {
+    done: usualExits.done,
+    failed: "a command failed, or with --check: a page is not so any more",
+    usage: "wrong flags",
+    interrupted: usualExits.interrupted,
+  },
+} satisfies CommandLine;
 
 /** A command of a page may bring up a whole lab. */
 const limit_ms = 120_000;
@@ -49,7 +58,7 @@ interface Difference {
   readonly printed: readonly string[];
 }
 
-async function docs({ check }: Flags): Promise<number> {
+async function docs({ check }: FlagsOf<typeof command.flags>): Promise<number> {
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => interruption.abort());
@@ -61,10 +70,8 @@ async function docs({ check }: Flags): Promise<number> {
   const pictures = `${folder}/pictures`;
   await Deno.mkdir(pictures);
   // A user's terminal is not to be seen in the pages, nor the make that this runs under.
-  const { MAKEFLAGS: _, MAKELEVEL: __, ARGS: ___, CLUSTER: ____, ...own } = Deno
-    .env.toObject();
   const env = {
-    ...own,
+    ...ownEnvironment(),
     DENO_CNI_STATE: `${folder}/state`,
     DOCS: pictures,
     NO_COLOR: "1",
@@ -74,9 +81,9 @@ async function docs({ check }: Flags): Promise<number> {
   try {
     const differences: Difference[] = [];
     for (const page of await pages()) {
-      differences.push(...await runPage(page, check === true, desk));
+      differences.push(...await runPage(page, check, desk));
     }
-    differences.push(...await comparePictures(desk, check === true));
+    differences.push(...await comparePictures(desk, check));
     if (interruption.signal.aborted) return exitCode.interrupted;
     for (const difference of differences) console.log(tell(difference));
     if (!check) return exitCode.done;
@@ -90,6 +97,14 @@ async function docs({ check }: Flags): Promise<number> {
     await run(cmd`make down`, { env, cwd: projectRoot });
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** This process's environment, without what its make or its user said of a cluster. */
+function ownEnvironment(): Record<string, string> {
+  const foreign = /^(MAKE|DENO_CNI_|(ARGS|CLUSTER|NODE|POD|FROM|TO|RUNTIME)$)/;
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => !foreign.test(name)),
+  );
 }
 
 async function pages(): Promise<readonly string[]> {
@@ -128,7 +143,7 @@ async function runPage(
   return differences;
 }
 
-function readEntries(page: string, text: string): readonly Entry[] {
+function readEntries(page: string, text: string): readonly PageCommand[] {
   try {
     return readPage(text);
   } catch (error) {
@@ -139,7 +154,7 @@ function readEntries(page: string, text: string): readonly Entry[] {
 
 async function execute(
   page: string,
-  entry: Entry,
+  entry: PageCommand,
   { env, signal }: Desk,
 ): Promise<readonly string[]> {
   const both = `exec 2>&1; ${entry.command}`;
@@ -200,10 +215,10 @@ async function lines(path: string): Promise<readonly string[]> {
 }
 
 function tell({ where, ...whole }: Difference): string {
-  const { said, printed } = difference(whole.said, whole.printed);
+  const { said, printed } = differingLines(whole.said, whole.printed);
   const some = (sign: string, lines: readonly string[]) =>
     lines.slice(0, 40).map((line) => `  ${sign} ${line}`);
   return [where, ...some("-", said), ...some("+", printed)].join("\n");
 }
 
-await runScript(help, docs);
+await runScript(command, docs);

@@ -1,35 +1,41 @@
 #!/usr/bin/env -S deno run -A
 /** Removes a lab with all that runs in it, also what is left of a broken one: `make down`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { cmd, show } from "../lib/exec/command.ts";
 import { labId, removeLab } from "../lib/lab/lab.ts";
-import { membersOf, takeCensus } from "../lib/lab/processes.ts";
+import { membersOf, takeSnapshot } from "../lib/lab/processes.ts";
 import { LabError } from "../lib/lab/remove.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/down.ts: remove the lab with all that runs in it
+const command = {
+  name: "down",
+  summary: "remove the lab with all that runs in it",
+  text: ["Works on the ruins of a lab too. Nothing to remove is no error."],
+  flags: {
+    ...standard("cluster", "output", "quiet"),
+    dryRun: switched("dry-run", "print the commands instead of executing them"),
+  },
+  lacks: {
+    flags: ["node", "undo"],
+    because: "this takes the whole lab down; one node: make 01-provision " +
+      'ARGS="--undo --node NAME"',
+  },
+  exits: {
+    done: usualExits.done,
+    failed: "something could not be removed",
+    usage: usualExits.usage,
+  },
+} satisfies CommandLine;
 
-Usage: scripts/down.ts [flags]
-       make down [ARGS="flags"]
-
-Works on the ruins of a lab too. Nothing to remove is no error.
-
-${flagsHelp}`;
+type Flags = FlagsOf<typeof command.flags>;
 
 async function down(flags: Flags): Promise<number> {
-  if (flags.nodes.length > 0) {
-    throw new UsageError(
-      "--node: this takes the whole lab down; one node: make 01-provision " +
-        `ARGS="--undo --node ${flags.nodes[0]}"`,
-    );
-  }
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
   if (cluster.provider !== "lab") {
     throw new UsageError(
@@ -56,7 +62,7 @@ async function down(flags: Flags): Promise<number> {
 }
 
 function dryRun(cluster: Cluster): number {
-  const pids = membersOf(takeCensus(), labId(cluster)).map(({ pid }) => pid);
+  const pids = membersOf(takeSnapshot(), labId(cluster)).map(({ pid }) => pid);
   if (pids.length > 0) console.log(show(cmd`kill -KILL ${pids}`));
   console.log(show(cmd`rm -rf ${cluster.stateDir}`));
   return exitCode.done;
@@ -73,4 +79,4 @@ function report(flags: Flags, { name }: Cluster, ended: number): void {
   }
 }
 
-await runScript(help, down);
+await runScript(command, down);

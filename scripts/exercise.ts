@@ -1,14 +1,9 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
-import { StepError } from "../lib/stage/decide.ts";
-import type { Course } from "../lib/exercise/stage_set.ts";
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
+import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
   breakIt,
   fingerprints,
@@ -19,7 +14,7 @@ import {
   wrongPaths,
 } from "../lib/exercise/run.ts";
 import {
-  type Entry,
+  type ExerciseProgress,
   readExerciseBook,
   writeExerciseBook,
 } from "../lib/exercise/progress_file.ts";
@@ -33,31 +28,47 @@ import {
 import { type Exercise, exercises } from "../lib/exercise/catalog.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { makeLine } from "../lib/stage/make_command.ts";
-import { workersOf } from "../lib/verify/matrix.ts";
+import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
-import { worstCode } from "../lib/stage/run_stage.ts";
+import { worst } from "../lib/stage/run_stage.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import { isRunning } from "../lib/tour/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
-import { stages } from "./stages.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { StepError } from "../lib/stage/errors.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/exercise.ts: something broken, to be found and repaired
+const command = {
+  name: "exercise",
+  summary: "something broken, to be found and repaired",
+  usage: [
+    "scripts/exercise.ts [N | N-hint | N-check] [flags]",
+    'make exercise [N | N-hint | N-check] [ARGS="flags"]',
+  ],
+  text: [
+    "An exercise wants a whole lab (make up, or make tour). Find the cause with " +
+    "the trace, and repair it with one stage. make up repairs every exercise, too.",
+  ],
+  examples: [
+    ["make exercise", "lists the exercises"],
+    ["make exercise 1", "breaks something in the lab, and tells the symptom"],
+    ["make exercise 1-hint", "says where to look; each time a little more"],
+    ["make exercise 1-check", "marks it: solved, or what is still wrong"],
+  ],
+  flags: standard("cluster", "output", "quiet", "timeout_ms"),
+  takes: "words",
+  exits: {
+    ...usualExits,
+    done: "done, or solved",
+    failed: "not solved, or not set up",
+  },
+} satisfies CommandLine;
 
-Usage: scripts/exercise.ts [N | N-hint | N-check] [flags]
-       make exercise            lists the exercises
-       make exercise 1          breaks something in the lab, and tells the symptom
-       make exercise 1-hint     says where to look; each time a little more
-       make exercise 1-check    marks it: 0 solved, 1 with what is still wrong
+type Flags = FlagsOf<typeof command.flags>;
 
-An exercise wants a whole lab (make up, or make tour). Find the cause with the
-trace, and repair it with one stage. make up repairs every exercise, too.
-
-Takes --cluster, -o, -q and --timeout of these:
-
-${flagsHelp}`;
-
-const course: Course = { stages, suspects, reach };
+const stageSet: StageSet = { stages, probed: probedStages };
 
 /** An exercise that something is to be done with, within a run. */
 interface Work {
@@ -65,8 +76,8 @@ interface Work {
   readonly cluster: Cluster;
   readonly exercise: Exercise;
   /** What is remembered of it. */
-  readonly entry: Entry | undefined;
-  readonly remember: (entry: Entry) => Promise<void>;
+  readonly entry: ExerciseProgress | undefined;
+  readonly remember: (entry: ExerciseProgress) => Promise<void>;
   readonly say: (text: string) => void;
   readonly data: (value: Record<string, unknown>) => void;
 }
@@ -77,10 +88,11 @@ const verbs: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "check": check,
 };
 
-async function run(flags: Flags): Promise<number> {
+async function run(flags: Flags, words: readonly string[]): Promise<number> {
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
-  const all = exercisesOf(cluster);
-  const [word, ...more] = flags.words;
+  requireLab(cluster, "an exercise");
+  const all = exercises(cluster);
+  const [word, ...more] = words;
   if (more.length > 0) {
     throw new UsageError(`${more.join(" ")}: give one exercise at a time`);
   }
@@ -144,22 +156,6 @@ async function within(
   }
 }
 
-function exercisesOf(cluster: Cluster): readonly Exercise[] {
-  const { file, provider } = cluster;
-  if (provider !== "lab") {
-    throw new UsageError(
-      `${file} is no lab (provider: ${provider}), and an exercise breaks ` +
-        "something: take config/lab.yaml, or another lab",
-    );
-  }
-  const workers = workersOf(cluster).length;
-  if (workers >= 2) return exercises(cluster);
-  throw new UsageError(
-    `${file} has ${workers} ${workers === 1 ? "worker" : "workers"}: the ` +
-      "exercises want two or more, for pods of one to call pods of the other",
-  );
-}
-
 async function list(
   flags: Flags,
   cluster: Cluster,
@@ -191,9 +187,9 @@ async function setUp(work: Work): Promise<number> {
   if (own && entry?.state === "set up") {
     say(`Exercise ${exercise.number} is set up already.\n`);
   } else {
-    // Whoever set it up was killed before it could be remembered.
-    if (own) await mendIt(session, exercise, course);
-    const missing = await lacks(session, course);
+    // The run that set it up was killed before it could be remembered.
+    if (own) await mendIt(session, exercise, stageSet);
+    const missing = await lacks(session, stageSet);
     if (missing.length > 0) return notWhole(work, missing);
     const before = await fingerprints(session);
     const code = await broken(work);
@@ -210,10 +206,10 @@ async function broken(work: Work): Promise<number> {
   const { session, cluster, exercise } = work;
   let code: number = exitCode.failed;
   try {
-    code = worstCode(await breakIt(session, exercise, course));
+    code = exitCode[worst(await breakIt(session, exercise, stageSet))];
     if (code === exitCode.done && !session.interrupted()) {
       // Nothing is far away in a lab: who does not answer at once, does not.
-      const wrong = await wrongPaths(session, course, 500);
+      const wrong = await wrongPaths(session, stageSet, 500);
       if (wrong.length === 0) {
         code = exitCode.failed;
         console.error(
@@ -227,7 +223,7 @@ async function broken(work: Work): Promise<number> {
     if (!(error instanceof StepError && session.interrupted())) throw error;
   } finally {
     if (session.interrupted()) code = exitCode.interrupted;
-    if (code !== exitCode.done) await mendIt(session, exercise, course);
+    if (code !== exitCode.done) await mendIt(session, exercise, stageSet);
   }
   if (session.interrupted()) {
     console.error("The exercise was not set up; the lab is as it was");
@@ -248,7 +244,7 @@ function notWhole({ cluster }: Work, missing: readonly string[]): number {
 /** The exercise whose fault is in the lab now. */
 async function underWay({ session, cluster }: Work) {
   for (const one of exercises(cluster)) {
-    const left = await leftInJournal(session, one, course);
+    const left = await leftInJournal(session, one, stageSet);
     if (left.length > 0) return one;
   }
   return undefined;
@@ -267,7 +263,7 @@ async function hint(work: Work): Promise<number> {
 async function check(work: Work): Promise<number> {
   const { session, cluster, exercise, entry, remember, say, data } = work;
   if (entry === undefined) return notSetUp(work);
-  const problems = await unsolved(session, exercise, course, entry.before);
+  const problems = await unsolved(session, exercise, stageSet, entry.before);
   if (session.interrupted()) return exitCode.interrupted;
   data({ solved: problems.length === 0, problems });
   if (problems.length > 0) {
@@ -297,4 +293,4 @@ function notSetUp({ exercise: { number }, cluster }: Work): number {
   return exitCode.failed;
 }
 
-await runScript(help, run, true);
+await runScript(command, run);

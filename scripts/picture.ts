@@ -1,45 +1,88 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
-import { exitCode, type Flags, UsageError } from "../lib/cli/flags.ts";
-import { loadCluster } from "../lib/cluster/cluster.ts";
+import { printableJSON } from "../lib/text/printable.ts";
+import { reachOf } from "../lib/cli/connect.ts";
+import {
+  choice,
+  type CommandLine,
+  type FlagsOf,
+  option,
+} from "../lib/cli/flags.ts";
+import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
-import { changes } from "../lib/picture/diff.ts";
+import { pictureChanges } from "../lib/picture/diff.ts";
 import type { TraceReport } from "../lib/trace/report.ts";
 import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
-import { reach } from "./09-verify.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/picture.ts: draw the cluster as it is, read from its nodes
+const command = {
+  name: "picture",
+  summary: "draw the cluster as it is, read from its nodes",
+  text: [
+    "What is new since the last picture of the cluster is marked so, and told.",
+  ],
+  examples: [
+    ["make picture", "writes .state/<cluster>/picture.svg"],
+    ['make picture ARGS="--format mermaid --out -"', "for Markdown"],
+    [
+      'make trace FROM=worker-1/shell TO=outside ARGS="-o json" >trace.json',
+      'then make picture ARGS="--trace trace.json" draws the packet\'s way over it',
+    ],
+  ],
+  flags: {
+    ...standard("cluster"),
+    format: option({
+      name: "format",
+      value: "FORMAT",
+      does: "svg or mermaid",
+      default: "svg",
+      ...choice("svg", "mermaid"),
+    }),
+    out: option({
+      name: "out",
+      value: "FILE",
+      does:
+        "where to, instead of .state/<cluster>/picture.svg or picture.mmd; - for stdout",
+      read: String,
+    }),
+    trace: option({
+      name: "trace",
+      value: "FILE",
+      does: "what scripts/trace.ts -o json printed, drawn over an SVG",
+      read: String,
+    }),
+    output: {
+      ...standardFlags.output,
+      does:
+        "json: what was read, as data: the type Inventory in lib/inventory/inventory.ts",
+    },
+    quiet: { ...standardFlags.quiet, does: "does not tell what is new" },
+    ...standard("timeout_ms"),
+  },
+  exits: {
+    done: usualExits.done,
+    usage: usualExits.usage,
+    unreachable:
+      "a node could not be reached (it is in the picture, with the reason)",
+  },
+} satisfies CommandLine;
 
-Usage: scripts/picture.ts [--cluster FILE] [--format FORMAT] [--out FILE] [--trace FILE]
-       make picture [ARGS="flags"]
-
-Examples:
-  make picture                                  writes .state/<cluster>/picture.svg
-  make picture ARGS="--format mermaid --out -"  for a page of Markdown
-  make trace FROM=worker-1/shell TO=worker-2/web ARGS="-o json" >trace.json
-  make picture ARGS="--trace trace.json"        with the packet's way drawn over it
-
-What is new since the last picture of the cluster is marked so, and told.
-
-  --format FORMAT  svg (default) or mermaid
-  --out FILE       where to (default .state/<cluster>/picture.svg, or picture.mmd); - for stdout
-  --trace FILE     what scripts/trace.ts -o json printed
-  -o json          what was read, as data: the type Inventory in lib/inventory.ts
-  --cluster FILE   the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  -h, --help       this text
-
-Exit codes: 0 done, 2 wrong flags or cluster file, 4 a node could not be reached
-            (it is in the picture, with the reason).`;
+type Flags = FlagsOf<typeof command.flags>;
 
 async function picture(flags: Flags): Promise<number> {
   const cluster = await loadCluster(flags.cluster);
-  const format = formatOf(flags);
+  const { format } = flags;
+  if (format === "mermaid" && flags.trace !== undefined) {
+    throw new UsageError("--trace is drawn over an SVG: leave --format away");
+  }
   const trace = flags.trace === undefined
     ? undefined
     : await readTrace(flags.trace);
-  const now = await inventory(cluster, reach(cluster), {
+  const now = await inventory(cluster, reachOf(cluster), {
     timeout_ms: flags.timeout_ms,
   });
   const silent = now.nodes.flatMap(({ name, host }) =>
@@ -47,7 +90,7 @@ async function picture(flags: Flags): Promise<number> {
   );
   const code = silent.length === 0 ? exitCode.done : exitCode.unreachable;
   if (flags.output === "json") {
-    console.log(JSON.stringify(now, null, 2));
+    console.log(printableJSON(now));
     return code;
   }
   const memory = `${cluster.stateDir}/picture.json`;
@@ -71,7 +114,7 @@ async function picture(flags: Flags): Promise<number> {
   await writeWhole(memory, JSON.stringify(now));
   for (const line of silent) console.error(`does not answer: ${line}`);
   if (before !== undefined && !flags.quiet) {
-    for (const line of changes(before, now, cluster)) {
+    for (const line of pictureChanges(before, now, cluster)) {
       console.error(`since the last picture: ${line}`);
     }
   }
@@ -85,18 +128,10 @@ async function put(path: string, text: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new UsageError(
-      `--out ${path}: expected a file in a folder that is there and may be written; ${error.message}`,
+      `--out ${path}: expected a file in a folder that is there and may be ` +
+        `written; ${error.message}`,
     );
   }
-}
-
-function formatOf({ format, trace }: Flags): "svg" | "mermaid" {
-  if (format === undefined || format === "svg") return "svg";
-  if (format !== "mermaid") {
-    throw new UsageError(`--format ${format}: expected svg or mermaid`);
-  }
-  if (trace === undefined) return format;
-  throw new UsageError("--trace is drawn over an SVG: leave --format away");
 }
 
 async function readTrace(path: string): Promise<TraceReport> {
@@ -116,7 +151,10 @@ async function readTrace(path: string): Promise<TraceReport> {
   }
 }
 
-/** The cluster at the last picture; undefined at the first, and where what was kept is of another version. */
+/**
+ * The cluster at the last picture; undefined at the first, and where what was
+ * kept is of another version.
+ */
 async function readBefore(path: string): Promise<Inventory | undefined> {
   const text = await Deno.readTextFile(path).catch(ignoreAbsent);
   if (text === undefined) return undefined;
@@ -129,4 +167,4 @@ async function readBefore(path: string): Promise<Inventory | undefined> {
   }
 }
 
-await runScript(help, picture);
+await runScript(command, picture);

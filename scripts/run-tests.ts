@@ -1,13 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Checks and tests: `make check`, `make test`. */
-import { exitCode } from "../lib/cli/flags.ts";
-import {
-  cmd,
-  type Command,
-  run,
-  show,
-  succeeded,
-} from "../lib/exec/command.ts";
+import { cmd, type Command, show, succeeded } from "../lib/exec/command.ts";
 import {
   countLine,
   type Counts,
@@ -15,22 +8,40 @@ import {
   total,
   wentWell,
 } from "../lib/dev/deno_test_output.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import type { CommandLine } from "../lib/cli/flags.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { projectRoot } from "../lib/exec/project_root.ts";
+import { columns } from "../lib/text/wrap.ts";
+import { run } from "../lib/exec/run.ts";
 
-const help = `scripts/run-tests.ts: check the sources and run the tests
-
-Usage: scripts/run-tests.ts check | all | FILE…
-       make check
-       make test [ARGS="FILE…"]
-
-  check   format, lint, types and the quick tests (*_test.ts)
-  all     these, and the tests that make namespaces (*_lab_test.ts)
-  FILE…   these test files alone, with all that they print
-
-As many files run side by side as there are processors, but at most 4, or as
-DENO_JOBS says. The last line is the count. Exit codes: 0 nothing failed, 1
-something did or no test ran, 2 wrong usage, 130 interrupted.`;
-
-const projectRoot = import.meta.dirname?.replace(/\/scripts$/, "") ?? ".";
+const command = {
+  name: "run-tests",
+  summary: "check the sources and run the tests",
+  usage: [
+    "scripts/run-tests.ts check | all | FILE…",
+    "make check",
+    'make test [ARGS="FILE…"]',
+  ],
+  text: [
+    columns([
+      ["check", "format, lint, types and the quick tests (*_test.ts)"],
+      ["all", "these, and the tests that make namespaces (*_lab_test.ts)"],
+      ["FILE…", "these test files alone, with all that they print"],
+    ]),
+    "As many files run side by side as there are processors, but at most 4, or " +
+    "as DENO_JOBS says. The last line is the count.",
+  ],
+  flags: {},
+  takes: "words",
+  exits: {
+    done: "nothing failed",
+    failed: "something did or no test ran",
+    usage: "wrong usage",
+    interrupted: usualExits.interrupted,
+  },
+} satisfies CommandLine;
 
 /** A test file that takes longer hangs. */
 const fileLimit_ms = 600_000;
@@ -39,10 +50,8 @@ const interruption = new AbortController();
 
 async function main(args: readonly string[]): Promise<number> {
   const [what] = args;
-  if (what === undefined || what.startsWith("-")) {
-    const isHelp = what === "--help" || what === "-h";
-    (isHelp ? console.log : console.error)(help);
-    return isHelp ? exitCode.done : exitCode.usage;
+  if (what === undefined) {
+    throw new UsageError("expected check, all or files; --help says more");
   }
   if (what === "contained") return await runAll(args.slice(1));
   return Deno.uid() === 0 ? await contained(args) : await runAll(args);
@@ -75,7 +84,7 @@ async function runAll(args: readonly string[]): Promise<number> {
  * has started, and no file stays. Only root may have one.
  */
 async function contained(args: readonly string[]): Promise<number> {
-  // Somebody has to wait for orphans; the first process of the namespace is who.
+  // The first process of the namespace has to wait for orphans.
   const init = '"$@" & wait "$!"';
   const folder = await Deno.makeTempDir({ prefix: "deno-cni-run-" });
   const inner = cmd`${Deno.execPath()} run -A --cached-only --frozen ${
@@ -202,4 +211,4 @@ async function runFile(file: string, verbose: boolean): Promise<Counts> {
   return result;
 }
 
-Deno.exit(await main(Deno.args));
+await runScript(command, (_flags, words) => main(words));

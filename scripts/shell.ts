@@ -1,7 +1,9 @@
 #!/usr/bin/env -S deno run -A
 /** A shell, or one command, on a node or in a pod: `make shell NODE=worker-1 POD=shell`. */
-import { type Flags, UsageError } from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
+import { usualExits } from "../lib/cli/exit_code.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../lib/exec/command.ts";
 import {
   containersQuestion,
@@ -15,23 +17,60 @@ import { runScript } from "../lib/cli/script.ts";
 import type { Node } from "../lib/node/node.ts";
 import { podNames } from "../lib/verify/namespace_pods.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/shell.ts: a shell on a node or in a pod
+const command = {
+  name: "shell",
+  summary: "a shell on a node or in a pod",
+  usage: [
+    "scripts/shell.ts --node NAME [--pod NAME] [flags] [-- COMMAND…]",
+    'make shell NODE=worker-1 [POD=shell] [ARGS="-- COMMAND…"]',
+  ],
+  text: ["With a COMMAND the exit code is the command's."],
+  examples: [
+    ["make shell NODE=worker-1", "on a node"],
+    ["make shell NODE=worker-1 POD=shell", "in a pod of it"],
+    [`make shell NODE=${outsideName}`, "lab: the host outside the cluster"],
+    ["scripts/shell.ts --node worker-1 -- ip addr", "one command"],
+  ],
+  flags: {
+    node: option({
+      name: "node",
+      value: "NAME",
+      does: "the node to go to",
+      // DENO_CNI_NODE is the mark of a lab node's processes.
+      variable: "DENO_CNI_SHELL_NODE",
+      read: String,
+    }),
+    pod: option({
+      name: "pod",
+      value: "NAME",
+      does: "the pod of it to go into",
+      read: String,
+    }),
+    ...standard("cluster"),
+  },
+  takes: "command",
+  exits: {
+    done: "done",
+    usage: "wrong flags or cluster file, no such node or pod",
+    unreachable: usualExits.unreachable,
+  },
+} satisfies CommandLine;
 
-Usage: scripts/shell.ts --node NAME [--pod NAME] [--cluster FILE] [-- COMMAND…]
-       make shell NODE=worker-1 [POD=shell]
+type Flags = FlagsOf<typeof command.flags>;
 
-Examples:
-  make shell NODE=worker-1
-  scripts/shell.ts --node worker-1 --pod shell -- ip addr
-  scripts/shell.ts --node ${outsideName}        (lab: the host outside the cluster)
-
-With a COMMAND the exit code is the command's.`;
-
-async function shell(flags: Flags): Promise<number> {
+async function shell(
+  flags: Flags,
+  [program, ...args]: readonly string[],
+): Promise<number> {
+  const given: Command | undefined = program === undefined
+    ? undefined
+    : { argv: [program, ...args] };
   const cluster = await loadCluster(flags.cluster);
-  const [name, ...more] = flags.nodes;
-  if (name === undefined || more.length > 0) {
+  const { node: name } = flags;
+  if (name === undefined) {
     throw new UsageError(
       `expected --node with one of ${namesOf(cluster).join(", ")}`,
     );
@@ -46,28 +85,34 @@ async function shell(flags: Flags): Promise<number> {
   const node = nodeOf(cluster, name);
   const terminal = Deno.stdin.isTerminal();
   if (flags.pod === undefined) {
-    return await hold(node.enter(await innerCommand(node), terminal));
+    return await hold(node.enter(await innerCommand(node, given), terminal));
   }
-  const entering = await inKubernetes(cluster, node.name, flags.pod);
+  const entering = await inKubernetes(cluster, node.name, flags.pod, given);
   if (entering !== undefined) return await hold(entering);
   await checkPod(node, flags.pod);
   return await hold(
-    node.enter(await commandInPod(node, flags.pod), terminal),
+    node.enter(await commandInPod(node, flags.pod, given), terminal),
   );
 }
 
-/** How to get into a pod of Kubernetes, by the control plane; undefined where the cluster has none. */
+/**
+ * The way into a pod of Kubernetes, by the control plane; undefined where the
+ * cluster has none.
+ */
 async function inKubernetes(
   cluster: Cluster,
   node: string,
   pod: string,
+  given: Command | undefined,
 ): Promise<Command | undefined> {
   if (cluster.provider === "lab" || cluster.provider === "local") {
     return undefined;
   }
-  const leader = cluster.nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) return undefined;
-  const there = nodeOf(cluster, leader.name);
+  const controlPlane = cluster.nodes.find(({ role }) =>
+    role === "control-plane"
+  );
+  if (controlPlane === undefined) return undefined;
+  const there = nodeOf(cluster, controlPlane.name);
   const outcome = await there.run(question());
   if (!succeeded(outcome)) return undefined;
   const { pods } = readKubernetes(outcome.stdout);
@@ -81,7 +126,7 @@ async function inKubernetes(
     );
   }
   const terminal = Deno.stdin.isTerminal();
-  const command = givenCommand() ?? shellCommand(`${node}/${pod}`, false);
+  const command = given ?? shellCommand(`${node}/${pod}`, false);
   return there.enter(insideOf(name, node, command, terminal), terminal);
 }
 
@@ -104,31 +149,36 @@ async function checkPod(node: Node, pod: string): Promise<void> {
   );
 }
 
-/** In a container there is all that it has; where a pod is a bare namespace, the node's programs and files. */
-async function commandInPod(node: Node, pod: string): Promise<Command> {
+/**
+ * The way into a pod of a container runtime, where there is what the container
+ * has, or into a bare namespace, where there are the node's programs and files.
+ */
+async function commandInPod(
+  node: Node,
+  pod: string,
+  given: Command | undefined,
+): Promise<Command> {
   const { stdout } = await node.run(cmd`sh -c ${containersQuestion}`);
   if (readRuntime(stdout)?.running?.includes(pod)) {
     const exec = `shell-${crypto.randomUUID()}`;
-    const command = givenCommand() ??
+    const command = given ??
       shellCommand(`${node.name}/${pod}`, false);
     return execIn(pod, exec, command, Deno.stdin.isTerminal());
   }
-  const command = await innerCommand(node, pod);
+  const command = await innerCommand(node, given, pod);
   return cmd`nsenter --net=${sandboxes}/${pod} ${command.argv}`;
 }
 
 /** The command after `--`, or a shell that names where one is. */
-async function innerCommand(node: Node, pod?: string): Promise<Command> {
+async function innerCommand(
+  node: Node,
+  given: Command | undefined,
+  pod?: string,
+): Promise<Command> {
   // Also asks whether the node can be reached at all.
   const hasBash = succeeded(await node.run(cmd`bash --version`));
   const where = pod === undefined ? node.name : `${node.name}/${pod}`;
-  return givenCommand() ?? shellCommand(where, hasBash);
-}
-
-function givenCommand(): Command | undefined {
-  const at = Deno.args.indexOf("--");
-  const [program, ...args] = at < 0 ? [] : Deno.args.slice(at + 1);
-  return program === undefined ? undefined : { argv: [program, ...args] };
+  return given ?? shellCommand(where, hasBash);
 }
 
 function shellCommand(where: string, hasBash: boolean): Command {
@@ -156,4 +206,4 @@ async function hold(command: Command): Promise<number> {
   return (await child.status).code;
 }
 
-await runScript(help, shell);
+await runScript(command, shell);

@@ -19,3 +19,11 @@ export const stages: readonly Stage[] = [
   masquerade,
   routes,
 ];
+
+/** The stages whose probes tell why a path is broken. */
+export const probedStages: readonly Stage[] = [
+  bridge,
+  forwarding,
+  masquerade,
+  routes,
+];

@@ -1,57 +1,71 @@
 #!/usr/bin/env -S deno run -A
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
+import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
+import { printableJSON } from "../lib/text/printable.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
-import { status, type StatusReport } from "../lib/status/status.ts";
+import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
 import { isUnmade, statusText } from "../lib/status/text.ts";
-import { reach } from "./09-verify.ts";
 import { stages } from "./stages.ts";
+import { columns } from "../lib/text/wrap.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
-const help = `scripts/status.ts: how the cluster stands, on one screen
+const command = {
+  name: "status",
+  summary: "how the cluster stands, on one screen",
+  text: [
+    "Nodes, how each stage stands on them, what a stage would change now, pods " +
+    "and leases: as the nodes say it now, by the stages' own probes. A stage is",
+    columns([
+      ["applied", "a run of it would change nothing"],
+      ["partly", "some of it is there, and it was never run to its end"],
+      ["not", "applied: nothing of it is there"],
+      ["drifted", "it was run to its end, and is no longer all there"],
+      ["unknown", "the node does not answer, or cannot say"],
+    ]),
+  ],
+  examples: [
+    ["make status", "the screen"],
+    ['make status ARGS="-v"', "with the commands that a stage would run"],
+    ['make status ARGS="-o json"', "as data"],
+  ],
+  flags: {
+    ...standard("cluster", "nodes", "output", "timeout_ms"),
+    verbose: switched(
+      "verbose",
+      "the commands that a stage would run, and every pod",
+      { letter: "v" },
+    ),
+  },
+  lacks: {
+    flags: ["dry-run", "undo", "step"],
+    because: "a status changes nothing",
+  },
+  exits: {
+    done: "whatever it finds, also no lab",
+    usage: usualExits.usage,
+    unreachable: usualExits.unreachable,
+    interrupted: usualExits.interrupted,
+  },
+} satisfies CommandLine;
 
-Usage: scripts/status.ts [flags]
-       make status [ARGS="flags"]
-
-Nodes, how each stage stands on them, what a stage would change now, pods and
-leases: as the nodes say it now, by the stages' own probes. A stage is
-  applied  a run of it would change nothing
-  partly   some of it is there, and it was never run to its end
-  not      applied: nothing of it is there
-  drifted  it was run to its end, and is no longer all there
-  unknown  the node does not answer, or cannot say
-
-Examples:
-  make status
-  make status ARGS="-v"         with the commands that a stage would run
-  make status ARGS="-o json"
-
-Flags:
-  --cluster FILE     the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  --node NAME        only this node; may be given several times
-  -o, --output FORM  table or json (default table, or $DENO_CNI_OUTPUT)
-  -v, --verbose      the commands that a stage would run, and every pod
-  --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
-  -h, --help         this text
-
-Exit codes: 0 whatever it finds, also no lab; 2 wrong flags or cluster file,
-            4 a node could not be reached, 130 interrupted.`;
-
-async function run(flags: Flags): Promise<number> {
-  // It changes nothing: no lock is needed, as for a dry run.
-  await using session = await openSession(
-    { ...flags, dryRun: true },
-    () => {},
-  );
+async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
+  await using session = await openSession(flags, () => {}, true);
   const cluster = await session.cluster();
   const names = session.selected(cluster);
-  const whole = await status(cluster, reach(cluster), stages, session.manner);
+  const whole = await clusterStatus(
+    cluster,
+    session.reach(cluster),
+    stages,
+    session.context,
+  );
   const report = flags.nodes.length === 0 ? whole : ofNodes(whole, names);
   if (session.interrupted()) return exitCode.interrupted;
   const { verbose } = flags;
   console.log(
     flags.output === "json"
-      ? JSON.stringify(report, null, 2)
+      ? printableJSON(report)
       : statusText(report, { cluster, verbose }),
   );
   const gone = report.nodes.some(({ unreachable }) =>
@@ -75,4 +89,4 @@ function ofNodes(
   };
 }
 
-await runScript(help, run);
+await runScript(command, run);

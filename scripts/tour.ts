@@ -1,50 +1,56 @@
 #!/usr/bin/env -S deno run -A
 /** A guided tour of all stages on a lab of its own: `make tour`. */
-import {
-  exitCode,
-  type Flags,
-  flagsHelp,
-  UsageError,
-} from "../lib/cli/flags.ts";
-import { type Cluster, loadCluster } from "../lib/cluster/cluster.ts";
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { buildFlags, standard } from "../lib/cli/standard_flags.ts";
+import { takesColour, terminalWidth } from "../lib/text/terminal.ts";
+import { type Cluster } from "../lib/cluster/cluster.ts";
 import { exercises } from "../lib/exercise/catalog.ts";
 import { LabError } from "../lib/lab/remove.ts";
 import { runScript } from "../lib/cli/script.ts";
-import { workersOf } from "../lib/verify/matrix.ts";
+import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { tour } from "../lib/tour/tour.ts";
 import { clearTheWay, markAsOurs } from "../lib/tour/lab.ts";
 import { afterwards, unfinished } from "../lib/tour/ending_text.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
 import { masquerade } from "./07-masquerade.ts";
-import { stages } from "./stages.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help =
-  `scripts/tour.ts: build the pod network stage by stage, and see why each is needed
+const command = {
+  name: "tour",
+  summary: "build the pod network stage by stage, and see why each is needed",
+  text: [
+    "Says at each stage what is about to change and why, shows the commands, " +
+    "runs them on Enter, and shows what can reach what from then on. On the way " +
+    "it makes the classic mistake. It begins without a lab: one that an earlier " +
+    "tour made it takes down first (it asks; -y says yes), any other it leaves " +
+    "alone and says so. The lab stays at the end, for the exercises.",
+  ],
+  examples: [
+    ["make tour", "waits for Enter at each stop"],
+    ["make tour ARGS=-y", "runs through without waiting"],
+    ["make tour CLUSTER=config/lab-dual.yaml", "on another lab"],
+  ],
+  flags: {
+    ...standard("cluster", "yes", "output", "quiet", "timeout_ms"),
+    ...buildFlags,
+  },
+  lacks: {
+    flags: ["node", "dry-run", "step", "undo"],
+    because:
+      "the tour goes the whole way with a new lab; the stages themselves " +
+      "take that: make 04-bridge ARGS=--help",
+  },
+} satisfies CommandLine;
 
-Usage: scripts/tour.ts [flags]
-       make tour [ARGS="flags"]
-
-Says at each stage what is about to change and why, shows the commands, runs
-them on Enter, and shows what can reach what from then on. On the way it makes
-the classic mistake. It begins without a lab: one that an earlier tour made it
-takes down first (it asks; -y says yes), any other it leaves alone and says so.
-The lab stays at the end, for the exercises.
-
-Examples:
-  make tour
-  make tour ARGS=-y              (runs through without waiting)
-  make tour CLUSTER=config/lab-dual.yaml
-
-Takes --cluster, -y, -o, --timeout, --portable and --compiled of these:
-
-${flagsHelp}`;
+type Flags = FlagsOf<typeof command.flags>;
 
 async function run(flags: Flags): Promise<number> {
-  refuse(flags);
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
-  checkLab(cluster);
+  requireLab(cluster, "the tour");
   if (!flags.yes && !Deno.stdin.isTerminal()) {
     throw new UsageError(
       "the tour waits for Enter and needs a terminal; give -y to run through " +
@@ -74,13 +80,12 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
     if (result.problem !== undefined) console.error(failure(result));
   });
   await markAsOurs(cluster);
-  const itinerary = { stages, masquerade, suspects, reach };
-  const terminal = Deno.stdout.isTerminal();
-  const colour = terminal && !Deno.env.get("NO_COLOR");
+  const itinerary = { stages, masquerade, probed: probedStages };
+  const colour = takesColour();
   const voice = {
     say,
     emphasize: (text: string) => colour ? `\x1b[1;32m${text}\x1b[0m` : text,
-    width: Math.max(80, terminal ? Deno.consoleSize().columns : 0),
+    width: terminalWidth(),
   };
   const { code, report } = await tour(session, itinerary, voice)
     .catch((error) => {
@@ -96,36 +101,4 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
   return code;
 }
 
-/** Flags that a tour of a whole lab has no use for. */
-function refuse(flags: Flags): void {
-  const given = [
-    ...(flags.nodes.length > 0 ? ["--node"] : []),
-    ...(flags.dryRun ? ["--dry-run"] : []),
-    ...(flags.step ? ["--step"] : []),
-    ...(flags.undo ? ["--undo"] : []),
-  ];
-  if (given.length === 0) return;
-  throw new UsageError(
-    `${given.join(", ")}: the tour goes the whole way with a new lab; the ` +
-      "stages themselves take that: make 04-bridge ARGS=--help",
-  );
-}
-
-function checkLab(cluster: Cluster): void {
-  const { file, provider } = cluster;
-  if (provider !== "lab") {
-    throw new UsageError(
-      `${file} is no lab (provider: ${provider}), and the tour breaks things ` +
-        "to show them: take config/lab.yaml, or another lab",
-    );
-  }
-  const workers = workersOf(cluster).length;
-  if (workers < 2) {
-    throw new UsageError(
-      `${file} has ${workers} ${workers === 1 ? "worker" : "workers"}: the ` +
-        "tour wants two or more, for pods of one to call pods of the other",
-    );
-  }
-}
-
-await runScript(help, run);
+await runScript(command, run);

@@ -1,25 +1,28 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
-import { exitCode, type Flags, flagsHelp } from "../lib/cli/flags.ts";
-import { dryRun } from "../lib/stage/plan_stages.ts";
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { buildFlags, stageFlags } from "../lib/cli/standard_flags.ts";
+import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
-import { runStage, worstCode } from "../lib/stage/run_stage.ts";
+import { runStage, worst } from "../lib/stage/run_stage.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
+import { verdictCode } from "../lib/cli/verify_script.ts";
+import { endIn, verifyIn } from "../lib/verify/in_session.ts";
+import { terminalWidth } from "../lib/text/terminal.ts";
 import { stages } from "./stages.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
 
-const help =
-  `scripts/up.ts: run all nine stages in their order, and stop at the first that fails
+const command = {
+  name: "up",
+  summary:
+    "run all nine stages in their order, and stop at the first that fails",
+  text: ["With --undo: take all of them back, in reverse."],
+  flags: { ...stageFlags, ...buildFlags },
+} satisfies CommandLine;
 
-Usage: scripts/up.ts [flags]
-       make up [ARGS="flags"]
-
-With --undo: take all of them back, in reverse.
-
-${flagsHelp}`;
-
-async function up(flags: Flags): Promise<number> {
+async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   if (flags.dryRun) {
     const code = await dryRun(
       flags.undo ? stages.toReversed() : stages,
@@ -47,21 +50,24 @@ async function up(flags: Flags): Promise<number> {
     return session.interrupted() ? exitCode.interrupted : code;
   };
   if (flags.undo) {
-    const code = await verification.undo(session, true);
-    if (code !== exitCode.done) return finish(code);
+    if (!await endIn(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
     const results = await runStage(session, stage);
     if (!json && !flags.quiet) {
       console.log(stageLine(stage.name, stage.summary, results));
     }
-    const code = worstCode(results);
+    const code = exitCode[worst(results)];
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { code, matrix, text } = await verification.run(session);
+  const { is, report, text } = await verifyIn(
+    session,
+    verification,
+    terminalWidth(),
+  );
   if (!json && !flags.quiet) console.log(`09-verify\n\n${text}`);
-  return finish(code, matrix);
+  return finish(verdictCode[is], report);
 }
 
-await runScript(help, up);
+await runScript(command, up);

@@ -1,46 +1,65 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
-import { StepError } from "../lib/stage/decide.ts";
-import type { Manner } from "../lib/stage/node_run.ts";
-import { exitCode, type Flags } from "../lib/cli/flags.ts";
-import {
-  type Cluster,
-  ClusterFileError,
-  loadCluster,
-} from "../lib/cluster/cluster.ts";
+import { reachOf } from "../lib/cli/connect.ts";
+import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
+import { standard } from "../lib/cli/standard_flags.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
 import { CommandError } from "../lib/exec/command.ts";
 import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
-import { JournalError } from "../lib/stage/journal.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { UnreachableError } from "../lib/node/node.ts";
 import { drawSvg } from "../lib/picture/picture.ts";
-import { changes } from "../lib/picture/diff.ts";
+import { pictureChanges } from "../lib/picture/diff.ts";
 import { look, type Situation } from "../lib/verify/situation.ts";
 import { verify } from "../lib/verify/verify.ts";
 import { type PageState, watch } from "../lib/watch/server.ts";
-import { pageState, type Seen } from "../lib/watch/page_state.ts";
-import { reach, stages as suspects } from "./09-verify.ts";
-import { stages } from "./stages.ts";
+import { type MatrixState, pageState } from "../lib/watch/page_state.ts";
+import { probedStages, stages } from "./stages.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import type { RunContext } from "../lib/stage/context.ts";
+import { JournalError, StepError } from "../lib/stage/errors.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
 
-const help = `scripts/watch.ts: a page that shows the cluster while stages run
+const command = {
+  name: "watch",
+  summary: "a page that shows the cluster while stages run",
+  text: [
+    "The picture, the stages of each node and what reaches what, refreshed as " +
+    "they change. The test pods of 09-verify are used where they are there; " +
+    "nothing is started and nothing changed. The page is for this machine " +
+    "alone, and asks nothing of any other. Ctrl-C ends it.",
+  ],
+  examples: [
+    ["make watch", "then, in another terminal: make up"],
+    ['make watch ARGS="--port 0"', "any port that is free"],
+  ],
+  flags: {
+    port: option({
+      name: "port",
+      value: "NUMBER",
+      does: "the port on 127.0.0.1",
+      default: "8090",
+      expected: "a number from 0 to 65535; 0 takes any that is free",
+      read: (value) =>
+        /^\d{1,5}$/.test(value) && Number(value) < 65536
+          ? Number(value)
+          : undefined,
+    }),
+    ...standard("cluster", "timeout_ms"),
+  },
+  lacks: {
+    flags: ["dry-run", "undo", "step"],
+    because: "the page changes nothing",
+  },
+  exits: {
+    done: "ended by Ctrl-C",
+    failed: "the port cannot be had",
+    usage: usualExits.usage,
+  },
+} satisfies CommandLine;
 
-Usage: scripts/watch.ts [--cluster FILE] [--port NUMBER]
-       make watch [ARGS="--port 8090"]
-
-Examples:
-  make watch                  then, in another terminal: make up
-  make watch ARGS="--port 0"  any port that is free
-
-The picture, the stages of each node and what reaches what, refreshed as they
-change. The test pods of 09-verify are used where they are there; nothing is
-started and nothing changed. The page is for this machine alone, and asks
-nothing of any other. Ctrl-C ends it.
-
-  --port NUMBER  the port on 127.0.0.1 (default 8090)
-  --cluster FILE the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  -h, --help     this text`;
-
-const defaultPort = 8090;
+type Flags = FlagsOf<typeof command.flags>;
 
 /** Between two readings. */
 const pause_ms = 700;
@@ -49,15 +68,14 @@ async function main(flags: Flags): Promise<number> {
   // A file that is wrong is told now, not in the page.
   await loadCluster(flags.cluster, { ignoreFound: true });
   const abort = new AbortController();
-  const manner: Manner = {
+  const context: RunContext = {
     timeout_ms: flags.timeout_ms,
     signal: abort.signal,
     stopping: () => abort.signal.aborted,
     tell: () => {},
   };
-  const { handler, end } = await watch(reader(flags, manner), pause_ms);
-  const port = flags.port ?? defaultPort;
-  const server = serve(port, handler);
+  const { handler, end } = await watch(reader(flags, context), pause_ms);
+  const server = serve(flags.port, handler);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       abort.abort();
@@ -97,25 +115,27 @@ function serve(
 }
 
 /** Reads the cluster time and again; what reaches what only when something has changed. */
-function reader(flags: Flags, manner: Manner): () => Promise<PageState> {
+function reader(flags: Flags, context: RunContext): () => Promise<PageState> {
   let before: Inventory | undefined;
   let last: Inventory | undefined;
   let news: readonly string[] = [];
-  let seen: Seen = { is: "untried", why: "" };
+  let seen: MatrixState = { is: "untried", why: "" };
   let shown: PageState | undefined;
   const readNow = async () => {
     // Stages find things out: the cluster is read anew each time.
     const cluster = await loaded(flags);
-    const now = await inventory(cluster, reach(cluster), manner);
+    const now = await inventory(cluster, reachOf(cluster), context);
     if (last === undefined || !isSame(last, now)) {
-      const found = last === undefined ? [] : changes(last, now, cluster);
+      const found = last === undefined
+        ? []
+        : pictureChanges(last, now, cluster);
       if (found.length > 0) {
         news = found;
         // What is new stays marked until there is something newer.
         before = last;
       }
       last = now;
-      seen = await tryPaths(cluster, manner);
+      seen = await tryPaths(cluster, context);
     }
     const picture = drawSvg(now, {
       cluster,
@@ -154,9 +174,12 @@ async function loaded(flags: Flags): Promise<Cluster> {
 }
 
 /** Tries the paths between the test pods that are there. */
-async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
+async function tryPaths(
+  cluster: Cluster,
+  context: RunContext,
+): Promise<MatrixState> {
   try {
-    const situation = await look(cluster, reach(cluster), manner);
+    const situation = await look(cluster, reachOf(cluster), context);
     const selected = withPods(situation);
     if (selected.length === 0) {
       return {
@@ -164,7 +187,7 @@ async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
         why: "No test pods: make 09-verify starts them, from 05-plugin on",
       };
     }
-    const order = { selected, stages: suspects, manner };
+    const order = { selected, stages: probedStages, context };
     const { report, known } = await verify(situation, order);
     return { is: "tried", report, addresses: known };
   } catch (error) {
@@ -176,9 +199,12 @@ async function tryPaths(cluster: Cluster, manner: Manner): Promise<Seen> {
   }
 }
 
-/** The nodes whose pods all run, so that trying their paths starts nothing; none unless every server answers. */
+/**
+ * The nodes whose pods all run, so that trying their paths starts nothing; none
+ * unless every server answers.
+ */
 function withPods({ sites, outside, kubernetes }: Situation): string[] {
-  // There, 09 applies a manifest first: that is not for who only watches.
+  // There, 09 applies a manifest first: a page that only watches must not.
   if (kubernetes !== undefined) return [];
   const all = [...sites.values()];
   if (!all.every(({ survey }) => survey.serving)) return [];
@@ -188,4 +214,4 @@ function withPods({ sites, outside, kubernetes }: Situation): string[] {
   ).map(({ node }) => node.name);
 }
 
-await runScript(help, main);
+await runScript(command, main);

@@ -1,13 +1,22 @@
 /** Which transport reaches a node. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { labNode } from "../lab/lab.ts";
+import { labNode, outsideNode } from "../lab/lab.ts";
 import { pinnedKeys } from "../cluster/found_machines.ts";
-import { localNode, type Node, UnreachableError } from "../node/node.ts";
+import {
+  localNode,
+  type Node,
+  type Reach,
+  UnreachableError,
+} from "../node/node.ts";
 import { sshNode, sshTarget } from "../ssh/node.ts";
 
-/** The operator's own machine: what runs there is written down in the cluster's state folder. */
-export function operatorNode(cluster: Cluster): Node {
-  return localNode("operator", `${cluster.stateDir}/journal`);
+/** How the machines of a cluster are reached. */
+export function reachOf(cluster: Cluster): Reach {
+  return {
+    nodeOf: (name) => nodeOf(cluster, name),
+    operator: localNode("operator", `${cluster.stateDir}/journal`),
+    outside: cluster.provider === "lab" ? outsideNode(cluster) : undefined,
+  };
 }
 
 /** The node of this name, by the cluster's transport. Nothing is sent yet. */

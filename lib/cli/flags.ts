@@ -1,239 +1,250 @@
-/** The only place that parses flags: what the user asked for, checked. */
+/**
+ * Flags as data: a command takes the flags that it declares, its help is made
+ * of the declaration, and what is read has just these flags.
+ */
 // @ts-types="../std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import type { PluginForm, Stage } from "../stage/stage.ts";
+import type { exitCode } from "./exit_code.ts";
+import { nearest } from "../text/nearest.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** What the user asked for. */
-export interface Flags {
-  /** The cluster file. */
-  readonly cluster: string;
-  /** Names of the nodes to work on; empty: all. */
-  readonly nodes: readonly string[];
-  readonly dryRun: boolean;
-  /** With dryRun: plan without asking the nodes. */
-  readonly noProbes: boolean;
-  readonly step: boolean;
-  readonly undo: boolean;
-  readonly yes: boolean;
-  readonly output: "table" | "json";
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-  /** Time limit of a command. */
-  readonly timeout_ms: number;
-  /** The plugin's form, where somebody insists. */
-  readonly form: PluginForm | undefined;
-  /** The pod to go to (scripts/shell.ts). */
-  readonly pod?: string;
-  /** The ends of a path, as the user names them, and the family to look at (scripts/trace.ts). */
-  readonly from?: string;
-  readonly to?: string;
-  readonly family?: 4 | 6;
-  /** What was given beside flags, where the script takes that. */
-  readonly words: readonly string[];
-  /** Compare only (scripts/docs.ts). */
-  readonly check?: true;
-  /** To listen on; 0 for any that is free (scripts/watch.ts). */
-  readonly port?: number;
-  /** The form of a picture, where it goes, and what is drawn over it (scripts/picture.ts). */
-  readonly format?: string;
-  readonly out?: string;
-  readonly trace?: string;
+/** A flag that a command may take. */
+export interface Flag<T> {
+  /** Without its dashes. */
+  readonly name: string;
+  readonly letter?: string;
+  /** What stands for its value in the help; a flag without one is a switch. */
+  readonly value?: string;
+  /** What it does: its line in the help. */
+  readonly does: string;
+  /** The environment variable that stands in for it. */
+  readonly variable?: string;
+  /** What holds where neither the flag nor the variable is given, as a user would write it. */
+  readonly default?: string;
+  /** It may be given several times. */
+  readonly many?: true;
+  /** The name of a flag that contradicts it. */
+  readonly excludes?: string;
+  /** The name of a flag without which it means nothing. */
+  readonly needs?: string;
+  /** What a value has to be, as the end of "expected …". */
+  readonly expected?: string;
+  /** What the values mean, none where none was given; undefined where they make no sense. */
+  readonly read: (values: readonly string[]) => { readonly is: T } | undefined;
 }
 
-/** Flags that cannot be understood; exit code 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
+/** The flags of a command, by the names that its code has for them. */
+export type Declared = Readonly<Record<string, Flag<unknown>>>;
+
+/** What was read of declared flags. */
+export type FlagsOf<D extends Declared> = {
+  readonly [Name in keyof D]: D[Name] extends Flag<infer T> ? T : never;
+};
+
+/** A command of scripts/, as its user sees it. */
+export interface CommandLine<D extends Declared = Declared> {
+  /** Of the script, and of the target of `make`. */
+  readonly name: string;
+  /** One sentence: what it is for. */
+  readonly summary: string;
+  /** The ways to start it, a line each; with flags alone where left out. */
+  readonly usage?: readonly string[];
+  /** Paragraphs; one of several lines stays as it is. */
+  readonly text?: readonly string[];
+  readonly examples?: readonly (readonly [line: string, remark: string])[];
+  readonly flags: D;
+  /** What is read beside flags: words, or a command after `--`. */
+  readonly takes?: "words" | "command";
+  /** Flags that other commands have, and why this one has not. */
+  readonly lacks?: {
+    readonly flags: readonly string[];
+    readonly because: string;
+  };
+  /** What its exit codes mean; the usual where left out. */
+  readonly exits?: Partial<Record<keyof typeof exitCode, string>>;
 }
 
-/** The exit codes of every script. */
-export const exitCode = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  unreachable: 4,
-  interrupted: 130,
-} as const;
+/** A flag without a value. */
+export function switched(
+  name: string,
+  does: string,
+  more: Pick<Flag<boolean>, "letter" | "excludes" | "needs"> = {},
+): Flag<boolean> {
+  return { name, does, ...more, read: ({ length }) => ({ is: length > 0 }) };
+}
 
-const booleans = [
-  "dry-run",
-  "no-probes",
-  "step",
-  "undo",
-  "yes",
-  "verbose",
-  "quiet",
-  "portable",
-  "compiled",
-  "check",
-  "help",
-];
-const strings = [
-  ...["cluster", "node", "output", "timeout", "pod", "from", "to", "family"],
-  ...["port", "format", "out", "trace"],
-];
+/** What makes a flag with a value. */
+interface Option<T> extends Omit<Flag<T>, "read"> {
+  readonly value: string;
+  /** What one value means; undefined where it makes none. */
+  readonly read: (value: string) => T | undefined;
+}
 
-/** What every script's `--help` ends with. */
-export const flagsHelp = `Flags:
-  --cluster FILE     the cluster file (default config/lab.yaml, or $DENO_CNI_CLUSTER)
-  --node NAME        only this node; may be given several times
-  --dry-run          print the commands that a run would execute, as a shell script;
-                     asks the nodes, changes nothing (--no-probes: does not ask either)
-  --step             show and explain each command, and wait for Enter
-  --undo             take back what this stage changed
-  -y, --yes          do not wait, do not ask
-  -o, --output FORM  table or json (default table, or $DENO_CNI_OUTPUT)
-  -v, --verbose      every step with its reason and what it printed
-  -q, --quiet        only what went wrong
-  --timeout SECONDS  time limit of a command (default 30, or $DENO_CNI_TIMEOUT)
-  -h, --help         this text
+/** A flag with one value, which the variable DENO_CNI_NAME may give as well. */
+export function option<T>(
+  of: Option<T> & { readonly default: string },
+): Flag<T>;
+export function option<T>(of: Option<T>): Flag<T | undefined>;
+export function option<T>({ read, ...of }: Option<T>): Flag<T | undefined> {
+  return {
+    variable: `DENO_CNI_${of.name.toUpperCase()}`,
+    ...of,
+    read([value]) {
+      if (value === undefined) return { is: undefined };
+      const is = read(value);
+      return is === undefined ? undefined : { is };
+    },
+  };
+}
 
-Exit codes: 0 done, 1 a step or check failed, 2 wrong flags or cluster file,
-            4 a node could not be reached, 130 interrupted.`;
-
-/** The text of a stage's `--help`. */
-export function stageHelp(stage: Stage): string {
-  const script = `scripts/${stage.name}.ts`;
-  return `${script}: ${stage.summary}
-
-Usage: ${script} [flags]
-       make ${stage.name} [ARGS="flags"]
-
-Examples:
-  make ${stage.name} ARGS="--dry-run"
-  make ${stage.name} ARGS="--node worker-1 --step"
-  make ${stage.name} ARGS="--undo"
-
-Afterwards: ${stage.afterwards}
-
-${flagsHelp}${
-    stage.build === undefined ? "" : `
-
-This stage also takes:
-  --portable         build the portable form: Deno, one bundled file, a launcher
-  --compiled         build the compiled form, or fail; asks again for its base binary`
-  }`;
+/** What an option has to be that is one of some words. */
+export function choice<T extends string>(...words: readonly T[]): {
+  readonly expected: string;
+  readonly read: (value: string) => T | undefined;
+} {
+  return {
+    expected: words.join(" or "),
+    read: (value) => words.find((word) => word === value),
+  };
 }
 
 /**
- * Reads the flags. A flag beats the environment, which beats the default.
+ * Reads a command's flags. A flag beats the environment, which beats the default.
  *
  * @param environment the environment's variables
- * @param takesWords whether there may be more than flags
- * @returns the flags, or "help" where that was asked for
+ * @returns the flags and what stands beside them, or "help" where that was asked for
  * @throws {UsageError} naming the flag, its value and what was expected
  */
-export function parseFlags(
+export function parseFlags<D extends Declared>(
+  line: CommandLine<D>,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-  takesWords = false,
-): Flags | "help" {
-  const wrong: string[] = [];
-  const parsed = parseArgs(joined(args), {
-    boolean: booleans,
-    string: strings,
-    collect: strings,
-    alias: { y: "yes", o: "output", v: "verbose", q: "quiet", h: "help" },
-    unknown: (arg, key) => {
-      if (takesWords && key === undefined) return true;
-      wrong.push(arg);
+): { flags: FlagsOf<D>; words: readonly string[] } | "help" {
+  const all = Object.entries(line.flags);
+  const { given, words, unknown, help } = readArguments(line, args);
+  if (help) return "help";
+  const known = all.map(([, { name }]) => name);
+  const wrong = unknown.map((arg) => noSuchFlag(arg, known, line));
+  if (wrong.length > 0) throw new UsageError(wrong.join("\n"));
+  const isGiven = (name: string) => (given.get(name) ?? []).length > 0;
+  for (const [, { name, excludes, needs }] of all) {
+    if (!isGiven(name)) continue;
+    if (excludes !== undefined && isGiven(excludes)) {
+      throw new UsageError(
+        `--${name} and --${excludes} exclude each other; give one`,
+      );
+    }
+    if (needs !== undefined && !isGiven(needs)) {
+      throw new UsageError(`--${name} goes with --${needs}`);
+    }
+  }
+  const flags = Object.fromEntries(all.map(([key, flag]) => [
+    key,
+    valueOf(flag, given.get(flag.name) ?? [], environment),
+  ]));
+  return { flags: flags as FlagsOf<D>, words };
+}
+
+/** What the arguments give: each flag's values by its name, words, and what is no flag. */
+function readArguments(
+  { flags, takes }: CommandLine,
+  args: readonly string[],
+) {
+  const all = Object.values(flags);
+  const switches = all.filter(({ value }) => value === undefined);
+  const valued = all.filter(({ value }) => value !== undefined);
+  const names = (of: typeof all) => of.map(({ name }) => name);
+  const unknown = new Set<string>();
+  const parsed = parseArgs(withLoneDashes(args, valued), {
+    boolean: [...names(switches), "help"],
+    string: names(valued),
+    collect: names(valued),
+    alias: Object.fromEntries([
+      ["h", "help"],
+      ...all.flatMap(({ letter, name }) => letter ? [[letter, name]] : []),
+    ]),
+    "--": true,
+    unknown(arg, key) {
+      if (key === undefined && takes === "words") return true;
+      unknown.add(arg);
       return false;
     },
   });
-  if (parsed.help === true) return "help";
-  if (wrong.length > 0) {
-    throw new UsageError(
-      `${wrong.join(" ")}: no such flag; --help lists them`,
-    );
-  }
-  const text = (name: string): string | undefined => {
-    const [value, ...more] = parsed[name] as string[];
-    if (more.length > 0) {
-      throw new UsageError(`--${name} was given twice; give it once`);
+  const behind = parsed["--"] ?? [];
+  const words = [...parsed._.map(String), ...behind];
+  if (takes === undefined) behind.forEach((word) => unknown.add(word));
+  // To the parser, "--undo=no" is as good as "--undo".
+  const open = args.slice(0, args.length - behind.length);
+  for (const { name } of switches) {
+    if (
+      parsed.help !== true && open.some((arg) => arg.startsWith(`--${name}=`))
+    ) {
+      throw new UsageError(`--${name} takes no value`);
     }
-    if (value === undefined) {
-      return environment[`DENO_CNI_${name.toUpperCase()}`] || undefined;
-    }
-    if (value === "") {
-      throw new UsageError(`--${name} wants a value; --help says which`);
-    }
-    return value;
-  };
-  const nodes = parsed.node as string[];
-  if (nodes.includes("")) {
-    throw new UsageError("--node wants the name of a node of the cluster file");
   }
-  const output = text("output") ?? "table";
-  if (output !== "table" && output !== "json") {
-    throw new UsageError(`--output ${output}: expected table or json`);
-  }
-  const timeout = text("timeout") ?? "30";
-  if (!/^\d+(\.\d+)?$/.test(timeout) || Number(timeout) === 0) {
-    throw new UsageError(
-      `--timeout ${timeout}: expected a number of seconds above 0, e.g. 60`,
-    );
-  }
-  const pod = text("pod");
-  const format = text("format");
-  const out = text("out");
-  const trace = text("trace");
-  const port = text("port");
-  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) < 65536)) {
-    throw new UsageError(
-      `--port ${port}: expected a number from 0 to 65535; 0 takes any that is free`,
-    );
-  }
-  const from = text("from");
-  const to = text("to");
-  const family = text("family");
-  if (family !== undefined && family !== "4" && family !== "6") {
-    throw new UsageError(`--family ${family}: expected 4 or 6`);
-  }
-  const flag = (name: string) => parsed[name] === true;
-  const exclusive = (a: string, b: string) => {
-    if (flag(a) && flag(b)) {
-      throw new UsageError(`--${a} and --${b} exclude each other; give one`);
-    }
-  };
-  exclusive("portable", "compiled");
-  exclusive("verbose", "quiet");
-  exclusive("dry-run", "step");
-  if (flag("no-probes") && !flag("dry-run")) {
-    throw new UsageError("--no-probes goes with --dry-run");
-  }
-  return {
-    cluster: text("cluster") ?? "config/lab.yaml",
-    nodes,
-    dryRun: flag("dry-run"),
-    noProbes: flag("no-probes"),
-    step: flag("step"),
-    undo: flag("undo"),
-    yes: flag("yes"),
-    output,
-    verbose: flag("verbose"),
-    quiet: flag("quiet"),
-    timeout_ms: Number(timeout) * 1000,
-    form: flag("portable")
-      ? "portable"
-      : flag("compiled")
-      ? "compiled"
-      : undefined,
-    ...(pod === undefined ? {} : { pod }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(family === undefined ? {} : { family: family === "4" ? 4 : 6 }),
-    ...(flag("check") ? { check: true as const } : {}),
-    ...(port === undefined ? {} : { port: Number(port) }),
-    ...(format === undefined ? {} : { format }),
-    ...(out === undefined ? {} : { out }),
-    ...(trace === undefined ? {} : { trace }),
-    words: takesWords ? parsed._.map(String) : [],
-  };
+  const given = new Map(all.map(({ name, value }) => [
+    name,
+    value !== undefined
+      ? parsed[name] as string[]
+      : parsed[name] === true
+      ? [""]
+      : [],
+  ]));
+  return { given, words, unknown: [...unknown], help: parsed.help === true };
 }
 
-/** The parser takes a lone "-" for no flag's value, while it stands for stdout after --out. */
-function joined(args: readonly string[]): string[] {
+/** The parser takes a lone "-" for no flag's value, while it stands for stdout. */
+function withLoneDashes(
+  args: readonly string[],
+  valued: readonly { readonly name: string }[],
+): string[] {
+  const takesNext = (arg: string | undefined) =>
+    valued.some(({ name }) => arg === `--${name}`);
   return args.flatMap((arg, at) => {
-    if (arg === "--out" && args[at + 1] === "-") return ["--out=-"];
-    return arg === "-" && args[at - 1] === "--out" ? [] : [arg];
+    if (takesNext(arg) && args[at + 1] === "-") return [`${arg}=-`];
+    return arg === "-" && takesNext(args[at - 1]) ? [] : [arg];
   });
+}
+
+function noSuchFlag(
+  arg: string,
+  known: readonly string[],
+  { lacks }: CommandLine,
+): string {
+  if (!/^-./.test(arg)) {
+    return `${arg}: expected flags alone; --help lists them`;
+  }
+  const [flag = arg] = arg.split("=");
+  const name = flag.replace(/^-+/, "");
+  if (lacks?.flags.includes(name)) {
+    return `${flag}: no such flag: ${lacks.because}`;
+  }
+  const close = nearest(name, known);
+  return `${flag}: no such flag; ${
+    close === undefined ? "--help lists them" : `did you mean --${close}?`
+  }`;
+}
+
+function valueOf(
+  flag: Flag<unknown>,
+  given: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): unknown {
+  const { name, value, variable = "", does, many, expected = does } = flag;
+  if (given.length > 1 && !many) {
+    throw new UsageError(`--${name} was given twice; give it once`);
+  }
+  if (value !== undefined && given.includes("")) {
+    throw new UsageError(`--${name} wants a value: ${value}, ${does}`);
+  }
+  const instead = given.length > 0 ? undefined : environment[variable];
+  const values = given.length > 0
+    ? given
+    : [instead || flag.default].filter((one) => one !== undefined);
+  const read = flag.read(values);
+  if (read !== undefined) return read.is;
+  throw new UsageError(
+    `${instead ? `$${variable}` : `--${name}`} ${values.join(" ")}: ` +
+      `expected ${expected}`,
+  );
 }

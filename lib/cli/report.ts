@@ -1,13 +1,9 @@
 /** Results as text and as data. Pure. */
-import { type Command, paste, show, withInput } from "../exec/command.ts";
-import { cmd } from "../exec/command.ts";
-import type { Node } from "../node/node.ts";
-import type { Planned } from "../stage/plan_node.ts";
 import type { Status, StepResult } from "../stage/result.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 
 /** A node's counts, as the recap shows them. */
-export type Counts = Readonly<Record<Status, number>>;
+type Counts = Readonly<Record<Status, number>>;
 
 /** The data form of a run (`-o json`). */
 export interface RunReport {
@@ -23,21 +19,20 @@ export interface RunReport {
  *
  * @param order the nodes' names as the cluster file has them; the operator's machine comes first
  */
-export function count(
+function count(
   results: readonly StepResult[],
   order: readonly string[],
 ): Map<string, Counts> {
-  const byNode = new Map<string, Record<Status, number>>();
   const seen = new Set(results.map(({ node }) => node));
-  for (const node of ["operator", ...order]) {
-    if (!seen.has(node)) continue;
-    byNode.set(node, { ok: 0, changed: 0, failed: 0, unreachable: 0 });
-  }
+  const first = ["operator", ...order].filter((node) => seen.has(node));
+  const nodes = new Set([...first, ...seen]);
+  const byNode = new Map([...nodes].map((node) => [
+    node,
+    { ok: 0, changed: 0, failed: 0, unreachable: 0 },
+  ]));
   for (const { node, status } of results) {
-    const counts = byNode.get(node) ??
-      { ok: 0, changed: 0, failed: 0, unreachable: 0 };
-    counts[status] += 1;
-    byNode.set(node, counts);
+    const counts = byNode.get(node);
+    if (counts !== undefined) counts[status] += 1;
   }
   return byNode;
 }
@@ -49,7 +44,7 @@ export function stepLine(result: StepResult, nodeWidth: number): string {
   return `  ${node}  ${result.status.padEnd(7)}  ${what}`;
 }
 
-/** All that is known about a failure, for whoever has to mend it. */
+/** All that is known about a failure. */
 export function failure(result: StepResult): string {
   const lines = [
     `${result.stage}: ${result.status} on ${result.node}`,
@@ -99,49 +94,4 @@ export function runReport(
     results,
     recap: Object.fromEntries(count(results, order)),
   };
-}
-
-/**
- * What a dry run found, as a script for a POSIX shell on the operator's
- * machine: a here-document for what runs on a node, a line for each copy, a
- * pipe for what one node gives another.
- *
- * @param nodeNamed the cluster's node of that name
- */
-export function script(
-  stage: string,
-  planned: Planned,
-  nodeNamed: (name: string) => Node = noOthers,
-): string {
-  const { node, steps } = planned;
-  const parts = [`# ${stage} on ${node.name}`];
-  if (steps.length === 0) return `${parts[0]}: nothing to change\n`;
-  let body: string[] = [];
-  const flush = () => {
-    if (body.length === 0) return;
-    const shell: Command = withInput(
-      node.enter(cmd`sh -eu`),
-      body.join("\n") + "\n",
-    );
-    parts.push(paste(shell));
-    body = [];
-  };
-  for (const { why, run, input } of steps) {
-    if ("copy" in run) {
-      flush();
-      parts.push(`# ${why}`, node.showCopy(run.copy, run.to, run.mode));
-    } else if (input !== undefined) {
-      flush();
-      const giver = show(nodeNamed(input.from).enter(input.ask));
-      parts.push(`# ${why}`, `${giver} | ${show(node.enter(run))}`);
-    } else {
-      body.push(`# ${why}`, paste(run));
-    }
-  }
-  flush();
-  return parts.join("\n") + "\n";
-}
-
-function noOthers(name: string): never {
-  throw new TypeError(`nobody said which node ${name} is`);
 }

@@ -1,52 +1,36 @@
-/** How a script runs its stage: flags in, results out, exit code. */
-import { StepError } from "../stage/decide.ts";
-import {
-  exitCode,
-  type Flags,
-  parseFlags,
-  stageHelp,
-  UsageError,
-} from "./flags.ts";
-import { ClusterFileError } from "../cluster/cluster.ts";
+/** How a script begins and ends: flags in, exit code out. */
+import { ClusterFileError } from "../cluster/yaml.ts";
 import { CommandError } from "../exec/command.ts";
-import { dryRun } from "../stage/plan_stages.ts";
-import { JournalError } from "../stage/journal.ts";
 import { UnreachableError } from "../node/node.ts";
-import { failure, recap, runReport, stepLine } from "./report.ts";
+import { JournalError, StepError } from "../stage/errors.ts";
 import { describe } from "../stage/result.ts";
-import { runStage, worstCode } from "../stage/run_stage.ts";
-import { BusyError, openSession } from "./session.ts";
-import type { Stage } from "../stage/stage.ts";
-import { nodeOf } from "./connect.ts";
-
-/** Runs a stage as the command line asks, and ends the process with the exit code. */
-export async function main(stage: Stage): Promise<never> {
-  return await runScript(stageHelp(stage), (flags) => runOne(stage, flags));
-}
+import { exitCode } from "./exit_code.ts";
+import {
+  type CommandLine,
+  type Declared,
+  type FlagsOf,
+  parseFlags,
+} from "./flags.ts";
+import { helpText } from "./help.ts";
+import { UsageError } from "./usage_error.ts";
 
 /**
- * Reads the flags, runs the body, and ends the process: with the body's exit
- * code, or with the one that its error stands for.
+ * Reads the flags that a command declares, runs its body, and ends the process:
+ * with the body's exit code, or with the one that its error stands for.
  *
- * @param takesWords whether there may be more than flags
+ * @param body given the flags, and what the command takes beside them
  */
-export async function runScript(
-  help: string,
-  body: (flags: Flags) => Promise<number>,
-  takesWords = false,
+export async function runScript<D extends Declared>(
+  line: CommandLine<D>,
+  body: (flags: FlagsOf<D>, words: readonly string[]) => Promise<number>,
 ): Promise<never> {
   try {
-    const flags = parseFlags(Deno.args, Deno.env.toObject(), takesWords);
-    if (flags === "help") {
-      console.log(help);
+    const parsed = parseFlags(line, Deno.args, Deno.env.toObject());
+    if (parsed === "help") {
+      console.log(helpText(line));
       Deno.exit(exitCode.done);
     }
-    if (flags.step && !flags.yes && !Deno.stdin.isTerminal()) {
-      throw new UsageError(
-        "--step waits for Enter and needs a terminal; give -y to go through without waiting",
-      );
-    }
-    Deno.exit(await body(flags));
+    Deno.exit(await body(parsed.flags, parsed.words));
   } catch (error) {
     const [code, message] = explain(error);
     console.error(message);
@@ -62,56 +46,14 @@ function explain(error: unknown): [code: number, message: string] {
     return [exitCode.unreachable, error.message];
   }
   if (error instanceof CommandError) {
+    const outcome = describe(error.outcome).replaceAll("\n", "\n  ");
     return [
       exitCode.failed,
-      `${error.message}\n  run for: ${error.why}\n  ${
-        describe(error.outcome).replaceAll("\n", "\n  ")
-      }`,
+      `${error.message}\n  run for: ${error.why}\n  ${outcome}`,
     ];
   }
-  if (
-    error instanceof StepError || error instanceof JournalError ||
-    error instanceof BusyError
-  ) {
+  if (error instanceof StepError || error instanceof JournalError) {
     return [exitCode.failed, error.message];
   }
   throw error;
-}
-
-async function runOne(stage: Stage, flags: Flags): Promise<number> {
-  if (flags.dryRun) return await dryRun([stage], flags);
-  const width = { value: 8 };
-  const json = flags.output === "json";
-  await using session = await openSession(flags, (result) => {
-    const bad = result.problem !== undefined;
-    if (bad) console.error(failure(result));
-    if (json || (flags.quiet && !bad)) return;
-    console.log(stepLine(result, width.value));
-    if (!flags.verbose) return;
-    console.log(`    ${result.why}`);
-    if (result.output) console.log(`    ${result.output}`);
-  });
-  const cluster = await session.cluster();
-  const order = cluster.nodes.map(({ name }) => name);
-  width.value = Math.max(8, ...order.map((name) => name.length));
-  await runStage(session, stage);
-  const { results } = session;
-  if (json) {
-    console.log(
-      JSON.stringify(runReport(cluster.name, order, results), null, 2),
-    );
-  } else if (!flags.quiet && results.length > 0) {
-    console.log(`\n${stage.name}\n${recap(results, order)}`);
-    if (!flags.undo && worstCode(results) === 0) {
-      const { manner } = session;
-      const said = await stage.epilogue?.(
-        await session.cluster(),
-        (name) => nodeOf(cluster, name),
-        { timeout_ms: manner.timeout_ms, signal: manner.signal },
-      );
-      if (said) console.log(said);
-      console.log(`Look at it: ${stage.afterwards}`);
-    }
-  }
-  return session.interrupted() ? exitCode.interrupted : worstCode(results);
 }

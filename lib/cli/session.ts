@@ -2,183 +2,144 @@
  * One run of a script on a cluster: the cluster as it is known, a lock against
  * a second run, Ctrl-C, and where results go.
  */
-import type { Flags } from "./flags.ts";
-import { type Cluster, loadCluster } from "../cluster/cluster.ts";
-import { UsageError } from "./flags.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { loadCluster } from "../cluster/load.ts";
 import { paste } from "../exec/command.ts";
-import { StepError } from "../stage/decide.ts";
-import type { ConsentRequest, Manner } from "../stage/node_run.ts";
+import type { ConsentRequest, RunContext, StageRun } from "../stage/context.ts";
+import { StepError } from "../stage/errors.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Step } from "../stage/stage.ts";
+import { reachOf } from "./connect.ts";
+import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { lock } from "./lock.ts";
+import { formOf } from "./standard_flags.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** A run under way. */
-export interface Session extends AsyncDisposable {
-  readonly flags: Flags;
-  readonly manner: Manner;
-  /** All results so far. */
-  readonly results: readonly StepResult[];
-  /** The cluster as it is known now; stages find things out, so ask again after each. */
-  cluster(): Promise<Cluster>;
-  /** The names of the nodes to work on. */
-  selected(cluster: Cluster): readonly string[];
-  /** Whether the user asked to end. */
-  interrupted(): boolean;
-  /** Asks the user; undefined where the input ends or the user interrupts, which ends the waiting at once. */
-  answer(question: string): Promise<string | undefined>;
+/** What a run takes of a command's flags; a flag that the command does not declare is off. */
+export interface RunFlags {
+  readonly cluster: string;
+  readonly timeout_ms?: number;
+  readonly nodes?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly step?: boolean;
+  readonly undo?: boolean;
+  readonly yes?: boolean;
+  readonly quiet?: boolean;
+  readonly portable?: boolean;
+  readonly compiled?: boolean;
 }
 
-/** Another run is at work on the same cluster. */
-export class BusyError extends Error {
-  override readonly name = "BusyError";
+/** A run under way. */
+export interface Session extends StageRun, AsyncDisposable {
+  readonly flags: RunFlags;
+  /** Whether the user asked to end. */
+  interrupted(): boolean;
+  readonly answer: Interruption["answer"];
 }
 
 /**
  * Begins a run.
  *
- * @param flags what the user asked for
  * @param tell told of each result at once
- * @throws {ClusterFileError | UsageError | BusyError}
+ * @param reading whether it only reads: then it takes no lock
+ * @throws {ClusterFileError | UsageError | StepError}
  */
 export async function openSession(
-  flags: Flags,
+  flags: RunFlags,
   tell: (result: StepResult) => void,
+  reading = flags.dryRun ?? false,
 ): Promise<Session> {
-  // What was found out earlier is read by who needs it: `down` must not stop at it.
+  const { nodes = [], undo = false } = flags;
+  if (flags.step && !flags.yes && !Deno.stdin.isTerminal()) {
+    throw new UsageError(
+      "--step waits for Enter and needs a terminal; give -y to go through " +
+        "without waiting",
+    );
+  }
+  // What was found out earlier is read where it is needed: `down` must not stop at it.
   const first = await loadCluster(flags.cluster, { ignoreFound: true });
-  checkNames(first, flags.nodes);
-  const unlock = flags.dryRun ? undefined : await lock(first);
+  checkNames(first, nodes);
+  const unlock = reading ? undefined : await lock(first);
   const results: StepResult[] = [];
-  const abort = new AbortController();
-  let stopping = false;
-  let wake: (() => void) | undefined;
-  const interrupt = () => {
-    if (wake !== undefined) {
-      console.error();
-      wake();
-    } else if (stopping) abort.abort();
-    else {
-      console.error(
-        "\nending after the command under way; Ctrl-C again ends that too",
-      );
-    }
-    stopping = true;
-  };
-  const answer = async (question: string) => {
-    if (stopping) return undefined;
-    const woken = new Promise<undefined>((resolve) => {
-      wake = () => resolve(undefined);
-    });
-    try {
-      return await Promise.race([readAnswer(question), woken]);
-    } finally {
-      wake = undefined;
-    }
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  const interruption = listenForInterruption();
   return {
     flags,
+    undo,
+    nodes,
+    form: formOf(flags),
+    reach: reachOf,
     results,
-    manner: {
-      timeout_ms: flags.timeout_ms,
-      signal: abort.signal,
-      stopping: () => stopping,
-      tell(result) {
-        results.push(result);
-        tell(result);
-      },
-      ...(flags.quiet
-        ? {}
-        : { progress: (line: string) => console.error(line) }),
-      ...(flags.step
-        ? {
-          ask: async (node: string, step: Step) => {
-            const goOn = await askTerminal(node, step, flags.yes, answer);
-            stopping ||= !goOn;
-            return goOn;
-          },
-        }
-        : {}),
-      consent: (request) => askConsent(request, flags, answer),
-    },
+    context: contextOf(flags, interruption, (result) => {
+      results.push(result);
+      tell(result);
+    }),
     cluster: () => loadCluster(flags.cluster),
     selected: (cluster) =>
-      cluster.nodes.map(({ name }) => name).filter((name) =>
-        flags.nodes.length === 0 || flags.nodes.includes(name)
-      ),
-    interrupted: () => stopping,
-    answer,
+      cluster.nodes.map(({ name }) => name)
+        .filter((name) => nodes.length === 0 || nodes.includes(name)),
+    interrupted: interruption.stopping,
+    answer: interruption.answer,
     [Symbol.asyncDispose]() {
-      for (const signal of signals) {
-        Deno.removeSignalListener(signal, interrupt);
-      }
+      interruption[Symbol.dispose]();
       unlock?.();
       return Promise.resolve();
     },
   };
 }
 
+function contextOf(
+  flags: RunFlags,
+  interruption: Interruption,
+  tell: RunContext["tell"],
+): RunContext {
+  const { timeout_ms = 30_000, yes = false, quiet = false } = flags;
+  const { signal, stopping, stop, answer } = interruption;
+  const progress = (line: string) => console.error(line);
+  const ask = async (node: string, step: Step) => {
+    const goOn = await askStep(node, step, yes, answer);
+    if (!goOn) stop();
+    return goOn;
+  };
+  return {
+    timeout_ms,
+    signal,
+    stopping,
+    tell,
+    ...(quiet ? {} : { progress }),
+    ...(flags.step ? { ask } : {}),
+    consent: (request) => askConsent(request, yes, quiet, answer),
+  };
+}
+
 function checkNames(cluster: Cluster, wanted: readonly string[]): void {
   const names = cluster.nodes.map(({ name }) => name);
-  for (const name of wanted) {
-    if (names.includes(name)) continue;
-    throw new UsageError(
-      `--node ${name}: no such node in ${cluster.file}; it has ${
-        names.join(", ")
-      }`,
-    );
-  }
+  const wrong = wanted.find((name) => !names.includes(name));
+  if (wrong === undefined) return;
+  throw new UsageError(
+    `--node ${wrong}: no such node in ${cluster.file}; it has ` +
+      names.join(", "),
+  );
 }
 
-/**
- * Takes the cluster's lock: two runs at once would write each other's journals
- * over. The kernel gives it back when this process ends, however it ends.
- */
-async function lock(cluster: Cluster): Promise<() => void> {
-  const file = await openLock(cluster.stateDir);
-  if (!await file.tryLock(true)) {
-    file.close();
-    throw new BusyError(
-      `another run is at work on the cluster "${cluster.name}" (it holds ${cluster.stateDir}/lock); wait for it, or end it`,
-    );
-  }
-  return () => file.close();
-}
-
-async function openLock(stateDir: string): Promise<Deno.FsFile> {
-  try {
-    await Deno.mkdir(stateDir, { recursive: true });
-    const access = { create: true, read: true, write: true };
-    return await Deno.open(`${stateDir}/lock`, access);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new UsageError(
-      `${stateDir}: permission denied; an earlier run belongs to another user (root?): ` +
-        "go on as that user, or name another folder by DENO_CNI_STATE",
-    );
-  }
-}
-
-async function askTerminal(
+async function askStep(
   node: string,
-  step: Step,
+  { why, run }: Step,
   yes: boolean,
-  readAnswer: Session["answer"],
+  answer: Session["answer"],
 ): Promise<boolean> {
-  const command = "copy" in step.run
-    ? `copy ${step.run.copy} to ${step.run.to}`
-    : paste(step.run);
-  console.error(`\n${node}: ${step.why}\n  $ ${command}`);
+  const command = "copy" in run ? `copy ${run.copy} to ${run.to}` : paste(run);
+  console.error(`\n${node}: ${why}\n  $ ${command}`);
   if (yes) return true;
-  const answer = await readAnswer("Enter runs it, q ends here: ");
-  return answer === "" || answer === "y";
+  const said = await answer("Enter runs it, q ends here: ");
+  return said === "" || said === "y";
 }
 
 /** @throws {StepError} when there is neither -y nor a terminal */
 async function askConsent(
   { what, preview, commands }: ConsentRequest,
-  { yes, quiet }: Flags,
-  readAnswer: Session["answer"],
+  yes: boolean,
+  quiet: boolean,
+  answer: Session["answer"],
 ): Promise<boolean> {
   if (!yes && !Deno.stdin.isTerminal()) {
     throw new StepError(
@@ -188,20 +149,8 @@ async function askConsent(
   }
   if (!yes || !quiet) {
     if (preview !== undefined) console.error(preview.trim());
-    console.error(
-      `\nThis will ${what}:\n${
-        commands.map((line) => `  $ ${line}`).join("\n")
-      }`,
-    );
+    const lines = commands.map((line) => `  $ ${line}`).join("\n");
+    console.error(`\nThis will ${what}:\n${lines}`);
   }
-  return yes || await readAnswer("Type yes to go on: ") === "yes";
-}
-
-/** The line that somebody types; undefined at its end (Ctrl-D). */
-async function readAnswer(question: string): Promise<string | undefined> {
-  await Deno.stderr.write(new TextEncoder().encode(question));
-  const buffer = new Uint8Array(256);
-  const length = await Deno.stdin.read(buffer);
-  if (length === null) return undefined;
-  return new TextDecoder().decode(buffer.subarray(0, length)).trim();
+  return yes || await answer("Type yes to go on: ") === "yes";
 }

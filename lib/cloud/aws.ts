@@ -13,12 +13,14 @@ import {
   readValidate,
   readVersion,
 } from "./aws_answers.ts";
-import { type Cluster, projectRoot } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import type { AwsSettings } from "../cluster/schema_cloud.ts";
-import { cmd, type Command, withInput, write } from "../exec/command.ts";
+import { cmd, type Command, withInput } from "../exec/command.ts";
+import { askPath, exitAbsent, write } from "../exec/shell_file.ts";
 import { identityFile } from "../cluster/found_machines.ts";
-import { fileIs, unknown } from "../steps/probes.ts";
+import { fileIs, whereThere } from "../steps/file_probes.ts";
 import type { Step } from "../stage/stage.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 const source = `${projectRoot}/config/terraform/aws`;
 
@@ -53,7 +55,7 @@ export function awsSteps(cluster: Cluster): Step[] {
     variablesStep(inputs),
     {
       why: "terraform fetches what it needs to talk to AWS",
-      unless: {
+      doneWhen: {
         ask: terraform`validate -json -no-color`,
         read: readValidate,
       },
@@ -89,7 +91,7 @@ function terraformIn(folder: string): Template {
     const { argv } = cmd(pieces, ...values);
     return {
       ...cmd`env ${data} TF_IN_AUTOMATION=1 sh -c ${script} terraform -chdir=${source} ${argv}`,
-      gist: `terraform ${argv.join(" ")}`,
+      label: `terraform ${argv.join(" ")}`,
     };
   };
 }
@@ -99,13 +101,11 @@ function folderStep(folder: string): Step {
   return {
     why: "A folder that nobody else may read, for what terraform writes down",
     key: "the folder of terraform",
-    unless: {
-      ask:
-        cmd`sh -c ${'[ -d "$1" ] || exit 44; stat -c %a "$1"'} stat ${folder}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (outcome.code !== 0) return unknown(outcome, `what ${folder} is`);
-        const mode = outcome.stdout.trim();
+    doneWhen: whereThere(
+      askPath(folder, 'stat -c %a "$1"'),
+      `what ${folder} is`,
+      (text) => {
+        const mode = text.trim();
         if (mode === "700") return { is: "present", ours: true };
         return {
           is: "different",
@@ -113,7 +113,7 @@ function folderStep(folder: string): Step {
           remedy: `chmod 700 ${folder}`,
         };
       },
-    },
+    ),
     run: cmd`mkdir -p -m 700 ${folder}`,
     undo: cmd`rm -rf ${folder}`,
   };
@@ -133,14 +133,14 @@ function variablesStep({ path, content }: Inputs): Step {
     why:
       "What config/terraform/aws/variables.tf asks for, from the cluster file",
     key: "the variables of terraform",
-    unless: fileIs(path, content, () => true),
+    doneWhen: fileIs(path, content, () => true),
     run: write(path, content, "600"),
     undo: cmd`rm -f ${path}`,
   };
 }
 
 /** The values for config/terraform/aws/variables.tf, but for `ssh_from` where it is asked for. */
-export function variablesOf(cluster: Cluster, aws: AwsSettings) {
+function variablesOf(cluster: Cluster, aws: AwsSettings) {
   return {
     name: cluster.name,
     region: aws.region,
@@ -173,15 +173,15 @@ function machinesOf(
   const ask =
     terraform`plan -detailed-exitcode -input=false -no-color ${variables} -out=${plan}`;
   // In a dry run the files may still be those of an older cluster file, or address.
-  const upToDate = 'cmp -s - "$1" || exit 44; ' +
-    '[ -z "$2" ] || [ "$(sh "$3" ask "$2")" = same ] || exit 44; ' +
+  const upToDate = `cmp -s - "$1" || ${exitAbsent}; ` +
+    `[ -z "$2" ] || [ "$(sh "$3" ask "$2")" = same ] || ${exitAbsent}; ` +
     'shift 3; exec "$@"';
   const { name, nodes } = cluster;
   const many = nodes.length === 1 ? "one machine" : `${nodes.length} machines`;
   return {
     key: "the machines on AWS",
     why: `A network with ${many} in it (${aws.instanceType}, ${aws.region})`,
-    unless: {
+    doneWhen: {
       ask: {
         ...withInput(
           cmd`sh -c ${upToDate} plan ${path} ${
@@ -189,17 +189,19 @@ function machinesOf(
           } ${addressScript} ${ask.argv}`,
           content,
         ),
-        ...(ask.gist === undefined ? {} : { gist: ask.gist }),
+        ...(ask.label === undefined ? {} : { label: ask.label }),
       },
       read: readPlan,
-    },
-    prepares: {
-      why: "What is missing, asked of AWS and written down as a plan",
-      run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      prepares: {
+        why: "What is missing, asked of AWS and written down as a plan",
+        run: terraform`plan -input=false -no-color ${variables} -out=${plan}`,
+      },
     },
     run: terraform`apply -input=false -no-color ${plan}`,
-    undo: terraform`destroy -auto-approve -input=false -no-color ${variables}`,
-    parts: true,
+    undo: {
+      cleanup:
+        terraform`destroy -auto-approve -input=false -no-color ${variables}`,
+    },
     timeout_ms: making_ms,
     consent: {
       apply:

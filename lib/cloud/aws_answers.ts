@@ -1,4 +1,5 @@
 /** What terraform and aws say, and what follows from it. */
+import { saysAbsent } from "../exec/shell_file.ts";
 import { readJson } from "./machines.ts";
 import type { Outcome } from "../exec/command.ts";
 import { unknown } from "../steps/probes.ts";
@@ -83,11 +84,11 @@ export function readValidate(outcome: Outcome): Answer {
     : unknown(outcome, "whether terraform is initialised");
 }
 
-/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error; 44 where what it reads is still to be written. */
+/** `terraform plan -detailed-exitcode`: 0 nothing to do, 2 something to do, 1 an error; absent where what it reads is still to be written. */
 export function readPlan(outcome: Outcome): Answer {
   if (outcome.code === 0) return { is: "present", ours: true };
   if (outcome.code === 2) return { is: "absent", preview: outcome.stdout };
-  if (outcome.code === 44) return { is: "absent" };
+  if (saysAbsent(outcome)) return { is: "absent" };
   if (outcome.code === 1 && uninitialised.test(outcome.stderr)) {
     return { is: "absent" };
   }

@@ -1,12 +1,13 @@
 /** Stage 01 on GCP: gcloud makes a network of the cluster's own, and the machines in it. */
+import { askPath, put } from "../exec/shell_file.ts";
 import {
   addressStep,
   condition,
+  deleteIfPresent,
   greetingStep,
   keyStep,
   machinesStep,
   readJson,
-  takeAway,
 } from "./machines.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
@@ -18,15 +19,17 @@ import {
 } from "../cluster/found_machines.ts";
 import {
   descriptionOf,
-  exists,
+  existsInGcp,
   gcloud,
   gcpOf,
   gcpUnknown,
   isAbsent,
   lets,
 } from "./gcp_answers.ts";
-import { mark, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Milliseconds that making or removing one thing may take. */
 const making_ms = 10 * 60_000;
@@ -81,26 +84,23 @@ function regionOf({ zone }: GcpSettings): string {
 /** GCP's machines get their keys by metadata, behind the user's name: https://cloud.google.com/compute/docs/connect/add-ssh-keys */
 function loginStep(cluster: Cluster, path: string): Step {
   const key = `${identityFile(cluster)}.pub`;
-  const write = 'umask 077; mkdir -p "${1%/*}"; ' +
-    'printf "%s:%s\\n" "$2" "$(cat "$3")" >"$1"';
-  const ask = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
+  const write = `${put}put "$1" 600 printf "%s:%s\\n" "$2" "$(cat "$3")"`;
+  const ask =
     'if [ "$(cat "$1")" = "$2:$(cat "$3")" ]; then echo same; else echo other; fi';
   return {
     key: "the user of the ssh key",
     why: `GCP makes the user ${loginUser} for the key, where it is told so`,
-    unless: {
-      ask: cmd`sh -euc ${ask} ask ${path} ${loginUser} ${key}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) return unknown(outcome, `what ${path} holds`);
-        return outcome.stdout.trim() === "same"
+    doneWhen: whereThere(
+      askPath(path, ask, loginUser, key),
+      `what ${path} holds`,
+      (text) =>
+        text.trim() === "same"
           ? { is: "present", ours: true }
-          : { is: "absent" };
-      },
-    },
+          : { is: "absent" },
+    ),
     run: {
       ...cmd`sh -euc ${write} write ${path} ${loginUser} ${key}`,
-      gist: `write ${path}`,
+      label: `write ${path}`,
     },
     undo: cmd`rm -rf ${path.slice(0, path.lastIndexOf("/"))}`,
   };
@@ -112,7 +112,11 @@ function networkStep(cluster: Cluster, gcp: GcpSettings): Step {
     why:
       "A network of the cluster's own: the project's other machines are not in it",
     key: "the network",
-    unless: exists(cluster, name, gcloud(gcp, "networks", "describe", name)),
+    doneWhen: existsInGcp(
+      cluster,
+      name,
+      gcloud(gcp, "networks", "describe", name),
+    ),
     run: gcloud(
       gcp,
       "networks",
@@ -134,7 +138,7 @@ function subnetStep(cluster: Cluster, gcp: GcpSettings): Step {
   return {
     why: "The nodes' own addresses",
     key: "the subnet",
-    unless: exists(
+    doneWhen: existsInGcp(
       cluster,
       name,
       subnets("describe", name, region),
@@ -173,7 +177,7 @@ function firewallSteps(
   return [{
     why,
     key: `the firewall rule ${name}`,
-    unless: exists(cluster, name, rules("describe", name)),
+    doneWhen: existsInGcp(cluster, name, rules("describe", name)),
     run: rules(
       "create",
       name,
@@ -187,7 +191,7 @@ function firewallSteps(
     timeout_ms: making_ms,
   }, {
     why: `${why}: also where those addresses are others by now`,
-    unless: lets(name, from, rules("describe", name)),
+    doneWhen: lets(name, from, rules("describe", name)),
     run: rules("update", name, from),
     timeout_ms: making_ms,
   }];
@@ -206,8 +210,8 @@ function machineStep(
     why:
       `A machine for ${node}; pods' packets, which bear other addresses than its own, may come and go by it`,
     key: `the machine ${name}`,
-    about: node,
-    unless: exists(
+    node: node,
+    doneWhen: existsInGcp(
       cluster,
       name,
       gcloud(gcp, "instances", "describe", name, at),
@@ -235,8 +239,7 @@ function machineStep(
       `--labels=${mark}=${cluster.name}`,
       `--description=${descriptionOf(cluster)}`,
     ),
-    undo: gone(name, gcloud(gcp, "instances", "delete", name, at)),
-    parts: true,
+    undo: { cleanup: gone(name, gcloud(gcp, "instances", "delete", name, at)) },
     timeout_ms: making_ms,
     consent: {
       apply:
@@ -279,8 +282,8 @@ function startStep(
   const at = `--zone=${gcp.zone}`;
   return {
     why: `${node} runs; a machine that was stopped is started again`,
-    about: node,
-    unless: {
+    node: node,
+    doneWhen: {
       ask: gcloud(
         gcp,
         "instances",
@@ -326,7 +329,7 @@ function listOf(cluster: Cluster, gcp: GcpSettings): Command {
 }
 
 function gone(name: string, command: Command): Command {
-  return takeAway(`/${name}' was not found`, command);
+  return deleteIfPresent(`/${name}' was not found`, command);
 }
 
 function readProject(outcome: Outcome): Answer {

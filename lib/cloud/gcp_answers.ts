@@ -3,8 +3,9 @@ import { readJson } from "./machines.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
-import { mark, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** The settings of a cluster whose provider is gcp; it has no others. */
 export function gcpOf({ gcp, file }: Cluster): GcpSettings {
@@ -32,7 +33,7 @@ export function descriptionOf({ name }: Pick<Cluster, "name">): string {
  * @param describe asks for it
  * @param mistake what is wrong with one that is ours, if anything
  */
-export function exists(
+export function existsInGcp(
   cluster: Cluster,
   name: string,
   describe: Command,

@@ -1,4 +1,5 @@
 /** What stage 01 does alike for AWS and GCP, on the operator's machine. */
+import { askPath, exitAbsent, put, writeOutput } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import {
   cmd,
@@ -9,6 +10,7 @@ import {
 } from "../exec/command.ts";
 import { identityFile, machinesPath } from "../cluster/found_machines.ts";
 import { unknown } from "../steps/probes.ts";
+import { whereThere } from "../steps/file_probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 
 const here = import.meta.dirname;
@@ -26,38 +28,32 @@ export function condition(
   ask: Command,
   read: (outcome: Outcome) => Answer,
 ): Step {
-  return { why, unless: { ask, read }, run: ask, timeout_ms: cloudLimit_ms };
+  return { why, doneWhen: { ask, read }, run: ask, timeout_ms: cloudLimit_ms };
 }
 
 /** The ssh key pair of the cluster's machines; the private half never leaves this machine. */
 export function keyStep(cluster: Cluster): Step {
   const file = identityFile(cluster);
   const folder = file.slice(0, file.lastIndexOf("/"));
-  const make = 'umask 077; mkdir -p "${1%/*}"; ' +
+  const make = put + 'umask 077; mkdir -p "${1%/*}"; ' +
     '[ -e "$1" ] || ssh-keygen -q -t ed25519 -N "" -C "$2" -f "$1"; ' +
-    '[ -e "$1.pub" ] || ssh-keygen -y -f "$1" >"$1.pub"';
-  const ask = 'if [ -e "$1" ] && [ -e "$1.pub" ]; then stat -c %a "$1"; ' +
-    "else exit 44; fi";
+    '[ -e "$1.pub" ] || put "$1.pub" 600 ssh-keygen -y -f "$1"';
+  const ask = `[ -e "$1.pub" ] || ${exitAbsent}; stat -c %a "$1"`;
   return {
     why: "The machines let in whoever has this key, and nobody has a password",
     key: "the ssh key",
-    unless: {
-      ask: cmd`sh -c ${ask} stat ${file}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) return unknown(outcome, `what ${file} is`);
-        const mode = outcome.stdout.trim();
-        if (mode === "600") return { is: "present", ours: true };
-        return {
-          is: "different",
-          found: `${file} may be read by others (mode ${mode})`,
-          remedy: `chmod 600 ${file}, or remove it if somebody has seen it`,
-        };
-      },
-    },
+    doneWhen: whereThere(askPath(file, ask), `what ${file} is`, (text) => {
+      const mode = text.trim();
+      if (mode === "600") return { is: "present", ours: true };
+      return {
+        is: "different",
+        found: `${file} may be read by others (mode ${mode})`,
+        remedy: `chmod 600 ${file}, or remove it if somebody has seen it`,
+      };
+    }),
     run: {
       ...cmd`sh -euc ${make} key ${file} ${`deno-cni-${cluster.name}`}`,
-      gist: `ssh-keygen -t ed25519 -f ${file}`,
+      label: `ssh-keygen -t ed25519 -f ${file}`,
     },
     // The last to go: what is known of machines is needed until they are gone.
     undo: cmd`rm -rf ${folder} ${machinesPath(cluster)}`,
@@ -74,7 +70,7 @@ export function addressStep(file: string): Step {
     why:
       "ssh shall be open to your own address alone; a site that says who calls knows it",
     key: "your own address",
-    unless: {
+    doneWhen: {
       ask: cmd`sh ${addressScript} ask ${file}`,
       read(outcome) {
         if (!succeeded(outcome)) return unknown(outcome, "your own address");
@@ -93,28 +89,22 @@ export function addressStep(file: string): Step {
 /** Writes down what the cloud's tool says of the machines. */
 export function machinesStep(cluster: Cluster, list: Command): Step {
   const path = machinesPath(cluster);
-  const write = 'umask 077; file=$1; shift; "$@" >"$file.new"; ' +
-    'mv -f "$file.new" "$file"';
-  const ask = 'file=$1; shift; [ -e "$file" ] || exit 44; new=$("$@"); ' +
+  const ask = 'set -eu; file=$1; shift; new=$("$@"); ' +
     'if [ "$new" = "$(cat "$file")" ]; then echo same; else echo other; fi';
   return {
     why: "Where the machines are and who they are, for the stages that follow",
     key: "what is known of the machines",
-    unless: {
-      ask: cmd`sh -euc ${ask} ask ${path} ${list.argv}`,
-      read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
-        if (!succeeded(outcome)) {
-          return unknown(outcome, "which machines there are");
-        }
-        return outcome.stdout.trim() === "same"
+    doneWhen: whereThere(
+      askPath(path, ask, ...list.argv),
+      "which machines there are",
+      (text) =>
+        text.trim() === "same"
           ? { is: "present", ours: true }
-          : { is: "absent" };
-      },
-    },
+          : { is: "absent" },
+    ),
     run: {
-      ...cmd`sh -euc ${write} write ${path} ${list.argv}`,
-      gist: `${list.gist ?? show(list)} > ${path}`,
+      ...writeOutput(path, "600", list),
+      label: `${list.label ?? show(list)} > ${path}`,
     },
     timeout_ms: cloudLimit_ms,
   };
@@ -128,8 +118,8 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
     } ${cluster.name} ${name}`;
   return {
     why: "A machine that was just made takes a while until its sshd greets",
-    about: name,
-    unless: {
+    node: name,
+    doneWhen: {
       ask: call("ask"),
       read(outcome) {
         if (!succeeded(outcome)) {
@@ -140,7 +130,7 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
           : { is: "absent" };
       },
     },
-    run: { ...call("wait"), gist: `wait for the sshd of ${name}` },
+    run: { ...call("wait"), label: `wait for the sshd of ${name}` },
     timeout_ms: 330_000,
   };
 }
@@ -150,10 +140,10 @@ export function greetingStep(cluster: Cluster, { name }: ClusterNode): Step {
  *
  * @param gone how the cloud's tool says that it is not
  */
-export function takeAway(gone: string, command: Command): Command {
+export function deleteIfPresent(gone: string, command: Command): Command {
   return {
     ...cmd`sh ${takeAwayScript} ${gone} ${command.argv}`,
-    gist: command.gist ?? show(command),
+    label: command.label ?? show(command),
   };
 }
 

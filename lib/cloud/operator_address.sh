@@ -6,6 +6,8 @@
 #
 # FILE is for terraform where it ends in .tfvars.json, else for gcloud's --flags-file.
 set -eu
+# shellcheck source=/dev/null
+. "${0%/*}/../exec/put.sh"
 
 who=https://checkip.amazonaws.com # answers with the caller's address
 
@@ -31,10 +33,5 @@ esac
 
 case $1 in
 ask) if [ -e "$2" ] && [ "$(cat "$2")" = "$line" ]; then echo same; else echo other; fi ;;
-write)
-  umask 077
-  mkdir -p "${2%/*}"
-  echo "$line" >"$2.new"
-  mv -f "$2.new" "$2"
-  ;;
+write) umask 077 && put "$2" 600 echo "$line" ;;
 esac

@@ -1,12 +1,17 @@
 /** Stage 08 where a cloud's router keeps the routes to the nodes' podCIDRs. */
 import { awsOf } from "./aws.ts";
 import { awsUnknown } from "./aws_answers.ts";
-import { cloudLimit_ms, condition, readJson, takeAway } from "./machines.ts";
+import {
+  cloudLimit_ms,
+  condition,
+  deleteIfPresent,
+  readJson,
+} from "./machines.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import {
   descriptionOf,
-  exists,
+  existsInGcp,
   gcloud,
   gcpOf,
   gcpUnknown,
@@ -69,15 +74,15 @@ function awsRoutes(cluster: Cluster): Step[] {
       return {
         why: `AWS hands packets for the pods of ${node} to its interface`,
         key: `the route to ${podCIDR}`,
-        about: node,
-        unless: interfaceId === undefined
+        node: node,
+        doneWhen: interfaceId === undefined
           ? { ask, read: () => notMade(node) }
           : awsRouteIs(ask, podCIDR, interfaceId, ours),
         run: {
           ...cmd`sh ${routeScript} ${whole}`,
-          gist: `aws ec2 create-route ${whole.join(" ")}`,
+          label: `aws ec2 create-route ${whole.join(" ")}`,
         },
-        undo: takeAway(".NotFound", cmd`aws ec2 delete-route ${route}`),
+        undo: deleteIfPresent(".NotFound", cmd`aws ec2 delete-route ${route}`),
         timeout_ms: cloudLimit_ms,
       };
     }),
@@ -201,8 +206,8 @@ function gcpRoutes(cluster: Cluster): Step[] {
       const routes = (...args: string[]) => gcloud(gcp, "routes", ...args);
       return {
         why: `GCP hands packets for the pods of ${node} to its machine`,
-        about: node,
-        unless: gcpRouteIs(
+        node: node,
+        doneWhen: gcpRouteIs(
           cluster,
           name,
           { podCIDR, address },
@@ -216,7 +221,10 @@ function gcpRoutes(cluster: Cluster): Step[] {
           `--next-hop-address=${address}`,
           `--description=${descriptionOf(cluster)}`,
         ),
-        undo: takeAway(`/${name}' was not found`, routes("delete", name)),
+        undo: deleteIfPresent(
+          `/${name}' was not found`,
+          routes("delete", name),
+        ),
         timeout_ms: 5 * 60_000,
       };
     }),
@@ -230,7 +238,7 @@ function gcpRouteIs(
   { podCIDR, address }: Pick<Owned, "podCIDR" | "address">,
   describe: Command,
 ): Probe {
-  const { ask, read } = exists(cluster, name, describe);
+  const { ask, read } = existsInGcp(cluster, name, describe);
   return {
     ask,
     read(outcome) {

@@ -8,7 +8,7 @@
 import { readAws, readGcp } from "../cluster/found_machines.ts";
 
 /** How long a connection and its first line may take. */
-const patience_ms = 4_000;
+const timeout_ms = 4_000;
 
 /** How long a machine may take from its making to its sshd. */
 const birth_ms = 300_000;
@@ -25,7 +25,7 @@ export async function greets(address: string, port = 22): Promise<boolean> {
     abort.abort();
     connection?.close();
     connection = undefined;
-  }, patience_ms);
+  }, timeout_ms);
   try {
     connection = await Deno.connect({
       hostname: address,

@@ -1,28 +1,10 @@
-/** The cluster: what its file says, and what the stages found out about it. */
-import type { Draft } from "./validate.ts";
-import { CidrError, splitClusterCIDR } from "../net/cidr.ts";
-import { ClusterFileError, readYaml } from "./yaml.ts";
 import {
   type AwsSettings,
-  defaultRoutes,
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
-import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
-import { checkTogether } from "./rules.ts";
-import {
-  type InFile,
-  nodeMaskOf,
-  pageHost,
-  podCIDR,
-  runtimes,
-  schema,
-} from "./schema.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
-import { type Machine, withMachines } from "./found_machines.ts";
-
-export { ClusterFileError };
 
 /** Where a cluster's machines come from. */
 export type Provider = "lab" | "local" | "ssh" | "aws" | "gcp";
@@ -40,7 +22,7 @@ export interface ClusterNode {
   /** How ssh reaches it, where that differs from the cluster's `ssh`. */
   readonly ssh?: NodeSshSettings;
   /** The machine that 01 made for it in a cloud; absent until it has. */
-  readonly machine?: Machine;
+  readonly machine?: CloudMachine;
 }
 
 /** What the stages plan with. */
@@ -68,7 +50,10 @@ export interface Cluster {
     /** The address that pods try to reach: the first of `addresses`. */
     readonly address: string;
     readonly addresses: readonly string[];
-    /** Pages that answer with the address that they saw, one a family: what is tried where the machines are no lab. */
+    /**
+     * Pages that answer with the address that they saw, one a family: what is
+     * tried where the machines are no lab.
+     */
     readonly urls?: readonly string[];
   };
   /** Which Kubernetes 02 makes of machines that are no lab; left out, the usual one. */
@@ -90,248 +75,17 @@ export interface Cluster {
   readonly file: string;
 }
 
-/** The folder that this project lies in, absolute. */
-export const projectRoot =
-  import.meta.dirname?.replace(/\/lib\/cluster$/, "") ?? ".";
-
 /** Where 02 keeps each node's podCIDRs. */
 export function podCIDRsPath({ stateDir }: Pick<Cluster, "stateDir">): string {
   return `${stateDir}/pod-cidrs.json`;
 }
 
-/** Where, and how much of, a cluster is read. */
-export interface LoadOptions {
-  /** The folder of all clusters' state folders; default: $DENO_CNI_STATE, else `.state` in the project. */
-  readonly stateRoot?: string;
-  /** Reads the file alone: for what has to work also when the two no longer fit. */
-  readonly ignoreFound?: boolean;
-}
-
-/**
- * Reads a cluster file, and what stages 01 and 02 found out about the cluster.
- *
- * @param file its path
- * @throws {ClusterFileError} with all mistakes: file, line, key, value and what was expected
- */
-export async function loadCluster(
-  file: string,
-  { stateRoot, ignoreFound = false }: LoadOptions = {},
-): Promise<Cluster> {
-  let content: string;
-  try {
-    content = await Deno.readTextFile(file);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const why = error instanceof Deno.errors.NotFound
-      ? "no such file"
-      : error.message;
-    throw new ClusterFileError([
-      `${file}: cannot read the cluster file: ${why}; name one with --cluster, e.g. config/lab.yaml`,
-    ]);
-  }
-  const root = stateRoot || Deno.env.get("DENO_CNI_STATE") ||
-    `${projectRoot}/.state`;
-  const absolute = root.startsWith("/") ? root : `${Deno.cwd()}/${root}`;
-  const runtime = Deno.env.get("DENO_CNI_RUNTIME");
-  const cluster = withRuntime(parseCluster(content, file, absolute), runtime);
-  return ignoreFound
-    ? cluster
-    : await withMachines(await withFoundPodCIDRs(cluster));
-}
-
-/**
- * Reads a cluster file's text.
- *
- * @param stateRoot the folder of all clusters' state folders, absolute
- * @throws {ClusterFileError}
- */
-export function parseCluster(
-  content: string,
-  file: string,
-  stateRoot: string,
-): Cluster {
-  const reading = readYaml(content, file);
-  const draft = schema.read(reading.value, [], reading);
-  if (draft !== undefined) checkTogether(draft, reading);
-  const mistakes = reading.mistakes();
-  if (draft === undefined || mistakes.length > 0) {
-    throw new ClusterFileError(mistakes);
-  }
-  const cluster = toCluster(draft, file, stateRoot);
-  const mistake = mistakeInSplit(cluster);
-  if (mistake === undefined) return cluster;
-  reading.wrong(["clusterCIDR"], mistake);
-  throw new ClusterFileError(reading.mistakes());
-}
-
-function toCluster(
-  draft: Draft<InFile>,
-  file: string,
-  stateRoot: string,
-): Cluster {
-  // Nothing is missing from a draft in which no mistake was found.
-  const { name, provider, clusterCIDR, bridge, cniVersion, mtu, ...rest } =
-    draft as InFile;
-  return {
-    name,
-    provider,
-    clusterCIDRs: clusterCIDR,
-    nodeMasks: clusterCIDR.map((text, at) => nodeMaskOf(draft, text, at)),
-    bridge,
-    cniVersion,
-    ...(mtu === undefined ? {} : { mtu }),
-    ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
-    segmentCIDR: firstOf(rest.segmentCIDR),
-    segmentCIDRs: rest.segmentCIDR,
-    outside: outsideOf(rest.outside),
-    ...(rest.kubernetes === undefined ? {} : { kubernetes: rest.kubernetes }),
-    ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
-    routes: rest.routes ?? defaultRoutes(provider),
-    ...(rest.aws === undefined ? {} : { aws: rest.aws }),
-    ...(rest.gcp === undefined ? {} : { gcp: rest.gcp }),
-    nodes: rest.nodes.map(({ name, role, address, podCIDRs = [], ssh }) => ({
-      name,
-      role,
-      address: firstOf(address),
-      addresses: address,
-      podCIDRs,
-      ...(ssh === undefined ? {} : { ssh }),
-    })),
-    stateDir: `${stateRoot}/${name}`,
-    file,
-  };
-}
-
-/** The addresses of a host whose pages are given are those of the pages. */
-function outsideOf(
-  { gateway, address, url }: InFile["outside"],
-): Cluster["outside"] {
-  const addresses = url?.map((url) => pageHost(url) ?? "") ?? address;
-  return {
-    gateway: firstOf(gateway),
-    gateways: gateway,
-    address: firstOf(addresses),
-    addresses,
-    ...(url === undefined ? {} : { urls: url }),
-  };
-}
-
-function firstOf(list: readonly string[]): string {
-  const [first] = list;
-  if (first === undefined) throw new TypeError("a checked list is not empty");
-  return first;
-}
-
-/** Whether there is a podCIDR for every node, beside those that are given. */
-function mistakeInSplit(cluster: Cluster): string | undefined {
-  try {
-    splitClusterCIDR(cluster);
-    return undefined;
-  } catch (error) {
-    if (error instanceof CidrError) return error.message;
-    throw error;
-  }
-}
-
-/** $DENO_CNI_RUNTIME beats the file. */
-function withRuntime(cluster: Cluster, value: string | undefined): Cluster {
-  if (!value) return cluster;
-  const wanted = runtimes.find((runtime) => runtime === value);
-  if (wanted === undefined) {
-    throw new ClusterFileError([
-      `DENO_CNI_RUNTIME: "${value}" is not one of ${runtimes.join(", ")}`,
-    ]);
-  }
-  const { runtime: _, ...bare } = cluster;
-  if (wanted === "none") return bare;
-  if (cluster.provider !== "lab") {
-    throw new ClusterFileError([
-      `DENO_CNI_RUNTIME: ${wanted} is for a lab's nodes, and ${cluster.file} is no lab`,
-    ]);
-  }
-  return { ...cluster, runtime: wanted };
-}
-
-/** Gives each node the podCIDRs that 02 found out, where the file has none. */
-async function withFoundPodCIDRs(cluster: Cluster): Promise<Cluster> {
-  const path = podCIDRsPath(cluster);
-  let content: string;
-  try {
-    content = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return cluster;
-    throw error;
-  }
-  const mistakes: string[] = [];
-  const wrong = (what: string) => {
-    mistakes.push(`${path}: ${what}; remove it and run 02-kubeadm again`);
-  };
-  const found = parsePodCIDRs(content, wrong);
-  const nodes = cluster.nodes.map((node) => ({
-    ...node,
-    podCIDRs: node.podCIDRs.length > 0
-      ? node.podCIDRs
-      : found.get(node.name) ?? [],
-  }));
-  const merged = { ...cluster, nodes };
-  // undefined: found nothing, which is not the same as a list of none.
-  const listed = nodes.map(({ name, podCIDRs }) => ({
-    name,
-    ...(podCIDRs.length > 0 ? { podCIDRs: [...podCIDRs] } : {}),
-  }));
-  checkPodCIDRs(
-    { clusterCIDR: [...cluster.clusterCIDRs], nodes: listed },
-    (node, _at, message) =>
-      wrong(`${nodes[node]?.name}: ${message} (${cluster.file})`),
-  );
-  if (mistakes.length === 0) {
-    const mistake = mistakeInSplit(merged);
-    if (mistake !== undefined) wrong(`${mistake} (${cluster.file})`);
-  }
-  if (mistakes.length > 0) throw new ClusterFileError(mistakes);
-  return merged;
-}
-
-function parsePodCIDRs(
-  content: string,
-  wrong: (what: string) => void,
-): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    wrong("not JSON");
-    return found;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    wrong(
-      'expected podCIDRs by node name, e.g. {"worker-1": ["10.244.1.0/24"]}',
-    );
-    return found;
-  }
-  for (const [name, podCIDRs] of Object.entries(value)) {
-    const texts = readPodCIDRs(podCIDRs, (what) => wrong(`${name}: ${what}`));
-    if (texts !== undefined) found.set(name, texts);
-  }
-  return found;
-}
-
-function readPodCIDRs(
-  value: unknown,
-  wrong: (what: string) => void,
-): string[] | undefined {
-  if (!Array.isArray(value)) {
-    wrong("expected a list of podCIDRs");
-    return undefined;
-  }
-  const texts = value.map((element) =>
-    podCIDR.read(element, [], {
-      value,
-      wrong: (_path, message) => wrong(message),
-      mistakes: () => [],
-    })
-  );
-  return texts.every((text) => text !== undefined) ? texts : undefined;
+/** A machine in a cloud. */
+export interface CloudMachine {
+  /** The cloud's name for it: an instance id (AWS), an instance name (GCP). */
+  readonly id: string;
+  /** Where it is reached from outside; absent while it is stopped. */
+  readonly publicAddress?: string;
+  /** Its network interface's id (AWS). */
+  readonly interfaceId?: string;
 }

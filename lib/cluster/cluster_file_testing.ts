@@ -1,7 +1,9 @@
 /** What the tests of cluster files share: small files, and what is said of them when they are changed. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Cluster, ClusterFileError, parseCluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
+import { parseCluster } from "./load.ts";
 
 /** The smallest cluster that there is. */
 export const small = `name: small

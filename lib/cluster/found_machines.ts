@@ -2,23 +2,13 @@
  * The machines that stage 01 made in a cloud: what the cloud's own tool says of
  * them, as it was written to the cluster's state folder.
  */
-import type { Cluster } from "./cluster.ts";
+import type { CloudMachine, Cluster } from "./cluster.ts";
 import { ClusterFileError } from "./yaml.ts";
 
-/** A machine in a cloud. */
-export interface Machine {
-  /** The cloud's name for it: an instance id (AWS), an instance name (GCP). */
-  readonly id: string;
-  /** Where it is reached from outside; absent while it is stopped. */
-  readonly publicAddress?: string;
-  /** Its network interface's id (AWS). */
-  readonly interfaceId?: string;
-}
-
 /** All that was found out about machines in a cloud. */
-export interface Found {
+interface FoundMachines {
   /** By the node's name. */
-  readonly machines: ReadonlyMap<string, Machine>;
+  readonly machines: ReadonlyMap<string, CloudMachine>;
   /** The route table that the nodes' subnet uses (AWS). */
   readonly routeTableId?: string;
 }
@@ -26,7 +16,10 @@ export interface Found {
 /** Whom to log in as: the user of Ubuntu's images (AWS), or that 01 names (GCP). */
 export const loginUser = "ubuntu";
 
-/** Where 01 keeps what it found out: the output of `terraform output -json` or `gcloud compute instances list`. */
+/**
+ * Where 01 keeps what it found out: the output of `terraform output -json` or
+ * `gcloud compute instances list`.
+ */
 export function machinesPath({ stateDir }: Pick<Cluster, "stateDir">): string {
   return `${stateDir}/machines.json`;
 }
@@ -95,11 +88,11 @@ export async function withMachines(cluster: Cluster): Promise<Cluster> {
  * @param path where it was read from, for the message
  * @throws {ClusterFileError}
  */
-export function readAws(content: string, path: string): Found {
+export function readAws(content: string, path: string): FoundMachines {
   const outputs = object(parse(content, path));
   const output = (name: string) => object(outputs[name]).value;
   const routeTableId = text(output("route_table_id"));
-  const machines = new Map<string, Machine>();
+  const machines = new Map<string, CloudMachine>();
   for (const [name, value] of Object.entries(object(output("machines")))) {
     const { id, interface_id, public_address } = object(value);
     const machine = asMachine(id, public_address, interface_id);
@@ -127,13 +120,13 @@ export function readGcp(
   path: string,
   cluster: string,
   nodes: readonly string[],
-): Found {
+): FoundMachines {
   const list = parse(content, path);
   if (!Array.isArray(list)) throw mistake(path, "expected a list of instances");
   const byInstance = new Map(
     list.map(object).map((instance) => [instance.name, instance]),
   );
-  const machines = new Map<string, Machine>();
+  const machines = new Map<string, CloudMachine>();
   for (const name of nodes) {
     const instance = byInstance.get(instanceName(cluster, name));
     if (instance === undefined) continue;
@@ -149,7 +142,7 @@ function asMachine(
   id: unknown,
   publicAddress: unknown,
   interfaceId: unknown,
-): Machine | undefined {
+): CloudMachine | undefined {
   const name = text(id);
   const address = text(publicAddress);
   const card = text(interfaceId);

@@ -1,7 +1,9 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ClusterFileError, loadCluster, projectRoot } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { readAws, readGcp } from "./found_machines.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { loadCluster } from "./load.ts";
 
 // The form of `terraform output -json`: https://developer.hashicorp.com/terraform/cli/commands/output
 const outputs = {

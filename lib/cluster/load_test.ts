@@ -1,8 +1,9 @@
 /** What is known of a cluster besides its file, and what only machines that are no lab have. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ClusterFileError, loadCluster, parseCluster } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { mistakes, small } from "./cluster_file_testing.ts";
+import { loadCluster, parseCluster } from "./load.ts";
 
 /** The small cluster in a folder of its own, with what 02 found out about it. */
 async function withState(

@@ -1,13 +1,13 @@
 /** What only shows when the values of a cluster file are looked at side by side. */
 import { type Draft, present } from "./validate.ts";
 import {
+  addressNumber,
+  addressText,
   type Family,
   familyOf,
-  formatAddress,
-  parseAddress,
   parseCidr,
 } from "../net/cidr.ts";
-import type { Path, Reading } from "./yaml.ts";
+import type { KeyPath, Reading } from "./yaml.ts";
 import { checkCloud } from "./rules_cloud.ts";
 import { checkKubernetes } from "./schema_kubernetes.ts";
 import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
@@ -25,7 +25,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkKubernetes(value, reading);
   checkCloud(value, reading);
   checkPodCIDRs(value, (node, at, message) => {
-    const path: Path = ["nodes", node, "podCIDRs"];
+    const path: KeyPath = ["nodes", node, "podCIDRs"];
     reading.wrong(at === undefined ? path : [...path, at], message);
   });
   if (value.provider === "lab") checkSegment(value, reading);
@@ -42,7 +42,7 @@ function checkFamilies(value: Draft<InFile>, reading: Reading): void {
   const { clusterCIDR, segmentCIDR, outside, nodes } = value;
   checkList(clusterCIDR, ["clusterCIDR"], reading);
   const families = present(clusterCIDR).map(([, text]) => familyOf(text));
-  const complete = (list: Texts, path: Path): void => {
+  const complete = (list: Texts, path: KeyPath): void => {
     checkList(list, path, reading);
     // What is wrong in a list has been told; it may be what is looked for.
     if (list === undefined || list.length > present(list).length) return;
@@ -86,7 +86,7 @@ function checkPages(
 type Texts = readonly (string | undefined)[] | undefined;
 
 /** At least one, and of each family one at most. */
-function checkList(list: Texts, path: Path, reading: Reading): void {
+function checkList(list: Texts, path: KeyPath, reading: Reading): void {
   if (list?.length === 0) {
     reading.wrong(path, "[] is empty; expected at least one");
   }
@@ -129,13 +129,15 @@ function checkMasks(value: Draft<InFile>, reading: Reading): void {
       reading.wrong(
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
         nodeMask === undefined
-          ? `${text} does not fit nodeMask's default of ${mask}; expected a nodeMask from ${prefixLength} to ${most}`
+          ? `${text} does not fit nodeMask's default of ${mask}; ` +
+            `expected a nodeMask from ${prefixLength} to ${most}`
           : `${said} does not fit the clusterCIDR ${text}; expected ${prefixLength} to ${most}`,
       );
     } else if (nodes !== undefined && subnets < nodes.length) {
       reading.wrong(
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
-        `${text} holds ${subnets} podCIDRs of /${mask}; expected ${nodes.length}, one for each node`,
+        `${text} holds ${subnets} podCIDRs of /${mask}; ` +
+          `expected ${nodes.length}, one for each node`,
       );
     }
   }
@@ -173,7 +175,7 @@ function checkNodes(
     }
     for (const [index, text] of present(address)) {
       const family = familyOf(text);
-      const key = formatAddress(parseAddress(text), family);
+      const key = addressText(addressNumber(text), family);
       const first = addresses.get(key);
       if (first === undefined) addresses.set(key, at);
       // Twice at one node is told as two of a family.
@@ -199,6 +201,7 @@ function checkNodes(
     ["nodes"],
     leaders.length === 0
       ? "there is no control plane; expected one node with role: control-plane"
-      : `there are ${leaders.length} with role: control-plane; expected one, more are not supported`,
+      : `there are ${leaders.length} with role: control-plane; ` +
+        "expected one, more are not supported",
   );
 }

@@ -1,13 +1,13 @@
 /** What a cloud would refuse of a cluster file, told before it costs anything. */
 import { type Draft, present } from "./validate.ts";
 import {
-  contains,
+  addressNumber,
+  addressText,
   containsAddress,
+  containsCidr,
   end,
   familyOf,
-  formatAddress,
   overlaps,
-  parseAddress,
   parseCidr,
 } from "../net/cidr.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
-import type { Path, Reading } from "./yaml.ts";
+import type { KeyPath, Reading } from "./yaml.ts";
 
 /** What checkCloud() looks at. */
 interface InFile {
@@ -83,7 +83,8 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
   } else if (provider === "gcp") {
     reading.wrong(
       ["routes"],
-      "host does not work on GCP, where machines share no segment: its router takes every packet; expected gcp",
+      "host does not work on GCP, where machines share no segment: " +
+        "its router takes every packet; expected gcp",
     );
   }
 }
@@ -107,14 +108,14 @@ function checkAddresses(
   for (const [node, { address }] of present(nodes)) {
     for (const [at, text] of present(address)) {
       const usable = containsAddress(range, text) &&
-        parseAddress(text) >= first && parseAddress(text) <= last;
+        addressNumber(text) >= first && addressNumber(text) <= last;
       if (usable) continue;
-      const path: Path = ["nodes", node, "address", at];
+      const path: KeyPath = ["nodes", node, "address", at];
       reading.wrong(
         path,
         `${text} is no address that a machine can have in ${segment}; expected one from ${
-          formatAddress(first, 4)
-        } to ${formatAddress(last, 4)}, ${provider} keeps the others`,
+          addressText(first, 4)
+        } to ${addressText(last, 4)}, ${provider} keeps the others`,
       );
     }
   }
@@ -149,7 +150,7 @@ function checkRanges(
         `${segment} is no size that a subnet of AWS has; expected /16 to /28`,
       );
     }
-    if (!contains(parseCidr(network), range)) {
+    if (!containsCidr(parseCidr(network), range)) {
       reading.wrong(
         ["segmentCIDR"],
         `${segment} does not lie in aws.vpcCIDR, ${network}`,
@@ -168,7 +169,8 @@ function checkRanges(
   if (name.length > 50) {
     reading.wrong(
       ["name"],
-      `${name} has ${name.length} characters; expected 50 at most, since names on gcp begin with it`,
+      `${name} has ${name.length} characters; ` +
+        "expected 50 at most, since names on gcp begin with it",
     );
   }
   for (const [at, node] of present(nodes)) {
@@ -177,7 +179,8 @@ function checkRanges(
     if (instance.length <= 63) continue;
     reading.wrong(
       ["nodes", at, "name"],
-      `${instance} would be the machine's name, of ${instance.length} characters; expected 63 at most`,
+      `${instance} would be the machine's name, of ${instance.length} ` +
+        "characters; expected 63 at most",
     );
   }
 }

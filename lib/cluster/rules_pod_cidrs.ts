@@ -3,7 +3,7 @@ import { type Draft, present } from "./validate.ts";
 import {
   type Cidr,
   compare,
-  contains,
+  containsCidr,
   type Family,
   familyOf,
   overlaps,
@@ -55,7 +55,7 @@ export function checkPodCIDRs(
             clusterCIDR.join(", ")
           } is not`,
         );
-      } else if (!contains(cluster, cidr)) {
+      } else if (!containsCidr(cluster, cidr)) {
         wrong(
           node,
           at,

@@ -1,17 +1,17 @@
 /** Whether the lab's machines are where they should be: on its segment, or beyond. */
 import { type Draft, present } from "./validate.ts";
 import {
+  addressNumber,
+  addressText,
   type Cidr,
   containsAddress,
   end,
   familyOf,
-  formatAddress,
   formatCidr,
   overlaps,
-  parseAddress,
   parseCidr,
 } from "../net/cidr.ts";
-import type { Path, Reading } from "./yaml.ts";
+import type { KeyPath, Reading } from "./yaml.ts";
 import type { InFile } from "./schema.ts";
 
 /** Notes who is on the segment and should not be, and the other way round. */
@@ -39,7 +39,7 @@ export function checkSegment(value: Draft<InFile>, reading: Reading): void {
   const taken = gateways.map(([, text]) => text);
   for (const [node, { address }] of present(nodes)) {
     for (const [at, text] of present(address)) {
-      const path: Path = ["nodes", node, "address", at];
+      const path: KeyPath = ["nodes", node, "address", at];
       if (!checkOnSegment(text, ranges, path, reading)) continue;
       if (!taken.some((gateway) => sameAddress(gateway, text))) continue;
       reading.wrong(
@@ -60,14 +60,14 @@ export function checkSegment(value: Draft<InFile>, reading: Reading): void {
 }
 
 function sameAddress(a: string, b: string): boolean {
-  return familyOf(a) === familyOf(b) && parseAddress(a) === parseAddress(b);
+  return familyOf(a) === familyOf(b) && addressNumber(a) === addressNumber(b);
 }
 
 /** Is the address one that a machine on the segment can have? */
 function checkOnSegment(
   address: string,
   segments: readonly Cidr[],
-  path: Path,
+  path: KeyPath,
   reading: Reading,
 ): boolean {
   const family = familyOf(address);
@@ -81,7 +81,7 @@ function checkOnSegment(
     );
     return false;
   }
-  const value = parseAddress(address);
+  const value = addressNumber(address);
   const first = segment.network + 1n;
   // IPv6 has no broadcast address.
   const last = end(segment) - (family === 4 ? 2n : 1n);
@@ -90,8 +90,8 @@ function checkOnSegment(
     path,
     `${address} is no host address of the segment ${
       formatCidr(segment)
-    }; expected one from ${formatAddress(first, family)} to ${
-      formatAddress(last, family)
+    }; expected one from ${addressText(first, family)} to ${
+      addressText(last, family)
     }`,
   );
   return false;

@@ -1,22 +1,22 @@
 /** The keys of a cluster file, and what each must be. config/lab.yaml tells the user. */
 import {
-  type Check,
   type Draft,
-  listOf,
+  listOrSingle,
   mapping,
   oneOf,
   optional,
   required,
   someOf,
-  text,
+  textValue,
+  type Validator,
   wholeNumber,
   withDefault,
 } from "./validate.ts";
 import {
+  addressNumber,
   CidrError,
   type Family,
   familyOf,
-  parseAddress,
   parseCidr,
   size,
 } from "../net/cidr.ts";
@@ -40,7 +40,7 @@ import {
   sshSettings,
 } from "./schema_ssh.ts";
 
-export interface NodeInFile {
+interface NodeInFile {
   name: string;
   role: ClusterNode["role"];
   address: string[];
@@ -52,7 +52,7 @@ export interface NodeInFile {
 export const runtimes = ["none", "containerd"] as const;
 
 /** One of runtimes. */
-export type Runtime = typeof runtimes[number];
+type RuntimeName = typeof runtimes[number];
 
 /** A cluster file's content. */
 export interface InFile {
@@ -63,7 +63,7 @@ export interface InFile {
   bridge: string;
   cniVersion: Cluster["cniVersion"];
   mtu?: number;
-  runtime: Runtime;
+  runtime: RuntimeName;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[]; url?: string[] };
   kubernetes?: KubernetesSettings;
@@ -75,7 +75,7 @@ export interface InFile {
 }
 
 /** RFC 1123, section 2.1; Kubernetes wants node names so too. */
-const label = text(
+const label = textValue(
   'a name of a-z, 0-9 and "-" inside, 63 characters at most, in quotes if it looks like a number',
   (value) =>
     /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)
@@ -86,7 +86,7 @@ const label = text(
 /** Names of machines that are not nodes. */
 const reserved = ["outside", "operator"];
 
-const nodeName: Check<string> = {
+const nodeName: Validator<string> = {
   ...label,
   read(value, path, reading) {
     const name = label.read(value, path, reading);
@@ -99,16 +99,17 @@ const nodeName: Check<string> = {
   },
 };
 
-/** dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%` makes the kernel number the name. */
-const linkName = text(
+/**
+ * dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%`
+ * makes the kernel number the name.
+ */
+const linkName = textValue(
   "a link's name, e.g. cni0",
   (value) => {
-    const bytes = new TextEncoder().encode(value).length;
-    const fits = /^[^/:%\s]+$/.test(value) && bytes <= 15 &&
-      value !== "." && value !== "..";
-    return fits
+    return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(value)
       ? undefined
-      : "is not a link's name; expected 1 to 15 bytes without /, :, % and white space";
+      : "is not a link's name; expected 1 to 15 bytes of A-Z a-z 0-9 _ . -, " +
+        "a letter or digit first";
   },
 );
 
@@ -127,11 +128,17 @@ function mistakeOf(
   };
 }
 
-const address = text("an address, e.g. 10.0.1.11", mistakeOf(parseAddress));
-const cidr = text("a CIDR, e.g. 10.0.1.0/24", mistakeOf(parseCidr));
+const address = textValue(
+  "an address, e.g. 10.0.1.11",
+  mistakeOf(addressNumber),
+);
+const cidr = textValue("a CIDR, e.g. 10.0.1.0/24", mistakeOf(parseCidr));
 
-/** What pods take addresses from: between network and broadcast address there is a gateway, and at least one pod. */
-export const podCIDR: Check<string> = text(
+/**
+ * What pods take addresses from: between network and broadcast address there
+ * is a gateway, and at least one pod.
+ */
+export const podCIDR: Validator<string> = textValue(
   "a CIDR, e.g. 10.244.0.0/16",
   (value) => {
     const mistake = mistakeOf(parseCidr)(value);
@@ -146,7 +153,7 @@ export const podCIDR: Check<string> = text(
 );
 
 /** busybox' wget knows http alone; a host's name would want DNS before anything can be tried. */
-const page = text(
+const page = textValue(
   "a page that answers with the caller's address, e.g. http://203.0.113.8/source",
   (value) =>
     pageHost(value) === undefined
@@ -160,19 +167,19 @@ export function pageHost(url: string): string | undefined {
     /^http:\/\/(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([0-9.]+))(?::\d+)?\/[\w.~%/?=&+-]*$/
       .exec(url) ?? [];
   const host = six ?? four;
-  return host === undefined || mistakeOf(parseAddress)(host) !== undefined
+  return host === undefined || mistakeOf(addressNumber)(host) !== undefined
     ? undefined
     : host;
 }
 
-export const schema: Check<InFile> = mapping<InFile>({
+export const schema: Validator<InFile> = mapping<InFile>({
   name: required(label),
   provider: withDefault(
     oneOf<Provider>("lab", "local", "ssh", "aws", "gcp"),
     "lab",
   ),
-  clusterCIDR: required(listOf(podCIDR)),
-  nodeMask: optional(listOf(wholeNumber(1, 126))),
+  clusterCIDR: required(listOrSingle(podCIDR)),
+  nodeMask: optional(listOrSingle(wholeNumber(1, 126))),
   bridge: withDefault(linkName, "cni0"),
   cniVersion: withDefault(
     oneOf<Cluster["cniVersion"]>("0.3.1", "0.4.0", "1.0.0", "1.1.0"),
@@ -180,13 +187,13 @@ export const schema: Check<InFile> = mapping<InFile>({
   ),
   // 68 is IPv4's least (RFC 791), 65535 the kernel's most for veth and bridge.
   mtu: optional(wholeNumber(68, 65535)),
-  runtime: withDefault(oneOf<Runtime>(...runtimes), "none"),
-  segmentCIDR: withDefault(listOf(cidr), ["10.0.1.0/24"]),
+  runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
+  segmentCIDR: withDefault(listOrSingle(cidr), ["10.0.1.0/24"]),
   outside: withDefault(
     mapping<InFile["outside"]>({
-      gateway: withDefault(listOf(address), ["10.0.1.1"]),
-      address: withDefault(listOf(address), ["203.0.113.8"]),
-      url: optional(listOf(page)),
+      gateway: withDefault(listOrSingle(address), ["10.0.1.1"]),
+      address: withDefault(listOrSingle(address), ["203.0.113.8"]),
+      url: optional(listOrSingle(page)),
     }),
     { gateway: ["10.0.1.1"], address: ["203.0.113.8"] },
   ),
@@ -201,8 +208,8 @@ export const schema: Check<InFile> = mapping<InFile>({
       oneOf<ClusterNode["role"]>("control-plane", "worker"),
       "worker",
     ),
-    address: required(listOf(address)),
-    podCIDRs: optional(listOf(podCIDR)),
+    address: required(listOrSingle(address)),
+    podCIDRs: optional(listOrSingle(podCIDR)),
     ssh: optional(nodeSshSettings),
   }))),
 });

@@ -1,12 +1,15 @@
-/** The keys of a cluster file that say which machines a cloud shall make. config/aws.yaml and config/gcp.yaml tell the user. */
+/**
+ * The keys of a cluster file that say which machines a cloud shall make.
+ * config/aws.yaml and config/gcp.yaml tell the user.
+ */
 import {
-  type Check,
-  listOf,
+  listOrSingle,
   mapping,
   oneOf,
   optional,
   required,
-  text,
+  textValue,
+  type Validator,
   wholeNumber,
   withDefault,
 } from "./validate.ts";
@@ -43,8 +46,8 @@ export interface GcpSettings {
 export type Routes = "host" | "aws" | "gcp";
 
 /** A word for a command line of a cloud's tool: nothing that it could take for a flag. */
-function word(example: string): Check<string> {
-  return text(
+function word(example: string): Validator<string> {
+  return textValue(
     `a text like ${example}, in quotes if it looks like a number`,
     (value) =>
       /^[A-Za-z0-9][\w.:-]*$/.test(value)
@@ -53,7 +56,7 @@ function word(example: string): Check<string> {
   );
 }
 
-const zone = text(
+const zone = textValue(
   "a zone, e.g. europe-west3-a",
   (value) =>
     /^[a-z]+-[a-z]+[0-9]+-[a-z]$/.test(value)
@@ -61,7 +64,7 @@ const zone = text(
       : "is not a zone; expected one like europe-west3-a",
 );
 
-const release = text(
+const release = textValue(
   'an Ubuntu release in quotes, e.g. "24.04"',
   (value) =>
     /^[0-9]{2}\.(04|10)$/.test(value)
@@ -69,7 +72,7 @@ const release = text(
       : 'is not an Ubuntu release; expected one like "24.04"',
 );
 
-const image = text(
+const image = textValue(
   "an image's id, e.g. ami-0123456789abcdef0",
   (value) =>
     /^ami-[0-9a-f]+$/.test(value)
@@ -77,7 +80,7 @@ const image = text(
       : "is not an image's id; expected one like ami-0123456789abcdef0",
 );
 
-const cidr4 = text("an IPv4 CIDR, e.g. 198.51.100.7/32", (value) => {
+const cidr4 = textValue("an IPv4 CIDR, e.g. 198.51.100.7/32", (value) => {
   try {
     const { family } = parseCidr(value);
     return family === 4 ? undefined : "is IPv6; expected an IPv4 CIDR";
@@ -88,21 +91,23 @@ const cidr4 = text("an IPv4 CIDR, e.g. 198.51.100.7/32", (value) => {
 });
 
 /** ssh that is open to the whole internet is tried by the whole internet. */
-const sshFrom: Check<string[]> = listOf(text(cidr4.expected, (value) => {
-  const mistakes: string[] = [];
-  cidr4.read(value, [], {
-    value,
-    wrong: (_path, message) => mistakes.push(message.slice(value.length + 1)),
-    mistakes: () => mistakes,
-  });
-  if (mistakes[0] !== undefined) return mistakes[0];
-  return parseCidr(value).prefixLength >= 8
-    ? undefined
-    : "lets in whoever there is; expected the operator's own address, e.g. 198.51.100.7/32";
-}));
+const sshFrom: Validator<string[]> = listOrSingle(
+  textValue(cidr4.expected, (value) => {
+    const mistakes: string[] = [];
+    cidr4.read(value, [], {
+      value,
+      wrong: (_path, message) => mistakes.push(message.slice(value.length + 1)),
+      mistakes: () => mistakes,
+    });
+    if (mistakes[0] !== undefined) return mistakes[0];
+    return parseCidr(value).prefixLength >= 8
+      ? undefined
+      : "lets in whoever there is; expected the operator's own address, e.g. 198.51.100.7/32";
+  }),
+);
 
 /** The key `aws`. */
-export const awsSettings: Check<AwsSettings> = mapping<AwsSettings>({
+export const awsSettings: Validator<AwsSettings> = mapping<AwsSettings>({
   region: required(word("eu-central-1")),
   instanceType: withDefault(word("t3.small"), "t3.small"),
   ubuntu: withDefault(release, "24.04"),
@@ -113,7 +118,7 @@ export const awsSettings: Check<AwsSettings> = mapping<AwsSettings>({
 });
 
 /** The key `gcp`. */
-export const gcpSettings: Check<GcpSettings> = mapping<GcpSettings>({
+export const gcpSettings: Validator<GcpSettings> = mapping<GcpSettings>({
   project: optional(word("my-project")),
   zone: required(zone),
   machineType: withDefault(word("e2-small"), "e2-small"),
@@ -126,7 +131,11 @@ export const gcpSettings: Check<GcpSettings> = mapping<GcpSettings>({
 });
 
 /** The key `routes`. */
-export const routesWord: Check<Routes> = oneOf<Routes>("host", "aws", "gcp");
+export const routesWord: Validator<Routes> = oneOf<Routes>(
+  "host",
+  "aws",
+  "gcp",
+);
 
 /** Who keeps the routes where the file does not say. */
 export function defaultRoutes(provider: string): Routes {

@@ -1,6 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ClusterFileError, parseCluster, projectRoot } from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { parseCluster } from "./load.ts";
 
 const aws = await Deno.readTextFile(`${projectRoot}/config/aws.yaml`);
 const gcp = await Deno.readTextFile(`${projectRoot}/config/gcp.yaml`);

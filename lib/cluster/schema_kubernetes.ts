@@ -1,5 +1,14 @@
-/** The key of a cluster file that says which Kubernetes stage 02 makes. config/ssh.yaml tells the user. */
-import { type Check, mapping, oneOf, text, withDefault } from "./validate.ts";
+/**
+ * The key of a cluster file that says which Kubernetes stage 02 makes.
+ * config/ssh.yaml tells the user.
+ */
+import {
+  mapping,
+  oneOf,
+  textValue,
+  type Validator,
+  withDefault,
+} from "./validate.ts";
 import type { Draft } from "./validate.ts";
 import type { Reading } from "./yaml.ts";
 
@@ -20,8 +29,11 @@ export const usualKubernetes: KubernetesSettings = {
   testImage: "docker.io/library/busybox:1.36",
 };
 
-/** The community's repository begins with 1.24: https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/ */
-const version = text(
+/**
+ * The community's repository begins with 1.24:
+ * https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/
+ */
+const version = textValue(
   'a minor version in quotes, e.g. "1.31"',
   (value) =>
     /^1\.(2[4-9]|[3-9]\d)$/.test(value)
@@ -30,7 +42,7 @@ const version = text(
 );
 
 /** https://pkg.go.dev/github.com/distribution/reference: a name, then a tag, a digest or both. */
-const image = text(
+const image = textValue(
   "an image, e.g. docker.io/library/busybox:1.36",
   (value) =>
     /^[a-z0-9][\w.-]*(:\d+)?(\/[a-z0-9][\w.-]*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/
@@ -40,7 +52,7 @@ const image = text(
 );
 
 /** The key `kubernetes`. */
-export const kubernetesSettings: Check<KubernetesSettings> = mapping<
+export const kubernetesSettings: Validator<KubernetesSettings> = mapping<
   KubernetesSettings
 >({
   version: withDefault(version, usualKubernetes.version),

@@ -1,10 +1,13 @@
-/** The keys of a cluster file that say how ssh reaches its machines. config/ssh.yaml tells the user. */
+/**
+ * The keys of a cluster file that say how ssh reaches its machines.
+ * config/ssh.yaml tells the user.
+ */
 import {
-  type Check,
   type Draft,
   mapping,
   optional,
-  text,
+  textValue,
+  type Validator,
   wholeNumber,
 } from "./validate.ts";
 import type { Reading } from "./yaml.ts";
@@ -24,7 +27,7 @@ export interface NodeSshSettings extends SshSettings {
 }
 
 // A host or a user that begins with "-" would be a flag of ssh's.
-const host = text(
+const host = textValue(
   "an address, a host's name, or a Host of your ssh_config",
   (value) =>
     /^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$/.test(value)
@@ -32,7 +35,7 @@ const host = text(
       : "is neither an address nor a host's name",
 );
 
-const user = text(
+const user = textValue(
   "a user's name, e.g. ubuntu",
   (value) =>
     /^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*$/.test(value)
@@ -40,7 +43,7 @@ const user = text(
       : "is not a user's name; expected letters, digits, _ . - and none but the first two in front",
 );
 
-const identityFile = text(
+const identityFile = textValue(
   "the path of a private key, e.g. ~/.ssh/id_ed25519",
   (value) =>
     !/^(?:~\/|\/)/.test(value)
@@ -57,10 +60,14 @@ const settings = {
 };
 
 /** The key `ssh` of the cluster, for all its nodes. */
-export const sshSettings: Check<SshSettings> = mapping<SshSettings>(settings);
+export const sshSettings: Validator<SshSettings> = mapping<SshSettings>(
+  settings,
+);
 
 /** The key `ssh` of a node. */
-export const nodeSshSettings: Check<NodeSshSettings> = mapping<NodeSshSettings>(
+export const nodeSshSettings: Validator<NodeSshSettings> = mapping<
+  NodeSshSettings
+>(
   { host: optional(host), ...settings },
 );
 

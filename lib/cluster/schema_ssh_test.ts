@@ -1,12 +1,9 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  ClusterFileError,
-  loadCluster,
-  parseCluster,
-  projectRoot,
-} from "./cluster.ts";
+import { ClusterFileError } from "./yaml.ts";
 import { sshTarget } from "../ssh/node.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { loadCluster, parseCluster } from "./load.ts";
 
 const file = (ssh: string, node = "", provider = "ssh") =>
   `name: c

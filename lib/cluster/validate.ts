@@ -2,7 +2,8 @@
  * What a value of a file must be, as data: texts, numbers, lists, mappings.
  * A check gives what is right of a value and notes each mistake where it is.
  */
-import type { Path, Reading } from "./yaml.ts";
+import { nearest } from "../text/nearest.ts";
+import type { KeyPath, Reading } from "./yaml.ts";
 
 /** What is left of a value when all that is wrong in it is taken out. */
 export type Draft<T> = T extends readonly (infer Element)[]
@@ -20,15 +21,18 @@ export function present<T>(
 }
 
 /** What a value must be. */
-export interface Check<T> {
+export interface Validator<T> {
   /** In words, for messages: `expected …`. */
   readonly expected: string;
   /** Gives what is right of a value, and notes what is wrong. */
-  read(value: unknown, path: Path, reading: Reading): Draft<T> | undefined;
+  read(value: unknown, path: KeyPath, reading: Reading): Draft<T> | undefined;
 }
 
-/** A value as a message shows it: as in the file where it is plain there, else as JSON, cut short. */
-export function shown(value: unknown): string {
+/**
+ * A value as a message shows it: as in the file where it is plain there, else
+ * as JSON, cut short.
+ */
+function showValue(value: unknown): string {
   if (typeof value === "number") return String(value);
   const plain = typeof value === "string" && /^[\w.:/+-]+$/.test(value) &&
     Number.isNaN(Number(value)) && !/^(true|false|null)$/.test(value);
@@ -43,10 +47,10 @@ export function shown(value: unknown): string {
  * @param expected in words
  * @param mistake gives the rest of the sentence that begins with the value, where it is wrong
  */
-export function text(
+export function textValue(
   expected: string,
   mistake: (value: string) => string | undefined,
-): Check<string> {
+): Validator<string> {
   return {
     expected,
     read(value, path, reading) {
@@ -54,14 +58,14 @@ export function text(
         ? mistake(value)
         : `is not text; expected ${expected}`;
       if (typeof value === "string" && wrong === undefined) return value;
-      reading.wrong(path, `${shown(value)} ${wrong}`);
+      reading.wrong(path, `${showValue(value)} ${wrong}`);
       return undefined;
     },
   };
 }
 
 /** A whole number within bounds. */
-export function wholeNumber(least: number, most: number): Check<number> {
+export function wholeNumber(least: number, most: number): Validator<number> {
   const expected = `a whole number from ${least} to ${most}`;
   return {
     expected,
@@ -69,7 +73,7 @@ export function wholeNumber(least: number, most: number): Check<number> {
       const fits = typeof value === "number" && Number.isInteger(value) &&
         value >= least && value <= most;
       if (fits) return value;
-      reading.wrong(path, `${shown(value)} is not ${expected}`);
+      reading.wrong(path, `${showValue(value)} is not ${expected}`);
       return undefined;
     },
   };
@@ -78,14 +82,14 @@ export function wholeNumber(least: number, most: number): Check<number> {
 /** One of these words. */
 export function oneOf<Word extends string>(
   ...words: readonly Word[]
-): Check<Word> {
+): Validator<Word> {
   const expected = `one of ${words.join(", ")}`;
   return {
     expected,
     read(value, path, reading) {
       const word = words.find((word) => word === value);
       if (word === undefined) {
-        reading.wrong(path, `${shown(value)} is not ${expected}`);
+        reading.wrong(path, `${showValue(value)} is not ${expected}`);
       }
       return word as Draft<Word> | undefined;
     },
@@ -93,7 +97,7 @@ export function oneOf<Word extends string>(
 }
 
 /** A list, or a single value as a list of one. */
-export function listOf<T>(check: Check<T>): Check<T[]> {
+export function listOrSingle<T>(check: Validator<T>): Validator<T[]> {
   return {
     expected: check.expected,
     read: (value, path, reading) =>
@@ -104,47 +108,47 @@ export function listOf<T>(check: Check<T>): Check<T[]> {
 }
 
 /** A list of at least one element. */
-export function someOf<T>(check: Check<T>): Check<T[]> {
+export function someOf<T>(check: Validator<T>): Validator<T[]> {
   const expected = `a list of at least one: ${check.expected}`;
   return {
     expected,
     read(value, path, reading) {
       if (Array.isArray(value) && value.length > 0) {
-        return listOf(check).read(value, path, reading);
+        return listOrSingle(check).read(value, path, reading);
       }
       const what = Array.isArray(value) ? "is empty" : "is no list";
-      reading.wrong(path, `${shown(value)} ${what}; expected ${expected}`);
+      reading.wrong(path, `${showValue(value)} ${what}; expected ${expected}`);
       return undefined;
     },
   };
 }
 
 /** A key of a mapping. */
-export interface Key<T> {
-  readonly check: Check<T>;
+interface Key<T> {
+  readonly check: Validator<T>;
   readonly fallback?: T;
   readonly optional?: true;
 }
 
 /** A key that must be there. */
-export function required<T>(check: Check<T>): Key<T> {
+export function required<T>(check: Validator<T>): Key<T> {
   return { check };
 }
 
 /** A key that may be left out, for this value. */
-export function withDefault<T>(check: Check<T>, fallback: T): Key<T> {
+export function withDefault<T>(check: Validator<T>, fallback: T): Key<T> {
   return { check, fallback };
 }
 
 /** A key that may be left out. */
-export function optional<T>(check: Check<T>): Key<T> {
+export function optional<T>(check: Validator<T>): Key<T> {
   return { check, optional: true };
 }
 
 /** A mapping with these keys and no others. */
 export function mapping<T extends object>(
   keys: { readonly [Name in keyof T]-?: Key<NonNullable<T[Name]>> },
-): Check<T> {
+): Validator<T> {
   const names = Object.keys(keys) as (keyof T & string)[];
   const expected = `a mapping of ${names.join(", ")}`;
   return {
@@ -153,7 +157,7 @@ export function mapping<T extends object>(
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         const what = value === null || value === undefined
           ? "there is nothing here"
-          : `${shown(value)} is no mapping`;
+          : `${showValue(value)} is no mapping`;
         reading.wrong(path, `${what}; expected ${expected}`);
         return undefined;
       }
@@ -186,7 +190,7 @@ export function mapping<T extends object>(
 function refuseOthers(
   given: ReadonlyMap<string, unknown>,
   names: readonly string[],
-  path: Path,
+  path: KeyPath,
   reading: Reading,
 ): void {
   for (const name of given.keys()) {
@@ -199,31 +203,4 @@ function refuseOthers(
       }`,
     );
   }
-}
-
-/** The name that was most likely meant: at most a third of its letters away. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  const [best] = names
-    .map((known) => ({ known, away: distance(name, known) }))
-    .toSorted((a, b) => a.away - b.away);
-  return best !== undefined && best.away <= Math.ceil(best.known.length / 3)
-    ? best.known
-    : undefined;
-}
-
-/** Levenshtein's distance, case aside. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
-  [...from.toLowerCase()].forEach((letter, i) => {
-    const next = [i + 1];
-    [...to.toLowerCase()].forEach((other, j) => {
-      next.push(Math.min(
-        (next[j] ?? 0) + 1,
-        (row[j + 1] ?? 0) + 1,
-        (row[j] ?? 0) + (letter === other ? 0 : 1),
-      ));
-    });
-    row = next;
-  });
-  return row.at(-1) ?? 0;
 }

@@ -23,13 +23,13 @@ export class ClusterFileError extends Error {
 }
 
 /** Keys and indices that lead to a value. */
-export type Path = readonly (string | number)[];
+export type KeyPath = readonly (string | number)[];
 
 /** A YAML text while it is checked. */
 export interface Reading {
   readonly value: unknown;
   /** Notes a mistake at a place: the value, what is wrong with it, and what was expected. */
-  wrong(path: Path, message: string): void;
+  wrong(path: KeyPath, message: string): void;
   /** All mistakes so far, in the file's order. */
   mistakes(): readonly string[];
 }
@@ -86,7 +86,7 @@ function toValue(document: Document, file: string): unknown {
 /** Where the key or element is that a path leads to, or as far as it leads. */
 function find(
   document: Document.Parsed,
-  path: Path,
+  path: KeyPath,
 ): { offset: number; depth: number } {
   let node: unknown = document.contents;
   let offset = document.contents?.range[0] ?? 0;
@@ -110,7 +110,7 @@ function find(
   return { offset, depth: path.length };
 }
 
-function showPath(path: Path): string {
+function showPath(path: KeyPath): string {
   return path.map((part, at) =>
     typeof part === "number" ? `[${part}]` : at === 0 ? part : `.${part}`
   ).join("");

@@ -5,10 +5,13 @@
  * lab and node, at the top level: runc then removes all that it made.
  */
 import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, type Command, write } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { exitAbsent, saysAbsent, write } from "../exec/shell_file.ts";
 import { controlGroupPrefix } from "../lab/remove.ts";
-import { fileIs, mark, unknown } from "../steps/probes.ts";
+import { unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 const configPath = "/etc/deno-cni/containerd.toml";
 const pidPath = "/run/deno-cni-containerd.pid";
@@ -42,7 +45,7 @@ export function containersPossible({ cniVersion, file }: Cluster): Step {
   return {
     why:
       "Real containers want real root and programs of this machine; nothing is installed here",
-    unless: {
+    doneWhen: {
       ask,
       read(outcome) {
         if (outcome.code !== 0) return unknown(outcome, "what is installed");
@@ -101,7 +104,7 @@ export function containerdSteps(): readonly Step[] {
   return [{
     why:
       "A container's root can be a plain folder: busybox and its applets, no image and no registry",
-    unless: {
+    doneWhen: {
       ask: cmd`chroot ${rootfs} /bin/sh -c true`,
       read: (outcome) =>
         outcome.code === 0
@@ -115,36 +118,39 @@ export function containerdSteps(): readonly Step[] {
         'mkdir -p "$1/bin" && cp "$(command -v busybox)" "$1/bin/busybox" && ' +
         'chroot "$1" /bin/busybox --install -s /bin'
       } make ${rootfs}`,
-      gist: `make ${rootfs} from busybox`,
+      label: `make ${rootfs} from busybox`,
     },
     undo: cmd`rm -rf ${rootfs}`,
   }, {
     why: "What containerd keeps lies in the node's own folders; its CRI " +
       "plugin is for a kubelet, which the lab does not have",
-    unless: fileIs(configPath, config, (text) => text.startsWith(`# ${mark}:`)),
-    key: `write ${configPath}`,
+    doneWhen: fileIs(
+      configPath,
+      config,
+      (text) => text.startsWith(`# ${mark}:`),
+    ),
     run: write(configPath, config),
     // Not of the next step: that would be taken for undone where containerd was killed.
     undo: endContainerd(),
   }, {
     why:
       "containerd starts containers by runc, and calls the plugins of /opt/cni/bin for each",
-    unless: containerdRuns(),
+    doneWhen: containerdRuns(),
     run: {
       ...cmd`sh -c ${begin + 'begin "$@"'} begin ${files}`,
-      gist: `start containerd --config ${configPath}`,
+      label: `start containerd --config ${configPath}`,
     },
   }];
 }
 
 /** Does the containerd that was started here run, and answer? */
 function containerdRuns(): Probe {
-  const script = `${runs}runs "$@" || exit 44; ctr version`;
+  const script = `${runs}runs "$@" || ${exitAbsent}; ctr version`;
   return {
     ask: cmd`sh -c ${script} ask ${files}`,
     read(outcome) {
       if (outcome.code === 0) return { is: "present", ours: true };
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       return unknown(outcome, `whether containerd answers (${logPath})`);
     },
   };
@@ -164,7 +170,7 @@ function endContainerd(): Command {
     'done; kill "$pid"; while runs "$@"; do sleep 0.02; done; fi; rm -f "$2" "$1"';
   return {
     ...cmd`sh -c ${script} end ${files}`,
-    gist: "end the node's containers and its containerd",
+    label: "end the node's containers and its containerd",
   };
 }
 
@@ -197,7 +203,7 @@ export function readRuntime(answer: string): Runtime | undefined {
 }
 
 /** A container on a node of a lab. */
-export interface Container {
+interface Container {
   /** Unique on its node. */
   readonly id: string;
   /** The control group of its processes, a name that no other container of this machine has. */
@@ -254,6 +260,6 @@ export function endContainer(id: string): Command {
     'if ctr -n "$1" containers ls -q | grep -qxF -e "$2"; then ctr -n "$1" containers rm "$2"; fi';
   return {
     ...cmd`sh -euc ${script} end ${namespace} ${id}`,
-    gist: `end container ${id}`,
+    label: `end container ${id}`,
   };
 }

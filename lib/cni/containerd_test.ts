@@ -7,7 +7,7 @@ import type { Answer } from "../stage/stage.ts";
 const cluster = labCluster({ name: "lab", stateDir: "/state/lab" });
 
 function answer(stdout: string, of = cluster): Answer | undefined {
-  return containersPossible(of).unless?.read({ code: 0, stdout, stderr: "" });
+  return containersPossible(of).doneWhen?.read({ code: 0, stdout, stderr: "" });
 }
 
 const version =
@@ -52,7 +52,7 @@ Deno.test("containerd 1 is refused with CNI 1.1.0, which it does not know; conta
 
 Deno.test("a question that was not answered leaves nobody the wiser", () => {
   const outcome = { code: 2, stdout: "", stderr: "sh: syntax error" };
-  assertEquals(containersPossible(cluster).unless?.read(outcome), {
+  assertEquals(containersPossible(cluster).doneWhen?.read(outcome), {
     is: "unknown",
     reason: "cannot tell what is installed: exit code 2: sh: syntax error",
   });

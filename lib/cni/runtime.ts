@@ -3,6 +3,7 @@
  * list, and executes each of its plugins for a pod (CNI SPEC.md, sections 1 to
  * 4; where the spec leaves it open, as libcni does). Pure: it makes commands.
  */
+import { writeOutput } from "../exec/shell_file.ts";
 import { cmd, type Command, show, withInput } from "../exec/command.ts";
 
 /** Where a runtime looks for configurations. */
@@ -102,7 +103,7 @@ export function canCheck({ cniVersion, disableCheck }: NetworkList): boolean {
  * The commands of an ADD, one for each plugin, each given the former's result;
  * the last one's is in `file` afterwards.
  */
-export function add(
+export function addCommands(
   list: NetworkList,
   attachment: Attachment,
   file: string,
@@ -122,7 +123,7 @@ export function add(
     return {
       ...cmd`env ${environment} sh -c ${script} add ${executable} ${before} ${after}`,
       stdin: input(list, plugin, undefined),
-      gist: show(cmd`env ${needed} ${executable}`),
+      label: show(cmd`env ${needed} ${executable}`),
     };
   });
 }
@@ -141,14 +142,13 @@ export function keepCached(
   attachment: Attachment,
   file: string,
 ): Command {
-  const script =
-    String.raw`sed 's/.*"result":\({.*}\)}$/\1/' "$1" >"$2.part" ` +
-    '&& mv -f "$2.part" "$2"';
-  return cmd`sh -c ${script} keep ${cachePath(list, attachment)} ${file}`;
+  const script = String.raw`s/.*"result":\({.*}\)}$/\1/`;
+  const path = cachePath(list, attachment);
+  return writeOutput(file, "644", cmd`sed ${script} ${path}`);
 }
 
 /** The commands of a CHECK, one for each plugin. */
-export function check(
+export function checkCommands(
   list: NetworkList,
   attachment: Attachment,
   result: AddResult,
@@ -163,7 +163,7 @@ export function check(
  *
  * @param result ADD's, where it came that far
  */
-export function del(
+export function delCommands(
   list: NetworkList,
   attachment: Attachment,
   result: AddResult | undefined,
@@ -226,7 +226,7 @@ function input(
  * @param from the file, for the message
  * @throws {RuntimeError}
  */
-export function parseResult(text: string, from: string): AddResult {
+export function parseAddResult(text: string, from: string): AddResult {
   const whole = parseJson(text);
   const ips = isObject(whole) && Array.isArray(whole.ips) ? whole.ips : [];
   const addresses = ips.filter(isObject).map(({ address }) => address)

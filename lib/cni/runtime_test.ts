@@ -5,19 +5,20 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { type Command, run } from "../exec/command.ts";
+import { type Command } from "../exec/command.ts";
 import {
-  add,
+  addCommands,
   type Attachment,
   canCheck,
-  check,
-  del,
+  checkCommands,
+  delCommands,
   type NetworkList,
+  parseAddResult,
   parseList,
-  parseResult,
   pluginFolder,
   RuntimeError,
 } from "./runtime.ts";
+import { run } from "../exec/run.ts";
 
 const attachment: Attachment = {
   containerId: "09-verify-web",
@@ -70,7 +71,7 @@ Deno.test("ADD gives every plugin the former's result, and leaves the last one's
     second: `cat >"$0.in"; echo '${text}'`,
   }, async (folder, at) => {
     const file = `${folder}/result.json`;
-    for (const command of add(list, attachment, file)) {
+    for (const command of addCommands(list, attachment, file)) {
       assertEquals((await run(at(command))).code, 0);
     }
     const read = async (name: string) =>
@@ -94,7 +95,7 @@ Deno.test("what a plugin of ADD says when it fails is shown, and no result is le
   withPlugins({
     first: `cat >/dev/null; echo '{"code":7,"msg":"no"}'; exit 3`,
   }, async (folder, at) => {
-    const [command] = add(list, attachment, `${folder}/result.json`);
+    const [command] = addCommands(list, attachment, `${folder}/result.json`);
     assert(command);
     const outcome = await run(at(command));
     assertEquals(outcome.code, 3);
@@ -106,7 +107,7 @@ Deno.test("what a plugin of ADD says when it fails is shown, and no result is le
 Deno.test("plugins get the variables that Kubernetes' runtimes set", () =>
   withPlugins({ first: `env | grep ^CNI_ | sort` }, async (folder, at) => {
     const one = { ...list, plugins: list.plugins.slice(0, 1) };
-    const [command] = add(one, attachment, `${folder}/result.json`);
+    const [command] = addCommands(one, attachment, `${folder}/result.json`);
     assert(command);
     await run(at(command));
     assertEquals(
@@ -123,24 +124,24 @@ Deno.test("plugins get the variables that Kubernetes' runtimes set", () =>
   }));
 
 Deno.test("DEL goes through the plugins in reverse, CHECK forwards, both with ADD's result", () => {
-  const result = parseResult(text, "it");
+  const result = parseAddResult(text, "it");
   const types = (commands: readonly Command[]) =>
     commands.map(({ argv }) => argv.at(-1));
   const forwards = [`${pluginFolder}/first`, `${pluginFolder}/second`];
-  assertEquals(types(check(list, attachment, result)), forwards);
+  assertEquals(types(checkCommands(list, attachment, result)), forwards);
   assertEquals(
-    types(del(list, attachment, result)),
+    types(delCommands(list, attachment, result)),
     forwards.toReversed(),
   );
-  for (const { stdin } of del(list, attachment, result)) {
+  for (const { stdin } of delCommands(list, attachment, result)) {
     assertEquals(JSON.parse(stdin ?? "").prevResult, JSON.parse(text));
   }
-  const [first] = del(list, attachment, undefined);
+  const [first] = delCommands(list, attachment, undefined);
   assert(!first?.stdin?.includes("prevResult"));
 });
 
 Deno.test("parseResult() gives the first address, and the links that are on the node", () => {
-  const { address, hostLinks } = parseResult(text, "it");
+  const { address, hostLinks } = parseAddResult(text, "it");
   assertEquals(address, "10.244.1.7");
   assertEquals(hostLinks, ["cni0", "veth1"]);
 });
@@ -148,7 +149,7 @@ Deno.test("parseResult() gives the first address, and the links that are on the 
 Deno.test("parseResult() refuses what is no result, naming the file", () => {
   for (const wrong of ["", "[]", "{}", '{"ips":[]}', '{"ips":[{}]}', "{"]) {
     const error = assertThrows(
-      () => parseResult(wrong, "/run/x.json"),
+      () => parseAddResult(wrong, "/run/x.json"),
       RuntimeError,
     );
     assertStringIncludes(error.message, "/run/x.json is no result of ADD");

@@ -37,7 +37,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Our figure as a multiple of the peer's. */
-export function ratio({ ours, peer }: Measured): number | undefined {
+function ratio({ ours, peer }: Measured): number | undefined {
   return peer === undefined ? undefined : ours / peer.value;
 }
 
@@ -51,7 +51,7 @@ export function isOver(measured: Measured): boolean {
 }
 
 /** A part as a table, one line a row; "OVER" marks what exceeds its bound. */
-export function table({ title, rows, notes }: BenchPart): string {
+export function benchTable({ title, rows, notes }: BenchPart): string {
   const lines = rows.map((row) => {
     const { what, ours, unit, peer, atMost } = row;
     const times = ratio(row);

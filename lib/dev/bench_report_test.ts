@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { isOver, type Measured, median, table } from "./bench_report.ts";
+import { benchTable, isOver, type Measured, median } from "./bench_report.ts";
 
 const add: Measured = {
   what: "ADD",
@@ -37,7 +37,7 @@ Deno.test("the table says figures, peers, ratios, bounds and what is over", () =
     { ...add, what: "GC", ours: 24.04 },
   ];
   assertEquals(
-    table({ title: "The plugin", rows, notes: ["no peer for DEL"] }),
+    benchTable({ title: "The plugin", rows, notes: ["no peer for DEL"] }),
     `The plugin
 
                 ours                 peer  ratio  at most

@@ -8,7 +8,7 @@ export interface Counts {
 }
 
 /** What came of one test file, run by a `deno test` of its own. */
-export interface FileResult extends Counts {
+interface FileResult extends Counts {
   /** Why it failed, where Deno's count does not say so. */
   readonly problem?: string;
   /** The names of the tests that were skipped. */
@@ -27,7 +27,11 @@ export function readResult(outcome: Outcome): FileResult {
   // deno-lint-ignore no-control-regex
   const output = outcome.stdout.replace(/\x1b\[[\d;]*m/g, "");
   const summaries = output.matchAll(
-    /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?.* \([^()]*\)$/gm,
+    new RegExp(
+      /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/.source +
+        /(?: \([^)]*\))?(?: \| (\d+) ignored)?.* \([^()]*\)$/.source,
+      "gm",
+    ),
   );
   // A test may print such a line too; the last one is Deno's.
   const [, passed, failed, skipped] = [...summaries].at(-1) ?? [];

@@ -7,7 +7,7 @@
  */
 
 /** A command of a page. */
-export type Entry =
+export type PageCommand =
   & {
     readonly command: string;
     /** The line of the page that it stands in, from 1. */
@@ -17,7 +17,7 @@ export type Entry =
     | { readonly is: "run" }
     | {
       readonly is: "shown";
-      /** What the page says that it prints, without white space at the ends of lines or empty lines at its own. */
+      /** What it prints, by the page: without white space and empty lines at the ends. */
       readonly said: readonly string[];
     }
   );
@@ -32,8 +32,8 @@ export class TranscriptError extends Error {
  *
  * @throws {TranscriptError} naming the line
  */
-export function readPage(text: string): readonly Entry[] {
-  const entries: Entry[] = [];
+export function readPage(text: string): readonly PageCommand[] {
+  const entries: PageCommand[] = [];
   let shown: { command: string; line: number; said: string[] } | undefined;
   let fence: "console" | "other" | undefined;
   const close = () => {
@@ -106,7 +106,7 @@ export function agrees(
 }
 
 /** The lines that differ, without those at both ends that do not. */
-export function difference(
+export function differingLines(
   said: readonly string[],
   printed: readonly string[],
 ): { readonly said: readonly string[]; readonly printed: readonly string[] } {

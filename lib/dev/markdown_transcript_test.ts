@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   agrees,
-  difference,
+  differingLines,
   readPage,
   rewrite,
   TranscriptError,
@@ -93,10 +93,10 @@ Deno.test("what was printed takes the place of what was said", () => {
 });
 
 Deno.test("of two texts those lines are told that differ", () => {
-  assertEquals(difference(["a", "b", "c"], ["a", "x", "y", "c", ""]), {
+  assertEquals(differingLines(["a", "b", "c"], ["a", "x", "y", "c", ""]), {
     said: ["b"],
     printed: ["x", "y"],
   });
-  assertEquals(difference(["a", "a"], ["a"]), { said: ["a"], printed: [] });
-  assertEquals(difference(["12 ms"], ["13 ms"]), { said: [], printed: [] });
+  assertEquals(differingLines(["a", "a"], ["a"]), { said: ["a"], printed: [] });
+  assertEquals(differingLines(["12 ms"], ["13 ms"]), { said: [], printed: [] });
 });

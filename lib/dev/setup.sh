@@ -17,7 +17,7 @@ lab="ip:iproute2 iptables:iptables ping:iputils-ping unshare:util-linux flock:ut
 # What is wanted: without it, tests are skipped by name and figures are left out.
 test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd runc:runc \
   podman:podman sshd:openssh-server ssh:openssh-client sudo:sudo zstd:zstd \
-  chromium:chromium chromedriver:chromium-driver"
+  chromium:chromium chromedriver:chromium-driver shellcheck:shellcheck"
 bench="/usr/lib/cni/host-local:containernetworking-plugins mn:mininet brctl:bridge-utils"
 
 fail() {
@@ -72,7 +72,8 @@ install_packages() { # PACKAGES, in one word
   [ -n "$1" ] || return 0
   how="apt-get install --no-install-recommends $1"
   if ! command -v apt-get >/dev/null; then
-    echo "Missing here, by the names of Debian's packages: $1. Install them, then run make again" >&2
+    echo "Missing here, by the names of Debian's packages: $1." \
+      "Install them, then run make again" >&2
     return 1
   elif ! can_be_root; then
     echo "Missing: $1. As root, run: $how" >&2
@@ -88,7 +89,7 @@ install_packages() { # PACKAGES, in one word
 
 install_system() {
   case $1 in
-  deno) needed= wanted= ;;
+  deno) needed='' wanted='' ;;
   lab) needed=$lab wanted= ;;
   test) needed=$lab wanted=$test ;;
   bench) needed=$lab wanted=$bench ;;
@@ -98,7 +99,8 @@ install_system() {
   {
     install_packages "$(missing $needed)" || exit 1
     still=$(missing $needed)
-    [ -z "$still" ] || fail "Installed, but not found on PATH: what $still should bring (PATH is $PATH)"
+    [ -z "$still" ] ||
+      fail "Installed, but not found on PATH: what $still should bring (PATH is $PATH)"
     install_packages "$(missing $wanted)" || echo "Going on without: $(missing $wanted)" >&2
   }
 }
@@ -121,7 +123,8 @@ install_deno() {
   mkdir -p "$tools"
   if command -v npm >/dev/null && from_npm && find_deno; then return; fi
   from_installer && find_deno && return
-  fail "Could not install Deno. Put Deno 2.9 or newer (of major 2) on PATH, then run make again: https://docs.deno.com/runtime/getting_started/installation"
+  fail "Could not install Deno. Put Deno 2.9 or newer (of major 2) on PATH, then run make again:" \
+    https://docs.deno.com/runtime/getting_started/installation
 }
 
 # The very executable, without the script of node around it.
@@ -141,7 +144,8 @@ from_npm() {
 
 from_installer() {
   echo "Installing Deno into .tools (its official installer)" >&2
-  install_packages "$(missing curl:curl unzip:unzip /etc/ssl/certs/ca-certificates.crt:ca-certificates)" || exit 1
+  needed=$(missing curl:curl unzip:unzip /etc/ssl/certs/ca-certificates.crt:ca-certificates)
+  install_packages "$needed" || exit 1
   quietly curl -fsSL --retry 2 -o "$tools/install.sh" https://deno.land/install.sh &&
     quietly env DENO_INSTALL="$tools/deno" sh "$tools/install.sh" "v$deno_version"
 }
@@ -162,7 +166,8 @@ cache_packages() {
   packages_cached && return
   echo "Fetching the packages of deno.json" >&2
   (cd "$root" && quietly "$deno" install --frozen --quiet) ||
-    fail "Could not fetch the packages of deno.json; this needs an npm registry (NPM_CONFIG_REGISTRY names another one)"
+    fail "Could not fetch the packages of deno.json;" \
+      "this needs an npm registry (NPM_CONFIG_REGISTRY names another one)"
 }
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

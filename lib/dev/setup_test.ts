@@ -4,7 +4,8 @@
  */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Outcome, run } from "../exec/command.ts";
+import { cmd, type Outcome } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 
 /** Programs that the script, and the programs of these machines, use. */
 const basics = [

@@ -8,21 +8,13 @@ import {
   cmd,
   type Command,
   ending,
-  type Outcome,
   type RunOptions,
   show,
 } from "../exec/command.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
 import { type AddResult, ifname } from "../cni/runtime.ts";
 import type { Answer, StageName, Step } from "../stage/stage.ts";
-
-/** A question and what came back. */
-export interface Asked {
-  /** A node's name, or "POD on NODE". */
-  readonly where: string;
-  readonly command: Command;
-  readonly outcome: Outcome;
-}
+import type { Runner } from "../node/node.ts";
+import { type Asked, listed } from "../node/batch.ts";
 
 /** What a step's probe says now. */
 export interface ProbeFact {
@@ -129,13 +121,13 @@ export async function gatherNode(
     return asked;
   };
   const asking = probed.flatMap(({ stage, steps }) =>
-    steps.flatMap(({ why, unless }) =>
-      unless === undefined ? [] : [
-        ask(runner, unless.ask).then((asked): ProbeFact => ({
+    steps.flatMap(({ why, doneWhen }) =>
+      doneWhen === undefined ? [] : [
+        ask(runner, doneWhen.ask).then((asked): ProbeFact => ({
           stage,
           why,
           asked,
-          answer: unless.read(asked.outcome),
+          answer: doneWhen.read(asked.outcome),
         })),
       ]
     )
@@ -159,19 +151,6 @@ export async function gatherNode(
   return { node, probes, links, routes, filter, nat, pods: podFacts };
 }
 
-/** The list that an `ip -j` command printed; empty where it printed none. */
-export function listed<Element>({ outcome }: Asked): readonly Element[] {
-  try {
-    const value: unknown = JSON.parse(outcome.stdout || "[]");
-    return Array.isArray(value)
-      ? value.filter((element) => Object.keys(element).length > 0)
-      : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
-}
-
 /**
  * Evidence from an answer.
  *
@@ -188,9 +167,19 @@ export function evidence(asked: Asked, part?: unknown): Evidence {
   const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
   return {
     where,
-    command: show(command),
+    command: command.label ?? show(command),
     printed: `${text || "nothing"}${code}`,
   };
+}
+
+/** The link of this name, among those that `ip -j addr show` printed. */
+export function linkNamed(asked: Asked, name: string): LinkFacts | undefined {
+  return listed<LinkFacts>(asked).find(({ ifname }) => ifname === name);
+}
+
+/** Whether a link was set up. */
+export function isSetUp({ flags }: LinkFacts): boolean {
+  return flags.includes("UP");
 }
 
 /** Of a link, what says whether and where it is plugged in. */

@@ -1,95 +1,32 @@
 /**
- * What can be wrong with each part of a path, read from the evidence: one
+ * What can be wrong with each part of a node, read from the evidence: one
  * function a part, each giving a cause or nothing. Pure.
  */
 import { familyOf, gateway } from "../net/cidr.ts";
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { quote } from "../exec/command.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { cmd } from "../exec/command.ts";
+import { listed } from "../node/batch.ts";
+import type { StageName } from "../stage/stage.ts";
+import type { Cause } from "./cause.ts";
 import {
-  type Asked,
-  type Evidence,
   evidence,
   iptablesOf,
+  isSetUp,
   type LinkFacts,
+  linkNamed,
   linkPart,
-  listed,
   type NodeFacts,
-  type PodFacts,
   type ProbeFact,
   type RouteFacts,
 } from "./evidence.ts";
-import { ifname } from "../cni/runtime.ts";
-import type { StageName } from "../stage/stage.ts";
-
-/** What kind of thing is wrong; for programs that read `-o json`. */
-export type CauseKind =
-  | "bridge"
-  | "bridge-address"
-  | "check"
-  | "configuration"
-  | "dns"
-  | "duplicate-address"
-  | "executable"
-  | "forwarding"
-  | "image"
-  | "kubelet"
-  | "masquerade"
-  | "mtu"
-  | "neighbour"
-  | "node"
-  | "node-route"
-  | "not-yet-complete"
-  | "outside"
-  | "pod-address"
-  | "pod-link"
-  | "pod-route"
-  | "receiver"
-  | "route"
-  | "rp-filter"
-  | "rule"
-  | "segment"
-  | "start"
-  | "unknown";
-
-/** The likeliest cause of what was not expected. */
-export interface Cause {
-  readonly kind: CauseKind;
-  /** Where: a node's name, or "outside". */
-  readonly on: string;
-  /** What is wrong, in a sentence without its full stop. */
-  readonly what: string;
-  readonly evidence: readonly Evidence[];
-  /** The commands that mend it, on the operator's machine. */
-  readonly mend: readonly string[];
-}
-
-/** Runs a stage again on a node. */
-export function makeStage(stage: StageName, node: string): string {
-  return `make ${stage} ARGS="--node ${node}"`;
-}
-
-/** Runs a command on a node. */
-export function onNode(node: string, command: string): string {
-  return `scripts/shell.ts --node ${node} -- ${command}`;
-}
-
-/** Makes a node's pods anew. */
-export function newPods(node: string): string[] {
-  return [`make 09-verify ARGS="--undo --node ${node}"`, "make 09-verify"];
-}
-
-function linkOf(asked: Asked, name: string): LinkFacts | undefined {
-  return listed<LinkFacts>(asked).find(({ ifname }) => ifname === name);
-}
-
-const isUp = ({ flags }: LinkFacts) => flags.includes("UP");
+import { makeStage, newPods, onNode, type Remedy } from "./remedy.ts";
 
 /** Is the bridge there, and up? */
 export function bridgeFault(
   { node, links }: NodeFacts,
   { bridge }: Cluster,
 ): Cause | undefined {
-  const found = linkOf(links, bridge);
+  const found = linkNamed(links, bridge);
   const cause = { kind: "bridge", on: node.name } as const;
   if (found === undefined) {
     return {
@@ -102,15 +39,15 @@ export function bridgeFault(
           listed<LinkFacts>(links).map(({ ifname }) => ifname),
         ),
       ],
-      mend: [makeStage("04-bridge", node.name), ...newPods(node.name)],
+      remedies: [makeStage("04-bridge", node.name), ...newPods(node.name)],
     };
   }
-  if (isUp(found)) return undefined;
+  if (isSetUp(found)) return undefined;
   return {
     ...cause,
     what: `the bridge ${bridge} is down on ${node.name}`,
     evidence: [evidence(links, linkPart(found))],
-    mend: [makeStage("04-bridge", node.name)],
+    remedies: [makeStage("04-bridge", node.name)],
   };
 }
 
@@ -119,7 +56,7 @@ export function bridgeAddressFault(
   { node, links }: NodeFacts,
   { bridge }: Cluster,
 ): Cause | undefined {
-  const found = linkOf(links, bridge);
+  const found = linkNamed(links, bridge);
   const [podCIDR] = node.podCIDRs;
   if (found === undefined || podCIDR === undefined) return undefined;
   const wanted = gateway(podCIDR);
@@ -132,7 +69,7 @@ export function bridgeAddressFault(
     what:
       `the bridge ${bridge} on ${node.name} lacks ${wanted}, its pods' gateway`,
     evidence: [evidence(links, linkPart(found))],
-    mend: [makeStage("04-bridge", node.name)],
+    remedies: [makeStage("04-bridge", node.name)],
   };
 }
 
@@ -149,11 +86,11 @@ export function segmentFault(
       ...cause,
       what: `no link of ${node.name} has its address ${node.address}`,
       evidence: [evidence(links, listed<LinkFacts>(links).map(linkPart))],
-      mend: cluster.provider === "lab" ? mendUplink(facts, cluster) : [],
+      remedies: cluster.provider === "lab" ? mendUplink(facts, cluster) : [],
     };
   }
   if (
-    isUp(found) && found.operstate !== "DOWN" &&
+    isSetUp(found) && found.operstate !== "DOWN" &&
     found.operstate !== "LOWERLAYERDOWN"
   ) return undefined;
   return {
@@ -161,13 +98,13 @@ export function segmentFault(
     what: `${found.ifname}, the link of ${node.name} to the other nodes, is ` +
       "down; its routes went with it",
     evidence: [evidence(links, linkPart(found))],
-    mend: [
-      onNode(node.name, `ip link set ${found.ifname} up`),
+    remedies: [
+      onNode(node.name, cmd`ip link set dev ${found.ifname} up`),
       ...(cluster.provider === "lab"
         ? [
           onNode(
             node.name,
-            `ip route replace default via ${cluster.outside.gateway}`,
+            cmd`ip route replace default via ${cluster.outside.gateway}`,
           ),
         ]
         : []),
@@ -180,16 +117,17 @@ export function segmentFault(
 function mendUplink(
   { node, links }: NodeFacts,
   { segmentCIDR, outside }: Cluster,
-): string[] {
-  const uplink = linkOf(links, "eth0");
-  if (uplink === undefined) return ["make up"];
+): readonly Remedy[] {
+  const uplink = linkNamed(links, "eth0");
+  if (uplink === undefined) return [{ make: "up" }];
   // A link that was down has lost its IPv6 addresses, and the routes with them.
   const length = segmentCIDR.slice(segmentCIDR.indexOf("/"));
-  const nodad = familyOf(node.address) === 6 ? " nodad" : "";
+  const nodad = familyOf(node.address) === 6 ? ["nodad"] : [];
+  const address = `${node.address}${length}`;
   return [
-    ...(isUp(uplink) ? [] : [onNode(node.name, "ip link set eth0 up")]),
-    onNode(node.name, `ip addr add ${node.address}${length} dev eth0${nodad}`),
-    onNode(node.name, `ip route replace default via ${outside.gateway}`),
+    ...(isSetUp(uplink) ? [] : [onNode(node.name, cmd`ip link set eth0 up`)]),
+    onNode(node.name, cmd`ip addr add ${address} dev eth0 ${nodad}`),
+    onNode(node.name, cmd`ip route replace default via ${outside.gateway}`),
     makeStage("08-routes", node.name),
   ];
 }
@@ -214,105 +152,9 @@ export function defaultRouteFault(
     on: node.name,
     what: `${node.name} has no default route`,
     evidence: [evidence(routes)],
-    mend: provider === "lab"
-      ? [onNode(node.name, `ip route add default via ${outside.gateway}`)]
+    remedies: provider === "lab"
+      ? [onNode(node.name, cmd`ip route add default via ${outside.gateway}`)]
       : [],
-  };
-}
-
-/**
- * Is the pod plugged in, with its address and, where the path needs it, its
- * default route?
- */
-export function podFault(
-  facts: NodeFacts,
-  pod: string,
-  cluster: Cluster,
-  needsRoute: boolean,
-): Cause | undefined {
-  const found = facts.pods.find((facts) => facts.pod === pod);
-  if (found === undefined) return undefined;
-  return podLinkFault(facts, found, cluster) ??
-    podInsideFault(facts, found, needsRoute);
-}
-
-function podLinkFault(
-  { node, links }: NodeFacts,
-  { pod, result, links: inside }: PodFacts,
-  { bridge }: Cluster,
-): Cause | undefined {
-  const cause = { kind: "pod-link", on: node.name } as const;
-  const name = `pod ${pod} on ${node.name}`;
-  const own = linkOf(inside, ifname);
-  const veth = result.hostLinks.find((name) => name !== bridge);
-  const hostEnd = veth === undefined ? undefined : linkOf(links, veth);
-  if (own === undefined || (veth !== undefined && hostEnd === undefined)) {
-    return {
-      ...cause,
-      what: `${ifname} of ${name} is gone` +
-        (veth === undefined ? "" : `, and so is its host veth ${veth}`),
-      evidence: [evidence(inside)],
-      mend: newPods(node.name),
-    };
-  }
-  if (hostEnd === undefined) return undefined;
-  const mendLink = (what: string) => [
-    onNode(node.name, `ip link set ${hostEnd.ifname} ${what}`),
-  ];
-  if (hostEnd.master !== bridge) {
-    return {
-      ...cause,
-      what: `${hostEnd.ifname}, the host veth of ${name}, is not plugged ` +
-        `into ${bridge}`,
-      evidence: [evidence(links, linkPart(hostEnd))],
-      mend: mendLink(`master ${bridge}`),
-    };
-  }
-  if (!isUp(hostEnd)) {
-    return {
-      ...cause,
-      what: `${hostEnd.ifname}, the host veth of ${name}, is down`,
-      evidence: [evidence(links, linkPart(hostEnd))],
-      mend: mendLink("up"),
-    };
-  }
-  if (isUp(own)) return undefined;
-  return {
-    ...cause,
-    what: `${ifname} of ${name} is down; its routes went with it`,
-    evidence: [evidence(inside, linkPart(own))],
-    mend: newPods(node.name),
-  };
-}
-
-function podInsideFault(
-  { node }: NodeFacts,
-  { pod, result, links, routes }: PodFacts,
-  needsRoute: boolean,
-): Cause | undefined {
-  const own = linkOf(links, ifname);
-  const name = `pod ${pod} on ${node.name}`;
-  if (
-    own !== undefined &&
-    !own.addr_info.some(({ local }) => local === result.address)
-  ) {
-    return {
-      kind: "pod-address",
-      on: node.name,
-      what: `${name} lost its address ${result.address}`,
-      evidence: [evidence(links, linkPart(own))],
-      mend: newPods(node.name),
-    };
-  }
-  const hasDefault = listed<RouteFacts>(routes)
-    .some(({ dst }) => dst === "default");
-  if (!needsRoute || hasDefault) return undefined;
-  return {
-    kind: "pod-route",
-    on: node.name,
-    what: `${name} has no default route`,
-    evidence: [evidence(routes)],
-    mend: newPods(node.name),
   };
 }
 
@@ -322,8 +164,8 @@ export function undone(
   stage: StageName,
   about: (argv: readonly string[]) => boolean = () => true,
 ): readonly ProbeFact[] {
-  return probes.filter((probe) =>
-    probe.stage === stage && probe.answer.is !== "present" &&
+  return probes.filter(({ answer: { is }, ...probe }) =>
+    probe.stage === stage && is !== "present" && is !== "unneeded" &&
     about(probe.asked.command.argv)
   );
 }
@@ -341,7 +183,7 @@ export function forwardingFault(facts: NodeFacts): Cause | undefined {
     on,
     what: `${on} does not forward: ${key} is off`,
     evidence: [evidence(probe.asked)],
-    mend: [makeStage("06-forwarding", on)],
+    remedies: [makeStage("06-forwarding", on)],
   };
 }
 
@@ -367,9 +209,9 @@ export function routeFault(
         to.podCIDRs.join(", ")
       })`,
     evidence: [evidence(probe.asked)],
-    mend: [
+    remedies: [
       ...(answer.is === "different"
-        ? to.podCIDRs.map((podCIDR) => onNode(on, `ip route del ${podCIDR}`))
+        ? to.podCIDRs.map((podCIDR) => onNode(on, cmd`ip route del ${podCIDR}`))
         : []),
       makeStage("08-routes", on),
     ],
@@ -388,18 +230,6 @@ export function masqueradeFault(facts: NodeFacts): Cause | undefined {
       iptablesOf(facts.node)
     } is gone`,
     evidence: [evidence(probe.asked), evidence(facts.nat)],
-    mend: [makeStage("07-masquerade", on)],
+    remedies: [makeStage("07-masquerade", on)],
   };
-}
-
-/** What takes a rule away that `iptables -S` printed. */
-export function deleteRule(
-  node: ClusterNode,
-  table: string,
-  rule: string,
-): string {
-  return onNode(
-    node.name,
-    `${iptablesOf(node)} -w -t ${quote(table)} ${rule.replace("-A", "-D")}`,
-  );
 }

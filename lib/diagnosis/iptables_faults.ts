@@ -2,9 +2,13 @@
  * What a rule of iptables can be the cause of: what it drops, and what it
  * rewrites. Pure.
  */
+import type { ClusterNode } from "../cluster/cluster.ts";
+import { cmd } from "../exec/command.ts";
+import { type Verdict, words } from "../net/iptables.ts";
+import type { Cause } from "./cause.ts";
 import { evidence, iptablesOf, type NodeFacts } from "./evidence.ts";
-import type { Verdict } from "../net/iptables.ts";
-import { type Cause, deleteRule, makeStage, onNode, undone } from "./faults.ts";
+import { undone } from "./faults.ts";
+import { makeStage, onNode, type Remedy } from "./remedy.ts";
 
 /**
  * Why a node's filter does not let a packet through.
@@ -25,7 +29,7 @@ export function dropCause(
       what: `a rule of ${node} that is not this tool's ` +
         `${maybe ? "may say" : "says"} ${target} in ${chain}`,
       evidence: [evidence(filter, rule)],
-      mend: [deleteRule(facts.node, "filter", rule)],
+      remedies: [deleteRule(facts.node, "filter", rule)],
     };
   }
   const lost = undone(facts, "06-forwarding", (argv) => argv.includes("-C"));
@@ -34,8 +38,8 @@ export function dropCause(
       ...cause,
       what: `${node}'s chain ${chain} drops what nothing accepts`,
       evidence: [evidence(filter, `-P ${chain} ${target}`)],
-      mend: [
-        onNode(node, `${iptablesOf(facts.node)} -w -P ${chain} ACCEPT`),
+      remedies: [
+        onNode(node, cmd`${iptablesOf(facts.node)} -w -P ${chain} ACCEPT`),
       ],
     };
   }
@@ -48,7 +52,7 @@ export function dropCause(
       ...lost.map(({ asked }) => evidence(asked)),
       evidence(filter, `-P ${chain} ${target}`),
     ],
-    mend: [makeStage("06-forwarding", node)],
+    remedies: [makeStage("06-forwarding", node)],
   };
 }
 
@@ -70,12 +74,26 @@ export function rewriteCause(
     on: node.name,
     what: `a rule of ${node.name} also rewrites ` +
       (between
-        ? "what pods send to pods: every ping passes, and Kubernetes' rule of no NAT between pods is broken"
+        ? "what pods send to pods: every ping passes, and Kubernetes' rule " +
+          "of no NAT between pods is broken"
         : `this path: the receiver saw ${seen}`),
     evidence: [evidence(nat, rule)],
-    mend: [
+    remedies: [
       deleteRule(node, "nat", rule),
       makeStage("07-masquerade", node.name),
     ],
   };
+}
+
+/** What takes a rule away that `iptables -S` printed. */
+export function deleteRule(
+  node: ClusterNode,
+  table: string,
+  rule: string,
+): Remedy {
+  const [, ...rest] = words(rule);
+  return onNode(
+    node.name,
+    cmd`${iptablesOf(node)} -w -t ${table} -D ${rest}`,
+  );
 }

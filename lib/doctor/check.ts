@@ -1,8 +1,8 @@
 /** What a check of the doctor is: a question to a node, and a pure reading of its answers. */
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import type { Command } from "../exec/command.ts";
-import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { type Command, show } from "../exec/command.ts";
+import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { familiesOf, inFamily } from "../cluster/address_family.ts";
 import type {
   Host,
@@ -10,10 +10,12 @@ import type {
   InventoryNode,
 } from "../inventory/inventory.ts";
 import type { StageName } from "../stage/stage.ts";
-import { makeStage } from "../diagnosis/faults.ts";
+import type { Reported } from "../diagnosis/cause.ts";
+import { makeStage, type Remedy } from "../diagnosis/remedy.ts";
+import type { Asked } from "../node/batch.ts";
 
 /** A node as the doctor sees it. */
-export interface Patient {
+export interface CheckContext {
   readonly cluster: Cluster;
   readonly node: ClusterNode;
   readonly host: Host;
@@ -42,14 +44,18 @@ export type Finding =
   | { readonly is: "does not apply"; readonly what: string };
 
 /** Something that has to be mended. */
-export interface Trouble {
+interface Trouble {
   readonly is: "fault" | "warning";
   /** A sentence without its full stop. */
   readonly what: string;
   readonly evidence: readonly Evidence[];
-  /** What mends it: commands on the operator's machine, or a sentence where there is no such command. */
-  readonly mend: readonly string[];
+  readonly remedies: readonly Remedy[];
 }
+
+/** A finding as it is reported. */
+export type FindingReport =
+  | Exclude<Finding, Trouble>
+  | Reported<Trouble>;
 
 /** A known trap. */
 export interface Check {
@@ -57,23 +63,23 @@ export interface Check {
   /** What holds where it finds nothing. */
   readonly well: string;
   /** What it asks a node beside what the inventory has. */
-  readonly asks?: (patient: Patient) => readonly Command[];
+  readonly asks?: (context: CheckContext) => readonly Command[];
   /** @param answers to its questions, in their order */
   readonly read: (
-    patient: Patient,
+    context: CheckContext,
     answers: readonly Asked[],
   ) => readonly Finding[];
 }
 
 /** What the stage did is not there: to be mended where it has run, else to be waited for. */
 export function lacking(
-  { node, host }: Patient,
+  { node, host }: CheckContext,
   stage: StageName,
   what: string,
   evidence: readonly Evidence[],
 ): Finding {
   return host.complete.includes(stage)
-    ? { is: "fault", what, evidence, mend: [makeStage(stage, node.name)] }
+    ? { is: "fault", what, evidence, remedies: [makeStage(stage, node.name)] }
     : { is: "not yet", what, until: stage };
 }
 
@@ -90,17 +96,17 @@ export function unclear(what: string, asked: Asked | undefined): Finding {
 export const unasked = "";
 
 /**
- * Evidence for what the inventory or a whole script told: a line for a shell
- * that shows the same. The engine runs it.
+ * Evidence for what the inventory or a whole script told: a command that shows
+ * the same. The engine runs it.
  */
-export function shown(
+export function shownBy(
   { node }: { readonly node: { readonly name: string } },
-  line: string,
+  command: Command,
 ): Evidence {
-  return { where: node.name, command: line, printed: unasked };
+  return { where: node.name, command: show(command), printed: unasked };
 }
 
-/** The patient as if its cluster had one family alone. */
+/** The context as if its cluster had one family alone. */
 export interface OneFamily {
   readonly family: Family;
   readonly cluster: Cluster;
@@ -109,8 +115,10 @@ export interface OneFamily {
   readonly podCIDR: string | undefined;
 }
 
-/** The patient, once a family. */
-export function byFamily({ cluster, node }: Patient): readonly OneFamily[] {
+/** The context, once a family. */
+export function byFamily(
+  { cluster, node }: CheckContext,
+): readonly OneFamily[] {
   return familiesOf(cluster).map((family) => {
     const one = inFamily(cluster, family);
     const own = one.nodes.find(({ name }) => name === node.name) ?? node;

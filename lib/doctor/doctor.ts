@@ -1,7 +1,16 @@
-/** The doctor: asks every node for all known traps, with two questions a node, and reads the answers. */
+/**
+ * The doctor: asks every node for all known traps, with two questions a node,
+ * and reads the answers.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type RunOptions } from "../exec/command.ts";
-import { type Check, type Finding, type Patient, unasked } from "./check.ts";
+import {
+  type Check,
+  type CheckContext,
+  type Finding,
+  type FindingReport,
+  unasked,
+} from "./check.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
@@ -9,11 +18,11 @@ import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { routeChecks } from "./routes.ts";
-import { type Asked, type Evidence, evidence } from "../diagnosis/evidence.ts";
+import { reported } from "../diagnosis/cause.ts";
+import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
-import { UnreachableError } from "../node/node.ts";
-import type { Reach } from "../verify/situation.ts";
-import { askAll } from "../node/batch.ts";
+import { type Reach, UnreachableError } from "../node/node.ts";
+import { askAll, type Asked } from "../node/batch.ts";
 
 /** All known traps. */
 export const checks: readonly Check[] = [
@@ -30,11 +39,11 @@ export const checks: readonly Check[] = [
 export interface DoctorReport {
   readonly version: 1;
   readonly cluster: string;
-  readonly nodes: readonly NodeReport[];
+  readonly nodes: readonly NodeFindings[];
 }
 
 /** A node, and what was found there. */
-export type NodeReport =
+export type NodeFindings =
   | { readonly node: string; readonly is: "unreachable"; readonly why: string }
   | {
     readonly node: string;
@@ -46,7 +55,7 @@ export type NodeReport =
 export interface CheckReport {
   readonly name: string;
   readonly well: string;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly FindingReport[];
 }
 
 /**
@@ -63,11 +72,11 @@ export async function examine(
   const { nodeOf } = reach;
   const { nodes } = await inventory(
     cluster,
-    { nodeOf, outside: undefined },
+    { ...reach, outside: undefined },
     options,
   );
   const reports = nodes.filter(({ name }) => names.includes(name))
-    .map(async ({ name, host }): Promise<NodeReport> => {
+    .map(async ({ name, host }): Promise<NodeFindings> => {
       const node = cluster.nodes.find((node) => node.name === name);
       if (host.is !== "read" || node === undefined) {
         const why = host.is === "read" ? "no such node" : host.why;
@@ -75,12 +84,12 @@ export async function examine(
       }
       const from_s = Math.floor(Date.now() / 1000);
       const asked = { from_s, until_s: from_s };
-      const patient: Patient = { cluster, node, host, nodes, asked };
+      const context: CheckContext = { cluster, node, host, nodes, asked };
       try {
         return {
           node: name,
           is: "examined",
-          checks: await examineOne(patient, nodeOf, options),
+          checks: await examineOne(context, nodeOf, options),
         };
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
@@ -96,46 +105,64 @@ export async function examine(
 
 /** @throws {UnreachableError} */
 async function examineOne(
-  patient: Patient,
+  context: CheckContext,
   nodeOf: Reach["nodeOf"],
   options: RunOptions,
 ): Promise<readonly CheckReport[]> {
-  const { node: { name: where } } = patient;
-  const questions = checks.map((check) => check.asks?.(patient) ?? []);
+  const { node: { name: where } } = context;
+  const questions = checks.map((check) => check.asks?.(context) ?? []);
   const answers = await askAll(
     nodeOf(where),
     questions.flat().map((command) => ({ where, command })),
     options,
   );
   const until_s = Math.ceil(Date.now() / 1000);
-  const asked = { ...patient.asked, until_s };
-  const found = read({ ...patient, asked }, questions, answers);
-  return await withEvidence(found, nodeOf, options);
+  const asked = { ...context.asked, until_s };
+  const found = read({ ...context, asked }, questions, answers);
+  const printed = await fillEvidence(
+    found.flatMap(({ findings }) => findings),
+    nodeOf,
+    options,
+  );
+  return found.map(({ name, well, findings }) => ({
+    name,
+    well,
+    findings: findings.map((finding) =>
+      reportFinding(finding, printed, context.cluster)
+    ),
+  }));
 }
 
 /** @param questions of each check, in the order of the checks */
 function read(
-  patient: Patient,
+  context: CheckContext,
   questions: readonly (readonly unknown[])[],
   answers: readonly Asked[],
-): readonly CheckReport[] {
+): readonly {
+  readonly name: string;
+  readonly well: string;
+  readonly findings: readonly Finding[];
+}[] {
   let at = 0;
-  return checks.map((check, index): CheckReport => {
+  return checks.map((check, index) => {
     const end = at + (questions[index]?.length ?? 0);
     const own = answers.slice(at, end);
     at = end;
     const { name, well } = check;
-    return { name, well, findings: check.read(patient, own) };
+    return { name, well, findings: check.read(context, own) };
   });
 }
 
-/** Runs what evidence still lacks, where there is any: one question to each node that it is about. */
-async function withEvidence(
-  reports: readonly CheckReport[],
+/**
+ * Runs what evidence still lacks, where there is any: one question to each
+ * node that it is about.
+ */
+async function fillEvidence(
+  found: readonly Finding[],
   nodeOf: Reach["nodeOf"],
   options: RunOptions,
-): Promise<readonly CheckReport[]> {
-  const lacking = reports.flatMap(({ findings }) => findings)
+): Promise<ReadonlyMap<Evidence, string>> {
+  const lacking = found
     .flatMap((finding) => "evidence" in finding ? finding.evidence : [])
     .filter(({ printed }) => printed === unasked);
   const printed = new Map<Evidence, string>();
@@ -151,20 +178,23 @@ async function withEvidence(
       printed.set(one, asked === undefined ? "" : shortened(asked));
     });
   }));
-  return reports.map((report) => ({
-    ...report,
-    findings: report.findings.map((finding): Finding =>
-      "evidence" in finding
-        ? {
-          ...finding,
-          evidence: finding.evidence.map((one) => ({
-            ...one,
-            printed: printed.get(one) ?? one.printed,
-          })),
-        }
-        : finding
-    ),
+  return printed;
+}
+
+/** A finding with what its evidence printed, and with lines that mend it. */
+function reportFinding(
+  finding: Finding,
+  printed: ReadonlyMap<Evidence, string>,
+  cluster: Cluster,
+): FindingReport {
+  if (!("evidence" in finding)) return finding;
+  const evidence = finding.evidence.map((one) => ({
+    ...one,
+    printed: printed.get(one) ?? one.printed,
   }));
+  return finding.is === "unknown"
+    ? { ...finding, evidence }
+    : reported({ ...finding, evidence }, cluster);
 }
 
 /** As many lines are shown of what a command printed. */
@@ -180,7 +210,7 @@ function shortened(asked: Asked): string {
 }
 
 /** How many findings of a kind there are. */
-export function count(report: DoctorReport, is: Finding["is"]): number {
+export function countFindings(report: DoctorReport, is: Finding["is"]): number {
   return report.nodes.flatMap((node) =>
     node.is === "examined" ? node.checks : []
   ).flatMap(({ findings }) => findings).filter((one) => one.is === is).length;

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd } from "../exec/command.ts";
 import { checks } from "./doctor.ts";
-import type { Patient } from "./check.ts";
+import type { CheckContext } from "./check.ts";
 import {
   counters,
   filter,
@@ -72,9 +72,9 @@ Deno.test("the questions of a check are commands that read", () => {
   const [node] = cluster.nodes;
   assert(node !== undefined);
   const asked = { from_s: 0, until_s: 0 };
-  const patient: Patient = { cluster, node, host, nodes: [], asked };
+  const context: CheckContext = { cluster, node, host, nodes: [], asked };
   for (const { name, asks } of checks) {
-    for (const { argv } of asks?.(patient) ?? [cmd`true`]) {
+    for (const { argv } of asks?.(context) ?? [cmd`true`]) {
       assert(!changing.test(argv.join(" ")), `${name}: ${argv.join(" ")}`);
     }
   }

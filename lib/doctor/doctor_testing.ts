@@ -1,11 +1,16 @@
-/** What the tests of the doctor share: a worker's answers, captured on a lab, and what becomes of them in a trap. */
+/**
+ * What the tests of the doctor share: a worker's answers, captured on a lab,
+ * and what becomes of them in a trap.
+ */
 // @ts-types="../std/assert.d.ts"
 import { assert } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
+import { readParts } from "../node/parts.ts";
 import { checks } from "./doctor.ts";
-import type { Finding, Patient } from "./check.ts";
+import type { CheckContext, Finding } from "./check.ts";
 import {
   type Host,
   type InventoryNode,
@@ -25,9 +30,9 @@ export function hostWith(
     assert(replaced !== text, `nothing to replace: ${old}`);
     return replaced;
   }, captured);
-  const host = readHost({ stdout: text }, "PART", "worker-1");
-  assert(host !== undefined);
-  return host;
+  const parts = readParts({ stdout: text }, "PART");
+  assert(parts !== undefined);
+  return readHost(parts, "worker-1");
 }
 
 export interface Scene {
@@ -49,16 +54,16 @@ export function found(
   const node = whole.nodes.find(({ name }) => name === "worker-1");
   const check = checks.find((check) => check.name === name);
   assert(node !== undefined && check !== undefined, name);
-  const patient: Patient = {
+  const context: CheckContext = {
     cluster: whole,
     node,
     host,
     nodes: [{ ...node, host }, ...others],
     asked: { from_s: 1_000_000, until_s: 1_000_001 },
   };
-  const asks = check.asks?.(patient) ?? [];
+  const asks = check.asks?.(context) ?? [];
   return check.read(
-    patient,
+    context,
     asks.slice(0, answers.length).map((command, at) => ({
       where: "worker-1",
       command,
@@ -73,8 +78,13 @@ export function one(findings: readonly Finding[]): Finding {
   return first;
 }
 
+/** The lines that mend it. */
 export const mendOf = (finding: Finding) =>
-  "mend" in finding ? finding.mend : [];
+  "remedies" in finding
+    ? finding.remedies.map((remedy) =>
+      remedyLine(remedy, { file: "config/lab.yaml" })
+    )
+    : [];
 
 export const filter = `-P INPUT ACCEPT
 -P FORWARD DROP

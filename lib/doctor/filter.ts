@@ -3,26 +3,28 @@ import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
   lacking,
   type OneFamily,
-  type Patient,
   unclear,
   uplinkOf,
 } from "./check.ts";
-import { type Asked, evidence, iptablesOf } from "../diagnosis/evidence.ts";
+import { evidence, iptablesOf } from "../diagnosis/evidence.ts";
 import {
   type Packet,
   readTable,
   traverse,
   type Verdict,
 } from "../net/iptables.ts";
-import { deleteRule, makeStage, onNode } from "../diagnosis/faults.ts";
+import { deleteRule } from "../diagnosis/iptables_faults.ts";
+import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import {
   firstHost,
   formatAddress,
   parseSubnet,
 } from "../../plugin/address/address.ts";
+import type { Asked } from "../node/batch.ts";
 
 const missing = (asked: Asked | undefined) =>
   /No such file or directory/.test(asked?.outcome.stderr ?? "");
@@ -40,42 +42,42 @@ const bridged = {
 const ipForward: Check = {
   name: "ip-forward",
   well: "the node forwards",
-  asks: (patient) =>
-    byFamily(patient).map(({ family }) => cmd`sysctl -n ${forwarding[family]}`),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap(({ family }, at) => {
+  asks: (context) =>
+    byFamily(context).map(({ family }) => cmd`sysctl -n ${forwarding[family]}`),
+  read: (context, answers) =>
+    byFamily(context).flatMap(({ family }, at) => {
       const asked = answers[at];
       const value = asked?.outcome.stdout.trim();
       if (value === "1") return [];
       const name = forwarding[family];
       if (asked === undefined || value !== "0") return [unclear(name, asked)];
       const what = `the node does not forward: ${name} is off`;
-      return [lacking(patient, "06-forwarding", what, [evidence(asked)])];
+      return [lacking(context, "06-forwarding", what, [evidence(asked)])];
     }),
 };
 
 const bridgeNf: Check = {
   name: "bridge-nf",
   well: "frames on the bridge meet iptables, as Service addresses need it",
-  asks: (patient) =>
-    byFamily(patient).map(({ family }) => cmd`sysctl -n ${bridged[family]}`),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap(({ family }, at) => {
+  asks: (context) =>
+    byFamily(context).map(({ family }) => cmd`sysctl -n ${bridged[family]}`),
+  read: (context, answers) =>
+    byFamily(context).flatMap(({ family }, at) => {
       const asked = answers[at];
       const name = bridged[family];
       if (asked === undefined) return [unclear(name, asked)];
-      if (missing(asked)) return [withoutModule(patient, asked)];
+      if (missing(asked)) return [withoutModule(context, asked)];
       const value = asked.outcome.stdout.trim();
       if (value === "1") return [];
       if (value !== "0") return [unclear(name, asked)];
       const what = `${name} is off: a pod that calls a Service whose pod is ` +
         "on the same node gets no answer";
-      return [lacking(patient, "06-forwarding", what, [evidence(asked)])];
+      return [lacking(context, "06-forwarding", what, [evidence(asked)])];
     }),
 };
 
 function withoutModule(
-  { cluster, node, host }: Patient,
+  { cluster, node, host }: CheckContext,
   asked: Asked,
 ): Finding {
   if (cluster.provider === "lab") {
@@ -94,8 +96,8 @@ function withoutModule(
     is: "fault",
     what,
     evidence: [evidence(asked)],
-    mend: [
-      onNode(node.name, "modprobe br_netfilter"),
+    remedies: [
+      onNode(node.name, cmd`modprobe br_netfilter`),
       makeStage("06-forwarding", node.name),
     ],
   };
@@ -115,7 +117,7 @@ function podIn(podCIDR: string): string {
 
 /** What has to pass the chain FORWARD of a node: what its pods send and get. */
 export function samples(
-  { host }: Pick<Patient, "host">,
+  { host }: Pick<CheckContext, "host">,
   { cluster, node, podCIDR }: OneFamily,
 ): readonly Sample[] {
   if (podCIDR === undefined) return [];
@@ -154,7 +156,7 @@ export function samples(
 }
 
 /** The samples that a chain FORWARD stops, by what stops them. */
-export function stopped(
+export function stoppedSamples(
   text: string,
   all: readonly Sample[],
 ): readonly { readonly verdict: Verdict; readonly names: readonly string[] }[] {
@@ -174,25 +176,25 @@ export function stopped(
 const forwardChain: Check = {
   name: "forward-chain",
   well: "the chain FORWARD lets the pods' packets pass",
-  asks: (patient) =>
-    byFamily(patient).map(({ node }) =>
+  asks: (context) =>
+    byFamily(context).map(({ node }) =>
       cmd`${iptablesOf(node)} -w -t filter -S`
     ),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap((one, at) => {
+  read: (context, answers) =>
+    byFamily(context).flatMap((one, at) => {
       const asked = answers[at];
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("what the chain FORWARD does", asked)];
       }
-      const all = samples(patient, one);
-      return stopped(asked.outcome.stdout, all).map(
+      const all = samples(context, one);
+      return stoppedSamples(asked.outcome.stdout, all).map(
         ({ verdict, names }): Finding => {
           const what = names.length === all.length
             ? "what its pods send and get"
             : names.join(", ");
           if (verdict.rule === undefined) {
             return lacking(
-              patient,
+              context,
               "06-forwarding",
               `the chain FORWARD is at ${verdict.target}, and no rule accepts ${what}`,
               [evidence(asked, `-P FORWARD ${verdict.target}`)],
@@ -204,7 +206,7 @@ const forwardChain: Check = {
               verdict.maybe ? "may say" : "says"
             } ${verdict.target} to ${what}`,
             evidence: [evidence(asked, verdict.rule)],
-            mend: [deleteRule(one.node, "filter", verdict.rule)],
+            remedies: [deleteRule(one.node, "filter", verdict.rule)],
           };
         },
       );
@@ -214,16 +216,16 @@ const forwardChain: Check = {
 const masquerade: Check = {
   name: "masquerade",
   well: "what leaves the cluster is masqueraded, and nothing between pods is",
-  asks: (patient) =>
-    byFamily(patient).map(({ node }) => cmd`${iptablesOf(node)} -w -t nat -S`),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap((one, at) => {
+  asks: (context) =>
+    byFamily(context).map(({ node }) => cmd`${iptablesOf(node)} -w -t nat -S`),
+  read: (context, answers) =>
+    byFamily(context).flatMap((one, at) => {
       const asked = answers[at];
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("what is masqueraded", asked)];
       }
       const table = readTable(asked.outcome.stdout);
-      const sent = samples(patient, one).filter(({ packet }) =>
+      const sent = samples(context, one).filter(({ packet }) =>
         packet.in === one.cluster.bridge
       );
       return sent.flatMap(({ packet }): readonly Finding[] => {
@@ -235,7 +237,7 @@ const masquerade: Check = {
         if (rewritten === outside) return [];
         if (outside) {
           return [lacking(
-            patient,
+            context,
             "07-masquerade",
             "what its pods send to the outside is not masqueraded: no answer finds its way back",
             [evidence(asked, `-P POSTROUTING ${target}`)],
@@ -247,9 +249,9 @@ const masquerade: Check = {
             "to pods: every ping passes, and Kubernetes' rule of no NAT " +
             "between pods is broken",
           evidence: [evidence(asked, rule ?? "")],
-          mend: [
+          remedies: [
             deleteRule(one.node, "nat", rule ?? ""),
-            makeStage("07-masquerade", patient.node.name),
+            makeStage("07-masquerade", context.node.name),
           ],
         }];
       });

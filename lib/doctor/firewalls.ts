@@ -1,24 +1,24 @@
-/** The doctor's checks of other firewalls on a node: nftables, the legacy iptables, firewalld, ufw. Pure. */
-import { cmd, show } from "../exec/command.ts";
+/**
+ * The doctor's checks of other firewalls on a node: nftables, the legacy
+ * iptables, firewalld, ufw. Pure.
+ */
+import { cmd, type Command } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_program.ts";
+import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
-  type Patient,
-  shown,
+  shownBy,
   unclear,
 } from "./check.ts";
-import { samples, stopped } from "./filter.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { samples, stoppedSamples } from "./filter.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { words } from "../net/iptables.ts";
+import { isNftName } from "../net/nft_name.ts";
 
-/** Of each table of nftables that is not iptables' own: its whole, as JSON, a line each. */
-const tablesScript = `command -v nft >/dev/null || exit 44
-nft list tables | while read -r _ family table; do
-  case "$family $table" in
-  ip*" "filter | ip*" "nat | ip*" "mangle | ip*" "raw | ip*" "security) ;;
-  *) nft -j list table "$family" "$table" ;;
-  esac
-done`;
+const tablesScript = shellFile("nft_tables.sh", import.meta.url);
 
 /** As libnftables-json(5) has a chain and a rule, as far as we care. */
 interface NftObject {
@@ -64,9 +64,12 @@ const ends = ({ expr = [] }: NftRule) =>
 const nftables: Check = {
   name: "nftables",
   well: "no other table of nftables drops what is forwarded",
-  asks: () => [cmd`sh -c ${tablesScript} tables`],
-  read(patient, [asked]) {
-    if (asked?.outcome.code === 44) {
+  asks: () => [{
+    ...cmd`sh -c ${tablesScript} tables`,
+    label: "nft -j list ruleset",
+  }],
+  read(context, [asked]) {
+    if (asked && saysAbsent(asked.outcome)) {
       return [{ is: "does not apply", what: "the node has no nft" }];
     }
     const objects = asked?.outcome.code === 0
@@ -77,14 +80,17 @@ const nftables: Check = {
     }
     const rules = objects.flatMap(({ rule }) => rule ?? []);
     return objects.flatMap(({ chain }) => chain ?? [])
-      .filter(({ family, hook }) => hook === "forward" && families.has(family))
-      .flatMap((chain) => chainFinding(patient, chain, rules));
+      .filter(({ family, hook, table, name }) =>
+        hook === "forward" && families.has(family) && isNftName(table) &&
+        isNftName(name)
+      )
+      .flatMap((chain) => chainFinding(context, chain, rules));
   },
 };
 
 /** An accept in one chain does not spare a packet the next one: nft(8), "accept". */
 function chainFinding(
-  patient: Patient,
+  context: CheckContext,
   chain: NftChain,
   rules: readonly NftRule[],
 ): readonly Finding[] {
@@ -92,7 +98,7 @@ function chainFinding(
   const own = rules.filter((rule) =>
     rule.family === family && rule.table === table && rule.chain === name
   );
-  const clusterCIDRs = patient.cluster.clusterCIDRs.filter((cidr) =>
+  const clusterCIDRs = context.cluster.clusterCIDRs.filter((cidr) =>
     family === "inet" || (family === "ip6") === cidr.includes(":")
   );
   const accepted = clusterCIDRs.every((cidr) =>
@@ -108,16 +114,16 @@ function chainFinding(
     what: drops
       ? `the chain ${place} of nftables drops what is forwarded, whatever iptables accepts`
       : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
-    evidence: [shown(
-      patient,
-      show(cmd`nft list chain ${family} ${table} ${name}`),
+    evidence: [shownBy(
+      context,
+      cmd`nft list chain ${family} ${table} ${name}`,
     )],
-    mend: clusterCIDRs.flatMap((cidr) => {
+    remedies: clusterCIDRs.flatMap((cidr) => {
       const ip = cidr.includes(":") ? "ip6" : "ip";
       return ["saddr", "daddr"].map((field) =>
         onNode(
-          patient.node.name,
-          `nft insert rule ${place} ${ip} ${field} ${cidr} accept`,
+          context.node.name,
+          cmd`nft insert rule ${family} ${table} ${name} ${ip} ${field} ${cidr} accept`,
         )
       );
     }),
@@ -141,13 +147,13 @@ function accepts(
 
 /** The tables that the other iptables has; to ask the program itself would make them. */
 const legacyScript = `names=$1 tool=$2
-command -v "$tool" >/dev/null || exit 44
+command -v "$tool" >/dev/null || ${exitAbsent}
 case $("$tool" --version) in *nf_tables*) other=$2-legacy ;; *) other=$2-nft ;; esac
-command -v "$other" >/dev/null || exit 44
+command -v "$other" >/dev/null || ${exitAbsent}
 if [ "$other" = "$2-legacy" ]; then
-  grep -qsx filter "$names" || exit 44
+  grep -qsx filter "$names" || ${exitAbsent}
 else
-  nft list table "$3" filter >/dev/null 2>&1 || exit 44
+  nft list table "$3" filter >/dev/null 2>&1 || ${exitAbsent}
 fi
 echo "# $other"
 "$other" -w -t filter -S 2>/dev/null`;
@@ -155,31 +161,31 @@ echo "# $other"
 const bothIptables: Check = {
   name: "both-iptables",
   well: "one iptables is in use, not nft and legacy at once",
-  asks: (patient) =>
-    byFamily(patient).map(({ family }) => {
+  asks: (context) =>
+    byFamily(context).map(({ family }) => {
       const names = `/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`;
       const tool = family === 4 ? "iptables" : "ip6tables";
       const table = family === 4 ? "ip" : "ip6";
       return cmd`sh -c ${legacyScript} ask ${names} ${tool} ${table}`;
     }),
-  read: (patient, answers) =>
-    byFamily(patient).flatMap((one, at): readonly Finding[] => {
+  read: (context, answers) =>
+    byFamily(context).flatMap((one, at): readonly Finding[] => {
       const asked = answers[at];
-      if (asked?.outcome.code === 44) return [];
+      if (asked && saysAbsent(asked.outcome)) return [];
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("whether there are two iptables in use", asked)];
       }
       const [first = "", ...rest] = asked.outcome.stdout.split("\n");
       const other = first.slice(2);
       const text = rest.join("\n").trim();
-      const stops = stopped(text, samples(patient, one));
+      const stops = stoppedSamples(text, samples(context, one));
       if (stops.length === 0 && !/^-A /m.test(text)) return [];
-      const clear = (what: string) =>
-        onNode(patient.node.name, `${other} -w -t filter ${what}`);
+      const clear = (...what: readonly string[]) =>
+        onNode(context.node.name, cmd`${other} -w -t filter ${what}`);
       const flush = stops.map(({ verdict: { rule } }) =>
         rule === undefined
-          ? clear("-P FORWARD ACCEPT")
-          : clear(rule.replace(/^-A/, "-D"))
+          ? clear("-P", "FORWARD", "ACCEPT")
+          : clear("-D", ...words(rule).slice(1))
       );
       return [{
         is: stops.length > 0 ? "fault" : "warning",
@@ -188,8 +194,8 @@ const bothIptables: Check = {
             "what its pods send or get"
           : `${other} has rules beside the iptables of the stages: each ` +
             "packet meets both, and each program shows its own only",
-        evidence: [shown(patient, `${other} -w -t filter -S`)],
-        mend: stops.length > 0 ? flush : [clear("-F")],
+        evidence: [shownBy(context, cmd`${other} -w -t filter -S`)],
+        remedies: stops.length > 0 ? flush : [clear("-F")],
       }];
     }),
 };
@@ -207,16 +213,20 @@ const services: Check = {
   name: "firewall-services",
   well: "no firewalld or ufw is at work that does not know the pods",
   asks: () => [cmd`sh -c ${servicesScript} services`],
-  read(patient, [asked]) {
-    const { cluster: { clusterCIDRs }, node } = patient;
+  read(context, [asked]) {
+    const { cluster: { clusterCIDRs }, node } = context;
     const lines = (asked?.outcome.stdout ?? "").split("\n").filter(Boolean);
     const known = /^(firewalld|ufw): /;
     if (asked === undefined || !lines.every((line) => known.test(line))) {
       return [unclear("whether firewalld or ufw is at work", asked)];
     }
-    const on = (command: string) => onNode(node.name, command);
-    const warning = (what: string, ask: string, mend: string[]): Finding => (
-      { is: "warning", what, evidence: [shown(patient, ask)], mend }
+    const on = (command: Command) => onNode(node.name, command);
+    const warning = (
+      what: string,
+      ask: Command,
+      remedies: readonly Remedy[],
+    ): Finding => (
+      { is: "warning", what, evidence: [shownBy(context, ask)], remedies }
     );
     const words = new Set(lines.flatMap((line) => line.split(/\s+/)));
     const unknown = clusterCIDRs.filter((cidr) => !words.has(cidr));
@@ -226,12 +236,14 @@ const services: Check = {
       found.push(warning(
         "firewalld is running: it rejects what its zones do not know, and " +
           "each reload of it may take our rules away",
-        "firewall-cmd --state",
+        cmd`firewall-cmd --state`,
         [
           ...unknown.map((cidr) =>
-            on(`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`)
+            on(
+              cmd`firewall-cmd --permanent --zone=trusted --add-source=${cidr}`,
+            )
           ),
-          on("firewall-cmd --reload"),
+          on(cmd`firewall-cmd --reload`),
           makeStage("06-forwarding", node.name),
         ],
       ));
@@ -240,10 +252,10 @@ const services: Check = {
       found.push(warning(
         "ufw is active: it drops what is routed unless it is told, and each " +
           "reload of it goes ahead of our rules",
-        "ufw status",
+        cmd`ufw status`,
         unknown.flatMap((cidr) => [
-          on(`ufw route allow from ${cidr}`),
-          on(`ufw route allow to ${cidr}`),
+          on(cmd`ufw route allow from ${cidr}`),
+          on(cmd`ufw route allow to ${cidr}`),
         ]),
       ));
     }

@@ -1,23 +1,23 @@
 /** The doctor's check of the journal, by which stages know what is theirs. Pure. */
-import { quote } from "../exec/command.ts";
-import { type Check, shown } from "./check.ts";
+import { cmd } from "../exec/command.ts";
+import { type Check, shownBy } from "./check.ts";
 import { journalPath } from "../node/node.ts";
-import { onNode } from "../diagnosis/faults.ts";
+import { onNode } from "../diagnosis/remedy.ts";
 
 export const journalCheck: Check = {
   name: "journal",
   well: "the journal of what was done here can be read",
-  read(patient) {
-    const { node, host } = patient;
+  read(context) {
+    const { node, host } = context;
     if (host.journalFault === undefined) return [];
-    const aside = `mv ${quote(journalPath)} ${quote(`${journalPath}.damaged`)}`;
+    const aside = cmd`mv ${journalPath} ${journalPath}.damaged`;
     return [{
       is: "fault",
       what: "its journal is damaged: no stage runs here, none can be taken " +
         "back, and what has yet to run is not known",
-      evidence: [shown(patient, `head -c 200 ${quote(journalPath)}`)],
+      evidence: [shownBy(context, cmd`head -c 200 ${journalPath}`)],
       // The stages find what is there by its marks, and write it down anew.
-      mend: [onNode(node.name, aside), "make up"],
+      remedies: [onNode(node.name, aside), { make: "up" }],
     }];
   },
 };

@@ -10,8 +10,8 @@ Deno.test("a journal that cannot be understood is a fault, and is put aside befo
   assertEquals(finding.is, "fault");
   assertStringIncludes(finding.what, "its journal is damaged");
   assertEquals(mendOf(finding), [
-    "scripts/shell.ts --node worker-1 -- mv /var/lib/deno-cni/journal " +
-    "/var/lib/deno-cni/journal.damaged",
+    'make shell NODE=worker-1 ARGS="-- mv /var/lib/deno-cni/journal ' +
+    '/var/lib/deno-cni/journal.damaged"',
     "make up",
   ]);
 });

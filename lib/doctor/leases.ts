@@ -1,72 +1,40 @@
-/** The doctor's checks of addresses: leases, the store that keeps them, the host veths they are for. Pure. */
-import { hosts, parseSubnet } from "../../plugin/address/address.ts";
 import { vethAlias } from "../../plugin/veth.ts";
-import { containsAddress, parseCidr } from "../net/cidr.ts";
-import { cmd, quote } from "../exec/command.ts";
-import { byFamily, type Check, type Finding, shown, unclear } from "./check.ts";
-import type { Host, Lease } from "../inventory/inventory.ts";
-import { mark } from "../steps/probes.ts";
-import { newPods, onNode } from "../diagnosis/faults.ts";
-
-/** How many pods a podCIDR has room for: all hosts but the gateway. */
-export function capacity(podCIDR: string): bigint {
-  const { first, last } = hosts(parseSubnet(podCIDR));
-  return last - first;
-}
-
-/** The leases of a podCIDR's addresses, those that name no attachment among them. */
-export function leasesIn(
-  { leases, brokenLeases }: Host,
-  podCIDR: string,
-): readonly { readonly address: string }[] {
-  const cidr = parseCidr(podCIDR);
-  return [...leases, ...brokenLeases]
-    .filter(({ address }) => containsAddress(cidr, address));
-}
-
-/**
- * The leases of our network whose attachment is gone: no host veth is theirs,
- * and no pod has the address. Those of other networks are not ours to judge.
- */
-export function staleLeases({ leases, links, pods }: Host): readonly Lease[] {
-  const aliases = new Set(links.flatMap(({ alias }) => alias ?? []));
-  const held = new Set(
-    pods.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
-  );
-  const hasVeth = (lease: Lease) =>
-    lease.ifname === ""
-      ? [...aliases].some((alias) =>
-        alias.startsWith(`${mark} ${lease.network} ${lease.containerID} `)
-      )
-      : aliases.has(vethAlias(lease));
-  return leases.filter((lease) =>
-    lease.network === mark && !hasVeth(lease) && !held.has(lease.address)
-  );
-}
-
-/** Removes leases as their store wants it: under its lock, which flock(2) keeps. */
-export function releaseCommand(paths: readonly string[]): string {
-  const [first = ""] = paths;
-  const lock = first.replace(/[^/]*$/, "lock");
-  return `flock ${quote(lock)} rm -f ${paths.map(quote).join(" ")}`;
-}
+import { cmd } from "../exec/command.ts";
+import {
+  byFamily,
+  type Check,
+  type Finding,
+  shownBy,
+  unclear,
+} from "./check.ts";
+import { newPods, onNode } from "../diagnosis/remedy.ts";
+import { mark } from "../net/mark.ts";
+import {
+  capacity,
+  leasesIn,
+  releaseCommand,
+  staleLeases,
+} from "../inventory/lease_use.ts";
 
 /** Full from here on, in percent. */
 const nearly = 90;
 
+/** How many leases a folder has: their names are addresses. */
+const countScript = `ls "$1" | grep -c '^[0-9a-f]*[.:]'`;
+
 const addressesLeft: Check = {
   name: "addresses-left",
   well: "there are addresses left for more pods",
-  read: (patient) =>
-    byFamily(patient).flatMap(({ podCIDR }): readonly Finding[] => {
+  read: (context) =>
+    byFamily(context).flatMap(({ podCIDR }): readonly Finding[] => {
       if (podCIDR === undefined) {
         const what = "no podCIDR is known";
         return [{ is: "not yet", what, until: "02-kubeadm" }];
       }
       const room = capacity(podCIDR);
-      const taken = BigInt(leasesIn(patient.host, podCIDR).length);
+      const taken = BigInt(leasesIn(context.host, podCIDR).length);
       if (taken * 100n < room * BigInt(nearly)) return [];
-      const stale = staleLeases(patient.host);
+      const stale = staleLeases(context.host);
       const folder = stale[0]?.path.replace(/\/[^/]*$/, "") ??
         `/run/deno-cni/networks/${mark}`;
       return [{
@@ -74,16 +42,19 @@ const addressesLeft: Check = {
         what: `${taken} of ${room} addresses of ${podCIDR} are taken` +
           (taken >= room ? ": no further pod can start" : ""),
         evidence: [
-          shown(patient, `ls ${quote(folder)} | grep -c '^[0-9a-f]*[.:]'`),
+          shownBy(context, cmd`sh -c ${countScript} count ${folder}`),
         ],
-        mend: stale.length > 0
-          ? [
-            `make doctor names ${stale.length} leases without a pod, and how to release them`,
-          ]
-          : [
-            "move pods to another node (kubectl drain), or make the cluster " +
-            `anew with a shorter nodeMask in ${patient.cluster.file}`,
-          ],
+        remedies: stale.length > 0
+          ? [{
+            say:
+              `make doctor names ${stale.length} leases without a pod, and ` +
+              "how to release them",
+          }]
+          : [{
+            say: "move pods to another node (kubectl drain), or make the " +
+              "cluster anew with a shorter nodeMask in " +
+              context.cluster.file,
+          }],
       }];
     }),
 };
@@ -91,18 +62,18 @@ const addressesLeft: Check = {
 const leakedLeases: Check = {
   name: "leaked-leases",
   well: "every lease has its pod",
-  read: (patient) => {
-    const stale = staleLeases(patient.host);
+  read: (context) => {
+    const stale = staleLeases(context.host);
     if (stale.length === 0) return [];
     return [{
       is: "warning",
       what: `${count(stale.length, "lease")} without a pod: no veth and no ` +
         "network namespace is theirs, as when a DEL never came",
       evidence: stale.slice(0, few).map(({ path }) =>
-        shown(patient, `cat ${quote(path)}`)
+        shownBy(context, cmd`cat ${path}`)
       ),
-      mend: [onNode(
-        patient.node.name,
+      remedies: [onNode(
+        context.node.name,
         releaseCommand(stale.map(({ path }) => path)),
       )],
     }];
@@ -118,18 +89,18 @@ const count = (number: number, what: string) =>
 const brokenLeases: Check = {
   name: "broken-leases",
   well: "every lease names an attachment",
-  read: (patient) => {
-    const { brokenLeases } = patient.host;
+  read: (context) => {
+    const { brokenLeases } = context.host;
     if (brokenLeases.length === 0) return [];
     return [{
       is: "warning",
       what: `${count(brokenLeases.length, "lease")} without an attachment's ` +
         "name: nobody will release them",
       evidence: brokenLeases.slice(0, few).map(({ path }) =>
-        shown(patient, `cat ${quote(path)}`)
+        shownBy(context, cmd`cat ${path}`)
       ),
-      mend: [onNode(
-        patient.node.name,
+      remedies: [onNode(
+        context.node.name,
         releaseCommand(brokenLeases.map(({ path }) => path)),
       )],
     }];
@@ -139,8 +110,8 @@ const brokenLeases: Check = {
 const leftoverVeths: Check = {
   name: "leftover-veths",
   well: "every port of the bridge is a pod's",
-  read: (patient) => {
-    const { cluster, host, node } = patient;
+  read: (context) => {
+    const { cluster, host, node } = context;
     const leased = new Set(host.leases.map(vethAlias));
     const ports = host.links.filter(({ master }) => master === cluster.bridge);
     return ports.flatMap((link): readonly Finding[] => {
@@ -152,14 +123,14 @@ const leftoverVeths: Check = {
       // A plugin that has its addresses from elsewhere keeps no lease here.
       const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
       const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
-      const seen = [shown(patient, `ip link show dev ${quote(name)}`)];
+      const seen = [shownBy(context, cmd`ip link show dev ${name}`)];
       if (pod !== undefined && ours && !hasLease) {
         return [{
           is: "warning",
           what: `the pod ${pod.name} has no lease: its address may be given ` +
             "to another",
           evidence: seen,
-          mend: newPods(node.name),
+          remedies: newPods(node.name),
         }];
       }
       const isPods = pod !== undefined || hasLease ||
@@ -172,13 +143,16 @@ const leftoverVeths: Check = {
             ? "whose other end is on the node itself"
             : "that no pod of ours is behind"),
         evidence: seen,
-        mend: [onNode(node.name, `ip link del ${name}`)],
+        remedies: [onNode(node.name, cmd`ip link del dev ${name}`)],
       }];
     });
   },
 };
 
-/** Where leases, journal and configuration are; a folder that is not there yet will be made in its parent. */
+/**
+ * Where leases, journal and configuration are; a folder that is not there yet
+ * will be made in its parent.
+ */
 const storeScript = `for at; do
   while [ ! -e "$at" ]; do at=\${at%/*}; at=\${at:-/}; done
   df -Pk "$at" | sed -n '2s|^|blocks |p'
@@ -194,7 +168,7 @@ const disk: Check = {
   asks: () => [
     cmd`sh -c ${storeScript} room /run/deno-cni/networks /var/lib/deno-cni /etc/cni/net.d`,
   ],
-  read(patient, [asked]) {
+  read(context, [asked]) {
     const lines = (asked?.outcome.stdout ?? "").split("\n").flatMap((line) => {
       const [, kind, left, percent, at] =
         /^(blocks|inodes) .* (\d+) +(\d+)% (\/.*)$/.exec(line) ?? [];
@@ -212,15 +186,14 @@ const disk: Check = {
           ? `${at} has no ${kind} left: no lease can be written, and no pod starts`
           : `${at} is full by ${percent} % of its ${kind}`,
         evidence: [
-          shown(
-            patient,
-            `df ${kind === "blocks" ? "-Pk" : "-Pi"} ${quote(at)}`,
+          shownBy(
+            context,
+            cmd`df ${kind === "blocks" ? "-Pk" : "-Pi"} ${at}`,
           ),
         ],
-        mend: [
-          `make room below ${at}: ${
-            onNode(patient.node.name, `du -xak ${at} | sort -n | tail`)
-          }`,
+        remedies: [
+          { say: `make room below ${at}` },
+          onNode(context.node.name, cmd`du -xakd 2 ${at}`),
         ],
       }));
   },

@@ -1,37 +1,42 @@
 /** The doctor's checks of links: the bridge, MTU, rp_filter. Pure. */
 import { gateway } from "../net/cidr.ts";
-import { cmd, quote } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
   lacking,
-  type Patient,
-  shown,
+  shownBy,
   unclear,
   uplinkOf,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
-import { mark } from "../steps/probes.ts";
-import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import {
+  makeStage,
+  newPods,
+  onNode,
+  type Remedy,
+} from "../diagnosis/remedy.ts";
+import { mark } from "../net/mark.ts";
 
 const bridge: Check = {
   name: "bridge",
   well: "the bridge is ours, is up, and has its gateway addresses and no other",
-  read(patient) {
-    const { cluster, node, host } = patient;
+  read(context) {
+    const { cluster, node, host } = context;
     const name = cluster.bridge;
-    const seen = [shown(patient, `ip addr show dev ${name}`)];
+    const seen = [shownBy(context, cmd`ip addr show dev ${name}`)];
     const link = host.links.find((link) => link.name === name);
     if (link === undefined) {
       return [
-        lacking(patient, "04-bridge", `there is no bridge ${name}`, seen),
+        lacking(context, "04-bridge", `there is no bridge ${name}`, seen),
       ];
     }
     const stage = makeStage("04-bridge", node.name);
-    const fault = (what: string, ...mend: string[]): Finding => (
-      { is: "fault", what, evidence: seen, mend: [...mend, stage] }
+    const fault = (what: string, ...remedies: Remedy[]): Finding => (
+      { is: "fault", what, evidence: seen, remedies: [...remedies, stage] }
     );
     if (link.kind !== "bridge" || link.alias !== mark) {
       return [{
@@ -40,11 +45,11 @@ const bridge: Check = {
           ? `${name} is a bridge without our mark: somebody else made it, and may take it away`
           : `${name} is no bridge`,
         // Addresses are shown without the alias.
-        evidence: [shown(patient, `ip -d link show dev ${name}`)],
-        mend: [onNode(node.name, `ip link del ${name}`), stage],
+        evidence: [shownBy(context, cmd`ip -d link show dev ${name}`)],
+        remedies: [onNode(node.name, cmd`ip link del dev ${name}`), stage],
       }];
     }
-    const wanted = byFamily(patient).flatMap(({ podCIDR }) =>
+    const wanted = byFamily(context).flatMap(({ podCIDR }) =>
       podCIDR === undefined ? [] : [gateway(podCIDR)]
     );
     const held = link.addresses.map(({ address, prefixLength }) =>
@@ -54,12 +59,12 @@ const bridge: Check = {
       ...held.filter((address) => !wanted.includes(address)).map((address) =>
         fault(
           `${name} has the address ${address}, which is not its podCIDR's gateway`,
-          onNode(node.name, `ip addr del ${address} dev ${name}`),
+          onNode(node.name, cmd`ip addr del ${address} dev ${name}`),
         )
       ),
       ...wanted.filter((address) => !held.includes(address)).map((address) =>
         lacking(
-          patient,
+          context,
           "04-bridge",
           `${name} lacks ${address}, its pods' gateway`,
           seen,
@@ -73,8 +78,8 @@ const bridge: Check = {
 const mtu: Check = {
   name: "mtu",
   well: "the link to the other nodes takes what pods send at full length",
-  read(patient) {
-    const { cluster, node, nodes, host } = patient;
+  read(context) {
+    const { cluster, node, nodes, host } = context;
     const uplink = uplinkOf(host, node.addresses);
     if (uplink === undefined) {
       return [{
@@ -87,10 +92,10 @@ const mtu: Check = {
       if (other.host.is !== "read") return 0;
       return uplinkOf(other.host, [other.address])?.mtu ?? 0;
     }));
-    const ask = (name: string) => `ip link show dev ${quote(name)}`;
-    const seen = [shown(patient, ask(uplink.name))];
+    const ask = (name: string) => cmd`ip link show dev ${name}`;
+    const seen = [shownBy(context, ask(uplink.name))];
     const raise = widest > uplink.mtu
-      ? [onNode(node.name, `ip link set dev ${uplink.name} mtu ${widest}`)]
+      ? [onNode(node.name, cmd`ip link set dev ${uplink.name} mtu ${widest}`)]
       : [];
     const pods = host.pods.flatMap(({ name, links }) =>
       links.filter(({ mtu }) => mtu > uplink.mtu)
@@ -106,16 +111,16 @@ const mtu: Check = {
           `${uplink.mtu}: long ones that must not be cut are lost`,
         evidence: [
           ...seen,
-          shown(
-            patient,
-            `nsenter --net=${quote(`/run/netns/${pod.name}`)} ${
-              ask(pod.link.name)
+          shownBy(
+            context,
+            cmd`nsenter --net=/run/netns/${pod.name} ${
+              ask(pod.link.name).argv
             }`,
           ),
         ],
-        mend: raise.length > 0 ? raise : [
+        remedies: raise.length > 0 ? raise : [
           ...(cluster.mtu === undefined || cluster.mtu <= uplink.mtu ? [] : [
-            `write mtu: ${uplink.mtu} into ${cluster.file}`,
+            { say: `write mtu: ${uplink.mtu} into ${cluster.file}` },
             makeStage("03-cni-config", node.name),
           ]),
           ...newPods(node.name),
@@ -129,7 +134,7 @@ const mtu: Check = {
         `${uplink.name} takes ${uplink.mtu} bytes, another node's link ${widest}: ` +
         "what comes from there at full length may be lost",
       evidence: seen,
-      mend: raise,
+      remedies: raise,
     }];
   },
 };
@@ -138,7 +143,7 @@ const mtu: Check = {
 const inner = new Set(["bridge", "dummy"]);
 
 /** The links by which a node can be reached over IPv4, the only family that has rp_filter. */
-function ways({ host, cluster }: Patient): readonly InventoryLink[] {
+function ways({ host, cluster }: CheckContext): readonly InventoryLink[] {
   return host.links.filter(({ name, kind, addresses }) =>
     addresses.some(({ address }) => !address.includes(":")) && name !== "lo" &&
     name !== cluster.bridge && !inner.has(kind ?? "")
@@ -148,15 +153,15 @@ function ways({ host, cluster }: Patient): readonly InventoryLink[] {
 const rpFilter: Check = {
   name: "rp-filter",
   well: "no reverse path filter drops what comes another way than it goes",
-  asks: (patient) => {
-    const names = ["all", ...ways(patient).map(({ name }) => name)];
+  asks: (context) => {
+    const names = ["all", ...ways(context).map(({ name }) => name)];
     return [
       cmd`grep -H ${""} ${
         names.map((name) => `/proc/sys/net/ipv4/conf/${name}/rp_filter`)
       }`,
     ];
   },
-  read(patient, [asked]) {
+  read(context, [asked]) {
     const values = new Map(
       [...(asked?.outcome.stdout ?? "").matchAll(/conf\/(.*)\/rp_filter:(\d)/g)]
         .map(([, name = "", value]) => [name, Number(value)]),
@@ -166,9 +171,9 @@ const rpFilter: Check = {
       return [unclear("what rp_filter is", asked)];
     }
     // Strict does no harm where there is one way only.
-    if (ways(patient).length < 2) return [];
+    if (ways(context).length < 2) return [];
     // The kernel takes the greater of the two: ip-sysctl, rp_filter.
-    const strict = ways(patient).filter(({ name }) =>
+    const strict = ways(context).filter(({ name }) =>
       Math.max(all, values.get(name) ?? 0) === 1
     );
     if (strict.length === 0) return [];
@@ -177,13 +182,16 @@ const rpFilter: Check = {
       is: "warning",
       what:
         `the node has ${
-          ways(patient).length
+          ways(context).length
         } ways to others, and its reverse path ` +
         `filter is strict on ${names} (rp_filter, the greater of all's and the ` +
         "link's, is 1): what comes in by another way than its answer goes is dropped",
       evidence: [evidence(asked)],
-      mend: [
-        onNode(patient.node.name, "sysctl -w net.ipv4.conf.all.rp_filter=2"),
+      remedies: [
+        onNode(
+          context.node.name,
+          cmd`sysctl -w net.ipv4.conf.all.rp_filter=2`,
+        ),
       ],
     }];
   },

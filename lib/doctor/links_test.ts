@@ -23,7 +23,7 @@ Deno.test("the bridge of somebody else is never reused", () => {
   const host = hostWith([`"ifalias":"deno-cni",`, ""]);
   const finding = one(found("bridge", [], { host }));
   assertStringIncludes(finding.what, "a bridge without our mark");
-  assertStringIncludes(mendOf(finding)[0] ?? "", "ip link del cni0");
+  assertStringIncludes(mendOf(finding)[0] ?? "", "ip link del dev cni0");
 });
 
 Deno.test("the segment itself within the pod network is not advised away", () => {

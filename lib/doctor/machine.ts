@@ -1,15 +1,17 @@
-/** The doctor's checks of the node as a machine: configuration, programs, modules, conntrack, clock. Pure. */
-import { cmd, quote } from "../exec/command.ts";
+/**
+ * The doctor's checks of the node as a machine: configuration, programs,
+ * modules, conntrack, clock. Pure.
+ */
+import { cmd } from "../exec/command.ts";
 import {
   type Check,
+  type CheckContext,
   type Finding,
   lacking,
-  type Patient,
-  shown,
+  shownBy,
   unclear,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
-import { mark } from "../steps/probes.ts";
 import {
   configFolder,
   parseList,
@@ -17,10 +19,11 @@ import {
   pluginFolder,
   RuntimeError,
 } from "../cni/runtime.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { mark } from "../net/mark.ts";
 
 /** Machines that 02 makes nodes of Kubernetes of. */
-const isReal = ({ cluster: { provider } }: Patient) =>
+const isReal = ({ cluster: { provider } }: CheckContext) =>
   provider !== "lab" && provider !== "local";
 
 const noKubelet: Finding = {
@@ -31,34 +34,34 @@ const noKubelet: Finding = {
 const configuration: Check = {
   name: "configuration",
   well: "the runtime's first CNI configuration is ours, for the node's podCIDR",
-  read(patient) {
-    const { host: { list }, node, nodes } = patient;
-    const ask = `ls ${configFolder}`;
+  read(context) {
+    const { host: { list }, node, nodes } = context;
+    const ask = cmd`ls ${configFolder}`;
     if (list === undefined) {
       const what = `the runtime finds no configuration in ${configFolder}`;
-      const seen = [shown(patient, ask)];
-      return [lacking(patient, "03-cni-config", what, seen)];
+      const seen = [shownBy(context, ask)];
+      return [lacking(context, "03-cni-config", what, seen)];
     }
     const found = typesOf(list);
-    const seen = [shown(patient, `cat ${quote(list.path)}`)];
+    const seen = [shownBy(context, cmd`cat ${list.path}`)];
     const aside = onNode(
       node.name,
-      `mv ${quote(list.path)} ${quote(`${list.path}.off`)}`,
+      cmd`mv ${list.path} ${list.path}.off`,
     );
     if (typeof found === "string") {
-      const mend = [aside, makeStage("03-cni-config", node.name)];
-      return [{ is: "fault", what: found, evidence: seen, mend }];
+      const remedies = [aside, makeStage("03-cni-config", node.name)];
+      return [{ is: "fault", what: found, evidence: seen, remedies }];
     }
     const own = found.plugins.find(({ type }) => type === mark);
     if (own === undefined) {
-      const mend = [aside, makeStage("03-cni-config", node.name)];
+      const remedies = [aside, makeStage("03-cni-config", node.name)];
       const types = found.plugins.map(({ type }) => type).join(", ");
       return [{
         is: "fault",
         what: `${list.path} sorts first, and the runtime takes that: its ` +
           `pods are started by ${types}`,
         evidence: seen,
-        mend,
+        remedies,
       }];
     }
     return node.podCIDRs.filter((podCIDR) => !subnetsOf(own).includes(podCIDR))
@@ -75,7 +78,7 @@ const configuration: Check = {
               : `, the podCIDR of ${owner.name}: two pods get one address`) +
             `; the node's podCIDR is ${podCIDR}`,
           evidence: seen,
-          mend: [makeStage("03-cni-config", node.name)],
+          remedies: [makeStage("03-cni-config", node.name)],
         };
       });
   },
@@ -99,33 +102,33 @@ function subnetsOf({ subnet, subnets }: PluginConfig): readonly string[] {
 const programs: Check = {
   name: "programs",
   well: "every plugin that the configuration names is there",
-  read(patient) {
-    const { host: { list, plugins }, node } = patient;
+  read(context) {
+    const { host: { list, plugins }, node } = context;
     const found = list === undefined ? undefined : typesOf(list);
     const types = typeof found === "object"
       ? found.plugins.map(({ type }) => type)
       : [mark];
     const seen = [
-      shown(patient, `ls ${pluginFolder}`),
+      shownBy(context, cmd`ls ${pluginFolder}`),
     ];
     const absent = types.filter((type) => !plugins.includes(type));
     return [
       ...absent.map((type): Finding => {
         const what = `no program ${pluginFolder}/${type}: no pod can start`;
-        return type === mark ? lacking(patient, "05-plugin", what, seen) : {
+        return type === mark ? lacking(context, "05-plugin", what, seen) : {
           is: "fault",
           what,
           evidence: seen,
-          mend: reference(node.name, type),
+          remedies: reference(node.name, type),
         };
       }),
-      ...(isReal(patient) && !plugins.includes("loopback")
+      ...(isReal(context) && !plugins.includes("loopback")
         ? [{
           is: "fault" as const,
           what: `no program ${pluginFolder}/loopback: container runtimes ` +
             "call it for every pod, and none starts without",
           evidence: seen,
-          mend: reference(node.name, "loopback"),
+          remedies: reference(node.name, "loopback"),
         }]
         : []),
     ];
@@ -133,10 +136,10 @@ const programs: Check = {
 };
 
 /** Debian's package of the reference plugins has them in a folder of its own. */
-function reference(node: string, type: string): string[] {
+function reference(node: string, type: string): readonly Remedy[] {
   return [
-    onNode(node, "apt-get install -y containernetworking-plugins"),
-    onNode(node, `ln -s /usr/lib/cni/${type} ${pluginFolder}/${type}`),
+    onNode(node, cmd`apt-get install -y containernetworking-plugins`),
+    onNode(node, cmd`ln -s /usr/lib/cni/${type} ${pluginFolder}/${type}`),
   ];
 }
 
@@ -145,14 +148,14 @@ const containerdConfig = "/etc/containerd/config.toml";
 const runtimeFolders: Check = {
   name: "runtime-folders",
   well: `containerd looks in ${configFolder} and ${pluginFolder}`,
-  asks: (patient) =>
-    isReal(patient)
+  asks: (context) =>
+    isReal(context)
       ? [
         cmd`grep -Hs -e ${"^ *bin_dir"} -e ${"^ *conf_dir"} ${containerdConfig}`,
       ]
       : [],
-  read(patient, [asked]) {
-    if (!isReal(patient)) return [noKubelet];
+  read(context, [asked]) {
+    if (!isReal(context)) return [noKubelet];
     // 1: it says nothing of them; 2: there is no such file (grep(1)).
     if (
       asked === undefined || ![0, 1, 2].includes(asked.outcome.code ?? NaN)
@@ -170,12 +173,12 @@ const runtimeFolders: Check = {
           is: "fault",
           what: `containerd's ${key} is ${folder}, and the stages use ${right}`,
           evidence: [evidence(asked, line)],
-          mend: [
+          remedies: [
             onNode(
-              patient.node.name,
-              `sed -i 's|${key} *= .*|${key} = "${right}"|' ${file}`,
+              context.node.name,
+              cmd`sed -i ${`s|${key} *= .*|${key} = "${right}"|`} ${file}`,
             ),
-            onNode(patient.node.name, "systemctl restart containerd"),
+            onNode(context.node.name, cmd`systemctl restart containerd`),
           ],
         }];
       },
@@ -190,8 +193,8 @@ const modules: Check = {
   name: "modules",
   well: "the kernel has overlay and br_netfilter",
   asks: () => [cmd`sh -c ${modulesScript}`],
-  read(patient, [asked]) {
-    if (!isReal(patient)) {
+  read(context, [asked]) {
+    if (!isReal(context)) {
       return [noKubelet];
     }
     if (asked === undefined || asked.outcome.code !== 0) {
@@ -201,10 +204,11 @@ const modules: Check = {
     return ["overlay", "br_netfilter"].filter((name) => !there.includes(name))
       .map((name) => {
         const what = `the kernel's module ${name} is not loaded`;
-        const ask =
-          "ls -d /proc/sys/net/bridge; grep overlay /proc/filesystems";
-        const seen = [shown(patient, ask)];
-        return lacking(patient, "02-kubeadm", what, seen);
+        const ask = name === "overlay"
+          ? cmd`grep overlay /proc/filesystems`
+          : cmd`ls -d /proc/sys/net/bridge`;
+        const seen = [shownBy(context, ask)];
+        return lacking(context, "02-kubeadm", what, seen);
       });
   },
 };
@@ -241,10 +245,10 @@ const conntrack: Check = {
       what: `the kernel tracks ${count} connections of ${max} at most` +
         (full ? ": new ones are dropped" : ""),
       evidence: [evidence(asked)],
-      mend: [
+      remedies: [
         onNode(
           node.name,
-          `sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`,
+          cmd`sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`,
         ),
       ],
     }];
@@ -271,7 +275,7 @@ const clock: Check = {
         off < 0 ? "behind" : "ahead of"
       } the operator's: certificates and tokens may count as expired or as not valid yet`,
       evidence: [evidence(asked)],
-      mend: [onNode(node.name, "timedatectl set-ntp true")],
+      remedies: [onNode(node.name, cmd`timedatectl set-ntp true`)],
     }];
   },
 };

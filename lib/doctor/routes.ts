@@ -5,20 +5,20 @@ import {
   overlaps,
   parseCidr,
 } from "../net/cidr.ts";
-import { quote } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
   lacking,
   type OneFamily,
-  type Patient,
-  shown,
+  shownBy,
   uplinkOf,
 } from "./check.ts";
 import type { InventoryRoute } from "../inventory/inventory.ts";
 import { routeProtocol } from "../steps/probes.ts";
-import { makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import { makeStage, newPods, onNode } from "../diagnosis/remedy.ts";
 
 const asCidr = (to: string) => {
   try {
@@ -34,26 +34,26 @@ const asCidr = (to: string) => {
 const routes: Check = {
   name: "routes",
   well: "the pods of every other node are reached through that node",
-  read(patient) {
-    const { host, node } = patient;
-    if (patient.cluster.routes !== "host") {
+  read(context) {
+    const { host, node } = context;
+    if (context.cluster.routes !== "host") {
       return [{
         is: "does not apply",
         what: "the cloud's router keeps the routes",
       }];
     }
-    return byFamily(patient).flatMap(({ cluster, family }) =>
+    return byFamily(context).flatMap(({ cluster, family }) =>
       cluster.nodes.filter(({ name }) => name !== node.name).flatMap((other) =>
         other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
-          const ask = `ip -${family} route show exact ${podCIDR}`;
+          const ask = cmd`ip -${family} route show exact ${podCIDR}`;
           const found = host.routes.filter(({ to }) => to === podCIDR);
           const [route] = found;
           if (route === undefined) {
             return [lacking(
-              patient,
+              context,
               "08-routes",
               `no route to the pods of ${other.name} (${podCIDR})`,
-              [shown(patient, ask)],
+              [shownBy(context, ask)],
             )];
           }
           if (route.via === other.address) return [];
@@ -61,9 +61,9 @@ const routes: Check = {
             is: "fault",
             what:
               `the route to the pods of ${other.name} does not go through it`,
-            evidence: [shown(patient, ask)],
-            mend: [
-              onNode(node.name, `ip route del ${podCIDR}`),
+            evidence: [shownBy(context, ask)],
+            remedies: [
+              onNode(node.name, cmd`ip route del ${podCIDR}`),
               makeStage("08-routes", node.name),
             ],
           }];
@@ -76,28 +76,28 @@ const routes: Check = {
 const overlap: Check = {
   name: "overlap",
   well: "no other network of the node has addresses of the pod network",
-  read: (patient) =>
-    byFamily(patient).flatMap((one) => {
-      const { host, cluster } = patient;
+  read: (context) =>
+    byFamily(context).flatMap((one) => {
+      const { host, cluster } = context;
       const known = new Set(
         one.cluster.nodes.flatMap(({ name, podCIDRs }) =>
-          name === patient.node.name ? [] : podCIDRs
+          name === context.node.name ? [] : podCIDRs
         ),
       );
       return host.routes
         .filter(({ to, dev, protocol }) =>
           dev !== cluster.bridge && protocol !== routeProtocol && !known.has(to)
         )
-        .flatMap((route) => overlapFinding(patient, one, route));
+        .flatMap((route) => overlapFinding(context, one, route));
     }),
 };
 
 function overlapFinding(
-  patient: Patient,
+  context: CheckContext,
   { cluster, family }: OneFamily,
   route: InventoryRoute,
 ): readonly Finding[] {
-  const { host, node } = patient;
+  const { host, node } = context;
   const cidr = asCidr(route.to);
   const whole = cluster.clusterCIDRs.map(parseCidr)
     .find((clusterCIDR) => cidr !== undefined && overlaps(clusterCIDR, cidr));
@@ -115,8 +115,10 @@ function overlapFinding(
     containsAddress(cidr, address)
   );
   const command = route.protocol === "kernel" && address !== undefined
-    ? `ip addr del ${address.address}/${address.prefixLength} dev ${route.dev}`
-    : `ip route del ${route.to}`;
+    ? cmd`ip addr del ${address.address}/${address.prefixLength} dev ${
+      route.dev ?? ""
+    }`
+    : cmd`ip route del ${route.to}`;
   // The node's own network stays: it is the pods' that has to be another.
   const isOwn = link !== undefined && route.protocol === "kernel" &&
     link.name === uplinkOf(host, node.addresses)?.name;
@@ -129,12 +131,14 @@ function overlapFinding(
       : `the network ${route.to} lies in the pod network: whoever is there ` +
         "and the pods cannot reach each other",
     evidence: [
-      shown(patient, `ip -${family} route show exact ${route.to}`),
+      shownBy(context, cmd`ip -${family} route show exact ${route.to}`),
     ],
-    mend: isOwn
-      ? [
-        `choose another clusterCIDR in ${patient.cluster.file}, and make the cluster anew`,
-      ]
+    remedies: isOwn
+      ? [{
+        say:
+          `choose another clusterCIDR in ${context.cluster.file}, and make ` +
+          "the cluster anew",
+      }]
       : [onNode(node.name, command)],
   }];
 }
@@ -142,8 +146,8 @@ function overlapFinding(
 const twins: Check = {
   name: "twins",
   well: "nobody else has an address of the node's or of its pods, or its MAC",
-  read(patient) {
-    const { node, nodes, host } = patient;
+  read(context) {
+    const { node, nodes, host } = context;
     const own = uplinkOf(host, node.addresses);
     const mine = new Set([
       ...node.addresses,
@@ -172,18 +176,16 @@ const twins: Check = {
         ...held.map(({ address, at, prefixLength }): Finding => ({
           is: "fault",
           what: `${address} is also held by ${other.name} (${at})`,
-          evidence: [shown(
+          evidence: [shownBy(
             { node: other },
             at.startsWith("pod ")
-              ? `nsenter --net=${
-                quote(`/run/netns/${at.slice(4)}`)
-              } ip -br addr`
-              : `ip -br addr show dev ${quote(at)}`,
+              ? cmd`nsenter --net=/run/netns/${at.slice(4)} ip -br addr`
+              : cmd`ip -br addr show dev ${at}`,
           )],
-          mend: at.startsWith("pod ") ? newPods(other.name) : [
+          remedies: at.startsWith("pod ") ? newPods(other.name) : [
             onNode(
               other.name,
-              `ip addr del ${address}/${prefixLength} dev ${at}`,
+              cmd`ip addr del ${address}/${prefixLength} dev ${at}`,
             ),
           ],
         })),
@@ -192,9 +194,11 @@ const twins: Check = {
           what: `${other.name} has the same MAC address: the segment cannot ` +
             "tell them apart, as with machines copied from one another",
           evidence: [
-            shown(patient, `ip -br link show dev ${quote(own.name)}`),
+            shownBy(context, cmd`ip -br link show dev ${own.name}`),
           ],
-          mend: ["give it a MAC address of its own, where the machine is made"],
+          remedies: [{
+            say: "give it a MAC address of its own, where the machine is made",
+          }],
         }]),
       ];
     });

@@ -1,18 +1,17 @@
 /** What the doctor found as text for people: 80 columns, no meaning by colour. Pure. */
-import { causeLines } from "../diagnosis/cause_text.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import { causeLines } from "../diagnosis/cause.ts";
 import {
   type CheckReport,
-  count,
+  countFindings,
   type DoctorReport,
-  type NodeReport,
+  type NodeFindings,
 } from "./doctor.ts";
-import type { Finding } from "./check.ts";
+import type { FindingReport } from "./check.ts";
+import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
 
 /** How much is told. */
-export interface DoctorTextOptions {
-  readonly cluster: Pick<Cluster, "file">;
+interface DoctorTextOptions {
   /** A line for each check, also where all is well. */
   readonly verbose?: boolean;
   /** What is to be mended alone. */
@@ -22,7 +21,7 @@ export interface DoctorTextOptions {
 /** The report, node by node, and a line at the end that sums it up. */
 export function doctorText(
   report: DoctorReport,
-  options: DoctorTextOptions,
+  options: DoctorTextOptions = {},
 ): string {
   const nodes = report.nodes.map((node) => nodeLines(node, options))
     .filter((lines) => lines.length > 1 || options.quiet !== true)
@@ -39,12 +38,12 @@ const rank = {
 } as const;
 
 function nodeLines(
-  report: NodeReport,
-  { cluster, verbose = false, quiet = false }: DoctorTextOptions,
+  report: NodeFindings,
+  { verbose = false, quiet = false }: DoctorTextOptions,
 ): string[] {
   const { node } = report;
   if (report.is === "unreachable") {
-    return [node, wrap(report.why, "  unreachable  ")];
+    return [node, wrap(printable(report.why), "  unreachable  ")];
   }
   const all = report.checks.flatMap((check) =>
     check.findings.map((finding) => ({ check, finding }))
@@ -54,9 +53,7 @@ function nodeLines(
   );
   return [
     node,
-    ...told.flatMap(({ check, finding }) =>
-      findingLines(check, finding, cluster)
-    ),
+    ...told.flatMap(({ check, finding }) => findingLines(check, finding)),
     ...(quiet ? [] : restLines(report.checks, verbose)),
   ];
 }
@@ -65,18 +62,17 @@ const hanging = "    ";
 
 function findingLines(
   { name }: CheckReport,
-  finding: Finding,
-  cluster: Pick<Cluster, "file">,
+  finding: FindingReport,
 ): string[] {
   const until = finding.is === "not yet" ? ` (until ${finding.until})` : "";
   const first = wrap(
-    `${name}: ${finding.what}${until}`,
+    printable(`${name}: ${finding.what}${until}`),
     `  ${finding.is}  `,
     hanging,
   );
   if (!("evidence" in finding)) return [first];
   const mend = finding.is === "unknown" ? [] : finding.mend;
-  const lines = causeLines({ evidence: finding.evidence, mend }, cluster);
+  const lines = causeLines({ evidence: finding.evidence, mend });
   return [
     first,
     ...lines.map((line) => {
@@ -133,10 +129,10 @@ function summary(report: DoctorReport): string {
   const gone = nodes.filter(({ is }) => is === "unreachable");
   const found = (["fault", "warning"] as const)
     .flatMap((is) => {
-      const number = count(report, is);
+      const number = countFindings(report, is);
       return number === 0 ? [] : [counted(number, is)];
     });
-  const unknown = count(report, "unknown");
+  const unknown = countFindings(report, "unknown");
   const parts = [
     ...found,
     ...(unknown === 0 ? [] : [`${unknown} unknown`]),
@@ -145,7 +141,7 @@ function summary(report: DoctorReport): string {
       : [`${counted(gone.length, "node")} unreachable`]),
   ];
   if (parts.length > 0) return parts.join(", ");
-  const waits = count(report, "not yet") > 0;
+  const waits = countFindings(report, "not yet") > 0;
   return `All well on ${counted(nodes.length, "node")}` +
     (waits ? ", as far as the stages have run" : "");
 }

@@ -2,13 +2,11 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { CheckReport, DoctorReport } from "./doctor.ts";
-import type { Finding } from "./check.ts";
+import type { FindingReport } from "./check.ts";
 import { doctorText } from "./text.ts";
 
-const cluster = { file: "config/lab.yaml" };
-
-const fault: Finding = {
-  is: "fault",
+const fault = {
+  is: "fault" as const,
   what: "cni0 is down, and here are some more words that make a long sentence",
   evidence: [{
     where: "worker-1",
@@ -18,7 +16,7 @@ const fault: Finding = {
   mend: ['make 04-bridge ARGS="--node worker-1"'],
 };
 
-function check(name: string, ...findings: Finding[]): CheckReport {
+function check(name: string, ...findings: FindingReport[]): CheckReport {
   return { name, well: `${name} is as it should be`, findings };
 }
 
@@ -38,7 +36,7 @@ Deno.test("a finding has its evidence and its remedy below it, the worst first",
     check("bridge", fault),
   );
   assertEquals(
-    doctorText(report, { cluster }),
+    doctorText(report),
     `worker-1
   fault  bridge: cni0 is down, and here are some more words that make a long
     sentence
@@ -55,21 +53,13 @@ Deno.test("a finding has its evidence and its remedy below it, the worst first",
   );
 });
 
-Deno.test("a remedy names the cluster file that is not the default", () => {
-  const file = "config/ssh.yaml";
-  assertStringIncludes(
-    doctorText(reportOf(check("bridge", fault)), { cluster: { file } }),
-    'mend: make 04-bridge ARGS="--cluster config/ssh.yaml --node worker-1"',
-  );
-});
-
 Deno.test("what is well takes a line, and a line each where somebody asks for it", () => {
   const report = reportOf(
     check("routes"),
     check("bridge", { is: "not yet", what: "no bridge", until: "04-bridge" }),
     check("modules", { is: "does not apply", what: "none here" }),
   );
-  const short = doctorText(report, { cluster });
+  const short = doctorText(report);
   assertEquals(
     short,
     `worker-1
@@ -78,10 +68,10 @@ Deno.test("what is well takes a line, and a line each where somebody asks for it
 
 All well on 1 node, as far as the stages have run`,
   );
-  const long = doctorText(report, { cluster, verbose: true });
+  const long = doctorText(report, { verbose: true });
   assertStringIncludes(long, "  ok  routes: routes is as it should be");
   assertStringIncludes(long, "not yet  bridge: no bridge (until 04-bridge)");
-  assertEquals(doctorText(report, { cluster, quiet: true }), "");
+  assertEquals(doctorText(report, { quiet: true }), "");
 });
 
 Deno.test("a node that does not answer is told also by those who say little", () => {
@@ -91,7 +81,7 @@ Deno.test("a node that does not answer is told also by those who say little", ()
     nodes: [{ node: "master", is: "unreachable", why: "no answer" }],
   };
   for (const quiet of [true, false]) {
-    const text = doctorText(report, { cluster, quiet });
+    const text = doctorText(report, { quiet });
     assert(text.startsWith("master\n  unreachable  no answer"));
   }
 });

@@ -1,17 +1,17 @@
 /**
  * Commands as data: built from a template into argv, shown as a line that can
- * be pasted into a POSIX shell, and run without one. The only importer of zx.
+ * be pasted into a POSIX shell, and run without one.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { $ } from "zx/core";
 
 /** A command: what to execute and, where it reads one, its standard input. */
 export interface Command {
   readonly argv: readonly [string, ...string[]];
   readonly stdin?: string;
   /** What it does, in a few words, where its argv does not say that well. */
-  readonly gist?: string;
+  readonly label?: string;
+  /** The path of the file that its standard input becomes. */
+  readonly writes?: string;
 }
 
 /** What came of a command that was started, or could not be. */
@@ -113,7 +113,10 @@ export function cmd(
 
 const partsByTemplate = new WeakMap<TemplateStringsArray, string[][]>();
 
-/** Each piece of a template as words, and " " where white space parts them; worked out once a template. */
+/**
+ * Each piece of a template as words, and " " where white space parts them;
+ * worked out once a template.
+ */
 function partsOf(pieces: TemplateStringsArray): string[][] {
   const known = partsByTemplate.get(pieces);
   if (known !== undefined) return known;
@@ -128,24 +131,6 @@ function partsOf(pieces: TemplateStringsArray): string[][] {
 /** The same command, reading the text as its standard input. */
 export function withInput(command: Command, stdin: string): Command {
   return { ...command, stdin };
-}
-
-/**
- * Writes a file in one step that a reader never sees half done: into a
- * neighbour first, which is renamed (rename(2)) once all of the text is there.
- * Whoever sends it may be killed, and then its end is the end of the input.
- * Makes missing folders.
- *
- * @param mode octal digits, as chmod(1) takes them
- */
-export function write(path: string, content: string, mode = "644"): Command {
-  const script = 'mkdir -p "${1%/*}" && cat >"$1.new" && ' +
-    'if [ "$(wc -c <"$1.new")" -lt "$3" ]; then ' +
-    'rm "$1.new"; echo "the text was cut short" >&2; exit 1; fi && ' +
-    'chmod "$2" "$1.new" && mv -f "$1.new" "$1"';
-  const size_bytes = new TextEncoder().encode(content).length;
-  const command = cmd`sh -c ${script} write ${path} ${mode} ${size_bytes}`;
-  return { ...withInput(command, content), gist: `write ${path}` };
 }
 
 /** Quotes an argument for a POSIX shell; one that needs no quotes stays bare. */
@@ -178,87 +163,4 @@ export function ending(outcome: Outcome): string {
 /** Whether the command ran to its end and said all is well. */
 export function succeeded(outcome: Outcome): boolean {
   return outcome.code === 0;
-}
-
-/**
- * Runs a command on this machine, without a shell, in a process group of its
- * own: Ctrl-C at the terminal reaches this program, not the command, and a
- * time limit ends the command with all that it started.
- *
- * @returns what came of it; never throws because of how the command ended
- */
-export async function run(
-  command: Command,
-  options: RunOptions = {},
-): Promise<Outcome> {
-  const { timeout_ms = 30_000, signal } = options;
-  if (signal?.aborted) {
-    return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
-  }
-  const [program, ...args] = command.argv;
-  const input = options.input ?? command.stdin;
-  let child: ChildProcess | undefined;
-  let ended: Outcome["ended"];
-  // zx hands its own command line to spawn; ours is argv already.
-  const process = $({
-    quiet: true,
-    nothrow: true,
-    ...(input === undefined ? {} : { input }),
-    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
-      child = spawn(program, args.map(bare), {
-        ...spawnOptions,
-        detached: true,
-        ...(options.env === undefined ? {} : { env: { ...options.env } }),
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        shell: false,
-      });
-      child.stdin?.on("error", () => {}); // A command may end without reading.
-      if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
-      child.on("error", (error: Error & { code?: string }) => {
-        if (error.code === "ENOENT") ended = "no such command";
-        if (error.code === "EACCES") ended = "not executable";
-      });
-      return child;
-    }) as typeof spawn,
-  })`${program}`;
-  const end = (reason: Outcome["ended"]) => () => {
-    ended ??= reason;
-    if (child?.pid !== undefined) killGroup(child.pid);
-  };
-  const interrupt = end("interrupted");
-  const timer = setTimeout(end("timed out"), timeout_ms);
-  signal?.addEventListener("abort", interrupt, { once: true });
-  try {
-    const output = await process;
-    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
-    const how = ended ?? (code === undefined ? "killed" as const : undefined);
-    return {
-      code,
-      stdout: output.stdout,
-      stderr: output.stderr,
-      ...(how === undefined ? {} : { ended: how }),
-    };
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", interrupt);
-  }
-}
-
-/**
- * Deno's node:child_process takes an argument that is Deno's own path for a
- * request to run a script, and puts flags behind it; spelled otherwise it does
- * not.
- */
-function bare(argument: string): string {
-  return argument === Deno.execPath()
-    ? argument.replace(/\/(?=[^/]*$)/, "/./")
-    : argument;
-}
-
-function killGroup(pid: number): void {
-  try {
-    Deno.kill(-pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

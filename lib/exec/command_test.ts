@@ -1,14 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  cmd,
-  type Command,
-  paste,
-  run,
-  show,
-  withInput,
-  write,
-} from "./command.ts";
+import { cmd, type Command, paste, show, withInput } from "./command.ts";
+import { run } from "./run.ts";
 
 Deno.test("cmd splits its template at white space, never an interpolated value", () => {
   const name = "a b; rm -rf /";
@@ -120,35 +113,4 @@ Deno.test("run() gives a command its input, and bears one that does not read it"
 Deno.test("run() passes nothing of this process's environment on when it is given one", async () => {
   const { stdout } = await run(cmd`/usr/bin/env`, { env: { A: "1" } });
   assertEquals(stdout, "A=1\n");
-});
-
-Deno.test("write() makes missing folders and leaves no neighbour behind", async () => {
-  const folder = await Deno.makeTempDir();
-  await run(write(`${folder}/a/b/c`, "text\n", "640"));
-  assertEquals(await Deno.readTextFile(`${folder}/a/b/c`), "text\n");
-  assertEquals((await Deno.stat(`${folder}/a/b/c`)).mode! & 0o777, 0o640);
-  assertEquals(
-    (await Array.fromAsync(Deno.readDir(`${folder}/a/b`))).length,
-    1,
-  );
-  await Deno.remove(folder, { recursive: true });
-});
-
-Deno.test("write() puts nothing in place when whoever sends the text is cut off", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/file`;
-  await run(write(path, "before\n"));
-  const command = write(path, "one line\nand another ü\n");
-  for (const sent of ["", "one line\n", "one line\nand another "]) {
-    const outcome = await run({ ...command, stdin: sent });
-    assertEquals([outcome.code, outcome.stderr], [
-      1,
-      "the text was cut short\n",
-    ]);
-    assertEquals(await Deno.readTextFile(path), "before\n");
-  }
-  assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
-  await run({ argv: ["sh", "-c", paste(command)] });
-  assertEquals(await Deno.readTextFile(path), command.stdin);
-  await Deno.remove(folder, { recursive: true });
 });

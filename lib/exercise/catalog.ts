@@ -8,10 +8,16 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { workersOf } from "../verify/matrix.ts";
 import { caller, server } from "../verify/namespace_pods.ts";
-import type { Plan, Stage, StageName, Step } from "../stage/stage.ts";
+import {
+  type Plan,
+  type Stage,
+  type StageName,
+  type Step,
+  undoOf,
+} from "../stage/stage.ts";
 
 /** Where to look, and a line for the operator's shell that looks there. */
-export interface Hint {
+interface Hint {
   readonly says: string;
   readonly run: string;
 }
@@ -161,8 +167,8 @@ function misread(stage: Stage, change: (plan: Plan) => Plan): Stage {
 
 /** Who repairs it by hand first has taken back already what the stage will take back. */
 function patient(step: Step): Step {
-  const { undo } = step;
-  if (undo === undefined || typeof undo === "function") return step;
+  const undo = undoOf(step);
+  if (undo === undefined) return step;
   const isRule = /^ip6?tables$/.test(undo.argv[0]) && undo.argv.includes("-D");
   return isRule ? { ...step, undo: unlessGone(undo) } : step;
 }

@@ -3,7 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 
 /** What is remembered of an exercise. */
-export interface Entry {
+export interface ExerciseProgress {
   readonly state: "set up" | "solved";
   /** How many hints were given. */
   readonly hints: number;
@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 /** By the exercise's number. */
-export type ExerciseBook = ReadonlyMap<number, Entry>;
+export type ExerciseBook = ReadonlyMap<number, ExerciseProgress>;
 
 const pathOf = ({ stateDir }: Pick<Cluster, "stateDir">) =>
   `${stateDir}/exercises.json`;
@@ -54,7 +54,7 @@ export async function writeExerciseBook(
 
 function isBook(
   value: unknown,
-): value is { readonly exercises: Readonly<Record<string, Entry>> } {
+): value is { readonly exercises: Readonly<Record<string, ExerciseProgress>> } {
   if (!isObject(value) || value.version !== 1 || !isObject(value.exercises)) {
     return false;
   }
@@ -63,7 +63,7 @@ function isBook(
   );
 }
 
-function isEntry(value: unknown): value is Entry {
+function isEntry(value: unknown): value is ExerciseProgress {
   return isObject(value) &&
     (value.state === "set up" || value.state === "solved") &&
     typeof value.hints === "number" && isObject(value.before) &&

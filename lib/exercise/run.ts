@@ -1,10 +1,13 @@
 /** Exercises on a lab: set up by running a stage wrongly, marked by asking the cluster. */
-import { type Manner, stepKey } from "../stage/node_run.ts";
+import { stepKey } from "../stage/node_run.ts";
 import type { RunOptions } from "../exec/command.ts";
-import type { Course } from "./stage_set.ts";
+import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
 import type { Exercise } from "./catalog.ts";
-import { difference, fingerprint } from "../inventory/fingerprint.ts";
+import {
+  fingerprint,
+  fingerprintDifference,
+} from "../inventory/fingerprint.ts";
 import { readJournal } from "../stage/journal.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
 import {
@@ -13,17 +16,17 @@ import {
   observedWords,
   type WordOptions,
 } from "../verify/matrix_cells.ts";
-import { reach as others, stepsFor } from "../stage/run_stage.ts";
+import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import type { Session } from "../cli/session.ts";
 import { look } from "../verify/situation.ts";
 import { apply } from "../stage/engine.ts";
 import type { StepResult } from "../stage/result.ts";
 import type { Stage } from "../stage/stage.ts";
-import { nodeOf } from "../cli/connect.ts";
 import { verify } from "../verify/verify.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** How every node's network is set, by the node's name; see fingerprint(). */
-export type Fingerprints = Readonly<Record<string, readonly string[]>>;
+type Fingerprints = Readonly<Record<string, readonly string[]>>;
 
 /** Asks every node how its network is set. */
 export async function fingerprints(session: Session): Promise<Fingerprints> {
@@ -32,7 +35,10 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
     await Promise.all(cluster.nodes.map(async ({ name }) =>
       [
         name,
-        await fingerprint(nodeOf(cluster, name), optionsOf(session)),
+        await fingerprint(
+          session.reach(cluster).nodeOf(name),
+          optionsOf(session),
+        ),
       ] as const
     )),
   );
@@ -46,26 +52,22 @@ export async function fingerprints(session: Session): Promise<Fingerprints> {
  */
 export async function lacks(
   session: Session,
-  course: Course,
+  stageSet: StageSet,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, course);
+  const paths = await wrongPaths(session, stageSet);
   if (paths.length > 0) return paths;
   const cluster = await session.cluster();
   const changes: string[] = [];
-  const { stages } = course;
+  const { stages } = stageSet;
   for await (
     const { stage, node, steps } of plans(
+      session,
       stages,
       cluster,
-      session,
-      session.flags,
     )
   ) {
     // The build is looked at whenever stage 05 runs.
-    const real = steps.filter(({ run }) =>
-      "copy" in run || run.argv.join(" ") !== "make plugin"
-    );
-    if (real.length === 0) continue;
+    if (steps.every(({ builds }) => builds)) continue;
     changes.push(`${stage} has something to change on ${node.name}`);
   }
   return changes;
@@ -77,16 +79,20 @@ export async function lacks(
  */
 export async function wrongPaths(
   session: Session,
-  { suspects, reach }: Course,
+  { probed }: StageSet,
   limit_ms?: number,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
-  const { manner } = session;
-  const situation = await look(cluster, reach(cluster), optionsOf(session));
+  const { context } = session;
+  const situation = await look(
+    cluster,
+    session.reach(cluster),
+    optionsOf(session),
+  );
   const { report, known } = await verify(situation, {
     selected: cluster.nodes.map(({ name }) => name),
-    stages: suspects,
-    manner,
+    stages: probed,
+    context,
     ...(limit_ms === undefined ? {} : { limit_ms }),
   });
   return wrongIn(report, { addresses: known });
@@ -119,7 +125,7 @@ function wrongIn(
 export async function leftInJournal(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly string[]> {
   const cluster = await session.cluster();
   const right = stageOf(exercise, stages);
@@ -130,7 +136,7 @@ export async function leftInJournal(
   const wrong = new Set(keys(exercise.wrongly(right)))
     .difference(new Set(keys(right)));
   const { records } = await readJournal(
-    nodeOf(cluster, exercise.on),
+    session.reach(cluster).nodeOf(exercise.on),
     optionsOf(session),
   );
   return records.filter(({ stage, step }) =>
@@ -142,20 +148,20 @@ export async function leftInJournal(
 export async function breakIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly StepResult[]> {
   const stage = exercise.wrongly(stageOf(exercise, stages));
-  return await runOn(session, exercise, stage, session.manner);
+  return await runOn(session, exercise, stage, session.context);
 }
 
 /** Runs it as it is to be, also after the user has interrupted: so nothing broken is left behind. */
 export async function mendIt(
   session: Session,
   exercise: Exercise,
-  { stages }: Course,
+  { stages }: StageSet,
 ): Promise<readonly StepResult[]> {
   return await runOn(session, exercise, stageOf(exercise, stages), {
-    ...session.manner,
+    ...session.context,
     stopping: () => false,
     signal: new AbortController().signal,
   });
@@ -165,13 +171,14 @@ async function runOn(
   session: Session,
   { on }: Exercise,
   stage: Stage,
-  manner: Manner,
+  context: RunContext,
 ): Promise<readonly StepResult[]> {
   const cluster = await session.cluster();
+  const reach = session.reach(cluster);
   const steps = stepsFor(stage, cluster, on, undefined);
-  return await apply(stage.name, nodeOf(cluster, on), steps, {
-    ...manner,
-    others: others(cluster),
+  return await apply(stage.name, reach.nodeOf(on), steps, {
+    ...context,
+    others: otherNodes(reach),
   });
 }
 
@@ -184,21 +191,21 @@ async function runOn(
 export async function unsolved(
   session: Session,
   exercise: Exercise,
-  course: Course,
+  stageSet: StageSet,
   before: Fingerprints,
 ): Promise<readonly string[]> {
-  const paths = await wrongPaths(session, course);
+  const paths = await wrongPaths(session, stageSet);
   if (paths.length > 0) return paths;
   const now = await fingerprints(session);
   const different = Object.entries(before).flatMap(([name, lines]) => {
-    const { gone, added } = difference(lines, now[name] ?? []);
+    const { gone, added } = fingerprintDifference(lines, now[name] ?? []);
     return [
       ...added.map((line) => `${name} has, and had not before: ${line}`),
       ...gone.map((line) => `${name} had before, and has no more: ${line}`),
     ];
   });
   const { stage, on } = exercise;
-  const left = await leftInJournal(session, exercise, course);
+  const left = await leftInJournal(session, exercise, stageSet);
   return [
     ...different,
     ...(left.length === 0 ? [] : [
@@ -216,6 +223,6 @@ function stageOf({ stage }: Exercise, stages: readonly Stage[]): Stage {
   return found;
 }
 
-function optionsOf({ manner }: Session): RunOptions {
-  return { timeout_ms: manner.timeout_ms, signal: manner.signal };
+function optionsOf({ context }: Session): RunOptions {
+  return { timeout_ms: context.timeout_ms, signal: context.signal };
 }

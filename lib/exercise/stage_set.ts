@@ -1,13 +1,10 @@
 /** What the tour and the exercises are made of; lib/ knows no stages, so scripts/ hand them in. */
-import type { Cluster } from "../cluster/cluster.ts";
-import type { Reach } from "../verify/situation.ts";
 import type { Stage } from "../stage/stage.ts";
 
 /** The stages, and the way to the machines. */
-export interface Course {
+export interface StageSet {
   /** All stages but 09, in their order. */
   readonly stages: readonly Stage[];
   /** The stages whose probes tell why a path is broken. */
-  readonly suspects: readonly Stage[];
-  readonly reach: (cluster: Cluster) => Reach;
+  readonly probed: readonly Stage[];
 }

@@ -3,8 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { ExerciseBook } from "./progress_file.ts";
 import type { Exercise } from "./catalog.ts";
 import { makeLine } from "../stage/make_command.ts";
-import { rule } from "../tour/stop_text.ts";
-import { columns, wrap } from "../text/wrap.ts";
+import { columns, rule, wrap } from "../text/wrap.ts";
 
 /** An exercise's title, to be found again when one scrolls back. */
 export function heading({ number, title }: Exercise): string {

@@ -26,7 +26,7 @@ function circulating(step: Step): Step {
   return {
     why: "The rule as it circulates: it rewrites whatever does not leave by " +
       "the bridge, also what is for pods of other nodes",
-    unless: ruleIs({ argv: replaced(rule, "-A", "-C") }),
+    doneWhen: ruleIs({ argv: replaced(rule, "-A", "-C") }),
     run,
     undo: unlessGone({ argv: replaced(rule, "-A", "-D") }),
   };
@@ -62,5 +62,5 @@ function replaced(
  */
 export function unlessGone(deletion: Command): Command {
   const line = show(deletion);
-  return { ...cmd`sh -c ${`${line} || [ $? = 1 ]`}`, gist: line };
+  return { ...cmd`sh -c ${`${line} || [ $? = 1 ]`}`, label: line };
 }

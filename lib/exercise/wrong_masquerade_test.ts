@@ -2,10 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { withCirculatingRule } from "./wrong_masquerade.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, run, show } from "../exec/command.ts";
+import { cmd, show } from "../exec/command.ts";
 import { ruleIs } from "../steps/probes.ts";
-import type { Stage } from "../stage/stage.ts";
+import { type Stage, undoOf } from "../stage/stage.ts";
 import { unlessGone } from "./wrong_masquerade.ts";
+import { run } from "../exec/run.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/state/lab" });
 const [, node] = cluster.nodes;
@@ -20,7 +21,7 @@ const right: Stage = {
   afterwards: "",
   steps: () => [{
     why: "right",
-    unless: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),
+    doneWhen: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),
     run: cmd`iptables -w -t nat -A POSTROUTING ${rule}`,
     undo: cmd`iptables -w -t nat -D POSTROUTING ${rule}`,
   }, { why: "something else", run: cmd`true` }],
@@ -32,10 +33,9 @@ Deno.test("the circulating rule is ours without the exemption and without our ma
   assert(wrong && rest && "argv" in wrong.run);
   const bare = "POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE";
   assertEquals(show(wrong.run), `iptables -w -t nat -A ${bare}`);
-  assert(wrong.unless);
-  assertEquals(show(wrong.unless.ask), `iptables -w -t nat -C ${bare}`);
-  assert(wrong.undo && typeof wrong.undo !== "function");
-  assertEquals(wrong.undo.gist, `iptables -w -t nat -D ${bare}`);
+  assert(wrong.doneWhen);
+  assertEquals(show(wrong.doneWhen.ask), `iptables -w -t nat -C ${bare}`);
+  assertEquals(undoOf(wrong)?.label, `iptables -w -t nat -D ${bare}`);
   assertEquals(rest.why, "something else");
 });
 

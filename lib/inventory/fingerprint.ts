@@ -4,17 +4,13 @@
  * goes by itself: the pods' veths, routes that the kernel makes of addresses,
  * and chains that are as they are without anybody's doing.
  */
-import {
-  cmd,
-  CommandError,
-  type RunOptions,
-  succeeded,
-} from "../exec/command.ts";
+import { CommandError, type RunOptions } from "../exec/command.ts";
+import { type AnswerPart, askParts, partOf } from "../node/parts.ts";
 import { readLinks, readRoutes } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 
 /** What became of a node's network between two fingerprints. */
-export interface Difference {
+interface Difference {
   readonly gone: readonly string[];
   readonly added: readonly string[];
 }
@@ -29,9 +25,7 @@ const settings = [
   "net.bridge.bridge-nf-call-ip6tables",
 ];
 
-const script = `
-part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
-boundary=$1; shift
+const program = `set -e
 part iptables; iptables-save
 part ip6tables; ip6tables-save 2>/dev/null || :
 part settings; sysctl -e "$@"
@@ -49,26 +43,26 @@ export async function fingerprint(
   node: Node,
   options?: RunOptions,
 ): Promise<readonly string[]> {
-  const boundary = crypto.randomUUID();
-  const command = cmd`sh -ec ${script} fingerprint ${boundary} ${settings}`;
-  const outcome = await node.run(command, options);
-  if (!succeeded(outcome)) {
-    const why = "see how its network is set";
-    throw new CommandError(node.name, command, outcome, why);
-  }
-  return read(outcome.stdout, boundary);
+  const { parts, outcome, command } = await askParts(
+    node,
+    { name: "fingerprint", program, args: settings },
+    options,
+  );
+  if (parts !== undefined) return readFingerprint(parts);
+  const why = "see how its network is set";
+  throw new CommandError(node.name, command, outcome, why);
 }
 
 /** What is no longer as it was. */
-export function difference(
+export function fingerprintDifference(
   before: readonly string[],
   now: readonly string[],
 ): Difference {
-  return { gone: beyond(before, now), added: beyond(now, before) };
+  return { gone: missingIn(before, now), added: missingIn(now, before) };
 }
 
 /** The lines of one that the other has not, or has less often. */
-function beyond(one: readonly string[], other: readonly string[]): string[] {
+function missingIn(one: readonly string[], other: readonly string[]): string[] {
   const left = [...other];
   return one.filter((line) => {
     const at = left.indexOf(line);
@@ -77,15 +71,11 @@ function beyond(one: readonly string[], other: readonly string[]): string[] {
   });
 }
 
-/** Reads what the script printed. */
-export function read(text: string, boundary: string): readonly string[] {
-  const parts = new Map(
-    text.split(`\n${boundary} `).slice(1).map((part): [string, string] => {
-      const end = part.indexOf("\n");
-      return [part.slice(0, end), part.slice(end + 1)];
-    }),
-  );
-  const of = (name: string) => parts.get(name) ?? "";
+/** Reads a node's answer. */
+export function readFingerprint(
+  parts: readonly AnswerPart[],
+): readonly string[] {
+  const of = (name: string) => partOf(parts, name) ?? "";
   return [
     ...ruleLines("iptables", of("iptables")),
     ...ruleLines("ip6tables", of("ip6tables")),
@@ -139,7 +129,10 @@ function linkLines(json: string): string[] {
     ]);
 }
 
-/** The plugin's host veths are named so; the uplink of a lab's node is a veth too, by another name. */
+/**
+ * The plugin's host veths are named so; the uplink of a lab's node is a veth
+ * too, by another name.
+ */
 function isVeth(name: string): boolean {
   return name.startsWith("veth");
 }

@@ -12,20 +12,23 @@ import {
   readRoutes,
 } from "../net/ip_json.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { ending, type Outcome, type RunOptions } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_program.ts";
 import {
-  cmd,
-  type Command,
-  ending,
-  type Outcome,
-  type RunOptions,
-} from "../exec/command.ts";
+  type AnswerPart,
+  askParts,
+  groupsOf,
+  linesOf,
+  partOf,
+  type PartsProgram,
+} from "../node/parts.ts";
 import type { Family } from "../net/cidr.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import { emptyJournal, JournalError, parseJournal } from "../stage/journal.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { emptyJournal, parseJournal } from "../stage/journal.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
-import type { Reach } from "../verify/situation.ts";
 import type { StageName } from "../stage/stage.ts";
+import { JournalError } from "../stage/errors.ts";
 
 /** A cluster at one moment. */
 export interface Inventory {
@@ -89,69 +92,26 @@ export interface InventoryRules {
 }
 
 /** The settings that pod networking rests on. */
-export const sysctlNames = [
+const sysctlNames = [
   "net.ipv4.ip_forward",
   "net.ipv6.conf.all.forwarding",
   "net.bridge.bridge-nf-call-iptables",
   "net.bridge.bridge-nf-call-ip6tables",
 ] as const;
 
-const script = `
-part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
-boundary=$1 journal=$2 configs=$3 plugins=$4 families=$5
-shift 5
-part journal; cat "$journal" 2>/dev/null
-part links; ip -j -d addr
-part routes; ip -j route
-part routes6; ip -j -6 route
-for family in $families; do
-  tool=iptables; [ "$family" = 4 ] || tool=ip6tables
-  part "forward$family"; $tool -w -S FORWARD 2>/dev/null
-  part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
-done
-for name; do
-  path=/proc/sys/$(echo "$name" | tr . /)
-  if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
-done
-part plugins
-for file in "$plugins"/*; do
-  if [ -f "$file" ] && [ -x "$file" ]; then echo "\${file##*/}"; fi
-done
-list=
-for file in "$configs"/*; do
-  case $file in
-  *.conf | *.conflist | *.json) list=$file; part list.path; echo "$file"; part list; cat "$file"; break ;;
-  esac
-done
-folder=$(sed -n 's/.*"dataDir" *: *"\\([^"]*\\)".*/\\1/p' "\${list:-/dev/null}" 2>/dev/null | head -n 1)
-part leases
-set -- "\${folder:-/run/deno-cni/networks}"
-[ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
-for store; do
-  find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \\
-    ! -name 'last_reserved_ip.*' \\( -size 0 -exec printf '%s:\\n' {} + -o -exec grep -H '' {} + \\) 2>/dev/null
-done
-part names
-sed -n 's/.*"K8S_POD_NAME","\\([^"]*\\)".*"sandbox":"[^"]*\\/\\([^"/]*\\)".*/\\2 \\1/p' \\
-  /var/lib/cni/results/*-eth0 2>/dev/null
-for sandbox in /run/netns/*; do
-  if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
-    part "pod \${sandbox##*/}"
-    nsenter --net="$sandbox" sh -c 'ip -j addr; echo; ip -j route; echo; ip -j -6 route'
-  fi
-done
-part end
-`;
-
 /** The question that readHost() reads the answer to. It changes nothing. */
-export function inventoryCommand(
-  boundary: string,
+function inventoryProgram(
   journalPath: string,
   families: readonly Family[],
-): Command {
-  const which = families.join(" ");
-  // Names are sorted as bytes, as runtimes sort them.
-  return cmd`env LC_ALL=C sh -c ${script} inventory ${boundary} ${journalPath} ${configFolder} ${pluginFolder} ${which} ${sysctlNames}`;
+): PartsProgram {
+  return {
+    name: "inventory",
+    program: shellFile("inventory.sh", import.meta.url),
+    args: [
+      ...[journalPath, configFolder, pluginFolder, families.join(" ")],
+      ...sysctlNames,
+    ],
+  };
 }
 
 /** Reads all machines of a cluster, at once. */
@@ -186,12 +146,12 @@ async function look(
   families: readonly Family[],
   options: RunOptions,
 ): Promise<InventoryHost> {
-  const boundary = crypto.randomUUID();
-  const command = inventoryCommand(boundary, node.journalPath, families);
+  const program = inventoryProgram(node.journalPath, families);
   try {
-    const outcome = await node.run(command, options);
-    return readHost(outcome, boundary, node.name) ??
-      { is: "unreachable", why: cutOff(outcome) };
+    const { parts, outcome } = await askParts(node, program, options);
+    return parts === undefined
+      ? { is: "unreachable", why: cutOff(outcome) }
+      : readHost(parts, node.name);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
     return { is: "unreachable", why: error.reason };
@@ -204,36 +164,22 @@ function cutOff(outcome: Outcome): string {
 }
 
 /**
- * Reads what inventoryCommand() printed.
+ * Reads a machine's answer to the inventory's question.
  *
  * @param name the machine's, for messages
- * @returns undefined when it did not come to its end
  */
-export function readHost(
-  { stdout }: Pick<Outcome, "stdout">,
-  boundary: string,
-  name: string,
-): Host | undefined {
-  const parts = new Map<string, string>();
-  for (const part of stdout.split(`\n${boundary} `).slice(1)) {
-    const end = part.indexOf("\n");
-    parts.set(
-      (end < 0 ? part : part.slice(0, end)).trim(),
-      end < 0 ? "" : part.slice(end + 1),
-    );
-  }
-  if (!parts.has("end")) return undefined;
-  const text = (part: string) => parts.get(part) ?? "";
+export function readHost(parts: readonly AnswerPart[], name: string): Host {
+  const text = (part: string) => partOf(parts, part) ?? "";
   const { complete, fault } = readComplete(text("journal"), name);
   const links = readLinks(text("links"));
   const names = new Map(
-    text("names").split("\n").filter(Boolean).map((line) => {
+    linesOf(parts, "names").map((line) => {
       const [sandbox = "", ...name] = line.split(" ");
       return [sandbox, name.join(" ")] as const;
     }),
   );
   const leases = readLeases(text("leases"));
-  const path = parts.get("list.path")?.trim();
+  const path = partOf(parts, "list.path");
   const chains = (kind: "forward" | "nat") =>
     ([4, 6] as const).flatMap((family) =>
       readRules(family, text(`${kind}${family}`))
@@ -248,19 +194,29 @@ export function readHost(
     postrouting: chains("nat"),
     sysctls: Object.fromEntries(
       sysctlNames.flatMap((name) => {
-        const value = parts.get(`sysctl ${name}`);
+        const value = partOf(parts, `sysctl ${name}`);
         return value === undefined ? [] : [[name, value.trim()]];
       }),
     ),
-    pods: [...parts].flatMap(([part, answer]) =>
-      part.startsWith("pod ")
-        ? [podOf(part.slice(4), answer, links, names.get(part.slice(4)))]
-        : []
-    ),
+    pods: groupsOf(parts, "pod").map((own) => {
+      const of = (part: string) => partOf(own, part) ?? "";
+      return podOf(
+        of("pod"),
+        {
+          links: readLinks(of("pod.links")),
+          routes: [
+            ...readRoutes(of("pod.routes")),
+            ...readRoutes(of("pod.routes6")),
+          ],
+        },
+        links,
+        names.get(of("pod")),
+      );
+    }),
     leases: leases.filter(isLease),
     brokenLeases: leases.filter((lease) => !isLease(lease)),
     ...(path === undefined ? {} : { list: { path, text: text("list") } }),
-    plugins: text("plugins").split("\n").filter(Boolean),
+    plugins: linesOf(parts, "plugins"),
   };
 }
 

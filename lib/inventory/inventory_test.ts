@@ -1,10 +1,8 @@
 /** What a machine says of itself, read. */
 // @ts-types="../std/assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { type Host, readHost } from "./inventory.ts";
 import { readLeases } from "./leases.ts";
-
-const boundary = "0b5e-boundary";
 
 const links = JSON.stringify([
   {
@@ -68,7 +66,7 @@ const parts: readonly (readonly [string, string])[] = [
   ["nat4", "-P POSTROUTING ACCEPT\n"],
   ["sysctl net.ipv4.ip_forward", "1\n"],
   ["plugins", "bridge\ndeno-cni\n"],
-  ["list.path", "/etc/cni/net.d/10-deno-cni.conflist\n"],
+  ["list.path", "/etc/cni/net.d/10-deno-cni.conflist"],
   ["list", `{"name":"deno-cni"}\n`],
   [
     "leases",
@@ -76,27 +74,21 @@ const parts: readonly (readonly [string, string])[] = [
     "/run/deno-cni/networks/deno-cni/10.244.1.2:eth0\n",
   ],
   ["names", "cni-7 web-worker-1\nelsewhere coredns-1\n"],
-  ["pod cni-7", "[]\n\n[]\n\n[]"],
-  [
-    "pod web",
-    `${podLinks}\n\n[{"dst":"default","gateway":"10.244.1.1"}]\n\n[]`,
-  ],
-  ["pod empty", "[]\n\n[]\n\n[]"],
+  ["pod", "cni-7"],
+  ["pod", "web"],
+  ["pod.links", podLinks],
+  ["pod.routes", `[{"dst":"default","gateway":"10.244.1.1"}]`],
+  ["pod.routes6", "[]"],
+  ["pod", "empty"],
+  ["pod.links", "[]"],
 ];
 
-const said = (given: typeof parts) =>
-  given.map(([name, text]) => `\n${boundary} ${name}\n${text}`).join("");
-
-const whole = said([...parts, ["end", ""]]);
-
-function read(text: string): Host {
-  const host = readHost({ stdout: text }, boundary, "worker-1");
-  assert(host);
-  return host;
+function read(given: readonly (readonly [string, string])[]): Host {
+  return readHost(given.map(([name, text]) => ({ name, text })), "worker-1");
 }
 
 Deno.test("a machine's answer gives its links, routes, rules, settings, configuration and stages", () => {
-  const host = read(whole);
+  const host = read(parts);
   assertEquals(host.complete, ["04-bridge"]);
   assertEquals(
     host.links.map(({ name, kind, up, carrier, peerIndex }) =>
@@ -131,7 +123,7 @@ Deno.test("a machine's answer gives its links, routes, rules, settings, configur
 });
 
 Deno.test("a pod is joined to the host veth that names it and is named by it", () => {
-  const [named, web, empty] = read(whole).pods;
+  const [named, web, empty] = read(parts).pods;
   assertEquals([named?.name, named?.kubernetesName], ["cni-7", "web-worker-1"]);
   assertEquals(web?.name, "web");
   assertEquals(web?.hostLink?.name, "vethabc");
@@ -143,13 +135,14 @@ Deno.test("a pod is joined to the host veth that names it and is named by it", (
     addresses: [],
     gateways: [],
   });
-  const moved = whole.replace(`"link_index":2`, `"link_index":7`);
+  const moved = parts.map(([name, text]) =>
+    [name, text.replace(`"link_index":2`, `"link_index":7`)] as const
+  );
   assertEquals(read(moved).pods[1]?.hostLink, undefined);
 });
 
-Deno.test("an answer that was cut off is none; a machine on which nothing was done is one", () => {
-  assertEquals(readHost({ stdout: said(parts) }, boundary, "x"), undefined);
-  const bare = read(said([["links", "[]"], ["end", ""]]));
+Deno.test("a machine on which nothing was done has nothing", () => {
+  const bare = read([["links", "[]"]]);
   assertEquals([bare.complete, bare.links, bare.pods], [[], [], []]);
   assertEquals(bare.forward, []);
 });
@@ -190,12 +183,12 @@ Deno.test("leases are read with their owner, of every format, and those that nam
 
 Deno.test("a machine whose journal is damaged says the rest all the same", () => {
   const [, ...others] = parts;
-  const host = read(said([["journal", "{"], ...others, ["end", ""]]));
+  const host = read([["journal", "{"], ...others]);
   assertEquals(host.complete, []);
   assertEquals(host.plugins, ["bridge", "deno-cni"]);
   assertEquals(
     host.journalFault?.startsWith("worker-1: its journal is no journal"),
     true,
   );
-  assertEquals("journalFault" in read(whole), false);
+  assertEquals("journalFault" in read(parts), false);
 });

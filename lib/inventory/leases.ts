@@ -1,4 +1,5 @@
 /** A node's leases, read from the files of its stores. Pure. */
+import { addressOrUndefined } from "../../plugin/address/address.ts";
 import { parseLease } from "../../plugin/leases/lease_file.ts";
 
 /** An address that an attachment holds. */
@@ -32,6 +33,7 @@ export function readLeases(text: string): readonly (Lease | BrokenLease)[] {
     const [, path, content] = /^(\/.*\/[^/]+\/[0-9a-f.:]+):([^:]*)$/
       .exec(line) ?? [];
     if (path === undefined || content === undefined) continue;
+    if (addressOrUndefined(path.replace(/.*\//, "")) === undefined) continue;
     contents.set(path, [...contents.get(path) ?? [], content]);
   }
   const sorted = [...contents].toSorted(([a], [b]) => a < b ? -1 : 1);

@@ -1,21 +1,30 @@
-/** What Kubernetes says of pods that do not run and of nodes that are not Ready, as causes. Pure. */
+/**
+ * What Kubernetes says of pods that do not run and of nodes that are not
+ * Ready, as causes. Pure.
+ */
 import type { Cluster } from "../cluster/cluster.ts";
-import { show } from "../exec/command.ts";
+import { cmd, show } from "../exec/command.ts";
 import {
   kubectl,
-  type KubernetesSeen,
+  type KubernetesNode,
+  type KubernetesPod,
+  type KubernetesState,
   namespace,
-  type NodeSeen,
-  type PodSeen,
+  podWords,
 } from "./kubectl.ts";
-import { podWords } from "../verify/kubernetes_wait.ts";
-import { type Cause, makeStage, newPods, onNode } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import {
+  makeStage,
+  newPods,
+  onNode,
+  type Remedy,
+} from "../diagnosis/remedy.ts";
 
 /** Why a node is not Ready; undefined where it is. */
 export function nodeFault(
   name: string,
-  { nodes }: Pick<KubernetesSeen, "nodes">,
-  leader: string,
+  { nodes }: Pick<KubernetesState, "nodes">,
+  controlPlane: string,
 ): Cause | undefined {
   const seen = nodes.get(name);
   if (seen?.ready === "True") return undefined;
@@ -26,26 +35,26 @@ export function nodeFault(
       ...cause,
       what: `${name} is no node of Kubernetes`,
       evidence: [{
-        where: leader,
+        where: controlPlane,
         command: show(kubectl("get", "nodes")),
         printed: [...nodes.keys()].join(" ") || "none",
       }],
-      mend: [makeStage("02-kubeadm", name)],
+      remedies: [makeStage("02-kubeadm", name)],
     };
   }
   return {
     ...cause,
     what: `${name} is NotReady: ${notReady(seen)}`,
     evidence: [{
-      where: leader,
+      where: controlPlane,
       command: show(command) + " -o json",
       printed: `Ready=${seen.ready} ${seen.reason}: ${seen.message}`,
     }],
-    mend: mendNode(seen, leader),
+    remedies: mendNode(seen, controlPlane),
   };
 }
 
-function notReady(seen: NodeSeen): string {
+function notReady(seen: KubernetesNode): string {
   const { ready, message, reason } = seen;
   if (ready === "Unknown") return "its kubelet has stopped reporting";
   return lacksNetwork(seen)
@@ -58,37 +67,40 @@ function notReady(seen: NodeSeen): string {
  * message, which is the container runtime's: "cni plugin not initialized",
  * "cni config uninitialized".
  */
-export function lacksNetwork({ ready, message }: NodeSeen): boolean {
+export function lacksNetwork({ ready, message }: KubernetesNode): boolean {
   return ready === "False" &&
     /NetworkPluginNotReady|NetworkReady=false|cni (plugin|config)/i
       .test(message);
 }
 
-function mendNode(seen: NodeSeen, leader: string): readonly string[] {
+function mendNode(
+  seen: KubernetesNode,
+  controlPlane: string,
+): readonly Remedy[] {
   const { name, ready } = seen;
   if (ready === "Unknown") {
     return [
-      onNode(name, "systemctl restart kubelet"),
-      onNode(name, "systemctl status kubelet containerd"),
+      onNode(name, cmd`systemctl restart kubelet`),
+      onNode(name, cmd`systemctl status kubelet containerd`),
     ];
   }
   if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
-  return [onNode(leader, show(kubectl("describe", "node", name)))];
+  return [onNode(controlPlane, kubectl("describe", "node", name))];
 }
 
 /** Why a pod does not run. */
 export function startFault(
-  pod: PodSeen | undefined,
+  pod: KubernetesPod | undefined,
   name: string,
   node: string,
   { file }: Cluster,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   const cause = { kind: "start", on: node } as const;
   const describe = kubectl("-n", namespace, "describe", "pod", name);
   const [last] = pod?.warnings.slice(-1) ?? [];
   const evidence = [{
-    where: leader,
+    where: controlPlane,
     command: show(describe),
     printed: saidOf(pod) || podWords(pod),
   }];
@@ -96,12 +108,15 @@ export function startFault(
     // One image, one cause, on however many nodes.
     return {
       kind: "image",
-      on: leader,
+      on: controlPlane,
       what: `the image of the test pods, ${pod.image}, cannot be had`,
       evidence,
-      mend: [
-        `edit ${file}: name an image in kubernetes.testImage that the nodes can pull`,
-        "make 09-verify",
+      remedies: [
+        {
+          say: `edit ${file}: name an image in kubernetes.testImage that the ` +
+            "nodes can pull",
+        },
+        { stage: "09-verify" },
       ],
     };
   }
@@ -111,7 +126,7 @@ export function startFault(
       what: `pod ${name} gets no network: ${pluginSaid(last.message)}`,
       evidence,
       // What the plugin does by, needs, and is.
-      mend: (["03-cni-config", "04-bridge", "05-plugin"] as const)
+      remedies: (["03-cni-config", "04-bridge", "05-plugin"] as const)
         .map((stage) => makeStage(stage, node)),
     };
   }
@@ -119,12 +134,12 @@ export function startFault(
     ...cause,
     what: `pod ${name} does not run: ${podWords(pod)}`,
     evidence,
-    mend: [onNode(leader, show(describe)), ...newPods(node)],
+    remedies: [onNode(controlPlane, describe), ...newPods(node)],
   };
 }
 
 /** What the kubelet says of a pod that does not run: the state, and what went wrong last. */
-function saidOf(pod: PodSeen | undefined): string {
+function saidOf(pod: KubernetesPod | undefined): string {
   const { waiting, warnings = [] } = pod ?? {};
   const said = [
     ...(waiting === undefined ? [] : [waiting]),
@@ -148,17 +163,17 @@ export function execFault(
   node: string,
   command: string,
   said: string,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   return {
     kind: "kubelet",
     on: node,
     what: `nothing can be executed in the pods of ${node}: the API server ` +
       "does not get through to its kubelet",
-    evidence: [{ where: leader, command, printed: said }],
-    mend: [
-      onNode(node, "systemctl restart kubelet"),
-      onNode(node, "systemctl status kubelet"),
+    evidence: [{ where: controlPlane, command, printed: said }],
+    remedies: [
+      onNode(node, cmd`systemctl restart kubelet`),
+      onNode(node, cmd`systemctl status kubelet`),
     ],
   };
 }
@@ -168,35 +183,19 @@ export function dnsFault(
   node: string,
   command: string,
   said: string,
-  leader: string,
+  controlPlane: string,
 ): Cause {
   return {
     kind: "dns",
     on: node,
     what: `pod shell on ${node} does not resolve the names of services`,
     evidence: [{ where: `shell on ${node}`, command, printed: said }],
-    mend: [
-      onNode(
-        leader,
-        show(
-          kubectl("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns"),
-        ),
-      ),
-      onNode(
-        leader,
-        show(
-          kubectl("-n", "kube-system", "logs", "-l", "k8s-app=kube-dns"),
-        ),
-      ),
-      onNode(
-        leader,
-        show(
-          kubectl(
-            ...["-n", "kube-system", "get", "pods"],
-            ...["-l", "k8s-app=kube-proxy", "-o", "wide"],
-          ),
-        ),
-      ),
-    ],
+    remedies: [
+      ["get", "pods", "-l", "k8s-app=kube-dns"],
+      ["logs", "-l", "k8s-app=kube-dns"],
+      ["get", "pods", "-l", "k8s-app=kube-proxy", "-o", "wide"],
+    ].map((args) =>
+      onNode(controlPlane, kubectl("-n", "kube-system", ...args))
+    ),
   };
 }

@@ -2,10 +2,16 @@
  * Nodes made of machines by kubeadm: the control plane first, then the workers
  * one after the other, since podCIDRs follow the order in which nodes appear.
  */
+import { askPath, saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
-import { adminConf, cannotTell, controlPlane, userStep } from "./kubeconfig.ts";
+import {
+  adminConf,
+  cannotTell,
+  controlPlaneOf,
+  userStep,
+} from "./kubeconfig.ts";
 import { kubeletConf, reset, statePath } from "./reset.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 
@@ -17,9 +23,12 @@ export function nodeSteps(
   cluster: Cluster,
   node: ClusterNode,
 ): readonly Step[] {
-  const leader = controlPlane(cluster);
-  if (node.name !== leader.name) {
-    return [joinStep(cluster, leader, node), podCIDRStep(node, kubeletConf)];
+  const controlPlane = controlPlaneOf(cluster);
+  if (node.name !== controlPlane.name) {
+    return [
+      joinStep(cluster, controlPlane, node),
+      podCIDRStep(node, kubeletConf),
+    ];
   }
   const { podsOnControlPlane } = cluster.kubernetes ?? usualKubernetes;
   return [
@@ -55,23 +64,22 @@ function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
   return {
     why:
       "The control plane: API server, scheduler, controller manager and etcd, which splits the clusterCIDR among the nodes",
-    unless: madeByKubeadm(adminConf, undefined),
+    doneWhen: madeByKubeadm(adminConf, undefined),
     run: {
       ...cmd`sh -euc ${script} init ${statePath} ${adminConf} ${flags}`,
-      gist: `kubeadm init ${flags.join(" ")}`,
+      label: `kubeadm init ${flags.join(" ")}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    parts: true,
   };
 }
 
 function joinStep(
   { nodes }: Cluster,
-  leader: ClusterNode,
+  controlPlane: ClusterNode,
   { name, addresses }: ClusterNode,
 ): Step {
-  const workers = nodes.filter((node) => node.name !== leader.name);
+  const workers = nodes.filter((node) => node.name !== controlPlane.name);
   const before = workers[workers.findIndex((node) => node.name === name) - 1];
   // The file holds a token: nobody else may read it, and it does not stay.
   const script = `state=$1 made=$2; shift 2; umask 077
@@ -84,21 +92,20 @@ echo done >"$state"`;
   return {
     why:
       "The kubelet gets its own key from the control plane, by a token that was made for this moment",
-    unless: madeByKubeadm(kubeletConf, leader.address),
+    doneWhen: madeByKubeadm(kubeletConf, controlPlane.address),
     input: {
-      from: leader.name,
+      from: controlPlane.name,
       why: "a token to join with",
       ask: tokenFor(name, addresses),
       secret: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
+      after: before === undefined ? [] : [before.name],
     },
-    after: [leader.name, ...(before === undefined ? [] : [before.name])],
     run: {
       ...cmd`sh -euc ${script} join ${statePath} ${kubeletConf} ${`--node-name=${name}`}`,
-      gist: `kubeadm join --discovery-file FILE --node-name=${name}`,
+      label: `kubeadm join --discovery-file FILE --node-name=${name}`,
     },
-    undo: reset(),
+    undo: { cleanup: reset() },
     timeout_ms: kubeadm_ms,
-    parts: true,
   };
 }
 
@@ -132,7 +139,7 @@ users: [{name: join, user: {token: "$token"}}]
 END`;
   return {
     ...cmd`sh -euc ${script} token ${adminConf} ${name} ${addresses}`,
-    gist: "kubeadm token create",
+    label: "kubeadm token create",
   };
 }
 
@@ -140,20 +147,20 @@ END`;
  * Has kubeadm done its work here?
  *
  * @param file what it leaves behind when it is done
- * @param leader the address of the control plane to which a worker has to belong
+ * @param controlPlane the address of the control plane to which a worker has to belong
  */
-function madeByKubeadm(file: string, leader: string | undefined): Probe {
-  const script = '[ -e "$2" ] || exit 44; ' +
-    'state=$(cat "$1" 2>/dev/null) || state=theirs; echo "$state"; ' +
-    'sed -n "s/^ *server: //p" "$2"';
+function madeByKubeadm(file: string, controlPlane: string | undefined): Probe {
+  const script =
+    'state=$(cat "$2" 2>/dev/null) || state=theirs; echo "$state"; ' +
+    'sed -n "s/^ *server: //p" "$1"';
   return {
-    ask: cmd`sh -c ${script} ask ${statePath} ${file}`,
+    ask: askPath(file, script, statePath),
     read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       const [state, server = ""] = outcome.stdout.trim().split("\n");
       if (!succeeded(outcome)) return cannotTell(outcome, `what ${file} is`);
       if (state === "running") return { is: "absent" };
-      if (leader !== undefined && !serves(server, leader)) {
+      if (controlPlane !== undefined && !serves(server, controlPlane)) {
         return {
           is: "different",
           found: `this machine is a node of another cluster, ${server}`,
@@ -169,10 +176,11 @@ function madeByKubeadm(file: string, leader: string | undefined): Probe {
 }
 
 /** Whether a kubeconfig's server is the control plane; a name may be anybody's. */
-function serves(server: string, leader: string): boolean {
+function serves(server: string, controlPlane: string): boolean {
   const host = /^https:\/\/(?:\[([^\]]+)\]|([^:/]+))/.exec(server.trim());
   const found = host?.[1] ?? host?.[2] ?? "";
-  return found === leader || !/^([0-9.]+|[0-9a-f:]+:[0-9a-f:]*)$/.test(found);
+  return found === controlPlane ||
+    !/^([0-9.]+|[0-9a-f:]+:[0-9a-f:]*)$/.test(found);
 }
 
 /** Waits until the node has its podCIDR: the next one may then appear. */
@@ -186,7 +194,7 @@ function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
   return {
     why:
       "kube-controller-manager gives a node its podCIDR soon after it appears, the next one to whoever comes next",
-    unless: {
+    doneWhen: {
       ask: get,
       read: (outcome) =>
         succeeded(outcome) && outcome.stdout.includes("/")
@@ -195,7 +203,7 @@ function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
     },
     run: {
       ...cmd`sh -c ${script} wait ${get.argv}`,
-      gist: `wait until ${name} has a podCIDR`,
+      label: `wait until ${name} has a podCIDR`,
     },
     timeout_ms: 150_000,
   };
@@ -203,8 +211,7 @@ function podCIDRStep({ name }: ClusterNode, kubeconfig: string): Step {
 
 /** Before 1.24 the taint was called master; from 1.25 on only control-plane. */
 function untaintStep({ name }: ClusterNode): Step {
-  const ask =
-    '[ -e "$1" ] || exit 44; kubectl --kubeconfig "$1" get node "$2" ' +
+  const ask = 'kubectl --kubeconfig "$1" get node "$2" ' +
     "-o 'jsonpath={.spec.taints[*].key}'";
   const script =
     `for key in $(kubectl --kubeconfig "$1" get node "$2" -o 'jsonpath={.spec.taints[*].key}'); do
@@ -216,10 +223,10 @@ done`;
   return {
     why:
       "The control plane takes pods like any worker, as the cluster file asks",
-    unless: {
-      ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
+    doneWhen: {
+      ask: askPath(adminConf, ask, name),
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) {
           return cannotTell(outcome, `the taints of ${name}`);
         }
@@ -232,7 +239,7 @@ done`;
     },
     run: {
       ...cmd`sh -euc ${script} untaint ${adminConf} ${name}`,
-      gist:
+      label:
         `kubectl taint nodes ${name} node-role.kubernetes.io/control-plane-`,
     },
   };

@@ -7,9 +7,8 @@
  */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Manner } from "../stage/node_run.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, run } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps, kubeconfigPath } from "./kubeconfig.ts";
 import { labNode } from "../lab/lab.ts";
@@ -19,6 +18,8 @@ import { failure, recap, runReport, stepLine } from "../cli/report.ts";
 import type { StepResult } from "../stage/result.ts";
 import { apply } from "../stage/engine.ts";
 import type { Step } from "../stage/stage.ts";
+import type { RunContext } from "../stage/context.ts";
+import { run } from "../exec/run.ts";
 
 /** Secrets by what they look like; the token is one that the real kubeadm could make. */
 const token = "k3yf1x.9d8s7a6f5g4h3j2k";
@@ -170,7 +171,7 @@ rooted(
       for (const name of names) await equip(labNode(lab, name));
       const results: StepResult[] = [];
       const lines: string[] = [];
-      const manner: Manner = {
+      const context: RunContext = {
         timeout_ms: 30_000,
         signal: new AbortController().signal,
         stopping: () => false,
@@ -183,10 +184,15 @@ rooted(
       // A join that fails, and says more than it should, is told without the token.
       await on(labNode(lab, "worker-2"), ": >/run/refuse");
       for (const node of cluster.nodes) {
-        await apply(stage, nodeOf(node.name), nodeSteps(cluster, node), manner);
+        await apply(
+          stage,
+          nodeOf(node.name),
+          nodeSteps(cluster, node),
+          context,
+        );
       }
       const operator = localNode("operator", `${cluster.stateDir}/journal`);
-      await apply(stage, operator, keepSteps(cluster), manner);
+      await apply(stage, operator, keepSteps(cluster), context);
       const processes = await watch.end();
 
       assertEquals(
@@ -246,11 +252,13 @@ Deno.test({
   fn: () =>
     withCluster(async (cluster) => {
       await make(cluster);
-      const [leader, worker] = cluster.nodes;
-      assert(leader && worker);
+      const [controlPlane, worker] = cluster.nodes;
+      assert(controlPlane && worker);
       const node = labNode(cluster, "master");
       await on(node, "mount -t tmpfs tmpfs /root; rm -rf /etc/kubernetes");
-      const [, ...flags] = gistOf(nodeSteps(cluster, leader)[0]).split(" ");
+      const [, ...flags] = labelOf(nodeSteps(cluster, controlPlane)[0]).split(
+        " ",
+      );
       const version = await on(node, `${kubeadmPath} version -o short`);
       const init = await node.run(
         // Told its own version, it does not ask the internet for the newest.
@@ -275,7 +283,7 @@ Deno.test({
       );
       assert(wrong.code !== 0);
 
-      const [, ...join] = gistOf(nodeSteps(cluster, worker)[0]).split(" ");
+      const [, ...join] = labelOf(nodeSteps(cluster, worker)[0]).split(" ");
       const joining = await node.run(
         cmd`${kubeadmPath} ${
           join.map((flag) => flag === "FILE" ? "/nowhere" : flag)
@@ -287,7 +295,7 @@ Deno.test({
     }),
 });
 
-function gistOf(step: Step | undefined): string {
+function labelOf(step: Step | undefined): string {
   assert(step && !("copy" in step.run));
-  return step.run.gist ?? "";
+  return step.run.label ?? "";
 }

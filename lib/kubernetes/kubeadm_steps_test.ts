@@ -10,12 +10,13 @@ import { assertSnapshot } from "@std/testing/snapshot";
 import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, type Outcome, paste, run, show } from "../exec/command.ts";
+import { cmd, type Outcome, paste, show } from "../exec/command.ts";
 import { nodeSteps } from "./kubeadm_steps.ts";
 import { keepSteps } from "./kubeconfig.ts";
 import { forgetSteps } from "./reset.ts";
 import { machineSteps } from "./prerequisites.ts";
-import type { Answer, Step } from "../stage/stage.ts";
+import { type Answer, type Step, undoOf } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 const machines: Cluster = {
   ...labCluster({ name: "machines", stateDir: "/state/machines" }),
@@ -30,8 +31,8 @@ const [master, worker1, worker2] = machines.nodes;
 assert(master && worker1 && worker2);
 
 function lines(steps: readonly Step[]): string {
-  return steps.map(({ why, run, undo, input }) => {
-    const back = typeof undo === "function" ? undo("PREVIOUS") : undo;
+  return steps.map(({ why, run, input, ...step }) => {
+    const back = undoOf(step, "PREVIOUS");
     return [
       `# ${why}`,
       ...(input
@@ -79,8 +80,10 @@ Deno.test("the control plane takes pods only where the cluster file says so", ()
 
 Deno.test("workers join one after the other, behind the control plane", () => {
   assertEquals(
-    [worker1, worker2].map((node) => nodeSteps(machines, node)[0]?.after),
-    [["master"], ["master", "worker-1"]],
+    [worker1, worker2].map((node) =>
+      nodeSteps(machines, node)[0]?.input?.after
+    ),
+    [[], ["worker-1"]],
   );
 });
 
@@ -92,11 +95,11 @@ function reads(
   input?: string,
 ): Answer {
   const step = steps.find(({ run }) =>
-    "gist" in run && run.gist?.includes(gist)
+    "label" in run && run.label?.includes(gist)
   );
-  assert(step?.unless, gist);
+  assert(step?.doneWhen, gist);
   const whole = { code: 0, stdout: "", stderr: "", ...outcome };
-  return step.unless.read(whole, input);
+  return step.doneWhen.read(whole, input);
 }
 
 const worker = nodeSteps(machines, worker1);
@@ -293,13 +296,13 @@ Deno.test("the control plane forgets workers that were taken out, where it knows
   assertEquals(more, []);
   assertEquals(first?.on, "master");
   assert(first);
-  const { run, unless } = first.step;
+  const { run, doneWhen } = first;
   assertEquals(
     show(run),
     "kubectl --kubeconfig /etc/kubernetes/admin.conf delete node worker-1 --ignore-not-found",
   );
   const read = (code: number, stdout = "") =>
-    unless.read({ code, stdout, stderr: "" }).is;
+    doneWhen.read({ code, stdout, stderr: "" }).is;
   assertEquals(read(0, "node/worker-1\n"), "absent");
   assertEquals(read(0), "present");
   // No control plane, or one that does not answer.

@@ -5,8 +5,15 @@ import {
   podCIDRsPath,
 } from "../cluster/cluster.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
-import { mark } from "../steps/probes.ts";
+import {
+  askPath,
+  exitAbsent,
+  put,
+  saysAbsent,
+  writeOutput,
+} from "../exec/shell_file.ts";
 import type { Answer, Input, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** What kubectl on the control plane goes by. */
 export const adminConf = "/etc/kubernetes/admin.conf";
@@ -20,7 +27,7 @@ export function kubeconfigPath(
 
 /** What the operator keeps of it: the kubeconfig, and each node's podCIDRs. */
 export function keepSteps(cluster: Cluster): readonly Step[] {
-  const { name } = controlPlane(cluster);
+  const { name } = controlPlaneOf(cluster);
   const kubeconfig: Input = {
     from: name,
     why: "the cluster's kubeconfig",
@@ -52,12 +59,12 @@ export function keepSteps(cluster: Cluster): readonly Step[] {
 }
 
 /** The control plane of a cluster. */
-export function controlPlane({ nodes }: Cluster): ClusterNode {
-  const leader = nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) {
+export function controlPlaneOf({ nodes }: Cluster): ClusterNode {
+  const controlPlane = nodes.find(({ role }) => role === "control-plane");
+  if (controlPlane === undefined) {
     throw new TypeError("a cluster has a control plane");
   }
-  return leader;
+  return controlPlane;
 }
 
 /** The kubeconfig where kubectl looks for it, for the user who came by ssh. One that is there is left alone. */
@@ -65,21 +72,21 @@ export function userStep(): Step {
   const home = "user=${SUDO_USER:-$(id -un)}\n" +
     'home=$(getent passwd "$user" | cut -d: -f6)\n' +
     "file=$home/.kube/config\n";
-  const ask = `${home}[ -e "$file" ] || exit 44
+  const ask = `${home}[ -e "$file" ] || ${exitAbsent}
 head -n 1 "$file"; tail -n +2 "$file" | cmp -s - "$1" && echo same`;
-  const put = `${home}umask 077
-mkdir -p "$home/.kube"
-{ echo "$2"; cat "$1"; } >"$file.new"
-chown "$user:$(id -gn "$user")" "$home/.kube" "$file.new"
-mv -f "$file.new" "$file"`;
+  const copy = `${home}${put}umask 077
+own() {
+  echo "$2"; cat "$1"; chown "$user:$(id -gn "$user")" "$home/.kube" "$path.new"
+}
+put "$file" 600 own "$@"`;
   const take = `${home}rm -f "$file"`;
   const first = `# ${mark}: put here by stage 02`;
   return {
     why: "So that kubectl works for you on the control plane",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${adminConf}`,
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         const [line, same] = outcome.stdout.split("\n");
         if (line !== first) {
           return line
@@ -92,10 +99,10 @@ mv -f "$file.new" "$file"`;
       },
     },
     run: {
-      ...cmd`sh -euc ${put} put ${adminConf} ${first}`,
-      gist: `copy ${adminConf} to ~/.kube/config`,
+      ...cmd`sh -euc ${copy} put ${adminConf} ${first}`,
+      label: `copy ${adminConf} to ~/.kube/config`,
     },
-    undo: { ...cmd`sh -euc ${take} take`, gist: "rm -f ~/.kube/config" },
+    undo: { ...cmd`sh -euc ${take} take`, label: "rm -f ~/.kube/config" },
   };
 }
 
@@ -107,26 +114,20 @@ const podCIDRsTemplate = '{{"{"}}{{$comma := ""}}{{range .items}}' +
 
 /** A file of the operator's that is as another node says. */
 function kept(path: string, mode: string, input: Input, why: string): Step {
-  const ask = '[ -e "$1" ] || exit 44; stat -c %a "$1"; cat "$1"';
-  const put = 'umask 077; mkdir -p "${1%/*}"; cat >"$1.new"; ' +
-    'chmod "$2" "$1.new"; mv -f "$1.new" "$1"';
   return {
     why,
     input,
-    unless: {
-      ask: cmd`sh -c ${ask} ask ${path}`,
+    doneWhen: {
+      ask: askPath(path, 'stat -c %a "$1"; cat "$1"'),
       read(outcome, input) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) return cannotTell(outcome, `what ${path} is`);
         return input === undefined || outcome.stdout === `${mode}\n${input}`
           ? { is: "present", ours: true }
           : { is: "absent" };
       },
     },
-    run: {
-      ...cmd`sh -euc ${put} write ${path} ${mode}`,
-      gist: `write ${path}`,
-    },
+    run: { ...writeOutput(path, mode, cmd`cat`), label: `write ${path}` },
     undo: cmd`rm -f ${path}`,
   };
 }

@@ -3,9 +3,10 @@
  * its configuration there and reaches the API server whatever else is broken.
  * Pure: commands, and the reading of what they print.
  */
+import { askPath } from "../exec/shell_file.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { adminConf } from "./kubeconfig.ts";
-import { mark } from "../steps/probes.ts";
+import { mark } from "../net/mark.ts";
 
 /** Where stage 09's pods are. */
 export const namespace = "deno-cni-verify";
@@ -16,7 +17,7 @@ export function kubectl(...args: readonly string[]): Command {
 }
 
 /** A node as Kubernetes knows it. */
-export interface NodeSeen {
+export interface KubernetesNode {
   readonly name: string;
   /** The status of its condition Ready: Unknown where its kubelet does not report. */
   readonly ready: "True" | "False" | "Unknown";
@@ -25,7 +26,7 @@ export interface NodeSeen {
 }
 
 /** A pod as Kubernetes knows it. */
-export interface PodSeen {
+export interface KubernetesPod {
   readonly name: string;
   readonly node: string;
   readonly phase: string;
@@ -43,16 +44,16 @@ export interface PodSeen {
 }
 
 /** Something that went wrong with a pod. */
-export interface Warning {
+interface Warning {
   readonly reason: string;
   readonly message: string;
 }
 
 /** What Kubernetes has, as far as stage 09 cares. */
-export interface KubernetesSeen {
-  readonly nodes: ReadonlyMap<string, NodeSeen>;
+export interface KubernetesState {
+  readonly nodes: ReadonlyMap<string, KubernetesNode>;
   /** The pods of stage 09's namespace, by name. */
-  readonly pods: ReadonlyMap<string, PodSeen>;
+  readonly pods: ReadonlyMap<string, KubernetesPod>;
   /** What is there by the name of stage 09's namespace. */
   readonly namespace: "none" | "ours" | "foreign" | "leaving";
 }
@@ -62,11 +63,13 @@ export class KubectlError extends Error {
   override readonly name = "KubectlError";
 }
 
-/** Asks for all that readKubernetes() reads; exit code 44 where kubeadm has made no control plane. */
+/** Asks for all that readKubernetes() reads; saysAbsent() of the outcome where kubeadm has made no control plane. */
 export function question(): Command {
-  const script = '[ -e "$1" ] || exit 44; exec kubectl --kubeconfig "$1" ' +
-    '-n "$2" get nodes,namespaces,pods,events -o json';
-  return cmd`sh -c ${script} ask ${adminConf} ${namespace}`;
+  return askPath(
+    adminConf,
+    'exec kubectl --kubeconfig "$1" -n "$2" get nodes,namespaces,pods,events -o json',
+    namespace,
+  );
 }
 
 interface Item {
@@ -116,7 +119,7 @@ interface Condition {
  *
  * @throws {KubectlError} where it is none
  */
-export function readKubernetes(text: string): KubernetesSeen {
+export function readKubernetes(text: string): KubernetesState {
   const items = itemsOf(text);
   const own = items.find(({ kind, metadata }) =>
     kind === "Namespace" && metadata?.name === namespace
@@ -169,7 +172,7 @@ function timeOf({ lastTimestamp, eventTime }: Item): string {
   return lastTimestamp ?? eventTime ?? "";
 }
 
-function readNode({ metadata, status }: Item): NodeSeen {
+function readNode({ metadata, status }: Item): KubernetesNode {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return {
     name: metadata?.name ?? "",
@@ -184,7 +187,7 @@ function readNode({ metadata, status }: Item): NodeSeen {
 function readPod(
   { metadata, spec, status }: Item,
   events: readonly Item[],
-): PodSeen {
+): KubernetesPod {
   const state = status?.containerStatuses?.[0]?.state;
   const waiting = state?.waiting ?? state?.terminated ?? refusal(status);
   const addresses = status?.podIPs?.flatMap(({ ip }) => ip ?? []) ??
@@ -229,10 +232,10 @@ export function dnsQuestion(): Command {
 }
 
 /** The cluster's DNS: no such service, a service that nobody is behind yet, or one that answers. */
-export type Dns = "none" | "not ready" | "ready";
+export type DnsState = "none" | "not ready" | "ready";
 
 /** Reads what dnsQuestion() printed; a service that could not be asked for is none. */
-export function readDns(outcome: Outcome): Dns {
+export function readDns(outcome: Outcome): DnsState {
   if (!succeeded(outcome) || outcome.stdout.trim() === "") return "none";
   try {
     const { subsets = [] } = JSON.parse(outcome.stdout) as {
@@ -245,4 +248,17 @@ export function readDns(outcome: Outcome): Dns {
     if (error instanceof SyntaxError) return "none";
     throw error;
   }
+}
+
+/** How far a pod has got, as `kubectl get pods` says it. */
+export function podWords(pod: KubernetesPod | undefined): string {
+  if (pod === undefined) return "not there";
+  if (pod.leaving) return "Terminating";
+  return pod.waiting?.reason || pod.phase;
+}
+
+/** Whether the pod runs, and has an address. */
+export function isUp(pod: KubernetesPod | undefined): pod is KubernetesPod {
+  return pod !== undefined && pod.running && !pod.leaving &&
+    pod.addresses.length > 0;
 }

@@ -7,24 +7,33 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import type { Cause } from "../diagnosis/cause.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import {
+  isUp,
   KubectlError,
-  type KubernetesSeen,
+  type KubernetesState,
+  podWords,
   readDns,
   readKubernetes,
 } from "./kubectl.ts";
 import { readResolved } from "../verify/kubernetes_dns.ts";
 import { dnsFault, nodeFault, startFault } from "./faults.ts";
 import { kubeconfigWords, readinessWords } from "./readiness.ts";
-import { awaitAll, isUp, podWords } from "../verify/kubernetes_wait.ts";
+import { awaitAll } from "../verify/kubernetes_wait.ts";
 
 const cluster = { ...labCluster({ name: "real", stateDir: "/nowhere" }) };
 
-async function captured(name: string): Promise<KubernetesSeen> {
+async function captured(name: string): Promise<KubernetesState> {
   const path = `${import.meta.dirname}/testdata/kubectl-${name}.json`;
   return readKubernetes(await Deno.readTextFile(path));
 }
+
+const linesOf = (cause: Cause | undefined) =>
+  cause?.remedies.map((remedy) =>
+    remedyLine(remedy, { file: "config/lab.yaml" })
+  ) ?? [];
 
 Deno.test("nodes, pods and the namespace are read from what kubectl prints", async () => {
   const { nodes, pods, namespace } = await captured("fine");
@@ -89,8 +98,8 @@ Deno.test("an image that cannot be had is one cause, in the registry's words, an
   );
   const [evidence] = cause.evidence;
   assertStringIncludes(evidence?.printed ?? "", "failed to resolve reference");
-  assertStringIncludes(cause.mend[0] ?? "", "kubernetes.testImage");
-  assertEquals(cause.mend[1], "make 09-verify");
+  assertStringIncludes(linesOf(cause)[0] ?? "", "kubernetes.testImage");
+  assertEquals(linesOf(cause)[1], "make 09-verify");
 });
 
 Deno.test("a pod without a network is told in the plugin's own words", async () => {
@@ -109,7 +118,7 @@ Deno.test("a pod without a network is told in the plugin's own words", async () 
     'pod shell-worker-1 gets no network: subnet is "10.244.1.0/31"',
   );
   assertEquals(
-    cause.mend[0],
+    linesOf(cause)[0],
     'make 03-cni-config ARGS="--node worker-1"',
   );
   assert(isUp(pods.get("web-worker-2")));
@@ -153,18 +162,18 @@ Deno.test("a node is NotReady for a reason, and each reason has what mends it", 
     silent?.evidence[0]?.printed ?? "",
     "Kubelet stopped posting node status",
   );
-  assertStringIncludes(silent?.mend[0] ?? "", "systemctl restart kubelet");
+  assertStringIncludes(linesOf(silent)[0] ?? "", "systemctl restart kubelet");
 
   const bare = nodeFault("worker-1", await captured("bare"), "master");
   assertEquals(
     bare?.what,
     "worker-1 is NotReady: its container runtime sees no pod network",
   );
-  assertEquals(bare?.mend, ['make 03-cni-config ARGS="--node worker-1"']);
+  assertEquals(linesOf(bare), ['make 03-cni-config ARGS="--node worker-1"']);
 
   const stranger = nodeFault("worker-9", seen, "master");
   assertEquals(stranger?.what, "worker-9 is no node of Kubernetes");
-  assertEquals(stranger?.mend, ['make 02-kubeadm ARGS="--node worker-9"']);
+  assertEquals(linesOf(stranger), ['make 02-kubeadm ARGS="--node worker-9"']);
 });
 
 Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wait for", async () => {
@@ -188,16 +197,19 @@ Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wa
 });
 
 Deno.test("the operator's kubectl is told of ssh where that goes by another address than the API server's", () => {
-  const [leader] = cluster.nodes;
-  assert(leader);
+  const [controlPlane] = cluster.nodes;
+  assert(controlPlane);
   const kubectl = "kubectl --kubeconfig /state/real/kubeconfig";
   const own = { stateDir: "/state/real", ssh: { user: "ubuntu" } };
   assertEquals(
-    kubeconfigWords(own, leader),
+    kubeconfigWords(own, controlPlane),
     `From here: ${kubectl} get nodes`,
   );
   assertEquals(
-    kubeconfigWords(own, { ...leader, ssh: { host: "master.example.org" } }),
+    kubeconfigWords(own, {
+      ...controlPlane,
+      ssh: { host: "master.example.org" },
+    }),
     "From here, if 10.0.1.10 cannot be reached: " +
       "ssh -N -L 6443:10.0.1.10:6443 ubuntu@master.example.org &\n" +
       `  ${kubectl} --server https://127.0.0.1:6443 --tls-server-name 10.0.1.10 get nodes`,
@@ -205,7 +217,7 @@ Deno.test("the operator's kubectl is told of ssh where that goes by another addr
 });
 
 /** A clock that only waiting moves on, and answers in turn, the last again and again. */
-function scene(answers: readonly KubernetesSeen[]) {
+function findings(answers: readonly KubernetesState[]) {
   const lines: string[] = [];
   let time_ms = 0;
   let asked = 0;
@@ -238,7 +250,7 @@ const wanted = {
 Deno.test("waiting tells each change once, and ends when all is there", async () => {
   const sandbox = await captured("sandbox");
   const fine = await captured("fine");
-  const { lines, waiting } = scene([sandbox, sandbox, fine]);
+  const { lines, waiting } = findings([sandbox, sandbox, fine]);
   const seen = await awaitAll(wanted, undefined, waiting);
   assertEquals(seen, fine);
   assertEquals(lines, [
@@ -255,7 +267,7 @@ Deno.test("waiting ends early where there is no hope, and in any case", async ()
     ["bare", { pods: [], nodes: ["worker-1"] }, 60_000],
   ] as const;
   for (const [name, what, most_ms] of limits) {
-    const { waiting, passed_ms, lines } = scene([await captured(name)]);
+    const { waiting, passed_ms, lines } = findings([await captured(name)]);
     await awaitAll(what, undefined, waiting);
     assert(passed_ms() >= most_ms && passed_ms() <= most_ms + 1_000, name);
     assertEquals(lines.length, 1);
@@ -263,7 +275,7 @@ Deno.test("waiting ends early where there is no hope, and in any case", async ()
 });
 
 Deno.test("many that wait for the same are counted", async () => {
-  const { lines, waiting } = scene([await captured("sandbox")]);
+  const { lines, waiting } = findings([await captured("sandbox")]);
   const pods = Array.from({ length: 40 }, (_, at) => `shell-node-${at}`);
   await awaitAll({ pods, nodes: [] }, undefined, waiting);
   assertEquals(lines, ["09-verify: waiting for 40 of them (not there)"]);
@@ -313,5 +325,5 @@ Deno.test("a name is resolved where an address follows it; else the resolver is 
   });
   const cause = dnsFault("worker-1", "nslookup", "no servers", "master");
   assertEquals(cause.kind, "dns");
-  assertStringIncludes(cause.mend.join("\n"), "k8s-app=kube-dns");
+  assertStringIncludes(linesOf(cause).join("\n"), "k8s-app=kube-dns");
 });

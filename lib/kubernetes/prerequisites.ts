@@ -5,9 +5,12 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
-import { cmd, succeeded, write } from "../exec/command.ts";
-import { fileIs, mark, sysctlIs, unknown } from "../steps/probes.ts";
+import { cmd, succeeded } from "../exec/command.ts";
+import { exitAbsent, put, saysAbsent, write } from "../exec/shell_file.ts";
+import { sysctlIs, unknown } from "../steps/probes.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Milliseconds that packages may take to be fetched and installed. */
 const packages_ms = 900_000;
@@ -43,8 +46,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     sysctls.map((name) => `${name} = 1\n`).join("");
   const kept = (path: string, content: string, why: string): Step => ({
     why,
-    unless: fileIs(path, content, isOurs),
-    key: `write ${path}`,
+    doneWhen: fileIs(path, content, isOurs),
     run: write(path, content),
     undo: cmd`rm -f ${path}`,
   });
@@ -57,7 +59,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     {
       why:
         "The same now: overlay for containers' roots, br_netfilter so that bridged frames meet iptables",
-      unless: featuresThere(),
+      doneWhen: featuresThere(),
       run: cmd`modprobe -a overlay br_netfilter`,
     },
     kept(
@@ -67,7 +69,7 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
     ),
     ...sysctls.map((name): Step => ({
       why: "The same now",
-      unless: sysctlIs(name, "1"),
+      doneWhen: sysctlIs(name, "1"),
       run: cmd`sysctl -w ${name}=1`,
       undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
     })),
@@ -77,13 +79,13 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
 /** Asked of what the modules bring, since a kernel may have it built in. */
 function featuresThere(): Probe {
   const script = "[ -d /proc/sys/net/bridge ] && " +
-    "grep -qw overlay /proc/filesystems || exit 44";
+    `grep -qw overlay /proc/filesystems || ${exitAbsent}`;
   return {
     ask: cmd`sh -c ${script}`,
     read: (outcome) =>
       succeeded(outcome)
         ? { is: "present" }
-        : outcome.code === 44
+        : saysAbsent(outcome)
         ? { is: "absent" }
         : unknown(outcome, "what the kernel can do"),
   };
@@ -91,7 +93,7 @@ function featuresThere(): Probe {
 
 function swapStep(): Step {
   const ask = "swaps=$(tail -n +2 /proc/swaps) && " +
-    '{ [ -z "$swaps" ] || { echo "$swaps"; exit 44; }; }';
+    `{ [ -z "$swaps" ] || { echo "$swaps"; ${exitAbsent}; }; }`;
   const line = "^[^#[:space:]][^[:space:]]*[[:space:]]\\{1,\\}" +
     "[^[:space:]]\\{1,\\}[[:space:]]\\{1,\\}swap[[:space:]]";
   const off = 'swapoff -a && sed -i "s/$1/# $2: &/" /etc/fstab';
@@ -99,19 +101,19 @@ function swapStep(): Step {
   return {
     why:
       "The kubelet counts on memory that does not move to disk, and refuses to start with swap",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask}`,
       read: (outcome) =>
         succeeded(outcome)
           ? { is: "present" }
-          : outcome.code === 44
+          : saysAbsent(outcome)
           ? { is: "absent", previous: "on" }
           : unknown(outcome, "whether there is swap"),
     },
-    run: { ...cmd`sh -euc ${off} swap ${line} ${mark}`, gist: "swapoff -a" },
+    run: { ...cmd`sh -euc ${off} swap ${line} ${mark}`, label: "swapoff -a" },
     undo: () => ({
       ...cmd`sh -euc ${on} swap ${mark}`,
-      gist: "swapon -a",
+      label: "swapon -a",
     }),
   };
 }
@@ -124,19 +126,19 @@ const containerdConfig = "/etc/containerd/config.toml";
  * one that is there.
  */
 function runtimeConfigStep(): Step {
-  const ask = 'command -v crio >/dev/null && exit 0; [ -e "$1" ] || exit 44; ' +
-    'cat "$1"';
-  const make = "driver=false; [ ! -d /run/systemd/system ] || driver=true\n" +
-    'mkdir -p "${1%/*}"\n' +
-    'sed "s/DRIVER/$driver/" >"$1.new"; mv -f "$1.new" "$1"\n' +
+  const ask =
+    `command -v crio >/dev/null && exit 0; [ -e "$1" ] || ${exitAbsent}; cat "$1"`;
+  const make = put +
+    "driver=false; [ ! -d /run/systemd/system ] || driver=true\n" +
+    'put "$1" 644 sed "s/DRIVER/$driver/"\n' +
     "! command -v containerd >/dev/null || systemctl restart containerd";
   return {
     why:
       "containerd takes its plugins from /opt/cni/bin, and leaves control groups to systemd where that runs",
-    unless: {
+    doneWhen: {
       ask: cmd`sh -c ${ask} ask ${containerdConfig}`,
       read(outcome) {
-        if (outcome.code === 44) return { is: "absent" };
+        if (saysAbsent(outcome)) return { is: "absent" };
         if (!succeeded(outcome)) {
           return unknown(outcome, `what ${containerdConfig} holds`);
         }
@@ -162,7 +164,7 @@ version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   SystemdCgroup = DRIVER
 `,
-      gist: `write ${containerdConfig}`,
+      label: `write ${containerdConfig}`,
     },
     undo: cmd`rm -f ${containerdConfig}`,
     timeout_ms: 120_000,
@@ -189,14 +191,14 @@ const apt = "apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y " +
 function runtimeStep(): Step {
   return {
     why: "What starts a pod's containers, and calls the plugin for each pod",
-    unless: programs(["containerd"], ["crio"]),
+    doneWhen: programs(["containerd"], ["crio"]),
     run: {
       ...cmd`sh -euc ${apt + "apt update; apt install containerd"} install`,
-      gist: "apt-get install containerd",
+      label: "apt-get install containerd",
     },
     undo: {
       ...cmd`sh -euc ${apt + "apt purge containerd"} remove`,
-      gist: "apt-get purge containerd",
+      label: "apt-get purge containerd",
     },
     timeout_ms: packages_ms,
   };
@@ -209,40 +211,38 @@ const sources = "/etc/apt/sources.list.d/deno-cni-kubernetes.list";
 /** https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/ */
 function packageSteps({ kubernetes = usualKubernetes }: Cluster): Step[] {
   const site = `https://pkgs.k8s.io/core:/stable:/v${kubernetes.version}/deb/`;
-  const fetch = apt +
+  const fetch = apt + put +
     "command -v curl >/dev/null || { apt update; apt install curl ca-certificates; }\n" +
-    'mkdir -p "${2%/*}"; curl -fsSL --retry 3 -o "$2.new" "$1"\n' +
-    'chmod 644 "$2.new"; mv -f "$2.new" "$2"';
+    'put "$2" 644 curl -fsSL --retry 3 "$1"';
   const install = `${apt}apt update; apt install "$@"; apt-mark hold "$@"`;
   const remove =
     `${apt}apt-mark unhold "$@"; apt purge "$@"; apt autoremove --purge`;
   const line = `deb [signed-by=${keyring}] ${site} /\n`;
   return [{
     why: "The key that the Kubernetes packages are signed with",
-    unless: unlessInstalled(keyring),
+    doneWhen: unlessInstalled(keyring),
     run: {
       ...cmd`sh -euc ${fetch} fetch ${site}Release.key ${keyring}`,
-      gist: `fetch ${site}Release.key`,
+      label: `fetch ${site}Release.key`,
     },
     undo: cmd`rm -f ${keyring}`,
     timeout_ms: packages_ms,
   }, {
     why: `Where the packages of Kubernetes ${kubernetes.version} come from`,
-    unless: unlessInstalled(sources, line),
-    key: `write ${sources}`,
+    doneWhen: unlessInstalled(sources, line),
     run: write(sources, line),
     undo: cmd`rm -f ${sources}`,
   }, {
     why:
       "kubeadm makes a node of the machine, the kubelet runs it; held, so that no upgrade of the system moves them",
-    unless: programs(names),
+    doneWhen: programs(names),
     run: {
       ...cmd`sh -euc ${install} install ${names}`,
-      gist: `apt-get install ${names.join(" ")}; apt-mark hold them`,
+      label: `apt-get install ${names.join(" ")}; apt-mark hold them`,
     },
     undo: {
       ...cmd`sh -euc ${remove} remove ${names}`,
-      gist: `apt-get purge ${names.join(" ")}`,
+      label: `apt-get purge ${names.join(" ")}`,
     },
     timeout_ms: packages_ms,
   }];
@@ -256,14 +256,14 @@ function programs(
   const script =
     `there() { for name in $1; do command -v "$name" >/dev/null || return; done; }
 there "$1" || there "$2" && exit 0
-command -v apt-get >/dev/null && exit 44
+command -v apt-get >/dev/null && ${exitAbsent}
 [ ! -r /etc/os-release ] || . /etc/os-release
 echo "\${PRETTY_NAME:-$(uname -s)}"; exit 45`;
   return {
     ask: cmd`sh -c ${script} ask ${wanted.join(" ")} ${instead.join(" ")}`,
     read(outcome) {
       if (succeeded(outcome)) return { is: "present" };
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       if (outcome.code !== 45) return unknown(outcome, "what is installed");
       return {
         is: "different",
@@ -282,11 +282,11 @@ echo "\${PRETTY_NAME:-$(uname -s)}"; exit 45`;
 function unlessInstalled(path: string, content?: string): Probe {
   const script =
     'file=$1; shift; if [ -e "$file" ]; then cat "$file"; exit; fi; ' +
-    'for name; do command -v "$name" >/dev/null || exit 44; done; exit 46';
+    `for name; do command -v "$name" >/dev/null || ${exitAbsent}; done; exit 46`;
   return {
     ask: cmd`sh -c ${script} ask ${path} ${names}`,
     read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
+      if (saysAbsent(outcome)) return { is: "absent" };
       if (outcome.code === 46) return { is: "present" };
       if (!succeeded(outcome)) return unknown(outcome, `what ${path} holds`);
       return content === undefined || outcome.stdout === content

@@ -19,15 +19,15 @@ export async function readiness(
   options: RunOptions,
 ): Promise<string> {
   const { nodes } = cluster;
-  const leader = nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) return "";
-  const outcome = await nodeOf(leader.name).run(question(), options);
+  const controlPlane = nodes.find(({ role }) => role === "control-plane");
+  if (controlPlane === undefined) return "";
+  const outcome = await nodeOf(controlPlane.name).run(question(), options);
   if (!succeeded(outcome)) return "";
   try {
     const names = nodes.map(({ name }) => name);
     return [
-      readinessWords(names, outcome.stdout, leader.name),
-      kubeconfigWords(cluster, leader),
+      readinessWords(names, outcome.stdout, controlPlane.name),
+      kubeconfigWords(cluster, controlPlane),
     ].join("\n");
   } catch (error) {
     if (error instanceof KubectlError) return "";
@@ -39,7 +39,7 @@ export async function readiness(
 export function readinessWords(
   names: readonly string[],
   printed: string,
-  leader: string,
+  controlPlane: string,
 ): string {
   const seen = readKubernetes(printed);
   const lacking = names.filter((name) => {
@@ -47,7 +47,7 @@ export function readinessWords(
     return node !== undefined && lacksNetwork(node);
   });
   const others = names.filter((name) => !lacking.includes(name))
-    .flatMap((name) => nodeFault(name, seen, leader)?.what ?? []);
+    .flatMap((name) => nodeFault(name, seen, controlPlane)?.what ?? []);
   const ready = names.length - lacking.length - others.length;
   return [
     `Ready: ${ready} of ${names.length} nodes`,
@@ -66,12 +66,14 @@ export function readinessWords(
  */
 export function kubeconfigWords(
   cluster: Pick<Cluster, "ssh" | "stateDir">,
-  leader: ClusterNode,
+  controlPlane: ClusterNode,
 ): string {
-  const target = sshTarget(cluster, leader);
+  const target = sshTarget(cluster, controlPlane);
   const kubectl = `kubectl --kubeconfig ${kubeconfigPath(cluster)}`;
-  if (target.host === leader.address) return `From here: ${kubectl} get nodes`;
-  const { address } = leader;
+  if (target.host === controlPlane.address) {
+    return `From here: ${kubectl} get nodes`;
+  }
+  const { address } = controlPlane;
   const host = address.includes(":") ? `[${address}]` : address;
   const tunnel = show({
     argv: ["ssh", "-N", "-L", `6443:${host}:6443`, ...sshArgs(target)],

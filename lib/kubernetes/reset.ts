@@ -1,10 +1,11 @@
 /** Taking a machine out of the cluster that kubeadm made, and out of its memory. */
+import { askPath } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
-import { adminConf, controlPlane } from "./kubeconfig.ts";
-import { mark } from "../steps/probes.ts";
+import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
-import type { AfterStep } from "../stage/stage.ts";
+import type { FollowUpStep } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
 /** Says how far kubeadm got here: "running" or "done". */
 export const statePath = "/var/lib/deno-cni/kubeadm";
@@ -41,7 +42,7 @@ done
 rm -f "$1" "$1.lock"`;
   return {
     ...cmd`sh -euc ${script} reset ${statePath} ${kubeletConf} ${configFolder}/99-${mark}-reset.conflist ${pluginFolder}/loopback`,
-    gist: "kubeadm reset -f",
+    label: "kubeadm reset -f",
   };
 }
 
@@ -52,24 +53,22 @@ rm -f "$1" "$1.lock"`;
 export function forgetSteps(
   cluster: Cluster,
   gone: readonly string[],
-): readonly { readonly on: string; readonly step: AfterStep }[] {
-  const { name: on } = controlPlane(cluster);
+): readonly FollowUpStep[] {
+  const { name: on } = controlPlaneOf(cluster);
   if (gone.includes(on)) return [];
-  const ask = '[ -e "$1" ] || exit 44; ' +
+  const ask =
     'kubectl --kubeconfig "$1" get node "$2" --ignore-not-found -o name';
   return gone.map((name) => ({
     on,
-    step: {
-      why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
-      unless: {
-        ask: cmd`sh -c ${ask} ask ${adminConf} ${name}`,
-        read: (outcome) =>
-          succeeded(outcome) && outcome.stdout.trim() !== ""
-            ? { is: "absent" }
-            : { is: "present" },
-      },
-      run:
-        cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
+    why: `Kubernetes keeps ${name} as a node until it is told to forget it`,
+    doneWhen: {
+      ask: askPath(adminConf, ask, name),
+      read: (outcome) =>
+        succeeded(outcome) && outcome.stdout.trim() !== ""
+          ? { is: "absent" }
+          : { is: "present" },
     },
+    run:
+      cmd`kubectl --kubeconfig ${adminConf} delete node ${name} --ignore-not-found`,
   }));
 }

@@ -32,13 +32,8 @@ ln -sfn "$pin" "$path.new"
 mv -fT "$path.new" "$path"
 '
 
-write='
-path=$1 mode=$2
-mkdir -p "${path%/*}"
-cat >"$path.new"
-chmod "$mode" "$path.new"
-mv -fT "$path.new" "$path"
-'
+write="$(cat "${0%/*}/../exec/put.sh")
+put \"\$1\" \"\$2\" cat"
 
 if [ "$size" -ge 1048576 ]; then
   code=0

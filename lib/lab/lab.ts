@@ -12,20 +12,20 @@ import {
   CommandError,
   type Outcome,
   quote,
-  run,
   show,
   succeeded,
 } from "../exec/command.ts";
 import {
   findHolders,
   isAlive,
-  namespaceOf,
   type Process,
+  processNamespace,
 } from "./processes.ts";
 import { endMachines, LabError } from "./remove.ts";
 import { journalPath, type Node, UnreachableError } from "../node/node.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 /** The name, among a lab's machines, of the host outside the cluster; no node may have it. */
 export const outsideName = "outside";
@@ -56,7 +56,7 @@ function outsideStep(cluster: Cluster): Step {
   return {
     why: "A segment for the nodes, and on it a host that is not of the " +
       "cluster: their default gateway, which knows no way back to the pods",
-    unless: runs(lab, outsideName, "segment"),
+    doneWhen: runs(lab, outsideName, "segment"),
     run: cmd`sh ${machine} outside ${lab} ${outsideName} ${
       onSegment(gateways, cluster)
     } ${mac("segment")} ${addresses.join(",")}`,
@@ -69,8 +69,8 @@ function nodeStep(cluster: Cluster): (node: ClusterNode) => Step {
   return ({ name, addresses }) => ({
     why: `A node is a network, mount and UTS namespace that a sleeping ` +
       `process holds; it begins as a machine with Docker on it: no forwarding`,
-    about: name,
-    unless: runs(lab, name, "eth0"),
+    node: name,
+    doneWhen: runs(lab, name, "eth0"),
     run: cmd`sh ${machine} node ${lab} ${name} ${
       onSegment(addresses, cluster)
     } ${cluster.outside.gateways.join(",")} ${mac(`eth0 ${name}`)} ${
@@ -242,9 +242,10 @@ function doorOf(
     }
     const { pid } = holder;
     // Without root, all of a lab is in a user namespace of its own.
-    const user = namespaceOf(pid, "user") === namespaceOf("self", "user")
-      ? []
-      : ["--user", "--preserve-credentials"];
+    const user =
+      processNamespace(pid, "user") === processNamespace("self", "user")
+        ? []
+        : ["--user", "--preserve-credentials"];
     const target = `--target=${pid}`;
     return ["nsenter", target, ...user, "--net", "--mount", "--uts"];
   };

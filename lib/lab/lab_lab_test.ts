@@ -5,9 +5,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { cmd, type Command, run } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { labId, labNode, labSteps, outsideNode, removeLab } from "./lab.ts";
-import { membersOf, namespaceOf, takeCensus } from "./processes.ts";
+import { membersOf, processNamespace, takeSnapshot } from "./processes.ts";
 import {
   ask,
   askAll,
@@ -20,6 +20,7 @@ import {
   withCluster,
 } from "./lab_testing.ts";
 import { UnreachableError } from "../node/node.ts";
+import { run } from "../exec/run.ts";
 
 rooted(
   "a lab is made, answers to what was planned, and goes without a trace",
@@ -205,7 +206,7 @@ rooted(
       const pid = holder(cluster, "worker-1");
       Deno.kill(pid, "SIGKILL");
       // The kernel ends a process in its own time.
-      while (namespaceOf(pid, "net") !== undefined) {
+      while (processNamespace(pid, "net") !== undefined) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       const error = await assertRejects(
@@ -292,7 +293,7 @@ rooted(
   () =>
     withCluster(async (cluster) => {
       await make(cluster);
-      for (const { pid } of membersOf(takeCensus(), labId(cluster))) {
+      for (const { pid } of membersOf(takeSnapshot(), labId(cluster))) {
         const rollup = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
         const [, pss = "9999"] = /^Pss:\s+(\d+) kB/m.exec(rollup) ?? [];
         assert(Number(pss) < 1024, `process ${pid}: PSS ${pss} kB`);

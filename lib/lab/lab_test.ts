@@ -9,7 +9,7 @@ const here = import.meta.dirname ?? "";
 
 Deno.test("labSteps() makes the outside host first and then each node, the same at every call", () => {
   const steps = labSteps(cluster);
-  assertEquals(steps.map(({ about }) => about), [
+  assertEquals(steps.map(({ node }) => node), [
     undefined,
     "master",
     "worker-1",
@@ -29,7 +29,7 @@ Deno.test("labSteps() makes the outside host first and then each node, the same 
 Deno.test("a step's probe tells present, absent and unknown", () => {
   const [step] = labSteps(cluster);
   const read = (code: number, stdout: string) =>
-    step?.unless?.read({ code, stdout, stderr: "why" }).is;
+    step?.doneWhen?.read({ code, stdout, stderr: "why" }).is;
   assertEquals(read(0, "alive\n"), "present");
   assertEquals(read(0, "absent\n"), "absent");
   assertEquals(read(1, ""), "unknown");

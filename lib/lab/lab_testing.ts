@@ -3,11 +3,12 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { cmd, type Command, type Outcome, run, show } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, show } from "../exec/command.ts";
 import { labId, labSteps, removeLab } from "./lab.ts";
-import { findHolders, membersOf, takeCensus } from "./processes.ts";
+import { findHolders, membersOf, takeSnapshot } from "./processes.ts";
 import type { Node } from "../node/node.ts";
 import type { Step } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 export function rooted(name: string, body: () => Promise<void>): void {
   const ignore = Deno.uid() !== 0;
@@ -48,8 +49,8 @@ export async function make(cluster: Cluster): Promise<void> {
 }
 
 export async function ask(step: Step): Promise<string> {
-  assert(step.unless);
-  return step.unless.read(await run(step.unless.ask)).is;
+  assert(step.doneWhen);
+  return step.doneWhen.read(await run(step.doneWhen.ask)).is;
 }
 
 export async function askAll(cluster: Cluster): Promise<string[]> {
@@ -63,7 +64,7 @@ export function holder(cluster: Cluster, name: string): number {
 }
 
 export function members(cluster: Cluster): number {
-  return membersOf(takeCensus(), labId(cluster)).length;
+  return membersOf(takeSnapshot(), labId(cluster)).length;
 }
 
 /** The arguments of Deno that remove a whole lab. */

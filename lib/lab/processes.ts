@@ -39,7 +39,7 @@ export interface Mounts {
 }
 
 /** A moment of this machine. */
-export interface Census {
+export interface ProcessSnapshot {
   readonly processes: readonly Process[];
   /** By mount namespace. */
   readonly mounts: ReadonlyMap<string, Mounts>;
@@ -113,7 +113,7 @@ export function parseBirth(cmdline: string): string | undefined {
  * @param name the machine's name; without one, the whole lab
  */
 export function membersOf(
-  census: Census,
+  snapshot: ProcessSnapshot,
   lab: string,
   name?: string,
 ): readonly Process[] {
@@ -123,21 +123,21 @@ export function membersOf(
       ? machine.startsWith(`${lab}/`)
       : machine === `${lab}/${name}`);
   const nets = new Set<string>();
-  const foreign = new Set(census.foreign);
-  for (const { holds, net } of census.processes) {
+  const foreign = new Set(snapshot.foreign);
+  for (const { holds, net } of snapshot.processes) {
     if (holds === undefined || net === undefined) continue;
     if (wanted(holds)) nets.add(net);
     else foreign.add(net);
   }
-  for (const { machine, nets: bound } of census.mounts.values()) {
+  for (const { machine, nets: bound } of snapshot.mounts.values()) {
     if (wanted(machine)) { for (const net of bound) nets.add(net); }
   }
   const inMounts = (mnt: string | undefined) =>
-    mnt !== undefined && wanted(census.mounts.get(mnt)?.machine);
+    mnt !== undefined && wanted(snapshot.mounts.get(mnt)?.machine);
   const inNets = (net: string | undefined) =>
     net !== undefined && nets.has(net) && !foreign.has(net);
   const members = new Map(
-    census.processes.filter((process) =>
+    snapshot.processes.filter((process) =>
       wanted(process.holds) || wanted(process.entered) ||
       inMounts(process.mnt) || inNets(process.net)
     ).map((process) => [process.pid, process]),
@@ -145,7 +145,7 @@ export function membersOf(
   // Children of members, and theirs, until there are no more.
   for (let before = -1; before !== members.size;) {
     before = members.size;
-    for (const process of census.processes) {
+    for (const process of snapshot.processes) {
       if (members.has(process.parent)) members.set(process.pid, process);
     }
   }
@@ -153,7 +153,7 @@ export function membersOf(
 }
 
 /** Reads /proc. Processes that end meanwhile, or that this user may not see, tell less or nothing. */
-export function takeCensus(): Census {
+export function takeSnapshot(): ProcessSnapshot {
   const processes: Process[] = [];
   const mounts = new Map<string, Mounts>();
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -208,7 +208,7 @@ export function hasEnded(process: Pick<Process, "state">): boolean {
 }
 
 /** A process's namespace, as `user:[4026531837]`. */
-export function namespaceOf(
+export function processNamespace(
   process: number | "self",
   kind: "net" | "mnt" | "user",
 ): string | undefined {

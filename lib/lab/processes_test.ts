@@ -1,13 +1,13 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import {
-  type Census,
   membersOf,
   type Mounts,
   parseBirth,
   parseMounts,
   parseStat,
   type Process,
+  type ProcessSnapshot,
 } from "./processes.ts";
 
 function process(pid: number, more: Partial<Process> = {}): Process {
@@ -24,10 +24,10 @@ function process(pid: number, more: Partial<Process> = {}): Process {
   };
 }
 
-function census(
+function snapshot(
   processes: readonly Process[],
   mounts: Readonly<Record<string, Mounts>> = {},
-): Census {
+): ProcessSnapshot {
   return {
     processes,
     mounts: new Map(Object.entries(mounts)),
@@ -85,7 +85,7 @@ Deno.test("parseBirth() names the machine that is being made", () => {
 });
 
 Deno.test("membersOf() takes holders, what entered, and all their descendants", () => {
-  const all = census([
+  const all = snapshot([
     process(1),
     process(10, { holds: "lab-1/worker-1", net: "net:[2]", mnt: "mnt:[2]" }),
     process(11, { entered: "lab-1/worker-1" }),
@@ -97,7 +97,7 @@ Deno.test("membersOf() takes holders, what entered, and all their descendants", 
 });
 
 Deno.test("membersOf() leaves another lab alone, also one whose name begins alike", () => {
-  const all = census([
+  const all = snapshot([
     process(10, { holds: "lab-1/worker-1", net: "net:[2]" }),
     process(11, { holds: "lab-10/worker-1", net: "net:[3]" }),
     process(12, { holds: "lab/worker-1", net: "net:[4]" }),
@@ -107,7 +107,7 @@ Deno.test("membersOf() leaves another lab alone, also one whose name begins alik
 });
 
 Deno.test("membersOf() knows a process without a mark by the mounts it is among", () => {
-  const all = census([
+  const all = snapshot([
     process(10, { mnt: "mnt:[2]", net: "net:[2]" }),
     process(11, { mnt: "mnt:[3]", net: "net:[3]" }),
   ], {
@@ -118,7 +118,7 @@ Deno.test("membersOf() knows a process without a mark by the mounts it is among"
 });
 
 Deno.test("membersOf() knows a container by its pod's network namespace, which its node's mounts name", () => {
-  const all = census([
+  const all = snapshot([
     process(10, { holds: "lab-1/worker-1", net: "net:[2]", mnt: "mnt:[2]" }),
     process(11, { net: "net:[9]", mnt: "mnt:[7]" }),
     process(12, { net: "net:[2]", mnt: "mnt:[8]" }),
@@ -127,7 +127,7 @@ Deno.test("membersOf() knows a container by its pod's network namespace, which i
 });
 
 Deno.test("membersOf() never takes the machine's own network namespace for a pod's", () => {
-  const all = census([
+  const all = snapshot([
     process(10, { holds: "lab-1/worker-1", net: "net:[2]", mnt: "mnt:[2]" }),
     process(20, { net: "net:[1]" }),
   ], { "mnt:[2]": { machine: "lab-1/worker-1", nets: ["net:[1]"] } });
@@ -135,7 +135,7 @@ Deno.test("membersOf() never takes the machine's own network namespace for a pod
 });
 
 Deno.test("membersOf() of one machine leaves the lab's others running", () => {
-  const all = census([
+  const all = snapshot([
     process(10, { holds: "lab-1/worker-1", net: "net:[2]", mnt: "mnt:[2]" }),
     process(11, { holds: "lab-1/worker-2", net: "net:[3]", mnt: "mnt:[3]" }),
     process(12, { entered: "lab-1/worker-2" }),
@@ -148,7 +148,7 @@ Deno.test("membersOf() of one machine leaves the lab's others running", () => {
 });
 
 Deno.test("membersOf() bears processes whose namespaces this user may not see", () => {
-  const all = census([{
+  const all = snapshot([{
     pid: 5,
     parent: 1,
     command: "sshd",

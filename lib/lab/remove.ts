@@ -8,7 +8,7 @@ import {
   isAlive,
   membersOf,
   type Process,
-  takeCensus,
+  takeSnapshot,
 } from "./processes.ts";
 
 /** A lab, or a part of it, that cannot be removed. */
@@ -46,12 +46,12 @@ export async function endMachines(lab: string, name?: string): Promise<number> {
 function holdStill(lab: string, name: string | undefined): Process[] {
   const still = new Map<string, Process>();
   for (;;) {
-    const census = takeCensus();
-    const moving = membersOf(census, lab, name).filter((process) =>
+    const snapshot = takeSnapshot();
+    const moving = membersOf(snapshot, lab, name).filter((process) =>
       !hasEnded(process) && !still.has(`${process.pid} ${process.start}`)
     );
     if (moving.length === 0) return [...still.values()];
-    if (moving.some(({ pid }) => pid === census.self)) {
+    if (moving.some(({ pid }) => pid === snapshot.self)) {
       release(still.values());
       throw new LabError(
         `this runs inside the lab ${lab}: leave it first (exit), then remove it`,

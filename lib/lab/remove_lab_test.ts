@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Command, run } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { labId, labNode, labSteps, removeLab } from "./lab.ts";
 import { endMachines } from "./remove.ts";
 import {
@@ -13,6 +13,7 @@ import {
   rooted,
   withCluster,
 } from "./lab_testing.ts";
+import { run } from "../exec/run.ts";
 
 rooted(
   "a birth that is killed at any moment leaves nothing that a removal does not find",

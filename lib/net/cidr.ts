@@ -1,13 +1,16 @@
 /** Address arithmetic for planning: which addresses belong to whom. The only importer of ip-num. */
+import type { Family } from "../../plugin/address/address.ts";
 import { IPv4, IPv6 } from "ip-num";
 
-/** An address or a CIDR that makes no sense; the message is the rest of a sentence that begins with the value. */
+/**
+ * An address or a CIDR that makes no sense; the message is the rest of a
+ * sentence that begins with the value.
+ */
 export class CidrError extends Error {
   override readonly name = "CidrError";
 }
 
-/** The IP version of an address or a CIDR. */
-export type Family = 4 | 6;
+export type { Family };
 
 /** A range of addresses: `network/prefixLength`, as RFC 4632 and RFC 4291 write it. */
 export interface Cidr {
@@ -30,7 +33,7 @@ export function familyOf(text: string): Family {
  * @param text e.g. `10.0.1.11` or `fd00:10::b`
  * @throws {CidrError}
  */
-export function parseAddress(text: string): bigint {
+export function addressNumber(text: string): bigint {
   return familyOf(text) === 4 ? parseIPv4(text) : parseIPv6(text);
 }
 
@@ -60,7 +63,7 @@ function parseIPv6(text: string): bigint {
 }
 
 /** Writes an address; IPv6 in the canonical form of RFC 5952. */
-export function formatAddress(value: bigint, family: Family): string {
+export function addressText(value: bigint, family: Family): string {
   if (family === 4) return new IPv4(value).toString();
   const groups = Array.from(
     { length: 8 },
@@ -106,7 +109,7 @@ export function parseCidr(text: string): Cidr {
       `has a prefix of ${length} bits; expected ${width[family]} at most`,
     );
   }
-  const value = parseAddress(address);
+  const value = addressNumber(address);
   const hostBits = BigInt(width[family] - prefixLength);
   const network = (value >> hostBits) << hostBits;
   if (network !== value) {
@@ -126,7 +129,7 @@ export function ofFamily(
 
 /** Writes a CIDR. */
 export function formatCidr({ family, network, prefixLength }: Cidr): string {
-  return `${formatAddress(network, family)}/${prefixLength}`;
+  return `${addressText(network, family)}/${prefixLength}`;
 }
 
 /** How many addresses a CIDR holds, the network's and the broadcast address among them. */
@@ -142,12 +145,12 @@ export function end(cidr: Cidr): bigint {
 /** Whether the address lies in the CIDR. */
 export function containsAddress(cidr: Cidr, address: string): boolean {
   if (familyOf(address) !== cidr.family) return false;
-  const value = parseAddress(address);
+  const value = addressNumber(address);
   return value >= cidr.network && value < end(cidr);
 }
 
 /** Whether all of `inner` lies in `outer`. */
-export function contains(outer: Cidr, inner: Cidr): boolean {
+export function containsCidr(outer: Cidr, inner: Cidr): boolean {
   return outer.family === inner.family && outer.network <= inner.network &&
     end(inner) <= end(outer);
 }
@@ -165,11 +168,11 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
  */
 export function gateway(podCIDR: string): string {
   const { family, network, prefixLength } = parseCidr(podCIDR);
-  return `${formatAddress(network + 1n, family)}/${prefixLength}`;
+  return `${addressText(network + 1n, family)}/${prefixLength}`;
 }
 
 /** What a split is made from. */
-export interface Split {
+interface Split {
   readonly clusterCIDRs: readonly string[];
   /** Prefix length of a node's podCIDR, one for each clusterCIDR. */
   readonly nodeMasks: readonly number[];

@@ -22,7 +22,7 @@ export interface InventoryLink {
 }
 
 /** An address of a link, without link-local ones of IPv6. */
-export interface HeldAddress {
+interface HeldAddress {
   readonly address: string;
   readonly prefixLength: number;
 }
@@ -81,7 +81,7 @@ interface IpRoute {
 
 /** Reads what `ip -j -d addr` printed. */
 export function readLinks(text: string): readonly InventoryLink[] {
-  return array<IpLink>(text).map((link) => {
+  return readList<IpLink>(text).map((link) => {
     const { ifname, ifindex, flags, mtu } = link;
     const { address, master, ifalias, link_index, linkinfo } = link;
     return {
@@ -109,7 +109,7 @@ export function readLinks(text: string): readonly InventoryLink[] {
 
 /** Reads what `ip -j route` printed, without what the kernel keeps for itself. */
 export function readRoutes(text: string): readonly InventoryRoute[] {
-  return array<IpRoute>(text)
+  return readList<IpRoute>(text)
     .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
     .map(({ dst, gateway, dev, protocol }) => ({
       to: dst,
@@ -127,20 +127,21 @@ export function calledName(
 }
 
 /**
- * Reads what a pod said: three lists of JSON, a line each.
+ * A pod of what its network namespace has.
  *
  * @param hostLinks of its node, among which its other end is
  * @param kubernetesName as libcni remembers it
  */
 export function podOf(
   name: string,
-  answer: string,
+  { links: all, routes }: {
+    readonly links: readonly InventoryLink[];
+    readonly routes: readonly InventoryRoute[];
+  },
   hostLinks: readonly InventoryLink[],
   kubernetesName?: string,
 ): InventoryPod {
-  const [linkText = "", routeText = "", route6Text = ""] = answer.split("\n")
-    .filter((line) => line.trim() !== "");
-  const links = readLinks(linkText).filter(({ name }) => name !== "lo");
+  const links = all.filter(({ name }) => name !== "lo");
   const eth0 = links.find(({ name }) => name === "eth0");
   // Indices are each namespace's own: both ends must name each other.
   const hostLink = eth0 &&
@@ -152,19 +153,47 @@ export function podOf(
     ...(kubernetesName === undefined ? {} : { kubernetesName }),
     links,
     addresses: links.flatMap(({ addresses }) => addresses),
-    gateways: [...readRoutes(routeText), ...readRoutes(route6Text)].flatMap(
-      ({ to, via }) => to === "default" && via !== undefined ? [via] : [],
+    gateways: routes.flatMap(({ to, via }) =>
+      to === "default" && via !== undefined ? [via] : []
     ),
     ...(hostLink === undefined ? {} : { hostLink }),
   };
 }
 
-function array<Element>(text: string): readonly Element[] {
-  const trimmed = text.trim();
-  if (trimmed === "") return [];
-  const value: unknown = JSON.parse(trimmed);
-  // iproute2 gives `[{}]` for a link of another kind than asked for.
-  return Array.isArray(value)
-    ? value.filter((one) => Object.keys(one).length > 0)
-    : [];
+/**
+ * Reads a list that `ip -j` printed. Names and aliases are as a user of the
+ * machine gave them, and iproute2 quotes them badly: control characters stand
+ * in them as they are, and some versions put a backslash before "'".
+ *
+ * @returns its elements; undefined where it is no list
+ */
+export function parseIpList<Element>(
+  text: string,
+): readonly Element[] | undefined {
+  const mended = text.replace(
+    /"(?:[^"\\]|\\.)*"/gs,
+    (string) =>
+      string.replaceAll("\\'", "'").replace(
+        // deno-lint-ignore no-control-regex
+        /[\0-\x1f]/g,
+        (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      ),
+  );
+  try {
+    const value: unknown = JSON.parse(mended.trim() || "[]");
+    // iproute2 gives `[{}]` for a link of another kind than asked for.
+    return Array.isArray(value)
+      ? value.filter((one) =>
+        typeof one === "object" && one !== null && Object.keys(one).length > 0
+      )
+      : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The same; what is no list has no elements. */
+export function readList<Element>(text: string): readonly Element[] {
+  return parseIpList<Element>(text) ?? [];
 }

@@ -50,7 +50,7 @@ interface Chain {
 }
 
 /** A table: its chains by name. */
-export type Table = ReadonlyMap<string, Chain>;
+type Table = ReadonlyMap<string, Chain>;
 
 /** Targets that neither end a packet's way nor change it. */
 const passing = new Set([
@@ -71,7 +71,7 @@ export function readTable(text: string): Table {
     chains.set(name, found);
     return found;
   };
-  for (const line of text.split("\n")) {
+  for (const line of rulesIn(text)) {
     const [what, name, ...rest] = words(line);
     if (name === undefined) continue;
     if (what === "-P" && rest[0] !== undefined) chain(name).policy = rest[0];
@@ -91,7 +91,10 @@ export function traverse(table: Table, name: string, packet: Packet): Verdict {
     { target: table.get(name)?.policy ?? "ACCEPT" };
 }
 
-/** Chains may jump to each other, but not in circles: iptables refuses those. This bounds a text that nobody checked. */
+/**
+ * Chains may jump to each other, but not in circles: iptables refuses those.
+ * This bounds a text that nobody checked.
+ */
 const deepest = 16;
 
 function walk(
@@ -223,8 +226,13 @@ function inSubnet(address: string, text: string): boolean | undefined {
   }
 }
 
+/** The lines of `iptables -S`; one goes on where a comment holds an end of line. */
+function rulesIn(text: string): readonly string[] {
+  return text.match(/(?:"(?:[^"\\]|\\.)*"|[^"\n]|"(?!.*"))+/gs) ?? [];
+}
+
 /** Splits a line of `iptables -S` as iptables quotes it: "…", with \ before " and \. */
-function words(line: string): string[] {
-  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
-    .map(([, quoted, bare]) => bare ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
+export function words(line: string): string[] {
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/gs)]
+    .map(([, quoted, bare]) => bare ?? (quoted ?? "").replace(/\\(.)/gs, "$1"));
 }

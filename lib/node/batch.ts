@@ -1,4 +1,7 @@
-/** Many questions to one machine by one command, so that a far machine is no slower than a near one. */
+/**
+ * Many questions to one machine by one command, so that a far machine is no
+ * slower than a near one.
+ */
 import {
   cmd,
   type Command,
@@ -6,8 +9,9 @@ import {
   paste,
   type RunOptions,
 } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
+import { readList } from "../net/ip_json.ts";
+import type { Runner } from "./node.ts";
+import { partFunction, splitParts } from "./parts.ts";
 
 /** A question, and whom to call the one that answers it. */
 export interface Question {
@@ -21,8 +25,7 @@ export interface Question {
 
 const head = `
 errors=$(mktemp) || errors=/dev/null
-begin() { printf '\\n%s begin\\n' "$boundary"; }
-ended() { printf '\\n%s code %s\\n' "$boundary" $?; cat "$errors"; }
+ended() { part $?; cat "$errors"; }
 `;
 
 const tail = '[ "$errors" = /dev/null ] || rm -f "$errors"\n';
@@ -38,20 +41,19 @@ export async function askAll(
   options: RunOptions,
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
-  const boundary = crypto.randomUUID();
   const asked = questions.map((question) =>
-    `begin\n{ ${lineOf(question)}\n} 2>"$errors" </dev/null; ended\n`
+    `part begin\n{ ${lineOf(question)}\n} 2>"$errors" </dev/null; ended\n`
   );
   const script = `${head}${asked.join("")}${tail}`;
-  return await run(runner, script, boundary, questions, options);
+  return await run(runner, script, questions, options);
 }
 
 const foot = `
 wait
 for number in $(seq "$count"); do
-  printf '\\n%s begin\\n' "$boundary"
+  part begin
   cat "$folder/$number.out"
-  printf '\\n%s code %s\\n' "$boundary" "$(cat "$folder/$number.code")"
+  part "$(cat "$folder/$number.code")"
   cat "$folder/$number.err"
 done
 `;
@@ -67,7 +69,6 @@ export async function askTogether(
   options: RunOptions,
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
-  const boundary = crypto.randomUUID();
   const asked = questions.map((question, at) =>
     `{ { ${lineOf(question)}\n} </dev/null >"$folder/${at + 1}.out" ` +
     `2>"$folder/${at + 1}.err"; echo $? >"$folder/${at + 1}.code"; } &\n`
@@ -75,7 +76,7 @@ export async function askTogether(
   const script = "\nfolder=$(mktemp -d) || exit\n" +
     `trap 'rm -rf "$folder"' EXIT\ncount=${questions.length}\n` +
     asked.join("") + foot;
-  return await run(runner, script, boundary, questions, options);
+  return await run(runner, script, questions, options);
 }
 
 function lineOf({ command, sandbox }: Question): string {
@@ -90,18 +91,26 @@ function lineOf({ command, sandbox }: Question): string {
 async function run(
   runner: Runner,
   script: string,
-  boundary: string,
   questions: readonly Question[],
   options: RunOptions,
 ): Promise<readonly Asked[]> {
-  const stdin = `boundary=${boundary}${script}`;
+  const boundary = crypto.randomUUID();
+  const stdin = `boundary=${boundary}\n${partFunction}${script}`;
   const outcome = await runner.run({ ...cmd`sh`, stdin }, options);
-  const parts = outcome.stdout.split(`\n${boundary} begin\n`).slice(1);
-  return questions.map(({ where, command }, at) => ({
-    where,
-    command,
-    outcome: readPart(parts[at], boundary) ?? outcome,
-  }));
+  // What a command printed, then its exit code above what it said of errors.
+  const parts = splitParts(outcome.stdout, boundary);
+  return questions.map(({ where, command }, at) => {
+    const [printed, said] = parts.slice(2 * at, 2 * at + 2);
+    return {
+      where,
+      command,
+      outcome: printed === undefined || said === undefined ? outcome : {
+        code: Number(said.name),
+        stdout: printed.text,
+        stderr: said.text,
+      },
+    };
+  });
 }
 
 /**
@@ -136,16 +145,15 @@ export function gathering(runner: Runner): Runner {
   };
 }
 
-function readPart(
-  part: string | undefined,
-  boundary: string,
-): Outcome | undefined {
-  const [stdout = "", rest] = part?.split(`\n${boundary} code `) ?? [];
-  if (rest === undefined) return undefined;
-  const end = rest.indexOf("\n");
-  return {
-    code: Number(rest.slice(0, end)),
-    stdout,
-    stderr: rest.slice(end + 1),
-  };
+/** A question and what came back. */
+export interface Asked {
+  /** A node's name, or "POD on NODE". */
+  readonly where: string;
+  readonly command: Command;
+  readonly outcome: Outcome;
+}
+
+/** The list that an `ip -j` command printed; empty where it printed none. */
+export function listed<Element>({ outcome }: Asked): readonly Element[] {
+  return readList<Element>(outcome.stdout);
 }

@@ -1,8 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertRejects } from "@std/assert";
 import { cmd, withInput } from "../exec/command.ts";
-import { localNode, UnreachableError } from "./node.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
+import { localNode, type Runner, UnreachableError } from "./node.ts";
 import { askAll, askTogether, gathering, type Question } from "./batch.ts";
 
 const here = localNode("here");

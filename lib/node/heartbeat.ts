@@ -1,4 +1,4 @@
-/** Telling whoever waits that something that takes long is still under way. */
+/** A sign of life of work that takes long. */
 
 /** Milliseconds between two lines. */
 const interval_ms = 10_000;

@@ -7,12 +7,17 @@ import {
   type Command,
   CommandError,
   type Outcome,
-  run,
   type RunOptions,
   show,
   succeeded,
-  write,
 } from "../exec/command.ts";
+import {
+  readFile,
+  saysAbsent,
+  write,
+  writeOutput,
+} from "../exec/shell_file.ts";
+import { run } from "../exec/run.ts";
 
 /** A machine on which commands run. */
 export interface Node {
@@ -71,15 +76,14 @@ export const journalPath = "/var/lib/deno-cni/journal";
  * @returns its text, or undefined when there is no such file
  * @throws {CommandError} when it is there and cannot be read
  */
-export async function read(
+export async function readNodeFile(
   node: Node,
   path: string,
   options?: RunOptions,
 ): Promise<string | undefined> {
-  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
-  const command = cmd`sh -c ${script} read ${path}`;
+  const command = readFile(path);
   const outcome = await node.run(command, options);
-  if (outcome.code === 44) return undefined;
+  if (saysAbsent(outcome)) return undefined;
   if (succeeded(outcome)) return outcome.stdout;
   throw new CommandError(node.name, command, outcome, `read ${path}`);
 }
@@ -89,7 +93,7 @@ export async function read(
  *
  * @throws {CommandError} when the node could not write it
  */
-export async function save(
+export async function saveNodeFile(
   node: Node,
   path: string,
   content: string,
@@ -125,7 +129,18 @@ export function localNode(name: string, journal = journalPath): Node {
 }
 
 function copyCommand(file: string, path: string, mode: string): Command {
-  const script = 'mkdir -p "${2%/*}" && cp "$1" "$2.new" && ' +
-    'chmod "$3" "$2.new" && mv -f "$2.new" "$2"';
-  return cmd`sh -c ${script} copy ${file} ${path} ${mode}`;
+  return writeOutput(path, mode, cmd`cat ${file}`);
 }
+
+/** How a cluster's machines are reached; nothing is sent to them yet. */
+export interface Reach {
+  /** The node of this name. */
+  readonly nodeOf: (name: string) => Node;
+  /** The operator's own machine, which keeps its journal in the cluster's state folder. */
+  readonly operator: Node;
+  /** The host outside the cluster, where commands can be run on it. */
+  readonly outside: Node | undefined;
+}
+
+/** What is to be executed at a node's end of a path, or in a pod: the one door to both. */
+export type Runner = Pick<Node, "name" | "run" | "enter">;

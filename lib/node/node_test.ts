@@ -1,7 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import { localNode } from "./node.ts";
+import { run } from "../exec/run.ts";
 
 Deno.test("the copy that a dry run shows for this machine can be pasted into a shell", async () => {
   const folder = await Deno.makeTempDir();

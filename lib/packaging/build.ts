@@ -18,13 +18,18 @@ import {
   startCompiled,
   writeLaunchers,
 } from "./launcher.ts";
-import { assemblePortable, start, startPortable } from "./portable.ts";
+import { assemblePortable, startPortable, startText } from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
+import { BuildError } from "../stage/errors.ts";
 
-export type Form = "compiled" | "portable";
+const startCompiledText = await Deno.readTextFile(
+  new URL("./start_compiled.js", import.meta.url),
+);
+
+type Form = "compiled" | "portable";
 
 /** A file to be put on a node. */
-export interface BuiltFile {
+interface BuiltFile {
   /** Absolute path on this machine; a link's target, not the link. */
   readonly source: string;
   /** Absolute path on the node. */
@@ -44,7 +49,7 @@ export interface Built {
   readonly changed: boolean;
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   /** The project's folder: `plugin/` in it is built, into `dist/`. */
   readonly root: string;
   /** Of the nodes; by default this machine's. */
@@ -56,11 +61,6 @@ export interface BuildOptions {
   readonly form?: Form;
   /** How long to wait for the base binary; 5 s, or 5 minutes when the compiled form is demanded. */
   readonly timeout_ms?: number;
-}
-
-/** A plugin that cannot be built; the message says what to do. */
-export class BuildError extends Error {
-  override readonly name = "BuildError";
 }
 
 /**
@@ -191,13 +191,13 @@ async function bundlePlugin(root: string): Promise<void> {
   try {
     await bundle(`${root}/plugin/main.ts`, call);
     await bundle(`${root}/plugin/daemon/main.ts`, command);
-    await writeWhole(
-      compiledSource(root),
-      `if (Deno.args.length === 0) {\n${await Deno.readTextFile(
-        call,
-      )}} else {\n${await Deno
-        .readTextFile(command)}}\n`,
+    const [callText, commandText] = await Promise.all(
+      [call, command].map((path) => Deno.readTextFile(path)),
     );
+    const both = startCompiledText
+      .replace("// @CALL@", () => callText!)
+      .replace("// @COMMAND@", () => commandText!);
+    await writeWhole(compiledSource(root), both);
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     throw new BuildError(error.message, { cause: error });
@@ -250,7 +250,8 @@ async function digestOf(
     Deno.execPath(),
     architecture,
     launcher("", startPortable(root) + startCompiled(root)),
-    start,
+    startText,
+    startCompiledText,
     await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
   ];
   const names: string[] = [];

@@ -5,10 +5,12 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { BuildError, buildPlugin } from "./build.ts";
+import { buildPlugin } from "./build.ts";
 import { compileCommand } from "./compiled.ts";
-import { cmd, run, succeeded } from "../exec/command.ts";
-import { projectRoot } from "../cluster/cluster.ts";
+import { cmd, succeeded } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
+import { BuildError } from "../stage/errors.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 /** A project with nothing but the plugin's sources, so that this one's dist/ stays as it is. */
 async function project(body: (root: string) => Promise<void>): Promise<void> {

@@ -4,7 +4,8 @@
  * Unless told, V8 only looks for a function's end when it reads a program, and parses it again when it is first called;
  * a plugin is called once, so half of that is wasted. A function in parentheses is compiled as it is read.
  */
-import { cmd, type Command, ending, run, succeeded } from "../exec/command.ts";
+import { cmd, type Command, ending, succeeded } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 
 /** A text that is not what the bundler is known to write, or a bundler that fails. */
 export class BundleError extends Error {

@@ -8,11 +8,11 @@ import {
   type Command,
   ending,
   type Outcome,
-  run,
   succeeded,
 } from "../exec/command.ts";
 import { permissions } from "./portable.ts";
 import { ignoreAbsent, writeWhole } from "../exec/atomic_file.ts";
+import { run } from "../exec/run.ts";
 
 /** The processors that nodes may have, as `uname -m` and Deno name them. */
 export type Architecture = "x86_64" | "aarch64";

@@ -1,7 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { daemonUnit, daemonUnitText } from "./daemon_unit.ts";
-import { cmd, run } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 
 Deno.test("the daemon's unit starts what stage 05 installs, and stops it without failing a call", () => {
   const text = daemonUnitText();

@@ -23,15 +23,15 @@ export async function assemblePortable(root: string): Promise<void> {
   const portable = `${root}/dist/deno-cni-portable`;
   await Deno.remove(`${portable}/deno`).catch(ignoreAbsent);
   await Deno.symlink(Deno.realPathSync(Deno.execPath()), `${portable}/deno`);
-  await writeWhole(`${portable}/start.js`, start);
+  await writeWhole(`${portable}/start.js`, startText);
 }
 
 /** For V8: no threads of its own, and no time spent on sparing registers in what runs once. */
 const v8Flags = "--single-threaded,--no-ignition-reo";
 
 /** For the daemon's V8: a small heap, which it tidies up itself between calls (daemon.ts). */
-const daemonV8Flags =
-  "--single-threaded,--optimize-for-size,--max-semi-space-size=1,--max-old-space-size=64,--expose-gc";
+const daemonV8Flags = "--single-threaded,--optimize-for-size," +
+  "--max-semi-space-size=1,--max-old-space-size=64,--expose-gc";
 
 /**
  * For glibc, mallopt(3): take memory from the kernel in large pieces and keep
@@ -73,8 +73,6 @@ exec ${
  * before V8 does it again to run it; in a text that is evaluated it finds none
  * to look for, which saves a quarter of an ADD.
  */
-export const start =
-  `// Runs the call, or the command that it is given, which lie beside this file.
-(0, eval)(Deno.readTextFileSync(import.meta.dirname +
-  (Deno.args.length === 0 ? "/deno-cni.js" : "/deno-cni-daemon.js")));
-`;
+export const startText = Deno.readTextFileSync(
+  new URL("./start.js", import.meta.url),
+);

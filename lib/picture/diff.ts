@@ -1,13 +1,14 @@
 /** What has changed between two pictures of a cluster, in words. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import { printable } from "../text/printable.ts";
 import { signs } from "./node_facts.ts";
 import { type SceneNode, sceneOf } from "./scene.ts";
 
 /**
  * What has changed, a sentence each, for those who do not see the picture.
  */
-export function changes(
+export function pictureChanges(
   before: Inventory,
   now: Inventory,
   cluster: Cluster,
@@ -46,7 +47,7 @@ export function changes(
         ? [`${node.name}: ${node.uplink.text}`]
         : []),
     ];
-  });
+  }).map(printable);
 }
 
 function bridgeNews(

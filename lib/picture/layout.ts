@@ -1,5 +1,5 @@
 /** Where each part of a picture stands. Pure; all in pixels, from the upper left corner. */
-import type { Scene, SceneNode } from "./scene.ts";
+import type { PictureScene, SceneNode } from "./scene.ts";
 
 /** Text is set in a monospaced face, so that its width is known. */
 export const character = 7.3;
@@ -42,7 +42,7 @@ export interface NodeLayout {
 }
 
 /** A row of nodes, and the segment below it. */
-export interface RowLayout {
+interface RowLayout {
   readonly nodes: readonly NodeLayout[];
   readonly segment: {
     readonly x1: number;
@@ -62,7 +62,7 @@ export interface Layout {
 }
 
 /** Lines of text as they fit; a word that is too long is cut. */
-export function wrapped(text: string, most: number): string[] {
+function wrapped(text: string, most: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
@@ -84,7 +84,7 @@ export function factLines(text: string): string[] {
 }
 
 /** Places a scene. @param legendLines how many lines are told below it */
-export function layOut(scene: Scene, legendLines: number): Layout {
+export function layOut(scene: PictureScene, legendLines: number): Layout {
   const columns = columnsFor(scene.nodes.length);
   const rows: RowLayout[] = [];
   let y = margin;

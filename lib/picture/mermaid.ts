@@ -1,9 +1,9 @@
 /** A scene as a Mermaid flowchart (mermaid.js.org/syntax/flowchart.html). Pure. */
 import { signs } from "./node_facts.ts";
-import type { Scene, SceneNode, ScenePod } from "./scene.ts";
+import type { PictureScene, SceneNode, ScenePod } from "./scene.ts";
 
 /** Draws a scene. */
-export function mermaidOf(scene: Scene): string {
+export function mermaidOf(scene: PictureScene): string {
   const lines = [
     "flowchart TB",
     `  segment[["segment ${label(scene.segment)}"]]`,
@@ -59,10 +59,10 @@ function word(since: ScenePod["since"]): string[] {
   return since === undefined ? [] : [since];
 }
 
-/** Lines of a label in quotes: every character that could end it, or be markup, as an entity code. */
+/** Lines of a label in quotes; a character that could end it, or be markup, as an entity code. */
 function label(lines: readonly string[]): string {
   return lines.map((line) =>
-    line.replace(
+    line.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\ufffd").replace(
       /[^\p{L}\p{N} .:/(),→✓✗–…_-]/gu,
       (sign) => `#${sign.codePointAt(0)};`,
     )

@@ -18,7 +18,7 @@ import { type Packet, readTable, traverse } from "../net/iptables.ts";
 import type { StageName } from "../stage/stage.ts";
 
 /** How it is with a thing: there, missing though it should be there, or not yet due. */
-export type Tone = "good" | "bad" | "waiting";
+type Tone = "good" | "bad" | "waiting";
 
 /** The sign that stands before a fact, so that its colour need not be seen. */
 export const signs: Readonly<Record<Tone, string>> = {

@@ -2,13 +2,13 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { mermaidOf } from "./mermaid.ts";
-import { type Scene, sceneOf } from "./scene.ts";
+import { type PictureScene, sceneOf } from "./scene.ts";
 import { svgOf } from "./svg.ts";
 import { traceOverlay } from "./trace_overlay.ts";
 import type { TraceReport } from "../trace/report.ts";
 
 /** What is drawn besides the cluster. */
-export interface PictureOptions {
+interface PictureOptions {
   readonly cluster: Cluster;
   /** The cluster at the picture before: what is new since is marked. */
   readonly before?: Inventory;
@@ -39,7 +39,7 @@ export function drawMermaid(
   return mermaidOf(sceneOf(now, cluster, before));
 }
 
-function inWords({ nodes, segment }: Scene): string {
+function inWords({ nodes, segment }: PictureScene): string {
   const each = nodes.map(({ name, title, silent, pods, bridge, uplink }) => {
     if (silent !== undefined) return `${name} (${title}) does not answer.`;
     const list = pods.map(({ name, lines }) => [name, ...lines].join(" "));

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawMermaid, drawSvg } from "./picture.ts";
 import { character, layOut } from "./layout.ts";
-import { changes } from "./diff.ts";
+import { pictureChanges } from "./diff.ts";
 import { sceneOf } from "./scene.ts";
 import { clusterOf, inventoryOf, link, withHost } from "./picture_testing.ts";
 import type { Inventory } from "../inventory/inventory.ts";
@@ -186,7 +186,7 @@ Deno.test("what is new and what is gone since the picture before is marked with 
   assertStringIncludes(svg, 'class="pod new"');
   assertStringIncludes(svg, 'class="gone"');
   checkTexts(svg);
-  assertEquals(changes(before, now, cluster), [
+  assertEquals(pictureChanges(before, now, cluster), [
     "master: ✓ forwards for its pods",
     "pod worker-1/pod-2 is new",
     "worker-1: ✓ forwards for its pods",
@@ -194,7 +194,7 @@ Deno.test("what is new and what is gone since the picture before is marked with 
     "pod worker-2/pod-0 is gone",
     "worker-2: ✓ forwards for its pods",
   ]);
-  assertEquals(changes(now, now, cluster), []);
+  assertEquals(pictureChanges(now, now, cluster), []);
   assert(!drawSvg(now, { cluster, before: now }).includes("(new)"));
 });
 

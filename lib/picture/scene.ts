@@ -15,7 +15,7 @@ import { type Fact, factsOf, routeFacts } from "./node_facts.ts";
 export type Since = "new" | "gone" | undefined;
 
 /** A cluster as it is drawn. */
-export interface Scene {
+export interface PictureScene {
   readonly nodes: readonly SceneNode[];
   readonly outside?: { readonly lines: readonly string[] };
   readonly segment: readonly string[];
@@ -51,7 +51,7 @@ export interface ScenePod {
 }
 
 /** A fact as it is drawn: with its sign, and the word where it is new or gone. */
-export interface SceneFact extends Fact {
+interface SceneFact extends Fact {
   readonly since: Since;
 }
 
@@ -60,7 +60,7 @@ export function sceneOf(
   now: Inventory,
   cluster: Cluster,
   before?: Inventory,
-): Scene {
+): PictureScene {
   return {
     nodes: now.nodes.map((node) => {
       const old = before?.nodes.find(({ name }) => name === node.name);

@@ -10,7 +10,7 @@ import {
   room,
 } from "./layout.ts";
 import { signs } from "./node_facts.ts";
-import type { Scene, ScenePod, Since } from "./scene.ts";
+import type { PictureScene, ScenePod, Since } from "./scene.ts";
 import { element, escaped } from "./xml.ts";
 
 /** Colours only repeat what signs and words say; dark where the reader's system is. */
@@ -22,7 +22,8 @@ svg { --paper: #ffffff; --ink: #1f2328; --quiet: #5a636d; --line: #8b949e;
   svg { --paper: #0d1117; --ink: #e6edf3; --quiet: #a0a9b3; --line: #6e7681;
     --node: #161b22; --pod: #12314f; --bridge: #31215a;
     --good: #6fdd8b; --bad: #ff9492; --new: #ffb77c; --trace: #ffa657; } }
-text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: var(--ink); white-space: pre; }
+text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; \
+fill: var(--ink); white-space: pre; }
 .paper { fill: var(--paper); }
 .name { font-size: 14px; font-weight: bold; }
 .quiet, .waiting { fill: var(--quiet); }
@@ -37,7 +38,8 @@ text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
 .off { fill: none; stroke: var(--bad); stroke-dasharray: 5 4; }
 .veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
 .segment { stroke: var(--ink); stroke-width: 4; }
-.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none; stroke-linejoin: round; }
+.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none; \
+stroke-linejoin: round; }
 .stop { fill: var(--trace); }
 .number { fill: var(--paper); font-weight: bold; text-anchor: middle; }
 `;
@@ -56,7 +58,7 @@ export interface Overlay {
  * @param description what is in it, in sentences
  */
 export function svgOf(
-  scene: Scene,
+  scene: PictureScene,
   { title, description, overlay }: {
     readonly title: string;
     readonly description: string;
@@ -114,7 +116,7 @@ function line(
 }
 
 /** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
-function segments({ rows, outside }: Layout, scene: Scene): string[] {
+function segments({ rows, outside }: Layout, scene: PictureScene): string[] {
   const first = rows[0]?.segment;
   const last = rows.at(-1)?.segment;
   const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [

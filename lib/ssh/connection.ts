@@ -3,7 +3,7 @@
  * when.
  */
 import { UnreachableError } from "../node/node.ts";
-import type { Lane } from "./persistent_shell.ts";
+import type { PersistentShell } from "./persistent_shell.ts";
 import type { SshTarget } from "./protocol.ts";
 
 /** What this process knows of the connection to a node. */
@@ -17,7 +17,7 @@ export interface Connection {
   free: number;
   readonly waiting: (() => void)[];
   /** Lanes that nobody uses now. */
-  readonly idle: Lane[];
+  readonly idle: PersistentShell[];
 }
 
 /** sshd's MaxSessions is 10 unless somebody changed it (sshd_config(5)); ending a command takes one, too. */

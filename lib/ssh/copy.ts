@@ -2,6 +2,7 @@
  * A file to a node over ssh: not sent where the node has it already, sent
  * compressed as both sides can, and renamed into place when all of it is there.
  */
+import { put, writeOutput } from "../exec/shell_file.ts";
 import { createReadStream } from "node:fs";
 import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
@@ -11,15 +12,15 @@ import {
   CommandError,
   type Outcome,
   quote,
-  run,
   type RunOptions,
   succeeded,
 } from "../exec/command.ts";
 import { followProgress } from "./copy_progress.ts";
 import { exists } from "../exec/atomic_file.ts";
+import { run } from "../exec/run.ts";
 
 /** How a command gets to the node. */
-export interface Sender {
+interface Sender {
   readonly name: string;
   readonly stateDir: string;
   readonly send: (
@@ -29,7 +30,7 @@ export interface Sender {
 }
 
 /** What is to be copied. */
-export interface CopyOrder {
+interface CopyOrder {
   readonly file: string;
   readonly path: string;
   /** Octal digits, as chmod(1) takes them. */
@@ -115,9 +116,7 @@ export function showCopyOver(
   mode: string,
   enter: (command: Command) => string,
 ): string {
-  const script = 'mkdir -p "${1%/*}" && gzip -dc >"$1.new" && ' +
-    'chmod "$2" "$1.new" && mv -fT "$1.new" "$1"';
-  const receive = cmd`sh -c ${script} receive ${path} ${mode}`;
+  const receive = writeOutput(path, mode, cmd`gzip -dc`);
   return `gzip -1c ${quote(file)} | ${enter(receive)}`;
 }
 
@@ -169,7 +168,7 @@ async function must(
   if (succeeded(outcome)) return outcome;
   throw new CommandError(
     name,
-    { ...command, gist: `copy ${file} to ${path}` },
+    { ...command, label: `copy ${file} to ${path}` },
     isLate() ? { ...outcome, ended: "timed out" } : outcome,
     `copy ${file}`,
   );
@@ -234,8 +233,7 @@ async function pack(
     await Deno.remove(`${folder}/${entry.name}`);
   }
   const threads = program === "zstd" ? ["-T0"] : [];
-  const script = 'out=$1 file=$2; shift 2; "$@" <"$file" >"$out.new" && ' +
-    'mv -f "$out.new" "$out"';
+  const script = `${put}out=$1 file=$2; shift 2; put "$out" 644 "$@" <"$file"`;
   // Deno would take its own path, given as an argument, for a request.
   const source = file.replace(/\/(?=[^/]*$)/, "/./");
   const command =

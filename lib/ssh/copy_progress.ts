@@ -1,7 +1,7 @@
 /** Copies under way, as one line at the foot of a terminal. */
 
 /** A copy under way. */
-export interface Progress {
+interface CopyProgress {
   /** So many bytes more have gone. */
   moved(bytes: number): void;
   end(): void;
@@ -22,7 +22,7 @@ export function followProgress(
   file: string,
   size_bytes: number,
   now: () => number = Date.now,
-): Progress {
+): CopyProgress {
   const entry = { node, size_bytes, moved_bytes: 0 };
   const name = file.slice(file.lastIndexOf("/") + 1);
   under_way.add(entry);

@@ -22,7 +22,7 @@ import {
   socketName,
 } from "./connection.ts";
 import { copyOver, showCopyOver } from "./copy.ts";
-import { send } from "./send.ts";
+import { sendCommand } from "./send.ts";
 import { control, type SendOptions } from "./session.ts";
 
 /** How ssh reaches a node, as the cluster file says. */
@@ -52,7 +52,7 @@ export function sshNode(
     const connection = await connect();
     return await inTurn(
       connection,
-      () => send(target, connection, command, options),
+      () => sendCommand(target, connection, command, options),
     );
   };
   return {
@@ -115,7 +115,7 @@ export async function disconnect(
   { stateDir }: Pick<Cluster, "stateDir">,
 ): Promise<void> {
   const connection = await prepare(target, stateDir);
-  for (const lane of connection.idle.splice(0)) lane.close();
+  for (const shell of connection.idle.splice(0)) shell.close();
   await control(target, connection, "exit");
   connection.open = false;
 }

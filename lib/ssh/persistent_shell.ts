@@ -1,25 +1,25 @@
 /**
- * A lane: a shell that stays on a node and runs one command after another. To
+ * A shell: a shell that stays on a node and runs one command after another. To
  * start an ssh, and there a login shell, for each would take longer than most
- * commands do; and what goes by the lane is in nobody's process list.
+ * commands do; and what goes by the shell is in nobody's process list.
  */
 import { type Command, type Outcome, quote } from "../exec/command.ts";
 import { asRoot, endedBy, environment, execute } from "./protocol.ts";
 
-/** A lane that is open. */
-export interface Lane {
+/** A shell that is open. */
+export interface PersistentShell {
   /** Its shell's process on the node. */
   readonly pid: number;
   /** Runs a command; one at a time. */
-  run(command: Command): Promise<LaneReply>;
+  run(command: Command): Promise<ShellReply>;
   /** Ends this side of it; the shell over there ends when it notices. */
   close(): void;
 }
 
-/** What came of a command that went by a lane. */
-export type LaneReply =
+/** What came of a command that went by a shell. */
+type ShellReply =
   | { readonly is: "done"; readonly outcome: Outcome }
-  /** The lane ended first; the command had begun, or not. */
+  /** The shell ended first; the command had begun, or not. */
   | {
     readonly is: "cut off";
     readonly began: boolean;
@@ -27,9 +27,9 @@ export type LaneReply =
     readonly stderr: string;
   };
 
-/** A lane, or what was said instead, and ssh's exit code. */
-export type Opening =
-  | { readonly is: "open"; readonly lane: Lane }
+/** A shell, or what was said instead, and ssh's exit code. */
+type Opening =
+  | { readonly is: "open"; readonly shell: PersistentShell }
   | {
     readonly is: "refused";
     readonly said: string;
@@ -60,13 +60,13 @@ ${execute}
 done
 `;
 
-/** The line for the node's login shell that opens a lane. */
-export function laneLine(mark: string): string {
+/** The line for the node's login shell that opens a shell. */
+function shellLine(mark: string): string {
   return asRoot([loop, mark]);
 }
 
-/** The line that asks a lane for a command. */
-export function request(command: Command, mark: string): string {
+/** The line that asks a shell for a command. */
+function request(command: Command, mark: string): string {
   const { argv, stdin } = command;
   const words = [mark, stdin === undefined ? "-" : `+${stdin}`, ...argv];
   return words.map((word) => quote(word).replaceAll("\n", `'"$nl"'`))
@@ -74,17 +74,17 @@ export function request(command: Command, mark: string): string {
 }
 
 /**
- * Opens a lane.
+ * Opens a shell.
  *
  * @param argv ssh with all its arguments but the last
  * @param giveUp ends the waiting
  */
-export async function openLane(
+export async function openPersistentShell(
   [program, ...args]: readonly [string, ...string[]],
   giveUp: AbortSignal,
 ): Promise<Opening> {
   const mark = crypto.randomUUID();
-  const child = start(program, [...args, laneLine(mark)]);
+  const child = start(program, [...args, shellLine(mark)]);
   if (typeof child === "string") {
     return { is: "refused", said: "", code: undefined, ended: child };
   }
@@ -106,7 +106,7 @@ export async function openLane(
   // What a profile has printed.
   await stdout.until(new RegExp(`${mark}\\n`));
   const writer = child.stdin.getWriter();
-  const lane: Lane = {
+  const shell: PersistentShell = {
     pid: Number(begun.found[1]),
     close,
     async run(command) {
@@ -140,7 +140,7 @@ export async function openLane(
       return { is: "done", outcome };
     },
   };
-  return { is: "open", lane };
+  return { is: "open", shell };
 }
 
 type Piped = Deno.ChildProcess;
@@ -160,7 +160,7 @@ function start(
       stderr: "piped",
       detached: true,
     }).spawn();
-    // An idle lane keeps no program from ending.
+    // An idle shell keeps no program from ending.
     child.unref();
     return child;
   } catch (error) {

@@ -177,7 +177,7 @@ export function pasteable(
 }
 
 /** What is to be known from the output of an ssh that ran a command. */
-export type Reply =
+export type SshReply =
   /** The command never began: what ssh, sudo or a login shell said. */
   | { readonly began: false; readonly said: string }
   /** It began; without an outcome its end is not known. */
@@ -192,7 +192,7 @@ export type Reply =
 export function readReply(
   { stdout, stderr }: Pick<Outcome, "stdout" | "stderr">,
   mark: string,
-): Reply {
+): SshReply {
   const begin = stderr.indexOf(`${mark}\n`);
   if (begin < 0) return { began: false, said: `${stderr}${stdout}`.trim() };
   const at = stdout.indexOf(`${mark}\n`);
@@ -223,7 +223,7 @@ export function endedBy(word: string): Pick<Outcome, "code" | "ended"> {
  * Ends all that a process on the node has started, and is back when there is
  * none of it any more; exits 1 where some of it stays.
  *
- * @param pid a lane's shell, which stays itself; or a mark, which stands in the arguments of a
+ * @param pid a shell's shell, which stays itself; or a mark, which stands in the arguments of a
  * remoteLine()'s shell and goes with it
  */
 export function endAll(

@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Command, run, show, withInput } from "../exec/command.ts";
+import { cmd, type Command, show, withInput } from "../exec/command.ts";
 import {
   pasteable,
   readReply,
@@ -10,6 +10,7 @@ import {
   toolArgs,
 } from "./protocol.ts";
 import { socketFolder, socketName } from "./connection.ts";
+import { run } from "../exec/run.ts";
 
 const root: SshTarget = { name: "master", host: "10.0.1.10", user: "root" };
 const mark = "0b0e7a52-0001-4000-8000-000000000000";

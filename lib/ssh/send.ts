@@ -1,10 +1,13 @@
-/** A command to a node: by a lane that stays, or in a session of its own; and what came of it. */
+/** A command to a node: by a shell that stays, or in a session of its own; and what came of it. */
 import type { Command, Outcome } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
 import { endAll, type SshTarget, toolArgs } from "./protocol.ts";
 import type { Connection } from "./connection.ts";
 import { isStale, whyUnreachable } from "./failure.ts";
-import { type Lane, openLane } from "./persistent_shell.ts";
+import {
+  openPersistentShell,
+  type PersistentShell,
+} from "./persistent_shell.ts";
 import {
   control,
   endThere,
@@ -19,20 +22,22 @@ import {
  *
  * @throws {UnreachableError} when it never began, or the connection broke under it
  */
-export async function send(
+export async function sendCommand(
   target: SshTarget,
   connection: Connection,
   command: Command,
   options: SendOptions,
 ): Promise<Outcome> {
-  const way = fitsLane(command, options) ? byLane : bySession;
+  const way = fitsPersistentShell(command, options)
+    ? byPersistentShell
+    : bySession;
   return await way(target, connection, command, options);
 }
 
 /** What is read a byte at a time over there is short. */
 const laneLimit = 1 << 15;
 
-function fitsLane(
+function fitsPersistentShell(
   { argv, stdin = "" }: Command,
   { input }: SendOptions,
 ): boolean {
@@ -40,8 +45,8 @@ function fitsLane(
   return input === undefined && length <= laneLimit;
 }
 
-/** Runs a command by a lane that is idle, or a new one. */
-async function byLane(
+/** Runs a command by a shell that is idle, or a new one. */
+async function byPersistentShell(
   target: SshTarget,
   connection: Connection,
   command: Command,
@@ -50,46 +55,46 @@ async function byLane(
   const { timeout_ms = 30_000, signal } = options;
   if (signal?.aborted) return { ...nothing, ended: "interrupted" };
   const idle = connection.idle.pop();
-  const lane = idle ?? await newLane(target, connection, options);
-  if ("ended" in lane) return lane;
-  const running = lane.run(command);
+  const shell = idle ?? await newPersistentShell(target, connection, options);
+  if ("ended" in shell) return shell;
+  const running = shell.run(command);
   const ended = await patience(running, timeout_ms, signal);
   const remark = ended === undefined ? "" : await endThere(
     target,
     connection,
-    endAll(lane),
-    () => lane.close(),
+    endAll(shell),
+    () => shell.close(),
   );
   const reply = await running;
   if (reply.is === "done") {
-    connection.idle.push(lane);
+    connection.idle.push(shell);
     return ended === undefined
       ? reply.outcome
       : { ...reply.outcome, code: undefined, ended };
   }
   // It had died while nobody used it.
   if (!reply.began && idle !== undefined) {
-    return await byLane(target, connection, command, options);
+    return await byPersistentShell(target, connection, command, options);
   }
   const isOpen = await control(target, connection, "check");
   return cutOff(target, ended, reply, isOpen, remark);
 }
 
 /**
- * Opens a lane; a second time where the connection turns out to have died.
+ * Opens a shell; a second time where the connection turns out to have died.
  *
- * @returns the lane, or what a command comes to that shall not begin any more
+ * @returns the shell, or what a command comes to that shall not begin any more
  * @throws {UnreachableError}
  */
-async function newLane(
+async function newPersistentShell(
   target: SshTarget,
   connection: Connection,
   options: SendOptions,
-): Promise<Lane | Outcome & { readonly ended: "interrupted" }> {
+): Promise<PersistentShell | Outcome & { readonly ended: "interrupted" }> {
   const { timeout_ms = 30_000, signal } = options;
   for (let tries = 1;; tries++) {
     const giveUp = new AbortController();
-    const opening = openLane(
+    const opening = openPersistentShell(
       ["ssh", ...toolArgs(target, connection.socket)],
       giveUp.signal,
     );
@@ -101,7 +106,7 @@ async function newLane(
       await control(target, connection, "exit");
     }
     const opened = await opening;
-    if (opened.is === "open") return opened.lane;
+    if (opened.is === "open") return opened.shell;
     const { said, code } = opened;
     if (tries === 1 && code === 255 && isStale(said)) continue;
     const how = ended ?? opened.ended;

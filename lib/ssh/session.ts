@@ -6,7 +6,6 @@ import {
   cmd,
   type Command,
   type Outcome,
-  run,
   type RunOptions,
   succeeded,
   withInput,
@@ -15,20 +14,21 @@ import {
   endAll,
   readReply,
   remoteLine,
-  type Reply,
+  type SshReply,
   type SshTarget,
   toolArgs,
 } from "./protocol.ts";
 import type { Connection } from "./connection.ts";
+import { run } from "../exec/run.ts";
 
 /** How a command is sent to a node: as RunOptions, but for what `env` and `cwd` do there. */
 export type SendOptions = Omit<RunOptions, "env" | "cwd">;
 
 /** What came of an ssh. */
-export interface Sent {
+interface Sent {
   /** Of ssh itself; `ended` says why this side gave it up. */
   readonly outcome: Outcome;
-  readonly reply: Reply;
+  readonly reply: SshReply;
   /** What there is to say of the command's end on the node. */
   readonly remark: string;
 }

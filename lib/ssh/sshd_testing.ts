@@ -3,15 +3,10 @@
  * the lab's outside host, with a home of its own.
  */
 import type { Cluster } from "../cluster/cluster.ts";
-import {
-  cmd,
-  type Command,
-  run,
-  succeeded,
-  withInput,
-} from "../exec/command.ts";
+import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
 import { labNode, outsideName } from "../lab/lab.ts";
 import { must, on } from "../lab/lab_testing.ts";
+import { run } from "../exec/run.ts";
 
 /** Where the client is, and what it has. */
 export interface SshLab {

@@ -3,12 +3,8 @@ import { type RunOptions, show } from "../exec/command.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import { hint } from "./result.ts";
-import type { Answer, Step } from "./stage.ts";
-
-/** A step that was refused or could not be decided. */
-export class StepError extends Error {
-  override readonly name = "StepError";
-}
+import { type Answer, isCleanup, type Step } from "./stage.ts";
+import { StepError } from "./errors.ts";
 
 /**
  * What a step's probe says on a node now; a step without one is always to be done.
@@ -21,13 +17,16 @@ export async function askStep(
   options?: RunOptions,
   input?: string,
 ): Promise<Answer> {
-  if (step.unless === undefined) return { is: "absent" };
-  const { ask, read } = step.unless;
-  return read(await node.run(ask, limited(options, step.timeout_ms)), input);
+  if (step.doneWhen === undefined) return { is: "absent" };
+  const { ask, read } = step.doneWhen;
+  return read(
+    await node.run(ask, withTimeout(options, step.timeout_ms)),
+    input,
+  );
 }
 
 /** These options, with a time limit of its own where there is one. */
-export function limited(
+export function withTimeout(
   options: RunOptions | undefined,
   timeout_ms: number | undefined,
 ): RunOptions {
@@ -40,9 +39,9 @@ export async function isGone(
   step: Step,
   options: RunOptions,
 ): Promise<boolean> {
-  if (step.unless === undefined || step.parts) return false;
+  if (step.doneWhen === undefined || isCleanup(step.undo)) return false;
   const answer = await askStep(node, step, options);
-  return answer.is === "absent" || answer.is === "different";
+  return ["absent", "different", "unmarked"].includes(answer.is);
 }
 
 /**
@@ -58,21 +57,23 @@ export function decide(
 ): "run" | "skip" {
   switch (answer.is) {
     case "present":
+    case "unneeded":
       return "skip";
     case "absent":
       return "run";
+    case "unmarked":
     case "different":
       // It differs by our mark alone, and the journal says that we made it.
-      if (answer.unmarked && old !== undefined) {
-        return "skip";
-      }
+      if (answer.is === "unmarked" && old !== undefined) return "skip";
       throw new StepError(
         `refused: ${answer.found}\nwhat to do: on ${node.name}, ${answer.remedy}`,
       );
     case "unknown":
       throw new StepError(
         `${answer.reason}\nasked by: ${
-          step.unless ? step.unless.ask.gist ?? show(step.unless.ask) : ""
+          step.doneWhen
+            ? step.doneWhen.ask.label ?? show(step.doneWhen.ask)
+            : ""
         }\n${hint(answer.reason)}`,
       );
   }

@@ -2,26 +2,25 @@
  * The engine: asks, then acts, then writes down what it did. It knows nothing
  * of networks; the stages know nothing of journals.
  */
-import { askStep, decide, isGone, limited, StepError } from "./decide.ts";
-import {
-  Book,
-  find,
-  type Manner,
-  noLongerWanted,
-  stepKey,
-} from "./node_run.ts";
-import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
-import {
-  type JournalRecord,
-  withComplete,
-  withoutRecord,
-  withRecord,
-} from "./journal.ts";
-import { blot, takeInput, waitForOthers, withTaken } from "./inputs.ts";
-import { whileTelling } from "../node/heartbeat.ts";
+import { askStep, decide } from "./decide.ts";
+import { find, NodeRun, stepKey } from "./node_run.ts";
+import { cmd, type Outcome, succeeded } from "../exec/command.ts";
+import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
+import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
 import type { Node } from "../node/node.ts";
-import { advice, describe, gist, type StepResult } from "./result.ts";
-import type { Answer, Stage, StageName, Step } from "./stage.ts";
+import { label, type StepResult } from "./result.ts";
+import {
+  type Answer,
+  isCleanup,
+  type Stage,
+  type StageName,
+  type Step,
+  undoOf,
+} from "./stage.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
+import { prune } from "./undo.ts";
 
 /**
  * Applies steps to a node, in order, and stops at the first that fails.
@@ -32,258 +31,181 @@ export async function apply(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  manner: Manner,
+  context: RunContext,
 ): Promise<StepResult[]> {
-  const book = new Book(stage, node, manner);
-  return await book.keep(async () => {
-    await book.open();
-    if (await prune(book, steps) === "stop") return;
+  const nodeRun = new NodeRun(stage, node, context);
+  return await nodeRun.keep(async () => {
+    await nodeRun.open();
+    if (await prune(nodeRun, steps) === "stop") return;
     for (const step of steps) {
-      if (manner.stopping()) return;
-      if (await applyStep(book, step, steps) === "stop") return;
+      if (context.stopping()) return;
+      if (await applyStep(nodeRun, step, steps) === "stop") return;
     }
-    await book.write(withComplete(book.journal, stage, true));
-  });
-}
-
-/**
- * Takes back what the stage changed on a node, as its journal tells, in
- * reverse. What is no longer as the stage left it is left alone.
- *
- * @param steps the stage's steps of today, for their probes
- */
-export async function undo(
-  stage: StageName,
-  node: Node,
-  steps: readonly Step[],
-  manner: Manner,
-): Promise<StepResult[]> {
-  const book = new Book(stage, node, manner);
-  return await book.keep(async () => {
-    await book.open();
-    await book.write(withComplete(book.journal, stage, false));
-    for (const record of book.records().toReversed()) {
-      if (manner.stopping()) return;
-      const step = steps.find((step) => stepKey(step) === record.step);
-      if (await undoRecord(book, record, step) === "stop") return;
-    }
+    await nodeRun.write(withComplete(nodeRun.journal, stage, true));
   });
 }
 
 /** The stage's steps on the operator's machine that concern these nodes. */
 export function operatorSteps(
   stage: Stage,
-  cluster: Parameters<NonNullable<Stage["operatorSteps"]>>[0],
+  cluster: Cluster,
   nodes: readonly string[],
 ): readonly Step[] {
-  return (stage.operatorSteps?.(cluster) ?? [])
-    .filter((step) => step.about === undefined || nodes.includes(step.about));
+  return (stage.operator?.steps(cluster) ?? [])
+    .filter((step) => step.node === undefined || nodes.includes(step.node));
 }
 
-/** Takes back what an earlier run did for this stage and today's steps do not ask for. */
-async function prune(
-  book: Book,
-  steps: readonly Step[],
-): Promise<"go on" | "stop"> {
-  const kept = new Set(steps.map((step) => stepKey(step)));
-  const stale = book.records().filter((record) => !kept.has(record.step));
-  for (const record of stale.toReversed()) {
-    if (book.manner.stopping()) return "stop";
-    if (await undoRecord(book, record, undefined) === "stop") return "stop";
-  }
-  return "go on";
+/** What is known of a step before anything is changed, and what follows from it. */
+interface Decision {
+  readonly todo: "run" | "skip";
+  readonly answer: Answer;
+  /** The journal's record of an earlier run. */
+  readonly old: JournalRecord | undefined;
+  /** What another node gave for the step. */
+  readonly input: string | undefined;
 }
 
-/** @param steps all of this run, for whoever has to agree to them */
+/** @param steps all of this run, for the person who has to agree to them */
 async function applyStep(
-  book: Book,
+  nodeRun: NodeRun,
   step: Step,
   steps: readonly Step[],
 ): Promise<"go on" | "stop"> {
-  const { node, stage, manner } = book;
-  const command = gist(step.run);
-  const old = find(book.journal, stage, step);
-  let answer: Answer;
-  let todo: "run" | "skip";
-  let input: string | undefined;
+  const { node, context } = nodeRun;
   try {
-    await waitForOthers(step, manner.others);
-    if (step.input?.compared) input = await takeInput(step, manner);
-    answer = await askStep(node, step, book.options, input);
-    todo = decide(node, step, answer, old);
-    if (todo === "run") await agree(book, step, answer, steps);
+    const decision = await look(nodeRun, step);
+    const { todo, answer } = decision;
+    if (todo === "run") await agree(nodeRun, step, answer, steps);
+    if (context.stopping()) return "stop";
+    if (answer.is === "unneeded") return "go on";
+    if (todo === "skip") return await skip(nodeRun, step, decision);
+    if (context.ask !== undefined && !await context.ask(node.name, step)) {
+      return "stop";
+    }
+    const input = decision.input ?? await takeInput(step, context);
+    return await act(nodeRun, step, { ...decision, input });
   } catch (error) {
-    return await refuse(book, step, error);
+    if (!(error instanceof StepError)) throw error;
+    await nodeRun.write(withComplete(nodeRun.journal, nodeRun.stage, false));
+    nodeRun.tell("failed", step.why, label(step.run), {
+      problem: error.message,
+    });
+    return "stop";
   }
-  if (manner.stopping()) return "stop";
-  if (answer.is === "present" && answer.unneeded) return "go on";
+}
+
+/**
+ * Asks the step's probe, and decides.
+ *
+ * @throws {StepError} when it is somebody else's, or nobody can say
+ */
+async function look(nodeRun: NodeRun, step: Step): Promise<Decision> {
+  const { node, context, journal, stage } = nodeRun;
+  await waitForOthers(step, context.others);
+  const input = step.input?.compared
+    ? await takeInput(step, context)
+    : undefined;
+  const answer = await askStep(node, step, nodeRun.options, input);
+  const old = find(journal, stage, step);
+  return { todo: decide(node, step, answer, old), answer, old, input };
+}
+
+/** Writes down that the step's effect is there. */
+async function skip(
+  nodeRun: NodeRun,
+  step: Step,
+  { answer, old }: Decision,
+): Promise<"go on"> {
+  const changed = old?.changed || old?.state === "running" ||
+    (answer.is === "present" && answer.ours === true);
+  const record = { ...recordOf(nodeRun.stage, step, answer, old), changed };
+  await nodeRun.write(withRecord(nodeRun.journal, record));
+  nodeRun.tell("ok", step.why, label(step.run));
+  return "go on";
+}
+
+/** Runs the step: written down before as running, and after as done. */
+async function act(
+  nodeRun: NodeRun,
+  step: Step,
+  { answer, old, input }: Decision,
+): Promise<"go on" | "stop"> {
+  const { node, stage, journal: before } = nodeRun;
+  const command = label(step.run);
+  const record = recordOf(stage, step, answer, old);
+  const changed = old?.changed ?? false;
+  await nodeRun.write(
+    withRecord(before, { ...record, state: "running", changed }),
+  );
+  const bare = await runStep(nodeRun, withTaken(step, input));
+  const outcome = bare && redact(bare, input, step.input?.secret);
+  if (outcome === undefined || succeeded(outcome)) {
+    await nodeRun.write(withRecord(nodeRun.journal, record));
+    const output = outcome?.stdout.trim() ?? "";
+    nodeRun.tell("changed", step.why, command, output === "" ? {} : { output });
+    return "go on";
+  }
+  // What killed it may have killed the node: then that is the news.
+  if (outcome.ended === "killed") await node.run(cmd`true`, nodeRun.options);
+  // A command that said no has done nothing; one that was killed may have.
+  const didNothing = outcome.ended === "no such command" ||
+    (outcome.ended === undefined && !isCleanup(step.undo));
+  if (didNothing) await nodeRun.write(withComplete(before, stage, false));
+  nodeRun.tellFailure(step.why, command, outcome);
+  return "stop";
+}
+
+/** What the journal says of a step that is done. */
+function recordOf(
+  stage: StageName,
+  step: Step,
+  answer: Answer,
+  old: JournalRecord | undefined,
+): JournalRecord {
+  const { node, timeout_ms, consent } = step;
   const previous = old?.previous ??
     (answer.is === "absent" ? answer.previous : undefined);
-  const takeBack = undoOf(step, previous);
-  const record: JournalRecord = {
+  const undo = undoOf(step, previous);
+  return {
     stage,
     step: stepKey(step),
     state: "done",
     changed: true,
-    ...(step.about === undefined ? {} : { about: step.about }),
+    ...(node === undefined ? {} : { node }),
     ...(previous === undefined ? {} : { previous }),
-    ...(takeBack === undefined ? {} : { undo: takeBack }),
-    ...(step.timeout_ms === undefined ? {} : { timeout_ms: step.timeout_ms }),
-    ...(step.consent?.undo === undefined ? {} : { consent: step.consent.undo }),
-    ...(step.parts ? { parts: true } : {}),
+    ...(undo === undefined ? {} : { undo }),
+    ...(timeout_ms === undefined ? {} : { timeout_ms }),
+    ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
+    ...(isCleanup(step.undo) ? { partial: true } : {}),
   };
-  if (todo === "skip") {
-    const changed = (old?.changed ?? false) || old?.state === "running" ||
-      (answer.is === "present" && answer.ours === true);
-    await book.write(withRecord(book.journal, { ...record, changed }));
-    book.tell("ok", step.why, command);
-    return "go on";
-  }
-  if (manner.ask !== undefined && !await manner.ask(node.name, step)) {
-    return "stop";
-  }
-  try {
-    input ??= await takeInput(step, manner);
-  } catch (error) {
-    return await refuse(book, step, error);
-  }
-  const before = book.journal;
-  await book.write(
-    withComplete(
-      withRecord(book.journal, {
-        ...record,
-        state: "running",
-        changed: old?.changed ?? false,
-      }),
-      stage,
-      false,
-    ),
-  );
-  const bare = await runStep(book, withTaken(step, input));
-  const outcome = bare && blot(bare, input, step.input?.secret);
-  if (outcome !== undefined && !succeeded(outcome)) {
-    // Whoever killed it may have killed the node: then that is the news.
-    if (outcome.ended === "killed") await node.run(cmd`true`, book.options);
-    // A command that said no has done nothing; one that was killed may have.
-    const didNothing = outcome.ended === "no such command" ||
-      (outcome.ended === undefined && !step.parts);
-    if (didNothing) {
-      await book.write(withComplete(before, stage, false));
-    }
-    book.tell("failed", step.why, command, {
-      problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,
-    });
-    return "stop";
-  }
-  await book.write(withRecord(book.journal, record));
-  const output = outcome === undefined ? "" : outcome.stdout.trim();
-  book.tell("changed", step.why, command, output === "" ? {} : { output });
-  return "go on";
-}
-
-/** Tells why a step does not begin. */
-async function refuse(
-  book: Book,
-  { why, run }: Step,
-  error: unknown,
-): Promise<"stop"> {
-  if (!(error instanceof StepError)) throw error;
-  await book.write(withComplete(book.journal, book.stage, false));
-  book.tell("failed", why, gist(run), { problem: error.message });
-  return "stop";
 }
 
 /** Runs a step; undefined when it was a copy, which throws where it fails. */
-async function runStep(book: Book, step: Step): Promise<Outcome | undefined> {
+async function runStep(
+  nodeRun: NodeRun,
+  step: Step,
+): Promise<Outcome | undefined> {
   if ("copy" in step.run) {
     const { copy, to, mode } = step.run;
-    await book.node.copy(copy, to, mode, book.options);
+    await nodeRun.node.copy(copy, to, mode, nodeRun.options);
     return undefined;
   }
-  const options = limited(book.options, step.timeout_ms);
-  return await telling(book, step.run, book.node.run(step.run, options));
+  return await nodeRun.execute(step.run, step.timeout_ms);
 }
 
-/** A command that takes long is told of meanwhile, by what it does: its argv may say more than anybody should see. */
-function telling(
-  { stage, node, manner }: Book,
-  run: Command,
-  work: Promise<Outcome>,
-): Promise<Outcome> {
-  const what = `${stage} on ${node.name}: ${gist(run)}`;
-  return whileTelling(what, manner.progress, work);
-}
-
-/** @throws {StepError} unless whoever has to agree does */
+/** @throws {StepError} unless the person who has to agree does */
 async function agree(
-  book: Book,
+  nodeRun: NodeRun,
   step: Step,
   answer: Answer,
   steps: readonly Step[],
 ): Promise<void> {
   if (step.consent === undefined) return;
   const preview = answer.is === "absent" ? answer.preview : undefined;
-  const agreed = await book.isAgreed({
+  await nodeRun.agree({
     what: step.consent.apply,
     ...(preview === undefined ? {} : { preview }),
     commands: steps.slice(steps.indexOf(step))
-      .flatMap(({ consent, run }) => consent ? [gist(run)] : []),
+      .flatMap(({ consent, run }) => consent ? [label(run)] : []),
   });
-  if (!agreed) throw new StepError(notAgreed);
-}
-
-const notAgreed = "nobody agreed to it; nothing was done from here on";
-
-async function undoRecord(
-  book: Book,
-  record: JournalRecord,
-  step: Step | undefined,
-): Promise<"go on" | "stop"> {
-  const { node } = book;
-  const why = step === undefined ? noLongerWanted : `Take back: ${step.why}`;
-  const forget = () => book.write(withoutRecord(book.journal, record));
-  const maybeOurs = record.changed || record.state === "running";
-  if (
-    record.undo === undefined || !maybeOurs ||
-    (step !== undefined && await isGone(node, step, book.options))
-  ) {
-    await forget();
-    book.tell("ok", why, record.undo ? gist(record.undo) : record.step);
-    return "go on";
-  }
-  if (record.consent !== undefined) {
-    try {
-      const commands = book.records().toReversed().flatMap((record) =>
-        record.consent && record.undo ? [gist(record.undo)] : []
-      );
-      const what = record.consent;
-      if (!await book.isAgreed({ what, commands })) {
-        throw new StepError(notAgreed);
-      }
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
-      book.tell("failed", why, gist(record.undo), { problem: error.message });
-      return "stop";
-    }
-  }
-  const options = limited(book.options, record.timeout_ms);
-  const outcome = await telling(
-    book,
-    record.undo,
-    node.run(record.undo, options),
-  );
-  if (!succeeded(outcome) && (record.state === "done" || record.parts)) {
-    book.tell("failed", why, gist(record.undo), {
-      problem: `${describe(outcome)}\n${advice(outcome, node.name)}`,
-    });
-    return "stop";
-  }
-  await forget();
-  book.tell("changed", why, gist(record.undo));
-  return "go on";
-}
-
-function undoOf(step: Step, previous: string | undefined): Command | undefined {
-  if (typeof step.undo !== "function") return step.undo;
-  return previous === undefined ? undefined : step.undo(previous);
 }

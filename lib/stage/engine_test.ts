@@ -6,18 +6,19 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { cmd, type Command, show } from "../exec/command.ts";
-import { JournalError, readJournal } from "./journal.ts";
+import { readJournal, writeJournal } from "./journal.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
-import { StepError } from "./decide.ts";
-import type { Manner } from "./node_run.ts";
 import { plan, planUndo } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
-import { apply, undo } from "./engine.ts";
+import { apply } from "./engine.ts";
+import { undo } from "./undo.ts";
 import type { Answer, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
+import { JournalError, StepError } from "./errors.ts";
 
 const stage = "04-bridge";
 
-function manner(changes: Partial<Manner> = {}): Manner {
+function context(changes: Partial<RunContext> = {}): RunContext {
   return {
     timeout_ms: 5_000,
     signal: new AbortController().signal,
@@ -31,7 +32,7 @@ function manner(changes: Partial<Manner> = {}): Manner {
 function file(path: string, changes: Partial<Step> = {}): Step {
   return {
     why: `have ${path}`,
-    unless: {
+    doneWhen: {
       ask: cmd`test -e ${path}`,
       read: (outcome): Answer =>
         outcome.code === 0
@@ -72,14 +73,14 @@ const statuses = (results: readonly StepResult[]) =>
 Deno.test("apply() runs what is absent, and a second time changes nothing", () =>
   inFolder(async (folder, node) => {
     const steps = [file(`${folder}/a`), file(`${folder}/b`)];
-    assertEquals(statuses(await apply(stage, node, steps, manner())), [
+    assertEquals(statuses(await apply(stage, node, steps, context())), [
       "changed",
       "changed",
     ]);
     assert(exists(`${folder}/b`));
     assertEquals((await readJournal(node)).complete, [stage]);
     const journal = await Deno.stat(node.journalPath);
-    assertEquals(statuses(await apply(stage, node, steps, manner())), [
+    assertEquals(statuses(await apply(stage, node, steps, context())), [
       "ok",
       "ok",
     ]);
@@ -95,8 +96,8 @@ Deno.test("undo() takes back in reverse, and only what apply() changed", () =>
       file(`${folder}/a`),
       file(`${folder}/b`),
     ];
-    await apply(stage, node, steps, manner());
-    const results = await undo(stage, node, steps, manner());
+    await apply(stage, node, steps, context());
+    const results = await undo(stage, node, steps, context());
     assertEquals(
       results.filter(({ status }) => status === "changed")
         .map(({ command }) => command),
@@ -109,22 +110,27 @@ Deno.test("undo() takes back in reverse, and only what apply() changed", () =>
 Deno.test("undo() leaves alone what is no longer as the stage left it", () =>
   inFolder(async (folder, node) => {
     const steps = [file(`${folder}/a`)];
-    await apply(stage, node, steps, manner());
+    await apply(stage, node, steps, context());
     await Deno.remove(`${folder}/a`);
-    assertEquals(statuses(await undo(stage, node, steps, manner())), ["ok"]);
+    assertEquals(statuses(await undo(stage, node, steps, context())), ["ok"]);
   }));
 
 Deno.test("undo() works from the journal when the cluster no longer plans the step", () =>
   inFolder(async (folder, node) => {
-    await apply(stage, node, [file(`${folder}/a`)], manner());
-    await undo(stage, node, [], manner());
+    await apply(stage, node, [file(`${folder}/a`)], context());
+    await undo(stage, node, [], context());
     assert(!exists(`${folder}/a`));
   }));
 
 Deno.test("apply() takes back what an earlier run did and the cluster no longer asks for", () =>
   inFolder(async (folder, node) => {
-    await apply(stage, node, [file(`${folder}/old`)], manner());
-    const results = await apply(stage, node, [file(`${folder}/new`)], manner());
+    await apply(stage, node, [file(`${folder}/old`)], context());
+    const results = await apply(
+      stage,
+      node,
+      [file(`${folder}/new`)],
+      context(),
+    );
     assertEquals(statuses(results), ["changed", "changed"]);
     assert(!exists(`${folder}/old`));
     assert(exists(`${folder}/new`));
@@ -133,7 +139,7 @@ Deno.test("apply() takes back what an earlier run did and the cluster no longer 
 Deno.test("somebody else's is refused with what was found and what to do", () =>
   inFolder(async (folder, node) => {
     const theirs = file(`${folder}/a`, {
-      unless: {
+      doneWhen: {
         ask: cmd`true`,
         read: () => ({
           is: "different",
@@ -143,7 +149,7 @@ Deno.test("somebody else's is refused with what was found and what to do", () =>
       },
     });
     const after = file(`${folder}/b`);
-    const results = await apply(stage, node, [theirs, after], manner());
+    const results = await apply(stage, node, [theirs, after], context());
     assertEquals(statuses(results), ["failed"]);
     assertStringIncludes(results[0]?.problem ?? "", "cni0 is a vxlan");
     assertStringIncludes(
@@ -157,7 +163,7 @@ Deno.test("somebody else's is refused with what was found and what to do", () =>
 Deno.test("a probe that cannot tell is an error, never 'absent'", () =>
   inFolder(async (folder, node) => {
     const step = file(`${folder}/a`, {
-      unless: {
+      doneWhen: {
         ask: cmd`no-such-program-anywhere`,
         read: (outcome) => ({
           is: "unknown",
@@ -165,7 +171,7 @@ Deno.test("a probe that cannot tell is an error, never 'absent'", () =>
         }),
       },
     });
-    const results = await apply(stage, node, [step], manner());
+    const results = await apply(stage, node, [step], context());
     assertEquals(statuses(results), ["failed"]);
     assertStringIncludes(results[0]?.problem ?? "", "no such command");
     assertStringIncludes(
@@ -181,7 +187,7 @@ Deno.test("a step that fails leaves no record, and later steps do not run", () =
       run: cmd`sh -c ${"echo out; echo err >&2; exit 7"}`,
     });
     const steps = [file(`${folder}/a`), bad, file(`${folder}/c`)];
-    const results = await apply(stage, node, steps, manner());
+    const results = await apply(stage, node, steps, context());
     assertEquals(statuses(results), ["changed", "failed"]);
     const { problem = "" } = results[1] ?? {};
     for (const part of ["exit code 7", "stdout: out", "stderr: err"]) {
@@ -201,10 +207,10 @@ Deno.test("a step that ran into its time limit stays in the journal, so that und
       run: cmd`sh -c ${`touch ${folder}/slow; sleep 60`}`,
       timeout_ms: 200,
     });
-    const results = await apply(stage, node, [slow], manner());
+    const results = await apply(stage, node, [slow], context());
     assertStringIncludes(results[0]?.problem ?? "", "timed out");
     assertEquals((await readJournal(node)).records[0]?.state, "running");
-    await undo(stage, node, [slow], manner());
+    await undo(stage, node, [slow], context());
     assert(!exists(`${folder}/slow`));
   }));
 
@@ -227,9 +233,34 @@ Deno.test("a run that was killed between a command and its record is made good",
       }),
     );
     await Deno.writeTextFile(`${folder}/a`, "");
-    assertEquals(statuses(await apply(stage, node, [step], manner())), ["ok"]);
-    await undo(stage, node, [step], manner());
+    assertEquals(statuses(await apply(stage, node, [step], context())), ["ok"]);
+    await undo(stage, node, [step], context());
     assert(!exists(`${folder}/a`));
+  }));
+
+Deno.test("an undo that fails is told, and its record is there for the next", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`, { undo: cmd`rm ${folder}/a ${folder}/b` });
+    await apply(stage, node, [step], context());
+    const before = (await readJournal(node)).records;
+    await Deno.mkdir(`${folder}/b`);
+    assertEquals(statuses(await undo(stage, node, [], context())), ["failed"]);
+    assertEquals(await readJournal(node), { complete: [], records: before });
+  }));
+
+Deno.test("what a run that was killed left is not forgotten where its undo fails and its probe finds it", () =>
+  inFolder(async (folder, node) => {
+    const step = file(`${folder}/a`, { undo: cmd`rmdir ${folder}/a` });
+    await apply(stage, node, [step], context());
+    const { records } = await readJournal(node);
+    const running = records.map((
+      one,
+    ) => ({ ...one, state: "running" } as const));
+    await writeJournal(node, { complete: [], records: running });
+    assertEquals(statuses(await undo(stage, node, [step], context())), [
+      "failed",
+    ]);
+    assertEquals((await readJournal(node)).records, running);
   }));
 
 Deno.test("undo() of a setting brings the previous value back, also after two runs", () =>
@@ -238,7 +269,7 @@ Deno.test("undo() of a setting brings the previous value back, also after two ru
     await Deno.writeTextFile(path, "0\n");
     const set: Step = {
       why: "set it",
-      unless: {
+      doneWhen: {
         ask: cmd`cat ${path}`,
         read: ({ stdout }) =>
           stdout.trim() === "1"
@@ -248,9 +279,9 @@ Deno.test("undo() of a setting brings the previous value back, also after two ru
       run: cmd`sh -c ${`echo 1 >${path}`}`,
       undo: (previous) => cmd`sh -c ${`echo ${previous} >${path}`}`,
     };
-    await apply(stage, node, [set], manner());
-    await apply(stage, node, [set], manner());
-    await undo(stage, node, [set], manner());
+    await apply(stage, node, [set], context());
+    await apply(stage, node, [set], context());
+    await undo(stage, node, [set], context());
     assertEquals(await Deno.readTextFile(path), "0\n");
   }));
 
@@ -262,7 +293,7 @@ Deno.test("Ctrl-C lets the step under way end, starts no other, and leaves the s
       stage,
       node,
       steps,
-      manner({
+      context({
         stopping: () => stopping,
         tell: () => stopping = true,
       }),
@@ -282,7 +313,7 @@ Deno.test("a dry run gives exactly the commands that a run then executes, and ch
       cmd`touch ${`${folder}/b`}`,
     ]);
     assert(!exists(`${folder}/b`) && !exists(node.journalPath));
-    await apply(stage, node, steps, manner());
+    await apply(stage, node, steps, context());
     assertEquals((await plan(stage, node, steps, {})).steps, []);
     const back = await planUndo(stage, node, steps, {});
     assertEquals(back.steps.map(({ run }) => run), [
@@ -293,7 +324,7 @@ Deno.test("a dry run gives exactly the commands that a run then executes, and ch
 Deno.test("a dry run refuses what a run would refuse", () =>
   inFolder(async (folder, node) => {
     const theirs = file(`${folder}/a`, {
-      unless: {
+      doneWhen: {
         ask: cmd`true`,
         read: () => ({ is: "different", found: "theirs", remedy: "look" }),
       },
@@ -313,7 +344,7 @@ Deno.test("a journal that is none stops the stage and names the file", () =>
       stage,
       node,
       [file(`${folder}/a`)],
-      manner(),
+      context(),
     );
     assertEquals(statuses(results), ["failed"]);
     assertStringIncludes(results[0]?.problem ?? "", node.journalPath);
@@ -336,7 +367,7 @@ Deno.test("a node that is lost in the middle is 'unreachable', and says why", ()
       },
     };
     const steps = [file(`${folder}/a`), file(`${folder}/b`)];
-    const results = await apply(stage, dying, steps, manner());
+    const results = await apply(stage, dying, steps, context());
     assertEquals(results.at(-1)?.status, "unreachable");
     assertEquals(results.at(-1)?.problem, "not running");
   }));

@@ -1,10 +1,11 @@
 /** What a step takes from other nodes: that they are done, and text that one of them gives. */
-import { limited, StepError } from "./decide.ts";
-import type { Manner, Others } from "./node_run.ts";
+import { withTimeout } from "./decide.ts";
 import { type Outcome, succeeded, withInput } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
 import { describe } from "./result.ts";
 import type { Step } from "./stage.ts";
+import type { Others, RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
 
 /**
  * Waits for the nodes that come before a step.
@@ -12,12 +13,12 @@ import type { Step } from "./stage.ts";
  * @throws {StepError} when the node that gives its input did not get through
  */
 export async function waitForOthers(
-  { after = [], input }: Step,
+  { input }: Step,
   others: Others | undefined,
 ): Promise<void> {
-  if (others === undefined) return;
-  for (const name of after) await others.ended(name);
-  if (input === undefined || await others.ended(input.from)) return;
+  if (others === undefined || input === undefined) return;
+  for (const name of input.after ?? []) await others.ended(name);
+  if (await others.ended(input.from)) return;
   throw new StepError(
     `${input.from} did not get through this stage, and gives what this step needs\n` +
       `what to do: mend what is wrong on ${input.from}, then run this stage again`,
@@ -32,22 +33,22 @@ export async function waitForOthers(
  */
 export async function takeInput(
   { input, timeout_ms }: Step,
-  manner: Pick<Manner, "others" | "timeout_ms" | "signal">,
+  context: Pick<RunContext, "others" | "timeout_ms" | "signal">,
 ): Promise<string | undefined> {
   if (input === undefined) return undefined;
   const { from, why, ask, secret } = input;
-  if (manner.others === undefined) throw new TypeError("no other nodes here");
-  const { timeout_ms: usual, signal } = manner;
-  const options = limited({ timeout_ms: usual, signal }, timeout_ms);
+  if (context.others === undefined) throw new TypeError("no other nodes here");
+  const { timeout_ms: usual, signal } = context;
+  const options = withTimeout({ timeout_ms: usual, signal }, timeout_ms);
   let outcome: Outcome;
   try {
-    outcome = await manner.others.node(from).run(ask, options);
+    outcome = await context.others.node(from).run(ask, options);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
     throw new StepError(`${from} could not be asked: ${error.reason}`);
   }
   if (succeeded(outcome)) return outcome.stdout;
-  const said = blot(outcome, outcome.stdout, secret);
+  const said = redact(outcome, outcome.stdout, secret);
   throw new StepError(
     `${from} did not give what this step needs (${why}): ${describe(said)}\n` +
       `what to do: mend the cause on ${from}, then run this stage again`,
@@ -62,7 +63,7 @@ export function withTaken(step: Step, taken: string | undefined): Step {
 }
 
 /** What came of a command, without the secrets of its input. */
-export function blot(
+export function redact(
   outcome: Outcome,
   input: string | undefined,
   secret: RegExp | undefined,

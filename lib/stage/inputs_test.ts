@@ -1,13 +1,13 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Manner, Others } from "./node_run.ts";
 import { cmd } from "../exec/command.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
-import { script } from "../cli/report.ts";
 import { inOrder } from "./run_stage.ts";
 import { apply } from "./engine.ts";
 import type { Step } from "./stage.ts";
+import { script } from "./plan_script.ts";
+import type { Others, RunContext } from "./context.ts";
 
 const stage = "02-kubeadm";
 const secret = "abcdef.0123456789abcdef";
@@ -23,7 +23,7 @@ async function inFolder(
   }
 }
 
-function manner(others: Partial<Others> = {}): Manner {
+function context(others: Partial<Others> = {}): RunContext {
   return {
     timeout_ms: 5_000,
     signal: new AbortController().signal,
@@ -42,7 +42,7 @@ function taker(folder: string, changes: Partial<Step> = {}): Step {
   return {
     why: "take it",
     input: {
-      from: "leader",
+      from: "controlPlane",
       why: "a token",
       ask: cmd`echo token ${secret}`,
       secret: /[a-z]{6}\.\w{16}/g,
@@ -54,7 +54,7 @@ function taker(folder: string, changes: Partial<Step> = {}): Step {
 
 Deno.test("a step reads what another node gives, and it stands in no result and no journal", () =>
   inFolder(async (folder, node) => {
-    const results = await apply(stage, node, [taker(folder)], manner());
+    const results = await apply(stage, node, [taker(folder)], context());
     assertEquals(results.map(({ status }) => status), ["changed"]);
     assertEquals(
       await Deno.readTextFile(`${folder}/taken`),
@@ -72,7 +72,7 @@ Deno.test("a failed command's outputs are told without the secret", () =>
       stage,
       node,
       [taker(folder, { run })],
-      manner(),
+      context(),
     );
     assertEquals(result?.status, "failed");
     assertStringIncludes(result?.problem ?? "", "token (hidden)");
@@ -83,7 +83,7 @@ Deno.test("a failed command's outputs are told without the secret", () =>
 Deno.test("a node that gives nothing, and one that is out of reach, are the reason", () =>
   inFolder(async (folder, node) => {
     const input = {
-      from: "leader",
+      from: "controlPlane",
       why: "a token",
       ask: cmd`sh -c ${"echo no API server >&2; exit 1"}`,
     };
@@ -91,22 +91,26 @@ Deno.test("a node that gives nothing, and one that is out of reach, are the reas
       stage,
       node,
       [taker(folder, { input })],
-      manner(),
+      context(),
     );
-    assertStringIncludes(silent?.problem ?? "", "leader did not give");
+    assertStringIncludes(silent?.problem ?? "", "controlPlane did not give");
     assertStringIncludes(silent?.problem ?? "", "no API server");
     const away = {
-      ...localNode("leader"),
-      run: () => Promise.reject(new UnreachableError("leader", "no route")),
+      ...localNode("controlPlane"),
+      run: () =>
+        Promise.reject(new UnreachableError("controlPlane", "no route")),
     };
     const [lost] = await apply(
       stage,
       node,
       [taker(folder)],
-      manner({ node: () => away }),
+      context({ node: () => away }),
     );
     assertEquals(lost?.status, "failed");
-    assertStringIncludes(lost?.problem ?? "", "leader could not be asked");
+    assertStringIncludes(
+      lost?.problem ?? "",
+      "controlPlane could not be asked",
+    );
   }));
 
 Deno.test("a step begins when the nodes before it are done, and not without the one that gives its input", () =>
@@ -114,23 +118,28 @@ Deno.test("a step begins when the nodes before it are done, and not without the 
     const waited: string[] = [];
     const ended = (name: string) => {
       waited.push(name);
-      return Promise.resolve(name !== "leader");
+      return Promise.resolve(name !== "controlPlane");
     };
-    const step = taker(folder, { after: ["first", "second"] });
-    const [result] = await apply(stage, node, [step], manner({ ended }));
-    assertEquals(waited, ["first", "second", "leader"]);
+    const input = taker(folder).input!;
+    const step = taker(folder, {
+      input: { ...input, after: ["first", "second"] },
+    });
+    const [result] = await apply(stage, node, [step], context({ ended }));
+    assertEquals(waited, ["first", "second", "controlPlane"]);
     assertEquals(result?.status, "failed");
     assertStringIncludes(
       result?.problem ?? "",
-      "leader did not get through this stage",
+      "controlPlane did not get through this stage",
     );
     // A neighbour that failed only comes before.
-    const other = taker(folder, { after: ["leader"] });
     const [done] = await apply(
       stage,
       node,
-      [{ ...other, input: { ...other.input!, from: "first" } }],
-      manner({ ended }),
+      [{
+        ...step,
+        input: { ...input, from: "first", after: ["controlPlane"] },
+      }],
+      context({ ended }),
     );
     assertEquals(done?.status, "changed");
   }));
@@ -141,12 +150,12 @@ Deno.test("a probe may compare with what another node gives", () =>
     const step = (): Step => ({
       why: "keep it",
       input: {
-        from: "leader",
+        from: "controlPlane",
         why: "a text",
         ask: cmd`echo ${text}`,
         compared: true,
       },
-      unless: {
+      doneWhen: {
         ask: cmd`cat ${folder}/kept`,
         read: ({ code, stdout }, input) =>
           code === 0 && stdout === input ? { is: "present" } : { is: "absent" },
@@ -155,11 +164,11 @@ Deno.test("a probe may compare with what another node gives", () =>
     });
     const statuses: (string | undefined)[] = [];
     const once = async () => {
-      const [result] = await apply(stage, node, [step()], manner());
+      const [result] = await apply(stage, node, [step()], context());
       statuses.push(result?.status);
     };
     const planned = async () => {
-      const { others } = manner();
+      const { others } = context();
       assert(others);
       return (await plan(stage, node, [step()], { others })).steps.length;
     };
@@ -177,9 +186,9 @@ Deno.test("a dry run shows a pipe from one node to the other, and asks for no se
   inFolder(async (folder, node) => {
     const ask = cmd`sh -c ${`touch ${folder}/asked; echo ${secret}`}`;
     const step = taker(folder, {
-      input: { from: "leader", why: "a token", ask },
+      input: { from: "controlPlane", why: "a token", ask },
     });
-    const planned = await plan(stage, node, [step], manner());
+    const planned = await plan(stage, node, [step], context());
     const text = script(stage, planned, (name) => localNode(name));
     assertStringIncludes(text, ` | sh -c 'tee "$1"; cat "$1" >&2' take `);
     await assertMissing(`${folder}/asked`);
@@ -196,14 +205,15 @@ async function assertMissing(path: string): Promise<void> {
 }
 
 Deno.test("in turn, a node comes behind those that its steps wait for, also where the file has it first", () => {
-  const after: Record<string, Partial<Step>> = {
-    "worker-2": { after: ["master", "worker-1"] },
-    "worker-1": { after: ["master"] },
+  const token = { from: "master", why: "a token", ask: cmd`true` };
+  const inputs: Record<string, Pick<Step, "input">> = {
+    "worker-2": { input: { ...token, after: ["worker-1"] } },
+    "worker-1": { input: token },
   };
   const stepsOf = (name: string): readonly Step[] => [{
     why: "join",
     run: cmd`true`,
-    ...after[name],
+    ...inputs[name],
   }];
   const ordered = (
     names: readonly string[],
@@ -228,13 +238,13 @@ Deno.test("what a node has no use for is neither told nor recorded", () =>
   inFolder(async (folder, node) => {
     const step: Step = {
       why: "for systemd",
-      unless: {
+      doneWhen: {
         ask: cmd`true`,
-        read: () => ({ is: "present", unneeded: true }),
+        read: () => ({ is: "unneeded" }),
       },
       run: cmd`touch ${folder}/done`,
     };
-    assertEquals(await apply(stage, node, [step], manner()), []);
+    assertEquals(await apply(stage, node, [step], context()), []);
     assert(!(await Deno.readTextFile(`${folder}/journal`)).includes("touch"));
     await assertMissing(`${folder}/done`);
   }));

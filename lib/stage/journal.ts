@@ -4,20 +4,21 @@
  * before its command runs (as "running") and again after it (as "done"), so
  * that a run which was cut off anywhere leaves a journal that is true.
  */
-import { type Node, read, save } from "../node/node.ts";
+import { type Node, readNodeFile, saveNodeFile } from "../node/node.ts";
 import type { Command, RunOptions } from "../exec/command.ts";
 import { type StageName, stageNames } from "./stage.ts";
+import { JournalError } from "./errors.ts";
 
 /** One step of a stage, on this node. */
 export interface JournalRecord {
   readonly stage: StageName;
-  /** Names the step within its stage; see stepKey() in lib/book.ts. */
+  /** Names the step within its stage; see stepKey() in node_run.ts. */
   readonly step: string;
   readonly state: "running" | "done";
   /** Whether the step changed the node, in this run or an earlier one. */
   readonly changed: boolean;
   /** The one node that a step on the operator's machine is about. */
-  readonly about?: string;
+  readonly node?: string;
   /** What was there before, where undo needs it. */
   readonly previous?: string;
   /** What takes the step back; absent where there is nothing to take back. */
@@ -27,7 +28,7 @@ export interface JournalRecord {
   /** What a person has to agree to before it is taken back. */
   readonly consent?: string;
   /** It may have left parts, whatever became of it. */
-  readonly parts?: true;
+  readonly partial?: true;
 }
 
 /** A node's journal. */
@@ -37,11 +38,6 @@ export interface Journal {
   readonly records: readonly JournalRecord[];
 }
 
-/** A journal that cannot be understood. */
-export class JournalError extends Error {
-  override readonly name = "JournalError";
-}
-
 /** The journal of a node on which nothing was done. */
 export const emptyJournal: Journal = { complete: [], records: [] };
 
@@ -49,13 +45,13 @@ export const emptyJournal: Journal = { complete: [], records: [] };
  * Reads a node's journal.
  *
  * @throws {JournalError} when the file is there and is no journal
- * @throws {UnreachableError | CommandError} as lib/node.ts's read() does
+ * @throws {UnreachableError | CommandError} as readNodeFile() does
  */
 export async function readJournal(
   node: Node,
   options?: RunOptions,
 ): Promise<Journal> {
-  const text = await read(node, node.journalPath, options);
+  const text = await readNodeFile(node, node.journalPath, options);
   if (text === undefined) return emptyJournal;
   return parseJournal(text, `${node.name}:${node.journalPath}`);
 }
@@ -66,11 +62,11 @@ export async function writeJournal(
   journal: Journal,
   options?: RunOptions,
 ): Promise<void> {
-  await save(node, node.journalPath, formatJournal(journal), options);
+  await saveNodeFile(node, node.journalPath, formatJournal(journal), options);
 }
 
 /** The journal as text, one record a line, so that it can be read and compared. */
-export function formatJournal(journal: Journal): string {
+function formatJournal(journal: Journal): string {
   const records = journal.records.map((record) => JSON.stringify(record));
   return `{"version":1,"complete":${JSON.stringify(journal.complete)},` +
     `"records":[${records.map((record) => `\n${record}`).join(",")}\n]}\n`;
@@ -99,21 +95,41 @@ export function parseJournal(text: string, from: string): Journal {
   if (!isObject(value) || value.version !== 1) {
     throw wrong(`expected "version": 1`);
   }
-  const { complete, records } = value;
+  const { complete } = value;
+  const records = Array.isArray(value.records)
+    ? value.records.map(withTodaysNames)
+    : undefined;
   if (!Array.isArray(complete) || !complete.every(isStageName)) {
     throw wrong(`expected "complete" to list stages`);
   }
-  if (!Array.isArray(records) || !records.every(isRecord)) {
+  if (!records?.every(isRecord)) {
     throw wrong(`expected "records" to list steps`);
   }
   return { complete, records };
 }
 
-/** The journal with this record in its place, or added at the end. */
+/** A record of an older version of this tool, with the names that its fields have now. */
+function withTodaysNames(record: unknown): unknown {
+  if (!isObject(record)) return record;
+  const { about, parts, ...rest } = record;
+  return {
+    ...rest,
+    ...(about === undefined ? {} : { node: about }),
+    ...(parts === undefined ? {} : { partial: parts }),
+  };
+}
+
+/**
+ * The journal with this record in its place, or added at the end. While a step
+ * is running, its stage is not complete.
+ */
 export function withRecord(journal: Journal, record: JournalRecord): Journal {
   const at = journal.records.findIndex((old) => sameStep(old, record));
+  const { complete } = record.state === "done"
+    ? journal
+    : withComplete(journal, record.stage, false);
   return {
-    ...journal,
+    complete,
     records: at < 0
       ? [...journal.records, record]
       : journal.records.with(at, record),
@@ -126,7 +142,7 @@ export function withoutRecord(
   record: JournalRecord,
 ): Journal {
   return {
-    complete: journal.complete,
+    ...withComplete(journal, record.stage, false),
     records: journal.records.filter((old) => !sameStep(old, record)),
   };
 }
@@ -170,10 +186,10 @@ function isRecord(value: unknown): value is JournalRecord {
     typeof value.step === "string" &&
     (value.state === "running" || value.state === "done") &&
     typeof value.changed === "boolean" &&
-    (value.about === undefined || typeof value.about === "string") &&
+    (value.node === undefined || typeof value.node === "string") &&
     (value.previous === undefined || typeof value.previous === "string") &&
     (value.timeout_ms === undefined || typeof value.timeout_ms === "number") &&
     (value.consent === undefined || typeof value.consent === "string") &&
-    (value.parts === undefined || value.parts === true) &&
+    (value.partial === undefined || value.partial === true) &&
     (value.undo === undefined || isCommand(value.undo));
 }

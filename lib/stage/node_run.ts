@@ -1,9 +1,16 @@
 /** A node's journal while a stage is at work there, and the results so far. */
-import { CommandError, type RunOptions, show } from "../exec/command.ts";
+import {
+  type Command,
+  CommandError,
+  type Outcome,
+  type RunOptions,
+  show,
+} from "../exec/command.ts";
+import { withTimeout } from "./decide.ts";
+import { whileTelling } from "../node/heartbeat.ts";
 import {
   emptyJournal,
   type Journal,
-  JournalError,
   type JournalRecord,
   readJournal,
   writeJournal,
@@ -12,57 +19,16 @@ import { type Node, UnreachableError } from "../node/node.ts";
 import {
   advice,
   describe,
-  gist,
+  label,
   type Status,
   type StepResult,
 } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
-
-/** How a stage is run. */
-export interface Manner {
-  readonly timeout_ms: number;
-  /** Ends commands under way. */
-  readonly signal: AbortSignal;
-  /** Whether no further step shall begin. */
-  readonly stopping: () => boolean;
-  /** Told of each result at once. */
-  readonly tell: (result: StepResult) => void;
-  /** Told, a line at a time, of what goes on in something that takes long. */
-  readonly progress?: (line: string) => void;
-  /** The nodes that `--node` names: records about others are left alone, on the operator's machine. */
-  readonly about?: readonly string[];
-  /** Asked before each command where the user wants to go step by step; false ends the run. */
-  readonly ask?: (node: string, step: Step) => Promise<boolean>;
-  /** The other nodes, for steps that wait for them or take from them. */
-  readonly others?: Others;
-  /**
-   * Asked, once a run on a node, before what needs somebody's consent; without
-   * it, that is refused.
-   *
-   * @throws {StepError} when there is nobody to ask
-   */
-  readonly consent?: (request: ConsentRequest) => Promise<boolean>;
-}
-
-/** The nodes beside the one at which a stage is at work. */
-export interface Others {
-  readonly node: (name: string) => Node;
-  /** Waits until this run is over there; whether all went well. True where it is not at work there. */
-  readonly ended: (name: string) => Promise<boolean>;
-}
-
-/** What somebody is asked to agree to. */
-export interface ConsentRequest {
-  /** The end of "This will …". */
-  readonly what: string;
-  /** What is known of it beforehand. */
-  readonly preview?: string;
-  /** All commands of this run that need consent, a line each. */
-  readonly commands: readonly string[];
-}
+import type { ConsentRequest, RunContext } from "./context.ts";
+import { JournalError, StepError } from "./errors.ts";
 
 /** A node's journal while a stage is at work there. */
-export class Book {
+export class NodeRun {
   journal: Journal = emptyJournal;
   readonly results: StepResult[] = [];
   readonly options: RunOptions;
@@ -71,9 +37,9 @@ export class Book {
   constructor(
     readonly stage: StageName,
     readonly node: Node,
-    readonly manner: Manner,
+    readonly context: RunContext,
   ) {
-    this.options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+    this.options = { timeout_ms: context.timeout_ms, signal: context.signal };
   }
 
   async open(): Promise<void> {
@@ -82,8 +48,8 @@ export class Book {
 
   /** The stage's records that this run may touch. */
   records(): readonly JournalRecord[] {
-    const { about } = this.manner;
-    return recordsOf(this.journal, this.stage, about);
+    const { nodes } = this.context;
+    return recordsOf(this.journal, this.stage, nodes);
   }
 
   async write(journal: Journal): Promise<void> {
@@ -93,13 +59,25 @@ export class Book {
   }
 
   /**
-   * Whether somebody agrees, or did so before in this run.
+   * Asks for consent, once in this run.
    *
-   * @throws {StepError} when there is nobody to ask
+   * @throws {StepError} unless it is given
    */
-  async isAgreed(request: ConsentRequest): Promise<boolean> {
-    this.#agreed ||= await this.manner.consent?.(request) ?? false;
-    return this.#agreed;
+  async agree(request: ConsentRequest): Promise<void> {
+    this.#agreed ||= await this.context.consent?.(request) ?? false;
+    if (this.#agreed) return;
+    throw new StepError("nobody agreed to it; nothing was done from here on");
+  }
+
+  /** Runs a command; what it does is told meanwhile where it takes long. */
+  execute(command: Command, timeout_ms?: number): Promise<Outcome> {
+    const options = withTimeout(this.options, timeout_ms);
+    return whileTelling(
+      // Its argv may say more than anybody should see.
+      `${this.stage} on ${this.node.name}: ${label(command)}`,
+      this.context.progress,
+      this.node.run(command, options),
+    );
   }
 
   tell(
@@ -111,7 +89,13 @@ export class Book {
     const { stage, node: { name: node } } = this;
     const result = { stage, node, status, why, command, ...more };
     this.results.push(result);
-    this.manner.tell(result);
+    this.context.tell(result);
+  }
+
+  /** Tells of a command that did not do what it should. */
+  tellFailure(why: string, command: string, outcome: Outcome): void {
+    const problem = `${describe(outcome)}\n${advice(outcome, this.node.name)}`;
+    this.tell("failed", why, command, { problem });
   }
 
   /** Runs the body; what it throws becomes the last result. */
@@ -127,19 +111,21 @@ export class Book {
         this.tell("failed", "read the journal", "", { problem: error.message });
       } else if (error instanceof CommandError) {
         const { outcome, why, command } = error;
-        this.tell("failed", why, gist(command), {
-          problem: `${describe(outcome)}\n${advice(outcome, this.node.name)}`,
-        });
+        this.tellFailure(why, label(command), outcome);
       } else throw error;
     }
     return this.results;
   }
 }
 
-/** Names a step within its stage, the same at every run: by its key, else its command without its input, or a copy's target. */
+/**
+ * Names a step within its stage, the same at every run: by its key, else by the
+ * file that it writes or copies, else by its command without the input.
+ */
 export function stepKey({ key, run }: Pick<Step, "key" | "run">): string {
   if (key !== undefined) return key;
-  return "copy" in run ? `copy to ${run.to}` : show(run);
+  if ("copy" in run) return `copy to ${run.to}`;
+  return run.writes === undefined ? show(run) : `write ${run.writes}`;
 }
 
 /** The journal's record of a step. */
@@ -154,16 +140,19 @@ export function find(
   );
 }
 
-/** A stage's records; on the operator's machine those about these nodes only, where some are named. */
+/**
+ * A stage's records; on the operator's machine those about these nodes only,
+ * where some are named.
+ */
 export function recordsOf(
   journal: Journal,
   stage: StageName,
-  about: readonly string[] | undefined,
+  nodes: readonly string[] | undefined,
 ): readonly JournalRecord[] {
   return journal.records.filter((record) =>
     record.stage === stage &&
-    (about === undefined ||
-      (record.about !== undefined && about.includes(record.about)))
+    (nodes === undefined ||
+      (record.node !== undefined && nodes.includes(record.node)))
   );
 }
 

@@ -1,16 +1,11 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askStep, decide, isGone } from "./decide.ts";
-import {
-  find,
-  noLongerWanted,
-  type Others,
-  recordsOf,
-  stepKey,
-} from "./node_run.ts";
+import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
 import { type Journal, readJournal } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import type { Answer, Copy, Input, StageName, Step } from "./stage.ts";
+import type { Others } from "./context.ts";
 
 /** What a dry run found: the commands that a run would execute on a node, in order. */
 export interface Planned {
@@ -23,6 +18,10 @@ export interface PlannedStep {
   readonly why: string;
   readonly run: Command | Copy;
   readonly input?: Input;
+  /** The one node that a step on the operator's machine is about. */
+  readonly node?: string;
+  /** It builds the plugin, or finds it built: a change of no machine. */
+  readonly builds?: true;
 }
 
 /**
@@ -38,17 +37,17 @@ export async function plan(
   steps: readonly Step[],
   options: RunOptions & {
     readonly assume?: "absent";
-    readonly about?: readonly string[];
+    readonly nodes?: readonly string[];
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
   },
 ): Promise<Planned> {
-  const { assume, about, others, fresh, ...runOptions } = options;
+  const { assume, nodes, others, fresh, ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
-  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, about)];
+  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, nodes)];
   for (const step of steps) {
-    if (step.about !== undefined && fresh?.has(step.about)) {
+    if (step.node !== undefined && fresh?.has(step.node)) {
       planned.push(...byHand(step));
       continue;
     }
@@ -66,10 +65,10 @@ export function noLonger(
   stage: StageName,
   journal: Journal,
   steps: readonly Step[],
-  about?: readonly string[],
+  nodes?: readonly string[],
 ): readonly PlannedStep[] {
   const kept = new Set(steps.map((step) => stepKey(step)));
-  return recordsOf(journal, stage, about).toReversed().flatMap((record) => {
+  return recordsOf(journal, stage, nodes).toReversed().flatMap((record) => {
     const maybeOurs = record.changed || record.state === "running";
     return kept.has(record.step) || record.undo === undefined || !maybeOurs
       ? []
@@ -77,7 +76,10 @@ export function noLonger(
   });
 }
 
-/** What its probe says of a step. Where the other node cannot give yet what the probe compares, the step is still to be done. */
+/**
+ * What its probe says of a step. Where the other node cannot give yet what the
+ * probe compares, the step is still to be done.
+ */
 export async function askNow(
   node: Node,
   step: Step,
@@ -95,7 +97,7 @@ export async function askNow(
 
 /** A step, and before it what its probe prepares. */
 function byHand(step: Step): PlannedStep[] {
-  const { prepares } = step;
+  const prepares = step.doneWhen?.prepares;
   return prepares === undefined ? [step] : [prepares, step];
 }
 
@@ -108,12 +110,12 @@ export async function planUndo(
   stage: StageName,
   node: Node,
   steps: readonly Step[],
-  options: RunOptions & { readonly about?: readonly string[] },
+  options: RunOptions & { readonly nodes?: readonly string[] },
 ): Promise<Planned> {
-  const { about, ...runOptions } = options;
+  const { nodes, ...runOptions } = options;
   const journal = await readJournal(node, runOptions);
   const planned: { why: string; run: Command }[] = [];
-  for (const record of recordsOf(journal, stage, about).toReversed()) {
+  for (const record of recordsOf(journal, stage, nodes).toReversed()) {
     if (record.undo === undefined) continue;
     if (!record.changed && record.state === "done") continue;
     const step = steps.find((step) => stepKey(step) === record.step);

@@ -25,9 +25,9 @@ export interface StepResult {
 }
 
 /** What a step does, in a line. */
-export function gist(run: Command | Copy): string {
+export function label(run: Command | Copy): string {
   if ("copy" in run) return `copy ${run.copy} to ${run.to}`;
-  return run.gist ?? show(run);
+  return run.label ?? show(run);
 }
 
 /** What came of a command, whole, for somebody who has to find out why. */
@@ -45,7 +45,8 @@ export function describe(outcome: Outcome): string {
 /** What to do about a command that failed on a node of this name. */
 export function advice(outcome: Outcome, node: string): string {
   if (outcome.ended === "timed out") {
-    return `what to do: find out what it waits for on ${node}, or give it longer (--timeout SECONDS); then run this stage again`;
+    return `what to do: find out what it waits for on ${node}, or give it longer ` +
+      "(--timeout SECONDS); then run this stage again";
   }
   if (outcome.ended === "interrupted") {
     return "what to do: run this stage again, or take it back with --undo";

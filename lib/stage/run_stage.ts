@@ -1,98 +1,99 @@
 /** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
-import type { Manner, Others } from "./node_run.ts";
-import { exitCode } from "../cli/flags.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
-import { advice, describe, gist, type StepResult } from "./result.ts";
-import type { Session } from "../cli/session.ts";
-import { apply, operatorSteps, undo } from "./engine.ts";
-import type { AfterStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
-import { nodeOf, operatorNode } from "../cli/connect.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
+import { BuildError } from "./errors.ts";
+import { advice, describe, label, type StepResult } from "./result.ts";
+import { apply, operatorSteps } from "./engine.ts";
+import { undo } from "./undo.ts";
+import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
+import type { Others, RunContext, StageRun } from "./context.ts";
 
 /**
  * Runs a stage, or takes it back, on the nodes that the flags name.
  *
- * @returns its results, which the session has been told of already
+ * @returns its results, of which the run has been told already
  */
 export async function runStage(
-  session: Session,
+  run: StageRun,
   stage: Stage,
 ): Promise<readonly StepResult[]> {
-  const from = session.results.length;
-  if (session.flags.undo) await undoStage(session, stage);
-  else await applyStage(session, stage);
-  return session.results.slice(from);
+  const from = run.results.length;
+  if (run.undo) await undoStage(run, stage);
+  else await applyStage(run, stage);
+  return run.results.slice(from);
 }
 
-async function applyStage(session: Session, stage: Stage): Promise<void> {
-  const { manner } = session;
-  const before = await session.cluster();
-  if (lacksPodCIDRs(session, stage, before)) return;
-  const own = operatorSteps(stage, before, session.selected(before));
-  const last = stage.operatorLast?.(before) ?? false;
+async function applyStage(run: StageRun, stage: Stage): Promise<void> {
+  const { context } = run;
+  const before = await run.cluster();
+  if (lacksPodCIDRs(run, stage, before)) return;
+  const own = operatorSteps(stage, before, run.selected(before));
+  const last = stage.operator?.last?.(before) ?? false;
+  const reach = run.reach(before);
   const operate = async () => {
     // None today: what an earlier run did here may have to go.
-    if (stage.operatorSteps === undefined) return true;
-    const manner = { ...onOperator(session), others: reach(before) };
-    const done = await apply(stage.name, operatorNode(before), own, manner);
-    return worstCode(done) === 0;
+    if (stage.operator === undefined) return true;
+    const context = { ...onOperator(run), others: otherNodes(reach) };
+    const done = await apply(stage.name, reach.operator, own, context);
+    return worst(done) === "done";
   };
   if (!last && !await operate()) return;
-  if (manner.stopping() || stage.steps === undefined) return;
-  const pluginFiles = await build(session, stage);
+  if (context.stopping() || stage.steps === undefined) return;
+  const pluginFiles = await build(run, stage);
   if (pluginFiles === "failed") return;
-  const cluster = await session.cluster();
+  const cluster = await run.cluster();
   const stepsOf = (name: string) => stepsFor(stage, cluster, name, pluginFiles);
   const done = await eachNode(
-    session,
+    run,
     cluster,
     (node, name, others) =>
-      apply(stage.name, node, stepsOf(name), { ...manner, others }),
+      apply(stage.name, node, stepsOf(name), { ...context, others }),
     stepsOf,
   );
-  if (!last || manner.stopping() || worstCode(done.flat()) !== 0) return;
+  if (!last || context.stopping() || worst(done.flat()) !== "done") return;
   await operate();
 }
 
-async function undoStage(session: Session, stage: Stage): Promise<void> {
-  const { manner } = session;
-  const cluster = await session.cluster();
-  if (stage.steps !== undefined && !stage.endsNodes?.(cluster)) {
+async function undoStage(run: StageRun, stage: Stage): Promise<void> {
+  const { context } = run;
+  const cluster = await run.cluster();
+  if (stage.steps !== undefined && !stage.operator?.endsNodes?.(cluster)) {
     const taken = await eachNode(
-      session,
+      run,
       cluster,
       (node, name) =>
-        undo(stage.name, node, probesFor(stage, cluster, name), manner),
+        undo(stage.name, node, probesFor(stage, cluster, name), context),
     );
-    if (worstCode(taken.flat()) !== 0 || manner.stopping()) return;
-    await afterUndo(session, stage, cluster);
+    if (worst(taken.flat()) !== "done" || context.stopping()) return;
+    await afterUndo(run, stage, cluster);
   }
-  if (stage.operatorSteps === undefined) return;
-  const own = operatorSteps(stage, cluster, session.selected(cluster));
-  await undo(stage.name, operatorNode(cluster), own, onOperator(session));
+  if (stage.operator === undefined) return;
+  const own = operatorSteps(stage, cluster, run.selected(cluster));
+  await undo(stage.name, run.reach(cluster).operator, own, onOperator(run));
 }
 
 /** What the other nodes have to do about those that were taken back. */
 async function afterUndo(
-  session: Session,
+  run: StageRun,
   stage: Stage,
   cluster: Cluster,
 ): Promise<void> {
-  const { manner } = session;
-  const { timeout_ms, signal } = manner;
-  const undone = session.selected(cluster);
-  for (const { on, step } of stage.afterUndo?.(cluster, undone) ?? []) {
-    const node = nodeOf(cluster, on);
+  const { context } = run;
+  const { timeout_ms, signal } = context;
+  const undone = run.selected(cluster);
+  for (const step of stage.followUp?.afterUndo(cluster, undone) ?? []) {
+    const { on } = step;
+    const node = run.reach(cluster).nodeOf(on);
     const told = {
       stage: stage.name,
       node: on,
       why: step.why,
-      command: gist(step.run),
+      command: label(step.run),
     };
-    if (!await isWanted(node, step, { timeout_ms, signal })) continue;
+    if (!await hasWork(node, step, { timeout_ms, signal })) continue;
     const outcome = await node.run(step.run, { timeout_ms, signal });
-    manner.tell(
+    context.tell(
       succeeded(outcome) ? { ...told, status: "changed" } : {
         ...told,
         status: "failed",
@@ -103,13 +104,13 @@ async function afterUndo(
 }
 
 /** Whether such a step has something to do, as far as its node answers. */
-export async function isWanted(
+export async function hasWork(
   node: Node,
-  { unless }: AfterStep,
+  { doneWhen }: FollowUpStep,
   options: RunOptions,
 ): Promise<boolean> {
   try {
-    return unless.read(await node.run(unless.ask, options)).is === "absent";
+    return doneWhen.read(await node.run(doneWhen.ask, options)).is === "absent";
   } catch (error) {
     if (error instanceof UnreachableError) return false;
     throw error;
@@ -117,8 +118,8 @@ export async function isWanted(
 }
 
 /** With `--node`, what the operator's machine did about other nodes stays. */
-function onOperator({ manner, flags: { nodes } }: Session): Manner {
-  return nodes.length === 0 ? manner : { ...manner, about: nodes };
+function onOperator({ context, nodes }: StageRun): RunContext {
+  return nodes.length === 0 ? context : { ...context, nodes };
 }
 
 /**
@@ -126,7 +127,7 @@ function onOperator({ manner, flags: { nodes } }: Session): Manner {
  * those that others wait for come first.
  */
 async function eachNode(
-  session: Session,
+  run: StageRun,
   cluster: Cluster,
   work: (
     node: Node,
@@ -135,35 +136,36 @@ async function eachNode(
   ) => Promise<readonly StepResult[]>,
   stepsOf: (name: string) => readonly Step[] = () => [],
 ): Promise<(readonly StepResult[])[]> {
-  const names = session.selected(cluster);
+  const names = run.selected(cluster);
+  const reach = run.reach(cluster);
   const under = new Map<string, Promise<readonly StepResult[]>>();
   const others: Others = {
-    ...reach(cluster),
+    ...otherNodes(reach),
     async ended(name) {
       const work = under.get(name);
-      return work === undefined || worstCode(await work) === 0;
+      return work === undefined || worst(await work) === "done";
     },
   };
   const one = (name: string) => {
-    const results = work(nodeOf(cluster, name), name, others);
+    const results = work(reach.nodeOf(name), name, others);
     under.set(name, results);
     return results;
   };
-  if (session.manner.ask === undefined) {
+  if (run.context.ask === undefined) {
     return await Promise.all(names.map(one));
   }
   const results: (readonly StepResult[])[] = [];
   for (const { name } of inOrder(names, stepsOf)) {
-    if (session.manner.stopping()) break;
+    if (run.context.stopping()) break;
     results.push(await one(name));
   }
   return results;
 }
 
 /** The cluster's nodes, none of which is waited for. */
-export function reach(cluster: Cluster): Others {
+export function otherNodes({ nodeOf }: Reach): Others {
   return {
-    node: (name) => nodeOf(cluster, name),
+    node: nodeOf,
     ended: () => Promise.resolve(true),
   };
 }
@@ -179,11 +181,9 @@ export function* inOrder(
     if (seen.has(name)) return;
     seen.add(name);
     const steps = stepsOf(name);
-    for (const { after = [], input } of steps) {
-      if (input !== undefined && known.has(input.from)) {
-        yield* place(input.from);
-      }
-      for (const other of after) {
+    for (const { input } of steps) {
+      if (input === undefined) continue;
+      for (const other of [input.from, ...input.after ?? []]) {
         if (known.has(other)) yield* place(other);
       }
     }
@@ -193,7 +193,7 @@ export function* inOrder(
 }
 
 async function build(
-  session: Session,
+  run: StageRun,
   stage: Stage,
 ): Promise<readonly PluginFile[] | undefined | "failed"> {
   if (stage.build === undefined) return undefined;
@@ -205,16 +205,16 @@ async function build(
     command: byHand.argv.join(" "),
   };
   try {
-    const { files, changed, line } = await make(session.flags.form);
-    session.manner.tell({
+    const { files, changed, line } = await make(run.form);
+    run.context.tell({
       ...common,
       status: changed ? "changed" : "ok",
       output: line,
     });
     return files;
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "BuildError") throw error;
-    session.manner.tell({
+    if (!(error instanceof BuildError)) throw error;
+    run.context.tell({
       ...common,
       status: "failed",
       problem: error.message,
@@ -225,13 +225,13 @@ async function build(
 
 /** Says so where the stage cannot be planned yet. */
 function lacksPodCIDRs(
-  { manner }: Session,
+  { context }: StageRun,
   stage: Stage,
   cluster: Cluster,
 ): boolean {
   const names = unknownPodCIDRs(stage, cluster);
   if (names.length === 0) return false;
-  manner.tell({
+  context.tell({
     stage: stage.name,
     node: "operator",
     status: "failed",
@@ -278,11 +278,13 @@ function probesFor(
   return stepsFor(stage, cluster, name, undefined);
 }
 
-/** The exit code that the results stand for. */
-export function worstCode(results: readonly StepResult[]): number {
-  if (results.some(({ status }) => status === "failed")) return exitCode.failed;
+/** The worst that became of a step; "done" where all went well. */
+export function worst(
+  results: readonly StepResult[],
+): "failed" | "unreachable" | "done" {
+  if (results.some(({ status }) => status === "failed")) return "failed";
   if (results.some(({ status }) => status === "unreachable")) {
-    return exitCode.unreachable;
+    return "unreachable";
   }
-  return exitCode.done;
+  return "done";
 }

@@ -5,14 +5,13 @@ import type { Node } from "../node/node.ts";
 
 /** What a probe found. */
 export type Answer =
-  /**
-   * As the step would leave it; `ours` says that it bears our mark, `unneeded`
-   * that such a node has no use for the step, which is then neither told nor recorded.
-   */
-  | { readonly is: "present"; readonly ours?: true; readonly unneeded?: true }
+  /** As the step would leave it; `ours` says that it bears our mark. */
+  | { readonly is: "present"; readonly ours?: true }
+  /** Such a node has no use for the step, which is neither told nor recorded. */
+  | { readonly is: "unneeded" }
   /**
    * Still to be done; `previous` is the value that undo has to put back,
-   * `preview` what the step would do, for whoever has to agree to it.
+   * `preview` what the step would do, for the person who has to agree to it.
    */
   | {
     readonly is: "absent";
@@ -20,14 +19,13 @@ export type Answer =
     readonly preview?: string;
   }
   /**
-   * There, but somebody else's: refused, never touched. `unmarked` says that it
-   * differs by our mark alone, so a step of ours that was cut off explains it.
+   * There, but somebody else's: refused, never touched. What is unmarked differs
+   * by our mark alone, so a step of ours that was cut off explains it.
    */
   | {
-    readonly is: "different";
+    readonly is: "different" | "unmarked";
     readonly found: string;
     readonly remedy: string;
-    readonly unmarked?: true;
   }
   /** Nobody can say: an error, never "absent". */
   | { readonly is: "unknown"; readonly reason: string };
@@ -37,10 +35,12 @@ export interface Probe {
   readonly ask: Command;
   /** @param input of a step whose input is asked for beforehand; see Input */
   readonly read: (outcome: Outcome, input?: string) => Answer;
+  /** What asking makes that the step needs; a dry run prints it for a reader who goes by hand. */
+  readonly prepares?: { readonly why: string; readonly run: Command };
 }
 
 /** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
-export interface Consent {
+interface Consent {
   /** What the step does that costs money, as the end of "This will …". */
   readonly apply: string;
   /** What its undo does that cannot be had again, put the same way. */
@@ -54,25 +54,36 @@ export interface Copy {
   readonly mode: string;
 }
 
-/** Text that one node gives and a step elsewhere needs; asked for at run time, and written down nowhere. */
+/**
+ * Text that one node gives and a step elsewhere needs; asked for at run time,
+ * and written down nowhere.
+ */
 export interface Input {
   /** The name of the node that gives it. */
   readonly from: string;
   readonly why: string;
   readonly ask: Command;
+  /** More nodes on which this run of the stage has to be over before it is asked for. */
+  readonly after?: readonly string[];
   /** Asking changes nothing, so it is asked for before the probe, which compares. */
   readonly compared?: true;
   /** Parts of it that nobody may see, with the flag `g`; blotted out wherever an output is told. */
   readonly secret?: RegExp;
 }
 
+/**
+ * Undo of a step that may fail half-way and leave parts behind: it is run
+ * whatever became of the step, and has to succeed, also where nothing is left.
+ */
+export interface Cleanup {
+  readonly cleanup: Command;
+}
+
 /** One command and its reason. */
 export interface Step {
   readonly why: string;
   /** Skip the step where this finds its effect present. A step without one runs at every apply. */
-  readonly unless?: Probe;
-  /** What its probe makes on the way that it needs; a dry run prints it, for whoever goes by hand. */
-  readonly prepares?: { readonly why: string; readonly run: Command };
+  readonly doneWhen?: Probe;
   readonly run: Command | Copy;
   /**
    * Names the step in the journal; left out, its command does. Needed where
@@ -82,27 +93,55 @@ export interface Step {
   readonly key?: string;
   /** What the command reads, where another node gives it. */
   readonly input?: Input;
-  /** The nodes on which this run of the stage has to be over before the step begins. */
-  readonly after?: readonly string[];
-  /** Takes the step back; given the previous value that the probe saw. None: nothing to take back. */
-  readonly undo?: Command | ((previous: string) => Command);
-  /** The one node that a step on the operator's machine is about; `--node` leaves the others out. */
-  readonly about?: string;
-  /** Milliseconds that the command, its probe and its undo may take each (default: the `--timeout` flag's). */
+  /**
+   * Takes the step back; given the previous value that the probe saw. None:
+   * nothing to take back.
+   */
+  readonly undo?: Command | ((previous: string) => Command) | Cleanup;
+  /**
+   * The one node that a step on the operator's machine is about; `--node`
+   * leaves the others out.
+   */
+  readonly node?: string;
+  /**
+   * Milliseconds that the command, its probe and its undo may take each
+   * (default: the `--timeout` flag's).
+   */
   readonly timeout_ms?: number;
   /** What a person has to agree to before it is run or taken back. */
   readonly consent?: Consent;
-  /**
-   * It may fail half-way and leave parts behind. So its undo is run whatever
-   * became of it, and has to succeed, also where there is nothing left.
-   */
-  readonly parts?: true;
 }
 
-/** A step that no journal knows: its probe finds its effect present or absent. */
-export type AfterStep = Required<Pick<Step, "why" | "unless">> & {
+/**
+ * The command that takes a step back.
+ *
+ * @param previous the value that the probe saw before the step
+ * @returns undefined where there is nothing to take back
+ */
+export function undoOf(
+  { undo }: Pick<Step, "undo">,
+  previous?: string,
+): Command | undefined {
+  if (typeof undo === "function") {
+    return previous === undefined ? undefined : undo(previous);
+  }
+  return isCleanup(undo) ? undo.cleanup : undo;
+}
+
+/** Whether an undo is run whatever became of its step. */
+export function isCleanup(undo: Step["undo"]): undo is Cleanup {
+  return typeof undo === "object" && "cleanup" in undo;
+}
+
+/**
+ * A step on one of the other nodes, of which no journal knows; its probe finds
+ * it present or absent.
+ */
+export interface FollowUpStep extends Required<Pick<Step, "why" | "doneWhen">> {
+  /** The node's name. */
+  readonly on: string;
   readonly run: Command;
-};
+}
 
 /** A file of the built plugin, and what it must be like on a node. */
 export interface PluginFile extends Copy {
@@ -136,7 +175,7 @@ export const stageNames = [
 export type StageName = typeof stageNames[number];
 
 /** How to build what a stage installs. */
-export interface Build {
+interface Build {
   readonly why: string;
   /** What does the same by hand. */
   readonly byHand: Command;
@@ -150,11 +189,49 @@ export interface Build {
 export type PluginForm = "compiled" | "portable";
 
 /** What came of a build. */
-export interface BuildResult {
+interface BuildResult {
   readonly files: readonly PluginFile[];
   readonly changed: boolean;
   /** One line for the person who waits. */
   readonly line: string;
+}
+
+/** What a stage does on the operator's own machine. */
+export interface OperatorPart {
+  readonly steps: (cluster: Cluster) => readonly Step[];
+  /**
+   * Whether they come after the nodes' steps, and only where all of those went
+   * well; else before.
+   */
+  readonly last?: (cluster: Cluster) => boolean;
+  /**
+   * Whether taking them back ends the nodes themselves: then nothing is taken
+   * back on the nodes first, and they need not answer.
+   */
+  readonly endsNodes?: (cluster: Cluster) => boolean;
+}
+
+/** What follows once a stage went well on all its nodes. */
+export interface FollowUp {
+  /**
+   * What there is to say of it, in whole lines: asked of the nodes, changing
+   * nothing. "" where there is nothing.
+   *
+   * @throws {UnreachableError}
+   */
+  readonly report: (
+    cluster: Cluster,
+    nodeOf: (name: string) => Node,
+    options: RunOptions,
+  ) => Promise<string>;
+  /**
+   * What is to be done on other nodes once it was taken back on these: as far
+   * as those answer, for the nodes may be taken back because they do not.
+   */
+  readonly afterUndo: (
+    cluster: Cluster,
+    undone: readonly string[],
+  ) => readonly FollowUpStep[];
 }
 
 /** A numbered script. Pure: the same cluster gives the same steps. */
@@ -164,35 +241,12 @@ export interface Stage {
   readonly summary: string;
   /** What one can look at afterwards. */
   readonly afterwards: string;
-  /**
-   * What is to be done on other nodes once it was taken back on these: as far
-   * as those answer, for the nodes may be taken back because they do not.
-   */
-  readonly afterUndo?: (
-    cluster: Cluster,
-    undone: readonly string[],
-  ) => readonly { readonly on: string; readonly step: AfterStep }[];
-  /**
-   * What there is to say once all of it went well, in whole lines: asked of the
-   * nodes, changing nothing. "" where there is nothing.
-   *
-   * @throws {UnreachableError}
-   */
-  readonly epilogue?: (
-    cluster: Cluster,
-    nodeOf: (name: string) => Node,
-    options: RunOptions,
-  ) => Promise<string>;
   /** Its steps cannot be planned before every node's podCIDRs are known. */
   readonly needsPodCIDRs?: true;
-  /** Steps on the operator's own machine, before the nodes'. */
-  readonly operatorSteps?: (cluster: Cluster) => readonly Step[];
-  /** Whether the operator's steps come after the nodes', and only where all of those went well. */
-  readonly operatorLast?: (cluster: Cluster) => boolean;
-  /** Whether taking it back ends the nodes themselves: then nothing is taken back on them first, and they need not answer. */
-  readonly endsNodes?: (cluster: Cluster) => boolean;
+  readonly operator?: OperatorPart;
   /** Work on the operator's machine whose result the nodes' steps need. */
   readonly build?: Build;
   /** Steps on each node. */
   readonly steps?: (plan: Plan) => readonly Step[];
+  readonly followUp?: FollowUp;
 }

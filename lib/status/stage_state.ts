@@ -1,13 +1,18 @@
-/** Whether a stage is applied on a machine: what its probes say now, beside what the journal says was done. */
-import { decide, StepError } from "../stage/decide.ts";
-import { find, type Others } from "../stage/node_run.ts";
+/**
+ * Whether a stage is applied on a machine: what its probes say now, beside
+ * what the journal says was done.
+ */
+import { decide } from "../stage/decide.ts";
+import { find } from "../stage/node_run.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
 import type { Journal } from "../stage/journal.ts";
 import type { Node } from "../node/node.ts";
 import { askNow, type PlannedStep } from "../stage/plan_node.ts";
-import { gist } from "../stage/result.ts";
+import { label } from "../stage/result.ts";
 import type { StageName, Step } from "../stage/stage.ts";
+import type { Asked } from "../node/batch.ts";
+import type { Others } from "../stage/context.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** How a stage stands on a machine. */
 export type StageState =
@@ -30,19 +35,19 @@ export interface StageOn {
   readonly where: string;
   readonly is: StageState;
   /** What a run would do now. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly PendingCommand[];
   /** Why it would be refused, or why nobody can say. */
   readonly problems: readonly string[];
 }
 
 /** A command that a run would execute, and its reason. */
-export interface Change {
+interface PendingCommand {
   readonly why: string;
   readonly command: string;
 }
 
 /** What was found out of a step. */
-export type Found =
+export type StepFinding =
   | { readonly is: "there"; readonly ours: boolean }
   | { readonly is: "wanted"; readonly step: PlannedStep }
   | { readonly is: "refused"; readonly why: string }
@@ -54,17 +59,17 @@ export type Found =
  *
  * @param found of each step that the machine has a use for
  */
-export function judge(
+export function stageState(
   where: string,
   stage: StageName,
   journal: Journal,
-  found: readonly Found[],
+  found: readonly StepFinding[],
   more: readonly PlannedStep[],
 ): StageOn {
   const changes = [
     ...more,
     ...found.flatMap((one) => one.is === "wanted" ? [one.step] : []),
-  ].map(({ why, run }): Change => ({ why, command: gist(run) }));
+  ].map(({ why, run }): PendingCommand => ({ why, command: label(run) }));
   const problems = found.flatMap((one) => "why" in one ? [one.why] : []);
   const on = (is: StageState): StageOn => ({ where, is, changes, problems });
   const complete = journal.complete.includes(stage);
@@ -81,7 +86,7 @@ export function judge(
 }
 
 /** A stage's steps on a machine, or those of the operator's machine about a node. */
-export interface Part {
+export interface StagePart {
   readonly stage: StageName;
   /** Whose they are: the machine's name, or that of the node that they are about. */
   readonly where: string;
@@ -98,29 +103,31 @@ export interface Part {
  */
 export async function lookAt(
   node: Node,
-  { stage, where, steps, noLonger }: Part,
+  { stage, where, steps, noLonger }: StagePart,
   journal: Journal,
   others: Others,
   options: RunOptions,
 ): Promise<StageOn> {
-  const found = await Promise.all(steps.map(async (step): Promise<Found[]> => {
-    const answer = await askNow(node, step, options, others);
-    if (answer.is === "present" && answer.unneeded) return [];
-    try {
-      return decide(node, step, answer, find(journal, stage, step)) === "run"
-        ? [{ is: "wanted", step }]
-        : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
-      const is = answer.is === "unknown" ? "unknown" : "refused";
-      return [{ is, why: error.message }];
-    }
-  }));
-  const records = journal.records.filter(({ about = node.name }) =>
-    about === where
+  const found = await Promise.all(
+    steps.map(async (step): Promise<StepFinding[]> => {
+      const answer = await askNow(node, step, options, others);
+      if (answer.is === "unneeded") return [];
+      try {
+        return decide(node, step, answer, find(journal, stage, step)) === "run"
+          ? [{ is: "wanted", step }]
+          : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error;
+        const is = answer.is === "unknown" ? "unknown" : "refused";
+        return [{ is, why: error.message }];
+      }
+    }),
+  );
+  const records = journal.records.filter((record) =>
+    (record.node ?? node.name) === where
   );
   const own = { ...journal, records };
-  return judge(where, stage, own, found.flat(), noLonger);
+  return stageState(where, stage, own, found.flat(), noLonger);
 }
 
 /** A machine that has been asked already: what it said is not asked again. */
@@ -136,6 +143,6 @@ export function answered(node: Node, asked: readonly Asked[]): Node {
 }
 
 /** A machine that does not answer. */
-export function unanswered(where: string, why: string): StageOn {
+export function unreachableStage(where: string, why: string): StageOn {
   return { where, is: "unknown", changes: [], problems: [why] };
 }

@@ -5,7 +5,7 @@ import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd } from "../exec/command.ts";
 import { emptyJournal, type Journal } from "../stage/journal.ts";
 import { localNode } from "../node/node.ts";
-import { answered, type Found, judge } from "./stage_state.ts";
+import { answered, stageState, type StepFinding } from "./stage_state.ts";
 
 const stage = "06-forwarding";
 
@@ -16,11 +16,11 @@ const begun: Journal = {
   records: [{ stage, step: "one", state: "done", changed: true }],
 };
 
-const there: Found = { is: "there", ours: false };
-const ours: Found = { is: "there", ours: true };
-const refused: Found = { is: "refused", why: "refused: another's" };
-const unknown: Found = { is: "unknown", why: "permission denied" };
-const wanted: Found = {
+const there: StepFinding = { is: "there", ours: false };
+const ours: StepFinding = { is: "there", ours: true };
+const refused: StepFinding = { is: "refused", why: "refused: another's" };
+const unknown: StepFinding = { is: "unknown", why: "permission denied" };
+const wanted: StepFinding = {
   is: "wanted",
   step: {
     why: "a node is a router",
@@ -28,8 +28,8 @@ const wanted: Found = {
   },
 };
 
-const stateOf = (journal: Journal, ...found: Found[]) =>
-  judge("worker-1", stage, journal, found, []).is;
+const stateOf = (journal: Journal, ...found: StepFinding[]) =>
+  stageState("worker-1", stage, journal, found, []).is;
 
 Deno.test("a stage is applied when a run would change nothing, whatever the journal says", () => {
   assertEquals(stateOf(complete, there, ours), "applied");
@@ -55,7 +55,7 @@ Deno.test("what nobody can say is unknown, also where the rest is clear", () => 
 
 Deno.test("what a run would do is told with its reasons, and what an earlier one did that is no longer asked for", () => {
   const undo = cmd`ip route del 10.244.9.0/24`;
-  const on = judge("worker-1", stage, complete, [wanted, refused], [
+  const on = stageState("worker-1", stage, complete, [wanted, refused], [
     { why: "no longer", run: undo },
   ]);
   assertEquals(on.changes, [

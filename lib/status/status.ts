@@ -1,8 +1,7 @@
 /** Status: the nodes, and how each stage stands on them, by what the nodes say now. */
-import type { Others } from "../stage/node_run.ts";
+import type { Others } from "../stage/context.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import { capacity, leasesIn, staleLeases } from "../doctor/leases.ts";
 import { withExpectedPodCIDRs } from "../stage/plan_stages.ts";
 import {
   type BrokenLease,
@@ -11,22 +10,23 @@ import {
   type Lease,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
-import { type Journal, JournalError, readJournal } from "../stage/journal.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { type Journal, readJournal } from "../stage/journal.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { noLonger } from "../stage/plan_node.ts";
-import { stepsFor } from "../stage/run_stage.ts";
-import type { Reach } from "../verify/situation.ts";
+import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import { operatorSteps } from "../stage/engine.ts";
 import {
   answered,
   lookAt,
-  type Part,
   type StageOn,
-  unanswered,
+  type StagePart,
+  unreachableStage,
 } from "./stage_state.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
-import { operatorNode } from "../cli/connect.ts";
+import { JournalError } from "../stage/errors.ts";
+import { makeLine } from "../stage/make_command.ts";
+import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
 export interface StatusReport {
@@ -80,7 +80,7 @@ export interface StageStatus {
  * @param stages all but 09, in their order
  * @throws {CommandError}
  */
-export async function status(
+export async function clusterStatus(
   found: Cluster,
   reach: Reach,
   stages: readonly Stage[],
@@ -90,7 +90,7 @@ export async function status(
   const files = await filesOf(stages);
   const { nodeOf } = reach;
   const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
-    inventory(cluster, { nodeOf, outside: undefined }, options),
+    inventory(cluster, { ...reach, outside: undefined }, options),
     lookAtOperator(cluster, stages, reach, options),
     ...cluster.nodes.map(({ name }) =>
       lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
@@ -138,7 +138,7 @@ async function lookAtNode(
     stage: stage.name,
     steps: stepsFor(stage, cluster, node.name, files.get(stage.name)),
   }));
-  return await lookAtAll(node, all, othersOf(reach), options);
+  return await lookAtAll(node, all, otherNodes(reach), options);
 }
 
 /** A stage's steps on a machine. */
@@ -147,7 +147,10 @@ interface StageSteps {
   readonly steps: readonly Step[];
 }
 
-/** Where a machine does not answer, or its journal is damaged, nobody can say how a stage stands. */
+/**
+ * Where a machine does not answer, or its journal is damaged, nobody can say
+ * how a stage stands.
+ */
 async function lookAtAll(
   node: Node,
   all: readonly StageSteps[],
@@ -164,7 +167,7 @@ async function lookAtAll(
       : undefined;
     if (why === undefined) throw error;
     return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => (
-      { stage, ...unanswered(node.name, why) }
+      { stage, ...unreachableStage(node.name, why) }
     ));
   }
 }
@@ -177,7 +180,7 @@ async function askAtOnce(
   options: RunOptions,
 ): Promise<readonly OnStage[]> {
   const asks = all.flatMap(({ steps }) => steps)
-    .flatMap(({ unless }) => unless?.ask ?? []);
+    .flatMap(({ doneWhen }) => doneWhen?.ask ?? []);
   // Several steps ask the same.
   const once = new Map(asks.map((ask) => [show(ask), ask]));
   const questions = [...once.values()]
@@ -200,12 +203,12 @@ function partsOf(
   name: string,
   { stage, steps }: StageSteps,
   journal: Journal,
-): readonly Part[] {
-  const names = new Set([name, ...steps.flatMap(({ about }) => about ?? [])]);
-  return [...names].map((where): Part => ({
+): readonly StagePart[] {
+  const names = new Set([name, ...steps.flatMap(({ node }) => node ?? [])]);
+  return [...names].map((where): StagePart => ({
     stage,
     where,
-    steps: steps.filter(({ about = name }) => about === where),
+    steps: steps.filter(({ node = name }) => node === where),
     noLonger: where === name ? noLonger(stage, journal, steps) : [],
   })).filter(({ steps, noLonger }) => steps.length + noLonger.length > 0);
 }
@@ -229,18 +232,13 @@ async function lookAtOperator(
   if (provider === "aws" || provider === "gcp") {
     return all.map(({ stage }) => ({
       stage,
-      ...unanswered(
+      ...unreachableStage(
         "operator",
-        `the cloud can:\nmake ${stage} ARGS="--dry-run"`,
+        `the cloud can:\n${makeLine(stage, cluster, { ARGS: ["--dry-run"] })}`,
       ),
     }));
   }
-  return await lookAtAll(operatorNode(cluster), all, othersOf(reach), options);
-}
-
-/** The other nodes, none of which is waited for. */
-function othersOf({ nodeOf }: Reach): Others {
-  return { node: nodeOf, ended: () => Promise.resolve(true) };
+  return await lookAtAll(reach.operator, all, otherNodes(reach), options);
 }
 
 /** @param known the node as its cluster is known, before 02 without its podCIDRs */

@@ -1,16 +1,16 @@
 /** Status as text for people: a screen of 80 columns, no meaning by colour. Pure. */
-import { forCluster } from "../diagnosis/cause_text.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { releaseCommand } from "../doctor/leases.ts";
 import { makeLine } from "../stage/make_command.ts";
 import type { NodeStatus, StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
-import { makeStage, onNode } from "../diagnosis/faults.ts";
+import { makeStage, onNode, remedyLine } from "../diagnosis/remedy.ts";
+import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
+import { releaseCommand } from "../inventory/lease_use.ts";
 
 /** How much is told. */
-export interface StatusTextOptions {
+interface StatusTextOptions {
   readonly cluster: Pick<Cluster, "file" | "provider">;
   /** The commands that a stage would run, and every pod. */
   readonly verbose?: boolean;
@@ -35,7 +35,7 @@ export function statusText(
   return [
     nodeLines(report.nodes),
     stageLines(report.stages),
-    unknownLines(report, options),
+    unknownLines(report),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
     leaseLines(report.nodes, options),
@@ -56,7 +56,7 @@ function nodeLines(nodes: readonly NodeStatus[]): string[] {
     nodes.flatMap(({ name, unreachable }) =>
       unreachable === undefined
         ? []
-        : [wrap(`${name} is unreachable: ${unreachable}`)]
+        : [wrap(printable(`${name} is unreachable: ${unreachable}`))]
     ),
   );
 }
@@ -119,10 +119,7 @@ function standing(on: readonly StageOn[]): string {
 const few = 4;
 
 /** Why nobody can say how a stage stands; that a node does not answer is told with the node. */
-function unknownLines(
-  { nodes, stages }: StatusReport,
-  { cluster }: StatusTextOptions,
-): string[] {
+function unknownLines({ nodes, stages }: StatusReport): string[] {
   const told = nodes.flatMap(({ unreachable }) => unreachable ?? []);
   // What stands in the way of all stages is told once.
   const reasons = new Map<string, StageName[]>();
@@ -142,12 +139,10 @@ function unknownLines(
       : `${first} and ${more.length} more`;
     const [head = "", ...rest] = reason.split("\n");
     return [
-      wrap(`${which} on ${head}`, "  ", "    "),
+      wrap(printable(`${which} on ${head}`), "  ", "    "),
       // A command to paste stays in one line.
       ...rest.map((line) =>
-        line.startsWith("make ")
-          ? `    ${forCluster(line, cluster)}`
-          : wrap(line, "    ")
+        line.startsWith("make ") ? `    ${line}` : wrap(line, "    ")
       ),
     ];
   });
@@ -164,21 +159,21 @@ function driftLines(
       is === "drifted" || is === "partly" ||
       (problems.length > 0 && is !== "unknown")
     ).flatMap(({ where, is, changes, problems }) => {
-      const line = where === "operator"
-        ? `make ${name}`
+      const remedy = where === "operator"
+        ? { stage: name }
         : makeStage(name, where);
       return [
         `  ${where}, ${name} (${worded(is)}): ${counted(changes, problems)}`,
         ...problems.flatMap((text) =>
-          text.split("\n").map((line) => wrap(line, "    "))
+          text.split("\n").map((line) => wrap(printable(line), "    "))
         ),
         ...(verbose
           ? changes.flatMap(({ why, command }) => [
-            wrap(`# ${why}`, "    ", "    # "),
-            `    $ ${command}`,
+            wrap(printable(`# ${why}`), "    ", "    # "),
+            `    $ ${printable(command)}`,
           ])
           : []),
-        `    ${forCluster(line, cluster)}`,
+        `    ${remedyLine(remedy, cluster)}`,
       ];
     })
   );
@@ -213,7 +208,7 @@ function podLines(
     const told = verbose ? pods : pods.slice(0, shownPods);
     const rest = pods.length - told.length;
     const texts = told.map((pod) =>
-      [`${name}/${pod.name}`, ...pod.addresses].join(unbreakable)
+      [`${name}/${pod.name}`, ...pod.addresses].map(printable).join(unbreakable)
     );
     if (rest > 0) texts.push(`and ${rest} more (-v)`);
     const text = wrap(texts.join(", "), "  ", "    ");
@@ -234,13 +229,13 @@ function leaseLines(
     return [
       ...stale.map(({ address, containerID, ifname }) =>
         wrap(
-          `${name}: ${address}, of ${containerID} ${ifname}`.trim(),
+          printable(`${name}: ${address}, of ${containerID} ${ifname}`.trim()),
           "  ",
           "    ",
         )
       ),
       ...broken.map(({ address }) => `  ${name}: ${address}, of no attachment`),
-      `    ${forCluster(onNode(name, releaseCommand(paths)), cluster)}`,
+      `    ${remedyLine(onNode(name, releaseCommand(paths)), cluster)}`,
     ];
   });
   return lines.length === 0 ? [] : ["Stale leases, without a pod:", ...lines];

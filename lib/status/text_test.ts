@@ -110,7 +110,7 @@ Deno.test("a stale lease is told with what releases it", () => {
     text,
     `Stale leases, without a pod:
   worker-1: 10.244.1.9, of c9 eth0
-    scripts/shell.ts --node worker-1 -- flock `,
+    make shell NODE=worker-1 ARGS="-- flock `,
   );
 });
 
@@ -163,18 +163,21 @@ Deno.test("why nobody can say how a stage stands is told, of machines that answe
     "Nobody can say:\n  08-routes on operator: cannot tell which routes there are",
   );
   const gone = [{ ...bareOf("worker-1"), unreachable: "no answer" }];
+  const command = `make 02 CLUSTER=${
+    "long/".repeat(20)
+  }aws.yaml ARGS=--dry-run`;
   const silent = statusText(
     {
       ...reportOf(stage("02-kubeadm", {
         ...on("operator", "unknown"),
-        problems: ["no answer", 'the cloud can:\nmake 02 ARGS="--dry-run"'],
+        problems: ["no answer", `the cloud can:\n${command}`],
       })),
       nodes: gone,
     },
-    { cluster: { ...cluster, file: `config/${"long/".repeat(20)}aws.yaml` } },
+    { cluster },
   );
   assert(!silent.includes("on operator: no answer"), silent);
-  assertStringIncludes(silent, '/aws.yaml --dry-run"');
+  assertStringIncludes(silent, `    ${command}`);
 });
 
 Deno.test("what a stage would be refused is counted beside what it would do", () => {

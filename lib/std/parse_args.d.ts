@@ -1,4 +1,4 @@
-/** The part of the Deno standard library's `@std/cli/parse-args` that lib/cli.ts uses. */
+/** The part of the Deno standard library's `@std/cli/parse-args` that lib/cli/flags.ts uses. */
 
 /** What to make of the arguments. */
 export interface ParseOptions {

@@ -1,17 +1,24 @@
 /**
  * After a reboot: what stages 04 to 08 told the kernel is gone, while the
  * files, journal and leases of a node stay. So a node where systemd runs keeps
- * a plain shell file of its own commands, taken from its journal, for a unit
- * that runs it at boot. It needs nothing but a shell, ip, iptables and sysctl.
+ * the commands of these stages, a plain shell file each, for a unit that runs
+ * them at boot. It needs nothing but a shell, ip, iptables and sysctl.
  */
-import type { Cluster } from "../cluster/cluster.ts";
-import { cmd, succeeded } from "../exec/command.ts";
-import { journalPath } from "../node/node.ts";
-import { mark, unknown } from "./probes.ts";
-import type { StageName, Step } from "../stage/stage.ts";
+import { cmd, show, succeeded, withInput } from "../exec/command.ts";
+import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
+import { unknown } from "./probes.ts";
+import type { Plan, Probe, Stage, StageName, Step } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
-/** The shell file that systemd runs at boot. */
-export const restorePath = "/etc/deno-cni/restore.sh";
+const folder = "/etc/deno-cni";
+
+/** The shell file that systemd runs at boot, with those of the stages in boot.d/ beside it. */
+export const bootPath = `${folder}/boot.sh`;
+
+/** The commands of a stage, one a line. */
+export function stagePath(stage: StageName): string {
+  return `${folder}/boot.d/${stage}.sh`;
+}
 
 /** The unit that runs it (systemd.service(5)). */
 export const unitPath = "/etc/systemd/system/deno-cni.service";
@@ -27,101 +34,87 @@ Before=kubelet.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh ${restorePath}
+ExecStart=/bin/sh ${bootPath}
 
 [Install]
 WantedBy=multi-user.target
 `;
 
-/** Goes before the commands: each may run where its effect is there already. */
-const head = `#!/bin/sh
-# ${mark}: written by stages 04 to 08 from ${journalPath}; changes are lost.
-failed=0
-ip() {
-  case "$1 $2" in
-  "link add") command ip link show dev "$3" >/dev/null 2>&1 || command ip "$@" ;;
-  "addr add") shift 2; command ip addr replace "$@" ;;
-  *) command ip "$@" ;;
-  esac || failed=1
-}
-rule() {
-  tool=$1; shift
-  for word; do
-    shift
-    case $word in -I | -A) set -- "$@" -C ;; *) set -- "$@" "$word" ;; esac
-  done
-  command "$tool" "$@" 2>/dev/null
-}
-iptables() { rule iptables "$@" || command iptables "$@" || failed=1; }
-ip6tables() { rule ip6tables "$@" || command ip6tables "$@" || failed=1; }
-sysctl() { command sysctl -q "$@" || failed=1; }
-`;
+const boot = Deno.readTextFileSync(new URL("boot.sh", import.meta.url));
+
+/** Each of these takes the stage's file, boot.sh, the unit, and the texts of the latter two. */
+const ask = `[ -d /run/systemd/system ] || exit 46
+cmp -s - "$1" && printf %s "$4" | cmp -s - "$2" && printf %s "$5" | cmp -s - "$3" &&
+  systemctl is-enabled -q "\${3##*/}" || ${exitAbsent}`;
+
+const write = `${put}put "$1" 644 cat
+put "$2" 644 printf %s "$4"
+put "$3" 644 printf %s "$5"
+rm -f "\${2%/*}/restore.sh" # an older version's
+systemctl daemon-reload
+systemctl enable -q "\${3##*/}"`;
+
+/** The last stage's file takes the unit with it. */
+const remove = `rm -f "$1" "$1.new"
+if [ -d "\${1%/*}" ] && ! rmdir "\${1%/*}" 2>/dev/null; then exit 0; fi
+[ ! -e "$3" ] || systemctl disable -q "\${3##*/}"
+rm -f "$2" "$2.new" "$3" "$3.new" "\${2%/*}/restore.sh"
+rmdir "\${2%/*}" 2>/dev/null || :
+systemctl daemon-reload`;
 
 /**
- * Makes the shell file of the journal's records, one a line; a record's step is
- * the command as JSON has it. Takes the file's head, the journal, and a stage
- * whose commands are left out.
+ * A stage whose commands a reboot takes back, with a last step: that they are
+ * done again at boot. A lab's node is never booted, and does without.
  */
-const make = `make() {
-  printf '%s' "$1"
-  { [ ! -e "$2" ] || cat "$2"; } | grep -v "\\"stage\\":\\"\${3:--}\\"" |
-    sed -n -e '/"state":"done"/!d' -e 's/^{"stage":"0[4678]-[a-z]*","step":"\\(\\([^"\\\\]\\|\\\\.\\)*\\)".*/\\1/' \\
-      -e 't found' -e d -e ':found' -e 's/\\\\\\(["\\\\]\\)/\\1/g' \\
-      -e '/^ip /p' -e '/^iptables /p' -e '/^ip6tables /p' -e '/^sysctl /p'
-  echo 'exit "$failed"'
+export function alsoAtBoot(
+  stage: Stage & { readonly steps: (plan: Plan) => readonly Step[] },
+): Stage {
+  return {
+    ...stage,
+    steps(plan) {
+      const steps = stage.steps(plan);
+      return plan.cluster.provider === "lab" || steps.length === 0
+        ? steps
+        : [...steps, restoreStep(stage.name, steps)];
+    },
+  };
 }
-`;
 
-const ask = `${make}[ -d /run/systemd/system ] || exit 46
-make "$1" "$2" | cmp -s - "$3" && systemctl is-enabled -q "\${4##*/}" || exit 44`;
-
-const write = `${make}mkdir -p "\${3%/*}"
-make "$1" "$2" "$5" >"$3.new"
-if grep -q -e '^ip ' -e '^iptables ' -e '^ip6tables ' -e '^sysctl ' "$3.new"; then
-  mv -f "$3.new" "$3"
-  cat >"$4.new"; mv -f "$4.new" "$4"
-  systemctl daemon-reload
-  systemctl enable -q "\${4##*/}"
-else
-  [ ! -e "$4" ] || systemctl disable -q "\${4##*/}"
-  rm -f "$3.new" "$3" "$4"
-  rmdir "\${3%/*}" 2>/dev/null || :
-  systemctl daemon-reload
-fi`;
-
-/**
- * The last step of a stage whose commands a reboot takes back. A lab's node is
- * never booted, and has none.
- */
-export function restoreSteps(
-  { provider }: Pick<Cluster, "provider">,
-  stage: StageName,
-): readonly Step[] {
-  if (provider === "lab") return [];
-  const paths = [journalPath, restorePath, unitPath];
-  return [{
+function restoreStep(stage: StageName, steps: readonly Step[]): Step {
+  const path = stagePath(stage);
+  const files = [path, bootPath, unitPath];
+  // Made when somebody asks: a plan for 1,000 nodes has a million commands.
+  const commands = () =>
+    `# ${mark}: written by stage ${stage}; changes are lost.\n` +
+    steps.map(({ run }) => "copy" in run ? "" : `${show(run)}\n`).join("");
+  return {
     key: "what is done again after a reboot",
     why: "A reboot takes all of this back, so systemd does it again at boot",
-    unless: {
-      ask: cmd`sh -c ${ask} ask ${head} ${paths}`,
-      read(outcome) {
-        if (outcome.code === 46) return { is: "present", unneeded: true };
-        if (outcome.code === 44) return { is: "absent" };
-        return succeeded(outcome)
-          ? { is: "present", ours: true }
-          : unknown(outcome, "what is done again after a reboot");
-      },
+    get doneWhen(): Probe {
+      const command = cmd`sh -c ${ask} ask ${files} ${boot} ${unit}`;
+      return {
+        ask: withInput(command, commands()),
+        read(outcome) {
+          if (outcome.code === 46) return { is: "unneeded" };
+          if (saysAbsent(outcome)) return { is: "absent" };
+          return succeeded(outcome)
+            ? { is: "present", ours: true }
+            : unknown(outcome, "what is done again after a reboot");
+        },
+      };
     },
-    run: {
-      ...cmd`sh -euc ${write} write ${head} ${paths} ${""}`,
-      stdin: unit,
-      gist: `write ${restorePath} for ${unitPath}`,
+    get run() {
+      const command = cmd`sh -euc ${write} write ${files} ${boot} ${unit}`;
+      return {
+        ...withInput(command, commands()),
+        label: `write ${path} for ${unitPath}`,
+      };
     },
     undo: {
-      ...cmd`sh -euc ${write} write ${head} ${paths} ${stage}`,
-      stdin: unit,
-      gist: `take the stage out of ${restorePath}`,
+      cleanup: {
+        ...cmd`sh -euc ${remove} remove ${files}`,
+        label: `remove ${path}`,
+      },
     },
-    parts: true,
-  }];
+  };
 }

@@ -51,7 +51,8 @@ if command -v unshare >/dev/null && command -v ip >/dev/null; then
   try veth ip link add try0 type veth peer name try1
 fi
 if command -v unshare >/dev/null && command -v iptables >/dev/null; then
-  try masquerading iptables -w -t nat -A POSTROUTING -s 192.0.2.0/24 -m comment --comment try -j MASQUERADE
+  try masquerading iptables -w -t nat -A POSTROUTING -s 192.0.2.0/24 \\
+    -m comment --comment try -j MASQUERADE
 fi
 loadable() { modprobe -n -q "$1" 2>/dev/null; }
 [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || loadable br_netfilter ||
@@ -75,9 +76,9 @@ export function machineStep(
   return {
     why: "The machine is there already; it has to be as the stages need it. " +
       "This looks, and changes nothing",
-    unless: {
-      ask: { ...script, gist: "a survey of the machine" },
-      read: (outcome) => readSurvey(outcome, node, now()),
+    doneWhen: {
+      ask: { ...script, label: "a survey of the machine" },
+      read: (outcome) => readPreflight(outcome, node, now()),
     },
     // Never run: the answer is never "absent".
     run: cmd`true`,
@@ -85,7 +86,7 @@ export function machineStep(
 }
 
 /** Reads a survey's outcome. */
-export function readSurvey(
+export function readPreflight(
   outcome: Outcome,
   { name, address }: Pick<ClusterNode, "name" | "address">,
   now_ms: number,
@@ -132,7 +133,8 @@ function mistakesInSystem(facts: Facts): string[] {
   const [architecture = ""] = facts.get("architecture") ?? [];
   if (!["x86_64", "aarch64"].includes(architecture)) {
     wrong.push(
-      `its architecture is ${architecture}; expected x86_64 or aarch64, for which the plugin can be built`,
+      `its architecture is ${architecture}; ` +
+        "expected x86_64 or aarch64, for which the plugin can be built",
     );
   }
   const has = facts.get("has") ?? [];
@@ -146,7 +148,8 @@ function mistakesInSystem(facts: Facts): string[] {
     wrong.push(
       `it runs ${
         pretty || "an unknown system"
-      }; stage 02 installs with apt: expected Debian or Ubuntu, or kubeadm, kubelet and a container runtime that are there already`,
+      }; stage 02 installs with apt: expected Debian or Ubuntu, ` +
+        "or kubeadm, kubelet and a container runtime that are there already",
     );
   }
   const missing = facts.get("missing") ?? [];
@@ -188,6 +191,7 @@ function mistakeInClock(ahead_s: number): string[] {
   if (off_s <= clockLimit_s) return [];
   const way = ahead_s > 0 ? "ahead of" : "behind";
   return [
-    `its clock is ${off_s} s ${way} this machine's; expected ${clockLimit_s} s at most: set up NTP on both (timedatectl set-ntp true)`,
+    `its clock is ${off_s} s ${way} this machine's; expected ${clockLimit_s} s ` +
+    "at most: set up NTP on both (timedatectl set-ntp true)",
   ];
 }

@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../exec/command.ts";
-import { machineStep, readSurvey } from "./preflight.ts";
+import { machineStep, readPreflight } from "./preflight.ts";
+import { run } from "../exec/run.ts";
 
 const node = { name: "worker-1", address: "10.0.1.11" };
 const now_ms = 1_800_000_000_000;
@@ -19,7 +19,7 @@ clock 1800000003
 `;
 
 function read(stdout: string): string {
-  const answer = readSurvey({ code: 0, stdout, stderr: "" }, node, now_ms);
+  const answer = readPreflight({ code: 0, stdout, stderr: "" }, node, now_ms);
   return answer.is === "unknown" ? answer.reason : answer.is;
 }
 
@@ -80,10 +80,10 @@ Deno.test("a survey that was cut off is unknown, never present", () => {
 Deno.test("this very machine passes but for its address (needs root)", {
   ignore: Deno.uid() !== 0,
 }, async () => {
-  const { unless } = machineStep(node);
-  assert(unless);
-  const outcome = await run(unless.ask);
-  const answer = unless.read(outcome);
+  const { doneWhen } = machineStep(node);
+  assert(doneWhen);
+  const outcome = await run(doneWhen.ask);
+  const answer = doneWhen.read(outcome);
   assert(answer.is === "unknown", JSON.stringify(outcome));
   assertEquals(answer.reason.split("\n").length, 2, answer.reason);
   assertStringIncludes(answer.reason, "10.0.1.11 is none of its addresses");

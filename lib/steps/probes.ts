@@ -3,13 +3,15 @@
  * pure reading of what came back. What we make carries our mark, so that a
  * probe can tell it from somebody else's.
  */
+import { parseIpList } from "../net/ip_json.ts";
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
-import type { Answer, PluginFile, Probe } from "../stage/stage.ts";
+import type { Answer, Probe } from "../stage/stage.ts";
+import { mark } from "../net/mark.ts";
 
-/** Our mark: the alias of a link, the comment of a rule. */
-export const mark = "deno-cni";
-
-/** Our mark on a route: its protocol number (ip-route(8), `proto`; rtnetlink(7): above 4 is free for users). */
+/**
+ * Our mark on a route: its protocol number (ip-route(8), `proto`;
+ * rtnetlink(7): above 4 is free for users).
+ */
 export const routeProtocol = "244";
 
 /** The answer to what neither the exit code nor the output settles. */
@@ -38,7 +40,7 @@ function readLink(outcome: Outcome): Link | "absent" | undefined {
     return "absent";
   }
   return outcome.code === 0
-    ? readList<Link>(outcome.stdout)?.[0] ?? "absent"
+    ? parseIpList<Link>(outcome.stdout)?.[0] ?? "absent"
     : undefined;
 }
 
@@ -61,12 +63,11 @@ export function linkIs(name: string, kind: string): Probe {
       }
       if (link.ifalias === mark) return { is: "present", ours: true };
       return {
-        is: "different",
+        is: link.ifalias === undefined ? "unmarked" : "different",
         found: `${name} is a ${kind} that this tool did not make ` +
           (link.ifalias ? `(its alias is "${link.ifalias}")` : "(no alias)"),
-        remedy:
-          `remove it (ip link del ${name}) if nothing needs it, or choose another name in the cluster file`,
-        ...(link.ifalias === undefined ? { unmarked: true } : {}),
+        remedy: `remove it (ip link del ${name}) if nothing needs it, ` +
+          "or choose another name in the cluster file",
       };
     },
   };
@@ -74,26 +75,34 @@ export function linkIs(name: string, kind: string): Probe {
 
 /** Does the link carry our mark? */
 export function linkMarked(name: string): Probe {
-  return {
-    ask: askLink(name),
-    read(outcome) {
-      const link = readLink(outcome);
-      if (link === undefined) return unknown(outcome, `the alias of ${name}`);
-      if (link === "absent" || link.ifalias !== mark) return { is: "absent" };
-      return { is: "present", ours: true };
-    },
-  };
+  return linkHas(
+    name,
+    `the alias of ${name}`,
+    ({ ifalias }) =>
+      ifalias === mark ? { is: "present", ours: true } : { is: "absent" },
+  );
 }
 
 /** Is the link up? */
 export function linkUp(name: string): Probe {
+  return linkHas(
+    name,
+    `whether ${name} is up`,
+    ({ flags }) => flags?.includes("UP") ? { is: "present" } : { is: "absent" },
+  );
+}
+
+function linkHas(
+  name: string,
+  what: string,
+  read: (link: Link) => Answer,
+): Probe {
   return {
     ask: askLink(name),
     read(outcome) {
       const link = readLink(outcome);
-      if (link === undefined) return unknown(outcome, `whether ${name} is up`);
-      if (link === "absent") return { is: "absent" };
-      return link.flags?.includes("UP") ? { is: "present" } : { is: "absent" };
+      if (link === undefined) return unknown(outcome, what);
+      return link === "absent" ? { is: "absent" } : read(link);
     },
   };
 }
@@ -119,7 +128,7 @@ export function addressOn(name: string, address: string): Probe {
         return { is: "absent" };
       }
       const links = outcome.code === 0
-        ? readList<{ addr_info?: AddressInfo[] }>(outcome.stdout)
+        ? parseIpList<{ addr_info?: AddressInfo[] }>(outcome.stdout)
         : undefined;
       if (links === undefined) {
         return unknown(outcome, `the addresses of ${name}`);
@@ -140,16 +149,16 @@ export function addressOn(name: string, address: string): Probe {
   };
 }
 
-/** Has the sysctl this value? A setting that the kernel does not have counts as present: there is nothing to set. */
+/**
+ * Has the sysctl this value? A setting that the kernel does not have counts as
+ * present: there is nothing to set.
+ */
 export function sysctlIs(name: string, value: string): Probe {
   return {
     ask: cmd`sysctl -n ${name}`,
     read(outcome) {
-      if (/No such file or directory/.test(outcome.stderr)) {
-        return outcome.ended === undefined
-          ? { is: "present" }
-          : unknown(outcome, name);
-      }
+      const none = /No such file or directory/.test(outcome.stderr);
+      if (none && outcome.ended === undefined) return { is: "present" };
       if (outcome.code !== 0) return unknown(outcome, name);
       const previous = outcome.stdout.trim();
       return previous === value
@@ -192,7 +201,7 @@ export function routeIs(destination: string, via: string): Probe {
     ask: cmd`ip ${family} -j route show exact ${destination}`,
     read(outcome) {
       const routes = outcome.code === 0
-        ? readList<Route>(outcome.stdout)
+        ? parseIpList<Route>(outcome.stdout)
         : undefined;
       if (routes === undefined) {
         return unknown(outcome, `the route to ${destination}`);
@@ -210,70 +219,9 @@ export function routeIs(destination: string, via: string): Probe {
           route.gateway ?? "no gateway"
         } (proto ${route.protocol ?? "unknown"}), not by ${via}`,
         remedy:
-          `remove that route (ip route del ${destination}) if nothing needs it, and run this stage again`,
+          `remove that route (ip route del ${destination}) if nothing needs it, ` +
+          "and run this stage again",
       };
-    },
-  };
-}
-
-/**
- * Has the file this content?
- *
- * @param ours tells a file of ours with other content, which may be written anew, from somebody else's
- */
-export function fileIs(
-  path: string,
-  content: string,
-  ours: (text: string) => boolean,
-): Probe {
-  const script = 'if [ -e "$1" ]; then cat "$1"; else exit 44; fi';
-  return {
-    ask: cmd`sh -c ${script} read ${path}`,
-    read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
-      if (outcome.code !== 0) return unknown(outcome, `what ${path} holds`);
-      if (outcome.stdout === content) return { is: "present", ours: true };
-      if (ours(outcome.stdout)) return { is: "absent" };
-      return {
-        is: "different",
-        found: `${path} holds something that this tool did not write`,
-        remedy: "move it away, and run this stage again",
-      };
-    },
-  };
-}
-
-/** The list that a `-j` command printed; undefined when it printed none. */
-function readList<Element>(text: string): Element[] | undefined {
-  if (text.trim() === "") return [];
-  try {
-    const value: unknown = JSON.parse(text);
-    // `ip -j` prints an empty object for what a filter left out.
-    return Array.isArray(value)
-      ? (value as Element[]).filter((element) =>
-        Object.keys(element as object).length > 0
-      )
-      : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** Is the file on the node, whole and with these rights? Compared by digest, where it has one, and by size. */
-export function copied(file: PluginFile): Probe {
-  const script = 'if [ ! -e "$1" ]; then exit 44; fi; ' +
-    'stat -Lc "%s %a" "$1"; if [ -n "$2" ]; then sha256sum "$1"; fi';
-  const { size_bytes, mode, sha256 = "" } = file;
-  return {
-    ask: cmd`sh -c ${script} stat ${file.to} ${sha256}`,
-    read(outcome) {
-      if (outcome.code === 44) return { is: "absent" };
-      if (outcome.code !== 0) return unknown(outcome, `what ${file.to} is`);
-      const [facts, digest = ""] = outcome.stdout.split("\n");
-      const same = facts === `${size_bytes} ${mode}` &&
-        (sha256 === "" || digest.startsWith(`${sha256} `));
-      return same ? { is: "present", ours: true } : { is: "absent" };
     },
   };
 }

@@ -1,10 +1,11 @@
 /** Who can be a next hop, asked of a real kernel in a network namespace. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run } from "../exec/command.ts";
+import { cmd } from "../exec/command.ts";
 import { routeByOwner } from "./route_by_owner.ts";
 import { rooted } from "../lab/lab_testing.ts";
 import type { Answer } from "../stage/stage.ts";
+import { run } from "../exec/run.ts";
 
 const script = `ip link add eth0 type veth peer name other
 ip link set eth0 up

@@ -43,10 +43,10 @@ export function columns(
   ).join("\n");
 }
 
-/** Breaks those lines of a text that are too long, under their own indentation. */
+/** Breaks the lines that are too long, under their own indentation; one to paste stays whole. */
 export function wrapLines(text: string): string {
   return text.split("\n").map((line) => {
-    if (line.length <= width) return line;
+    if (line.length <= width || /^ *mend: /.test(line)) return line;
     const [, indent = "", rest = ""] = /^( *)(.*)$/s.exec(line) ?? [];
     return wrap(rest, indent, `${indent}  `);
   }).join("\n");
@@ -70,7 +70,10 @@ export function wrapCommand(command: Command, indent = ""): string {
   return [...lines, line].join("\n");
 }
 
-/** The arguments, quoted; an option stays with its value, and "!" with both; the first two stay together. */
+/**
+ * The arguments, quoted: an option stays with its value, and "!" with both; the
+ * first two stay together.
+ */
 function parts({ argv }: Command): string[] {
   const [program, ...args] = argv;
   const found = [quote(program)];
@@ -85,4 +88,9 @@ function parts({ argv }: Command): string[] {
     open = isOption;
   }
   return found;
+}
+
+/** A title that can be found again when one scrolls back. */
+export function rule(title: string): string {
+  return `── ${title} ${"─".repeat(Math.max(2, 75 - title.length))}`;
 }

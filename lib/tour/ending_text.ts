@@ -3,8 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Exercise } from "../exercise/catalog.ts";
 import { makeLine } from "../stage/make_command.ts";
 import type { TourReport } from "./tour.ts";
-import { rule } from "./stop_text.ts";
-import { columns, wrap } from "../text/wrap.ts";
+import { columns, rule, wrap } from "../text/wrap.ts";
 
 /** The summary, and where to go on. */
 export function afterwards(

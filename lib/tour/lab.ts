@@ -1,18 +1,18 @@
 /** The lab that a tour may use: none, or one that an earlier tour made. */
-import type { Flags } from "../cli/flags.ts";
-import { type Cluster, loadCluster } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import { labId, removeLab } from "../lab/lab.ts";
-import { membersOf, takeCensus } from "../lab/processes.ts";
+import { membersOf, takeSnapshot } from "../lab/processes.ts";
 import { makeLine } from "../stage/make_command.ts";
-import { openSession } from "../cli/session.ts";
+import { openSession, type RunFlags } from "../cli/session.ts";
 import { exists } from "../exec/atomic_file.ts";
+import { loadCluster } from "../cluster/load.ts";
 
 /** Tells in a lab's state folder that a tour made it. */
 const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;
 
 /** Whether anything of the lab runs. */
 export function isRunning(cluster: Cluster): boolean {
-  return membersOf(takeCensus(), labId(cluster)).length > 0;
+  return membersOf(takeSnapshot(), labId(cluster)).length > 0;
 }
 
 /**
@@ -20,9 +20,11 @@ export function isRunning(cluster: Cluster): boolean {
  * that runs no more is forgotten.
  *
  * @returns why there can be no tour; undefined where the way is clear
- * @throws {LabError | UsageError | BusyError}
+ * @throws {LabError | UsageError | StepError}
  */
-export async function clearTheWay(flags: Flags): Promise<string | undefined> {
+export async function clearTheWay(
+  flags: RunFlags,
+): Promise<string | undefined> {
   await using session = await openSession(flags, () => {});
   // What an earlier lab's stages found out may be unreadable, and goes anyway.
   const cluster = await loadCluster(flags.cluster, { ignoreFound: true });

@@ -1,11 +1,14 @@
 /** The matrix at a stop of the tour: what can reach what, and what has changed. */
-import { exitCode } from "../cli/flags.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import type { Course } from "../exercise/stage_set.ts";
+import type { StageSet } from "../exercise/stage_set.ts";
 import { workersOf } from "../verify/matrix.ts";
-import { type Change, changedPaths, changes } from "../verify/matrix_diff.ts";
+import {
+  changedPaths,
+  matrixChanges,
+  type PathChange,
+} from "../verify/matrix_diff.ts";
 import type { MatrixReport, PathReport } from "../verify/matrix_report.ts";
-import { table } from "../verify/matrix_table.ts";
+import { matrixTable } from "../verify/matrix_table.ts";
 import type { Session } from "../cli/session.ts";
 import { look } from "../verify/situation.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -13,9 +16,10 @@ import { listeners, type Listening, pings } from "./receivers.ts";
 import { changesText } from "./stop_text.ts";
 import { verify } from "../verify/verify.ts";
 import { wrapLines } from "../text/wrap.ts";
+import { exitCode } from "../cli/exit_code.ts";
 
 /** What the tour is made of. */
-export interface Itinerary extends Course {
+export interface Itinerary extends StageSet {
   /** The stage that is done wrongly on the way. */
   readonly masquerade: Stage;
 }
@@ -60,10 +64,10 @@ export function guideOf(cluster: Cluster): ClusterNode {
 }
 
 /** What was seen at a stop. */
-export interface Seen {
+export interface StopResult {
   readonly matrix: MatrixReport;
   /** Absent for the first matrix of all. */
-  readonly changes?: readonly Change[];
+  readonly changes?: readonly PathChange[];
   /** What each receiver saw, where a lesson was about that. */
   readonly listening?: readonly Listening[];
 }
@@ -75,25 +79,28 @@ export interface Seen {
  */
 export async function showMatrix(
   session: Session,
-  { suspects, reach }: Itinerary,
+  { probed }: Itinerary,
   voice: Voice,
   { before, lesson }: {
     readonly before?: MatrixReport;
     readonly lesson?: Lesson;
   },
-): Promise<Seen> {
-  const { manner } = session;
-  const { timeout_ms, signal } = manner;
+): Promise<StopResult> {
+  const { context } = session;
+  const { timeout_ms, signal } = context;
   const cluster = await session.cluster();
-  const situation = await look(cluster, reach(cluster), { timeout_ms, signal });
+  const situation = await look(cluster, session.reach(cluster), {
+    timeout_ms,
+    signal,
+  });
   const selected = session.selected(cluster);
-  const order = { selected, stages: suspects, manner };
+  const order = { selected, stages: probed, context };
   const { report: matrix, known } = await verify(situation, order);
   const listening = lesson && await listen(matrix, cluster, voice, lesson);
   const options = { cluster, addresses: known, width: voice.width };
   const heard = listening === undefined ? {} : { listening };
   if (before === undefined) {
-    voice.say(`${wrapLines(table(matrix, options))}\n`);
+    voice.say(`${wrapLines(matrixTable(matrix, options))}\n`);
     return { matrix, ...heard };
   }
   const changed = new Set(changedPaths(before, matrix));
@@ -101,8 +108,8 @@ export async function showMatrix(
     has: (path: PathReport) => changed.has(path),
     emphasize: voice.emphasize,
   };
-  const found = changes(before, matrix, options);
-  voice.say(`${wrapLines(table(matrix, { ...options, marks }))}\n`);
+  const found = matrixChanges(before, matrix, options);
+  voice.say(`${wrapLines(matrixTable(matrix, { ...options, marks }))}\n`);
   voice.say(`${changesText(found)}\n`);
   return { matrix, changes: found, ...heard };
 }
@@ -127,7 +134,7 @@ async function listen(
  *
  * @throws {TourEnd}
  */
-export function judge(
+export function requireHealthy(
   { passed, causes }: MatrixReport,
   lesson: Lesson | undefined,
 ): void {

@@ -18,7 +18,7 @@ export interface Look {
 }
 
 /** What the tour says of a stage. */
-export interface TourText {
+interface TourText {
   /** Before 02 has run, the plan's node has no podCIDRs. */
   readonly sentences: (plan: Plan) => Sentences;
   /** Absent where the matrix shows it. */

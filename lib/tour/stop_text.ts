@@ -1,14 +1,13 @@
-/** A stop of the tour: what is said and shown there. Pure. */
-import { projectRoot } from "../cluster/cluster.ts";
 import { type Command, show } from "../exec/command.ts";
 import type { StagePlan } from "../stage/plan_stages.ts";
 import { changeLine } from "../verify/matrix_diff.ts";
-import type { Change } from "../verify/matrix_diff.ts";
+import type { PathChange } from "../verify/matrix_diff.ts";
 import { markSign } from "../verify/matrix_table.ts";
 import type { PlannedStep } from "../stage/plan_node.ts";
-import { gist } from "../stage/result.ts";
+import { label } from "../stage/result.ts";
 import type { Sentences } from "./stage_texts.ts";
-import { wrap, wrapCommand, wrapLines } from "../text/wrap.ts";
+import { rule, wrap, wrapCommand, wrapLines } from "../text/wrap.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 /** Commands on one machine, which stands for others like it. */
 export interface Shown {
@@ -21,7 +20,7 @@ export interface Shown {
 }
 
 /** What is told of a stop before anything is done. */
-export interface Announcement {
+interface Announcement {
   readonly title: string;
   /** "stop 3 of 11". */
   readonly number: number;
@@ -55,18 +54,13 @@ function ofOperator(
   guide: string,
   names: readonly string[],
 ): Shown {
-  const aboutOf = (step: PlannedStep) =>
-    "about" in step ? String(step.about) : undefined;
-  const about = new Set(steps.map(aboutOf));
+  const about = new Set(steps.map(({ node }) => node));
   const one = about.has(guide) ? guide : names.find((name) => about.has(name));
   return {
     on: "operator",
     alike: names.filter((name) => name !== one && about.has(name)),
     exactly: false,
-    steps: steps.filter((step) => {
-      const name = aboutOf(step);
-      return name === undefined || name === one;
-    }),
+    steps: steps.filter(({ node }) => node === undefined || node === one),
   };
 }
 
@@ -99,7 +93,7 @@ function ofNodes(group: readonly StagePlan[], guide: string): Shown {
 
 function commandText(steps: readonly PlannedStep[]): string {
   return steps.map(({ run }) =>
-    "copy" in run ? gist(run) : show(run) + (run.stdin ?? "")
+    "copy" in run ? label(run) : show(run) + (run.stdin ?? "")
   ).join("\n");
 }
 
@@ -115,11 +109,6 @@ export function announcement(
       ? ["There is nothing to do: all of it is there already."]
       : parts),
   ].join("\n\n");
-}
-
-/** A title that can be found again when one scrolls back. */
-export function rule(title: string): string {
-  return `── ${title} ${"─".repeat(Math.max(2, 75 - title.length))}`;
 }
 
 function shownText({ on, alike, exactly, steps }: Shown): string {
@@ -139,15 +128,15 @@ function shownText({ on, alike, exactly, steps }: Shown): string {
 function stepText({ why, run }: PlannedStep): string {
   const reason = wrap(why, "  # ", "  # ");
   if ("copy" in run) {
-    return `${reason}\n${wrap(local(gist(run)), "  ", "      ")}`;
+    return `${reason}\n${wrap(local(label(run)), "  ", "      ")}`;
   }
   // The script behind a gist would say less than the gist.
-  if (run.gist === undefined) {
+  if (run.label === undefined) {
     return `${reason}\n${wrapCommand(inProject(run), "  ")}`;
   }
-  const words = wrap(local(run.gist), "  ", "      ");
+  const words = wrap(local(run.label), "  ", "      ");
   // A file that is written can be looked at afterwards.
-  const input = run.gist.startsWith("write ") ? "" : inputText(run);
+  const input = run.writes !== undefined ? "" : inputText(run);
   return `${reason}\n${words}${input}`;
 }
 
@@ -195,7 +184,7 @@ function indent(text: string): string {
 }
 
 /** What changed, in words; the signs in the table only point at it. */
-export function changesText(found: readonly Change[]): string {
+export function changesText(found: readonly PathChange[]): string {
   if (found.length === 0) return "Nothing in the matrix has changed.";
   return [
     `Changed since the matrix before (${markSign.trim()}):`,

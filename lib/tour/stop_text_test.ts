@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, withInput, write } from "../exec/command.ts";
+import { cmd, withInput } from "../exec/command.ts";
+import { write } from "../exec/shell_file.ts";
 import type { StagePlan } from "../stage/plan_stages.ts";
 import { localNode } from "../node/node.ts";
 import type { PlannedStep } from "../stage/plan_node.ts";
@@ -86,7 +87,7 @@ Deno.test("the very same commands are said to be the very same", () => {
 
 Deno.test("of the operator's commands those about one node stand for the others", () => {
   const make = (name: string) => (
-    { why: "a node", run: cmd`make ${name}`, about: name }
+    { why: "a node", run: cmd`make ${name}`, node: name }
   );
   const shown = condense(
     [planned("operator", [
@@ -124,7 +125,7 @@ Deno.test("a file that is written is named, what a command reads is shown, and n
         why: reason,
         run: {
           ...withInput(cmd`sh -c ${"a long script; ".repeat(20)}`, `{"a":1}`),
-          gist: "env CNI_COMMAND=ADD /opt/cni/bin/deno-cni",
+          label: "env CNI_COMMAND=ADD /opt/cni/bin/deno-cni",
         },
       },
       {

@@ -3,17 +3,15 @@
  * its commands, and what can then be seen; makes the classic mistake on the
  * way, and mends it.
  */
-import { StepError } from "../stage/decide.ts";
 import { noLongerWanted } from "../stage/node_run.ts";
 import { withCirculatingRule } from "../exercise/wrong_masquerade.ts";
-import { exitCode } from "../cli/flags.ts";
 import { CommandError, succeeded } from "../exec/command.ts";
 import { plans } from "../stage/plan_stages.ts";
 import { workersOf } from "../verify/matrix.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
 import { caller } from "../verify/namespace_pods.ts";
 import { missingOfPod, podSites } from "../verify/start_pods.ts";
-import { runStage, worstCode } from "../stage/run_stage.ts";
+import { runStage, worst } from "../stage/run_stage.ts";
 import type { Session } from "../cli/session.ts";
 import { look } from "../verify/situation.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -21,10 +19,10 @@ import {
   ended,
   guideOf,
   type Itinerary,
-  judge,
   type Lesson,
-  type Seen,
+  requireHealthy,
   showMatrix,
+  type StopResult,
   TourEnd,
   type Voice,
 } from "./matrix_stop.ts";
@@ -36,10 +34,11 @@ import {
   type Sentences,
   tourTexts,
 } from "./stage_texts.ts";
-import { nodeOf, operatorNode } from "../cli/connect.ts";
+import { exitCode } from "../cli/exit_code.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What a stop came to; what was seen is told from the first pods on. */
-export interface StopReport extends Partial<Seen> {
+export interface StopReport extends Partial<StopResult> {
   readonly name: string;
   readonly sentences: Sentences;
   readonly shown: readonly {
@@ -142,7 +141,7 @@ class Guide {
     const { session } = this;
     const cluster = await session.cluster();
     const found = await Array.fromAsync(
-      plans([stage], cluster, session, session.flags),
+      plans(session, [stage], cluster),
     );
     const names = cluster.nodes.map(({ name }) => name);
     const shown = condense(found, guideOf(cluster).name, names)
@@ -150,7 +149,7 @@ class Guide {
     await this.announce({ title, sentences, shown });
     const results = await runStage(session, stage);
     if (session.interrupted()) throw ended();
-    const code = worstCode(results);
+    const code = exitCode[worst(results)];
     if (code !== exitCode.done) {
       throw new TourEnd(
         code,
@@ -167,13 +166,13 @@ class Guide {
 
   /** Stage 09 for the first time. */
   async firstPods(): Promise<void> {
-    const { session, itinerary } = this;
+    const { session } = this;
     const cluster = await session.cluster();
     const options = {
-      timeout_ms: session.manner.timeout_ms,
-      signal: session.manner.signal,
+      timeout_ms: session.context.timeout_ms,
+      signal: session.context.signal,
     };
-    const situation = await look(cluster, itinerary.reach(cluster), options);
+    const situation = await look(cluster, session.reach(cluster), options);
     const [site] = podSites(situation, [guideOf(cluster).name]);
     const shown: Shown[] = site === undefined ? [] : [{
       on: site.node.name,
@@ -182,7 +181,7 @@ class Guide {
       exactly: false,
       // What 09 keeps for itself is no part of a pod's birth.
       steps: missingOfPod(site, caller).start
-        .filter(({ run }) => !run.gist?.startsWith("write ")),
+        .filter(({ run }) => run.writes === undefined),
     }];
     const { sentences } = tourTexts["09-verify"];
     const plan = await this.plan();
@@ -198,9 +197,8 @@ class Guide {
   /** Shows what can be looked at, as long as there are no pods. */
   async look({ on, command }: Look): Promise<void> {
     const cluster = await this.session.cluster();
-    const node = on === "operator"
-      ? operatorNode(cluster)
-      : nodeOf(cluster, guideOf(cluster).name);
+    const { operator, nodeOf } = this.session.reach(cluster);
+    const node = on === "operator" ? operator : nodeOf(guideOf(cluster).name);
     const outcome = await node.run(command);
     if (!succeeded(outcome)) {
       throw new CommandError(node.name, command, outcome, "look at it");
@@ -218,11 +216,11 @@ class Guide {
     });
     this.#before = seen.matrix;
     this.note(seen);
-    judge(seen.matrix, lesson);
+    requireHealthy(seen.matrix, lesson);
   }
 
   /** Adds to the report of the stop under way. */
-  note(more: Seen): void {
+  note(more: StopResult): void {
     const last = this.stops.pop();
     if (last !== undefined) this.stops.push({ ...last, ...more });
   }

@@ -2,7 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import { show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import { type Cause, reported } from "../diagnosis/cause.ts";
 import type {
   Decision,
   TraceEnd,
@@ -12,34 +12,34 @@ import type {
 } from "./report.ts";
 import { rewrites } from "./cause/rules.ts";
 import { grown } from "./kernel_counters.ts";
-import { hopsOf, type Told } from "./hops.ts";
+import { type Told, traceHops } from "./hops.ts";
 import type { End } from "./endpoints.ts";
-import type { Scene, Sent } from "./findings.ts";
+import type { FollowedPacket, TraceFindings } from "./findings.ts";
 import type { Passage } from "./packet_path.ts";
 
 /** What a report is made of. */
-export interface Findings {
-  readonly scene: Scene;
-  readonly sent: readonly Sent[];
+interface Findings {
+  readonly findings: TraceFindings;
+  readonly sent: readonly FollowedPacket[];
   readonly cause: Cause | undefined;
   readonly family: Family;
   readonly clusterName: string;
 }
 
 /** Puts a report together. */
-export function reportOf(
-  { scene, sent, cause, family, clusterName }: Findings,
+export function traceReport(
+  { findings, sent, cause, family, clusterName }: Findings,
 ): TraceReport {
-  const { from, to, followed, cluster, answersOf } = scene;
+  const { from, to, followed, cluster, answersOf } = findings;
   const told: Told = {
     bridge: cluster.bridge,
     answersOf,
-    refusalOf: (passage) => refusalOf(passage, scene, cause),
+    refusalOf: (passage) => refusalOf(passage, findings, cause),
     source: from.address,
     destination: to.address,
   };
-  const there = hopsOf(followed.there, "there", told);
-  const back = hopsOf(followed.back, "back", {
+  const there = traceHops(followed.there, "there", told);
+  const back = traceHops(followed.back, "back", {
     ...told,
     source: to.address,
     destination: from.address,
@@ -49,22 +49,22 @@ export function reportOf(
     version: 1,
     cluster: clusterName,
     family,
-    from: endOf(from, scene),
-    to: endOf(to, scene),
+    from: endOf(from, findings),
+    to: endOf(to, findings),
     packets: sent.map(packetOf),
     followed: followed.sending.kind,
     delivered: followed.answered && followed.there.stop === undefined,
     hops,
     lastGood: lastGoodOf(hops, cause),
-    ...(cause === undefined ? {} : { cause }),
-    remarks: remarksOf(followed, cause, scene),
+    ...(cause === undefined ? {} : { cause: reported(cause, cluster) }),
+    remarks: remarksOf(followed, cause, findings),
   };
 }
 
 /** Of what a machine neither sent on nor took: the setting that explains it. */
 function refusalOf(
   { place, came }: Passage,
-  { cluster, machines, answersOf }: Scene,
+  { cluster, machines, answersOf }: TraceFindings,
   cause: Cause | undefined,
 ): Decision | undefined {
   if (cause?.kind === "forwarding" && cause.on === place.machine) {
@@ -87,7 +87,10 @@ function refusalOf(
   };
 }
 
-function endOf({ machine, pod, address }: End, { machines }: Scene): TraceEnd {
+function endOf(
+  { machine, pod, address }: End,
+  { machines }: TraceFindings,
+): TraceEnd {
   const own = machine === undefined ? undefined : machines.get(machine);
   // A podCIDR's address that no pod has is nobody's.
   const isKnown = pod !== undefined ||
@@ -101,7 +104,7 @@ function endOf({ machine, pod, address }: End, { machines }: Scene): TraceEnd {
   };
 }
 
-function packetOf({ sending, answered, said }: Sent): TracePacket {
+function packetOf({ sending, answered, said }: FollowedPacket): TracePacket {
   const { kind, command, size_bytes } = sending;
   return {
     kind,
@@ -126,9 +129,9 @@ function lastGoodOf(
 }
 
 function remarksOf(
-  { there, back, answered }: Sent,
+  { there, back, answered }: FollowedPacket,
   cause: Cause | undefined,
-  { from, to }: Scene,
+  { from, to }: TraceFindings,
 ): readonly string[] {
   const detours = [there, back].map(({ passages }) =>
     passages.map(({ place: { machine } }) => machine)

@@ -1,9 +1,8 @@
 /** Listening on every machine of a path while the packets are on their way. */
-import { StepError } from "../stage/decide.ts";
 import { CommandError, succeeded } from "../exec/command.ts";
 import { ifname } from "../cni/runtime.ts";
 import {
-  type Claim,
+  type AddressClaim,
   type Claimed,
   claimsOf,
   readWhoHas,
@@ -11,22 +10,28 @@ import {
 } from "./duplicate_addresses.ts";
 import { askTogether } from "../node/batch.ts";
 import { isWhole, parseEvents } from "./nft_events.ts";
-import type { Ground } from "./context.ts";
-import { readHeard, start, stop, type Watched } from "./nft_monitor.ts";
-import { type End, namespaceOf, type Place, routeTo } from "./endpoints.ts";
-import { sendings } from "./probe_packets.ts";
-import type { Sent } from "./findings.ts";
-import { type Answer, sendAll } from "./send_packets.ts";
-import type { Machine } from "./machine_survey.ts";
+import type { TraceContext } from "./context.ts";
+import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
+import {
+  type End,
+  longestMatch,
+  networkNamespace,
+  type Place,
+} from "./endpoints.ts";
+import { probePackets } from "./probe_packets.ts";
+import type { FollowedPacket } from "./findings.ts";
+import { sendAll, type SentPacket } from "./send_packets.ts";
+import type { SurveyedMachine } from "./machine_survey.ts";
 import { type Heard, walk } from "./packet_path.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What came of the packets, and what was heard of them. */
 export interface Listened {
-  readonly answers: readonly Answer[];
+  readonly answers: readonly SentPacket[];
   readonly heard: readonly Heard[];
   readonly claimed: readonly Claimed[];
   /** The machines that did not tell all of what they heard. */
-  readonly deaf: ReadonlySet<string>;
+  readonly incomplete: ReadonlySet<string>;
 }
 
 /**
@@ -37,12 +42,18 @@ export interface Listened {
  * @throws {CommandError} when the kernel does not let us listen
  * @throws {StepError} when the user interrupted
  */
-export async function listenAndSend(ground: Ground): Promise<Listened> {
-  const { from, to, family, machines, places, options, runnerOf } = ground;
-  const planned = sendings(to, isServing(to, machines), family, mtuOf(ground), [
-    identifier(),
-    identifier(),
-  ]);
+export async function listenAndSend(context: TraceContext): Promise<Listened> {
+  const { from, to, family, machines, places, options, runnerOf } = context;
+  const planned = probePackets(
+    to,
+    isServing(to, machines),
+    family,
+    mtuOf(context),
+    [
+      identifier(),
+      identifier(),
+    ],
+  );
   const server = planned.find(({ kind }) => kind === "request")?.server;
   const watched: Watched = {
     family,
@@ -52,18 +63,18 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
   const byMachine = Map.groupBy(places, ({ machine }) => machine);
   const sender = places[0];
   if (sender === undefined) throw new TypeError("a sender");
-  const claims = claimsOf(from, to, machines, ground.cluster, family);
+  const claims = claimsOf(from, to, machines, context.cluster, family);
   // What is begun is ended, also when the user interrupts.
   const { signal, ...always } = options;
-  let answers: readonly Answer[];
+  let answers: readonly SentPacket[];
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
-  const deaf = new Set<string>();
+  const incomplete = new Set<string>();
   const listening: [string, readonly Place[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
       listening.push([machine, own]);
-      const command = start(watched, own.map(namespaceOf));
+      const command = startMonitor(watched, own.map(networkNamespace));
       const outcome = await runnerOf(machine).run(command, always);
       if (succeeded(outcome)) return;
       const why = "have the kernel tell of the packets (nftables)";
@@ -72,21 +83,19 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
     }));
     [answers, claimed] = await Promise.all([
       sendAll(runnerOf(sender.machine), sender, planned, options),
-      askClaims(claims, ground),
+      askClaims(claims, context),
     ]);
   } finally {
     await settled(
       listening.map(async ([machine, own]) => {
-        const boundary = crypto.randomUUID();
-        const outcome = await runnerOf(machine).run(stop(boundary), always);
-        const texts = readHeard(
-          outcome.stdout,
-          boundary,
-          own.map(namespaceOf),
+        const texts = await stopMonitor(
+          runnerOf(machine),
+          own.map(networkNamespace),
+          always,
         );
         for (const [at, place] of own.entries()) {
           const text = texts[at] ?? "";
-          if (!isWhole(text)) deaf.add(machine);
+          if (!isWhole(text)) incomplete.add(machine);
           heard.push({ place, events: parseEvents(text) });
         }
       }),
@@ -96,7 +105,7 @@ export async function listenAndSend(ground: Ground): Promise<Listened> {
   const ordered = places.flatMap((place) =>
     heard.find((one) => one.place === place) ?? []
   );
-  return { answers, heard: ordered, claimed, deaf };
+  return { answers, heard: ordered, claimed, incomplete };
 }
 
 /** Waits for all of them, also where one fails: none may begin after its end was told. */
@@ -108,19 +117,19 @@ async function settled(jobs: readonly Promise<void>[]): Promise<void> {
 
 /** Who answers for which address? All at once: each answer is waited for. */
 async function askClaims(
-  claims: readonly Claim[],
-  { runnerOf, options }: Ground,
+  claims: readonly AddressClaim[],
+  { runnerOf, options }: TraceContext,
 ): Promise<readonly Claimed[]> {
   const byMachine = Map.groupBy(claims, ({ place }) => place.machine);
   const found = await Promise.all(
     [...byMachine].map(async ([machine, own]) => {
       const questions = own.map(whoHas);
       const answers = await askTogether(runnerOf(machine), questions, options);
-      return own.flatMap((claim, at): Claimed[] => {
+      return own.flatMap((addressClaim, at): Claimed[] => {
         const asked = answers[at];
         return asked === undefined
           ? []
-          : [{ ...claim, asked, answered: readWhoHas(asked) }];
+          : [{ ...addressClaim, asked, answered: readWhoHas(asked) }];
       });
     }),
   );
@@ -134,28 +143,28 @@ export function identifier(): number {
 
 function isServing(
   { machine, pod }: End,
-  machines: ReadonlyMap<string, Machine>,
+  machines: ReadonlyMap<string, SurveyedMachine>,
 ): boolean {
   if (pod !== undefined) return pod.serving;
   return machine !== undefined && machines.get(machine)?.serving === true;
 }
 
 /** The MTU of the link by which the sender sends. */
-function mtuOf({ from, to, machines }: Ground): number {
+function mtuOf({ from, to, machines }: TraceContext): number {
   const machine = from.machine && machines.get(from.machine);
   const links = from.pod?.links ?? (machine ? machine.links : []);
   const routes = from.pod?.routes ?? (machine ? machine.routes : []);
-  const dev = routeTo(routes, to.address)?.dev ?? ifname;
+  const dev = longestMatch(routes, to.address)?.dev ?? ifname;
   const mtu = links.find(({ ifname }) => ifname === dev)?.mtu ?? 1500;
   return Math.min(mtu, 9000);
 }
 
 /** Where a packet went, and its answer. */
 export function follow(
-  answer: Answer,
+  answer: SentPacket,
   heard: readonly Heard[],
-  { to }: Ground,
-): Sent {
+  { to }: TraceContext,
+): FollowedPacket {
   const open = to.machine === undefined;
   const { sending } = answer;
   const there = walk(heard, { sending, direction: "there" }, {

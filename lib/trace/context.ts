@@ -1,31 +1,33 @@
-/** The ground of a trace: its ends, the machines on its way, and what they have. It asks, and changes nothing. */
+/**
+ * The context of a trace: its ends, the machines on its way, and what they
+ * have. It asks, and changes nothing.
+ */
 import type { Family } from "../net/cidr.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
-import { UnreachableError } from "../node/node.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
-import type { Reach } from "../verify/situation.ts";
-import { StepError } from "../stage/decide.ts";
+import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
+import { askParts } from "../node/parts.ts";
 import {
   checkApart,
   type End,
   familyFor,
   findEnd,
+  listeningPlaces,
+  longestMatch,
   machineOf,
   type Named,
   type Place,
-  placesOf,
-  routeTo,
 } from "./endpoints.ts";
 import {
-  type Machine,
+  machineSurvey,
   programs,
   readMachine,
-  surveyCommand,
+  type SurveyedMachine,
 } from "./machine_survey.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What to trace, and how. */
 export interface TraceOrder {
@@ -38,13 +40,13 @@ export interface TraceOrder {
 }
 
 /** What is known of a trace's surroundings before packets are sent. */
-export interface Ground {
+export interface TraceContext {
   /** With the addresses of one family alone. */
   readonly cluster: Cluster;
   readonly family: Family;
   readonly from: End;
   readonly to: End;
-  readonly machines: ReadonlyMap<string, Machine>;
+  readonly machines: ReadonlyMap<string, SurveyedMachine>;
   readonly places: readonly Place[];
   readonly runnerOf: (machine: string) => Runner;
   readonly options: RunOptions;
@@ -53,7 +55,7 @@ export interface Ground {
 /**
  * Looks at the machines of both ends, and at those that their routes name.
  *
- * @throws {UsageError} when there is no such end
+ * @throws {EndError} when there is no such end
  * @throws {UnreachableError} when a machine cannot be reached
  * @throws {StepError} when one lacks a program that tracing takes
  */
@@ -61,7 +63,7 @@ export async function survey(
   whole: Cluster,
   reach: Reach,
   { from: fromName, to: toName, family: asked, options }: TraceOrder,
-): Promise<Ground> {
+): Promise<TraceContext> {
   const family = familyFor(toName, asked, whole);
   const cluster = inFamily(whole, family);
   const runnerOf = (machine: string): Runner => {
@@ -69,7 +71,7 @@ export async function survey(
     if (reach.outside !== undefined) return reach.outside;
     throw new UnreachableError(machine, "no machine of this cluster");
   };
-  const lookAt = async (name: string): Promise<Machine> => {
+  const lookAt = async (name: string): Promise<SurveyedMachine> => {
     const wanted = {
       family,
       pods: [fromName, toName].flatMap((end) =>
@@ -77,14 +79,15 @@ export async function survey(
       ),
       ...(toName.is === "address" ? { address: toName.address } : {}),
     };
-    const boundary = crypto.randomUUID();
-    const command = surveyCommand(name, wanted, boundary);
-    const outcome = await runnerOf(name).run(command, options);
+    const { parts, outcome, command } = await askParts(
+      runnerOf(name),
+      machineSurvey(name, wanted),
+      options,
+    );
     const address = name === outsideName
       ? cluster.outside.gateway
       : cluster.nodes.find((node) => node.name === name)?.address;
-    const machine = readMachine(name, address, outcome, boundary);
-    if (machine !== undefined) return checked(machine);
+    if (parts !== undefined) return checked(readMachine(name, address, parts));
     const why = "see what is there before the packets are sent";
     throw new CommandError(name, command, outcome, why);
   };
@@ -101,12 +104,12 @@ export async function survey(
   const between = hopsBetween(from, to, first, cluster)
     .filter((name) => !names.has(name));
   const machines = new Map([...first, ...await look(between)]);
-  const places = placesOf(from, to, between);
+  const places = listeningPlaces(from, to, between);
   return { cluster, family, from, to, machines, places, runnerOf, options };
 }
 
 /** @throws {StepError} when a program is missing that tracing takes */
-function checked(machine: Machine): Machine {
+function checked(machine: SurveyedMachine): SurveyedMachine {
   const missing = Object.entries(programs)
     .filter(([program]) => !machine.programs.includes(program));
   if (missing.length === 0) return machine;
@@ -124,7 +127,7 @@ function checked(machine: Machine): Machine {
 function hopsBetween(
   from: End,
   to: End,
-  machines: ReadonlyMap<string, Machine>,
+  machines: ReadonlyMap<string, SurveyedMachine>,
   { nodes, outside, provider }: Cluster,
 ): readonly string[] {
   const byAddress = new Map(nodes.map(({ name, address }) => [address, name]));
@@ -132,7 +135,7 @@ function hopsBetween(
   return [[from, to], [to, from]].flatMap(([near, far]) => {
     const machine = near?.machine && machines.get(near.machine);
     if (!machine || far === undefined) return [];
-    const next = routeTo(machine.routes, far.address)?.gateway;
+    const next = longestMatch(machine.routes, far.address)?.gateway;
     return next === undefined ? [] : byAddress.get(next) ?? [];
   });
 }

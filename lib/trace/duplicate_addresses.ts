@@ -1,16 +1,18 @@
-/** Who answers for an address, on each segment of a path: two who do explain what comes and goes. Pure. */
+/**
+ * Who answers for an address, on each segment of a path: two who do explain
+ * what comes and goes. Pure.
+ */
 import { type Family, familyOf, gateway } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
-import type { Asked } from "../diagnosis/evidence.ts";
 import { ifname } from "../cni/runtime.ts";
-import type { Question } from "../node/batch.ts";
+import type { Asked, Question } from "../node/batch.ts";
 import { placeName } from "./place_state.ts";
 import type { End, Place } from "./endpoints.ts";
-import type { Machine, Pod } from "./machine_survey.ts";
+import type { Pod, SurveyedMachine } from "./machine_survey.ts";
 
 /** An address that one alone should answer for. */
-export interface Claim {
+export interface AddressClaim {
   /** From where it is asked. */
   readonly place: Place;
   readonly link: string;
@@ -25,8 +27,8 @@ export interface Claim {
   readonly at: string;
 }
 
-/** A claim, and the link-layer addresses that answered. */
-export interface Claimed extends Claim {
+/** A addressClaim, and the link-layer addresses that answered. */
+export interface Claimed extends AddressClaim {
   readonly asked: Asked;
   readonly answered: readonly string[];
 }
@@ -34,8 +36,8 @@ export interface Claimed extends Claim {
 /** How long answers are waited for. */
 const arp_seconds = 0.3;
 
-/** The question of a claim. busybox's arping prints what came when it is interrupted. */
-export function whoHas({ place, link, address }: Claim): Question {
+/** The question of a addressClaim. busybox's arping prints what came when it is interrupted. */
+export function whoHas({ place, link, address }: AddressClaim): Question {
   return {
     where: placeName(place),
     command:
@@ -61,10 +63,10 @@ export function readWhoHas({ outcome: { stdout } }: Asked): readonly string[] {
 export function claimsOf(
   from: End,
   to: End,
-  machines: ReadonlyMap<string, Machine>,
+  machines: ReadonlyMap<string, SurveyedMachine>,
   cluster: Cluster,
   family: Family,
-): readonly Claim[] {
+): readonly AddressClaim[] {
   if (family === 6) return [];
   const ends = [from, to];
   return [
@@ -81,9 +83,9 @@ export function claimsOf(
 
 function podClaims(
   { machine, pod, address }: End,
-  machines: ReadonlyMap<string, Machine>,
+  machines: ReadonlyMap<string, SurveyedMachine>,
   { bridge, nodes }: Cluster,
-): readonly Claim[] {
+): readonly AddressClaim[] {
   if (machine === undefined || pod === undefined) return [];
   const mac = pod.links.find(({ ifname: name }) => name === ifname)?.address;
   const found = machines.get(machine)?.links
@@ -114,8 +116,8 @@ function podClaims(
 function segmentClaim(
   asker: End,
   owner: End,
-  machines: ReadonlyMap<string, Machine>,
-): readonly Claim[] {
+  machines: ReadonlyMap<string, SurveyedMachine>,
+): readonly AddressClaim[] {
   const [own, other] = [asker, owner].map(({ machine }) =>
     machine === undefined ? undefined : machines.get(machine)
   );

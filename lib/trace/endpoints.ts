@@ -1,18 +1,25 @@
 /** Who sends what to whom, and where to listen. Pure. */
 import {
+  AddressError,
   addressOrUndefined,
   contains,
   parseSubnet,
 } from "../../plugin/address/address.ts";
-import { UsageError } from "../cli/flags.ts";
 import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RouteFacts } from "../diagnosis/evidence.ts";
+import { printable } from "../text/printable.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { ownNamespace } from "./nft_monitor.ts";
-import type { Link, Machine, Pod } from "./machine_survey.ts";
+import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
+
+/** An end of a path that cannot be one, with what was expected. */
+export class EndError extends Error {
+  override readonly name = "EndError";
+}
 
 /** What the user named: worker-1/shell, worker-1, outside, or an address. */
 export type Named =
@@ -28,7 +35,7 @@ const noOnes = /^(0|127|169\.254|22[4-9]|23\d|255)\.|^(::1?|fe[89ab].*|ff.*)$/i;
  * Reads a name of an end.
  *
  * @param flag as the user knows it, for the message
- * @throws {UsageError}
+ * @throws {EndError}
  */
 export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   const names = cluster.nodes.map(({ name }) => name);
@@ -40,13 +47,13 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
   if (flag === "--to" && text === outsideName) return { is: "outside" };
   if (flag === "--to" && addressOrUndefined(text) !== undefined) {
     if (noOnes.test(text)) {
-      throw new UsageError(
+      throw new EndError(
         `${flag} ${text}: no packet goes to one other machine by it; name the address of one`,
       );
     }
     return { is: "address", address: text };
   }
-  throw new UsageError(
+  throw new EndError(
     `${flag} ${text}: expected a pod as NODE/POD, e.g. ${
       names.at(-1)
     }/web, or a node${
@@ -59,7 +66,7 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
  * The family to trace in: the one that was asked for, that of the address that
  * was named, or the cluster's first.
  *
- * @throws {UsageError} when they disagree, or the cluster lacks it
+ * @throws {EndError} when they disagree, or the cluster lacks it
  */
 export function familyFor(
   to: Named,
@@ -71,12 +78,12 @@ export function familyFor(
     ? familyOf(to.address)
     : asked ?? families[0] ?? 4;
   if (asked !== undefined && asked !== family && to.is === "address") {
-    throw new UsageError(
+    throw new EndError(
       `--family ${asked}: ${to.address} is an address of family ${family}`,
     );
   }
   if (families.includes(family)) return family;
-  throw new UsageError(
+  throw new EndError(
     `the cluster of ${cluster.file} has no IPv${family}: its families are ${
       families.join(", ")
     }`,
@@ -115,11 +122,11 @@ export interface End {
 /**
  * Finds an end among what its machine has.
  *
- * @throws {UsageError} when there is no such pod, or it never had an address
+ * @throws {EndError} when there is no such pod, or it never had an address
  */
 export function findEnd(
   end: Named,
-  machine: Machine | undefined,
+  machine: SurveyedMachine | undefined,
   cluster: Cluster,
 ): End {
   const at = machine === undefined ? {} : { machine: machine.name };
@@ -135,8 +142,9 @@ export function findEnd(
       if (pod === undefined) throw noPod(end, machine);
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
-      throw new UsageError(
-        `${end.node}/${end.pod} has no address: look at it with make shell NODE=${end.node} POD=${end.pod}`,
+      throw new EndError(
+        `${end.node}/${end.pod} has no address: look at it with ` +
+          makeLine("shell", cluster, { NODE: end.node, POD: end.pod }),
       );
     }
     case "address": {
@@ -149,12 +157,12 @@ export function findEnd(
 
 function noPod(
   { node, pod }: Named & { readonly is: "pod" },
-  machine: Machine | undefined,
-): UsageError {
+  machine: SurveyedMachine | undefined,
+): EndError {
   const names = machine?.names ?? [];
-  return new UsageError(
+  return new EndError(
     `${node}/${pod}: no such pod on ${node}; it has ${
-      names.length === 0 ? "none" : names.join(", ")
+      names.length === 0 ? "none" : printable(names.join(", "))
     }: make 09-verify starts the test pods shell and web on every worker`,
   );
 }
@@ -169,39 +177,47 @@ function addressOf(pod: Pod, cluster: Cluster): string | undefined {
 
 /** A link's address that is of use beyond its own segment. */
 export function globalAddress(
-  link: Link | undefined,
+  link: SurveyedLink | undefined,
   family: Family,
 ): string | undefined {
   return link?.addr_info.map(({ local }) => local)
     .find((local) => familyOf(local) === family && !/^fe[89ab]/.test(local));
 }
 
-function has(links: readonly Link[], address: string): boolean {
+function has(links: readonly SurveyedLink[], address: string): boolean {
   return links.some(({ addr_info }) =>
     addr_info.some(({ local }) => local === address)
   );
 }
 
 /** The route among these by which an address is reached: the one with the longest prefix. */
-export function routeTo(
+export function longestMatch(
   routes: readonly RouteFacts[],
   address: string,
 ): RouteFacts | undefined {
-  const parsed = addressOrUndefined(address);
   const length = (dst: string) =>
     dst === "default" ? -1 : Number(dst.split("/")[1] ?? 128);
-  return routes.filter(({ dst }) => {
-    if (dst === "default") return true;
-    if (!dst.includes("/")) return dst === address;
-    return parsed !== undefined && contains(parseSubnet(dst), parsed);
-  }).toSorted((a, b) => length(b.dst) - length(a.dst))[0];
+  return routes.filter(({ dst }) => dst === "default" || covers(dst, address))
+    .toSorted((a, b) => length(b.dst) - length(a.dst))[0];
 }
 
-/** @throws {UsageError} when a pod would send to itself, which no link sees */
+/** Whether a route's destination is an address, or a network that has it. */
+export function covers(dst: string, address: string): boolean {
+  if (!dst.includes("/")) return dst === address;
+  const parsed = addressOrUndefined(address);
+  try {
+    return parsed !== undefined && contains(parseSubnet(dst), parsed);
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
+}
+
+/** @throws {EndError} when a pod would send to itself, which no link sees */
 export function checkApart(from: End, to: End): void {
   if (from.pod === undefined || to.pod === undefined) return;
   if (from.machine !== to.machine || from.pod.name !== to.pod.name) return;
-  throw new UsageError(
+  throw new EndError(
     `${from.machine}/${from.pod.name} would send to itself: name two ends`,
   );
 }
@@ -214,7 +230,7 @@ export interface Place {
 }
 
 /** The network namespace of a place, as listen() takes it. */
-export function namespaceOf({ pod }: Place): string {
+export function networkNamespace({ pod }: Place): string {
   return pod?.sandbox ?? ownNamespace;
 }
 
@@ -225,7 +241,7 @@ export function namespaceOf({ pod }: Place): string {
  *
  * @param between the names of machines that the packet may come by on its way
  */
-export function placesOf(
+export function listeningPlaces(
   from: End,
   to: End,
   between: readonly string[],

@@ -1,19 +1,20 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../cli/flags.ts";
-import { parseCluster, projectRoot } from "../cluster/cluster.ts";
 import { show } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import {
+  EndError,
   familyFor,
   findEnd,
+  listeningPlaces,
+  longestMatch,
   machineOf,
   parseEnd,
-  placesOf,
-  routeTo,
 } from "./endpoints.ts";
-import { sendings } from "./probe_packets.ts";
-import type { Machine } from "./machine_survey.ts";
+import { probePackets } from "./probe_packets.ts";
+import type { SurveyedMachine } from "./machine_survey.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { parseCluster } from "../cluster/load.ts";
 
 const text = await Deno.readTextFile(`${projectRoot}/config/lab-dual.yaml`);
 const parsed = parseCluster(text, "config/lab-dual.yaml", "/state");
@@ -45,7 +46,7 @@ const shell = {
   routes: [],
   serving: false,
 };
-const machine: Machine = {
+const machine: SurveyedMachine = {
   name: "worker-1",
   links: [],
   routes: [],
@@ -83,7 +84,7 @@ Deno.test("what is no end is refused with what is expected", () => {
   for (const [text, flag] of wrong) {
     assertThrows(
       () => parseEnd(text, flag, cluster),
-      UsageError,
+      EndError,
       `${flag} ${text}: expected a pod as NODE/POD`,
     );
   }
@@ -93,7 +94,7 @@ Deno.test("an address that is no one machine's is refused", () => {
   for (const text of ["127.0.0.1", "::1", "224.0.0.1", "fe80::1", "ff02::1"]) {
     assertThrows(
       () => parseEnd(text, "--to", cluster),
-      UsageError,
+      EndError,
       `--to ${text}: no packet goes to one other machine`,
     );
   }
@@ -105,8 +106,8 @@ Deno.test("an address chooses its family, and a flag may not contradict it", () 
   assertEquals(familyFor(v6, undefined, dual), 6);
   assertEquals(familyFor(node, undefined, dual), 4);
   assertEquals(familyFor(node, 6, dual), 6);
-  assertThrows(() => familyFor(v6, 4, dual), UsageError, "--family 4");
-  assertThrows(() => familyFor(node, 6, cluster), UsageError, "has no IPv6");
+  assertThrows(() => familyFor(v6, 4, dual), EndError, "--family 4");
+  assertThrows(() => familyFor(node, 6, cluster), EndError, "has no IPv6");
 });
 
 Deno.test("an address is on the node whose podCIDR it is of", () => {
@@ -135,7 +136,7 @@ Deno.test("a pod has the address of the family, and one that it lost is known by
   assertEquals(findEnd(end, lost, cluster).address, "10.244.1.7");
   assertThrows(
     () => findEnd({ ...end, pod: "web" }, machine, cluster),
-    UsageError,
+    EndError,
     "worker-1/web: no such pod on worker-1; it has shell",
   );
 });
@@ -146,26 +147,26 @@ Deno.test("of several routes the longest prefix counts", () => {
     { dst: "10.244.0.0/16", gateway: "10.0.1.7" },
     { dst: "10.244.2.0/24", gateway: "10.0.1.12" },
   ];
-  const via = (address: string) => routeTo(routes, address)?.gateway;
+  const via = (address: string) => longestMatch(routes, address)?.gateway;
   assertEquals(via("10.244.2.3"), "10.0.1.12");
   assertEquals(via("10.244.3.3"), "10.0.1.7");
   assertEquals(via("192.0.2.1"), "10.0.1.1");
-  assertEquals(routeTo([], "192.0.2.1"), undefined);
+  assertEquals(longestMatch([], "192.0.2.1"), undefined);
 });
 
 Deno.test("places go from the sender's inside to the receiver's, each machine once", () => {
   const from = { machine: "one", pod: shell, address: "10.244.1.2" };
   const to = { machine: "two", pod: shell, address: "10.244.2.2" };
-  const names = (places: ReturnType<typeof placesOf>) =>
+  const names = (places: ReturnType<typeof listeningPlaces>) =>
     places.map(({ machine, pod }) => pod ? `${machine}/${pod.name}` : machine);
-  assertEquals(names(placesOf(from, to, ["middle", "middle"])), [
+  assertEquals(names(listeningPlaces(from, to, ["middle", "middle"])), [
     "one/shell",
     "one",
     "middle",
     "two",
     "two/shell",
   ]);
-  assertEquals(names(placesOf(from, { ...to, machine: "one" }, [])), [
+  assertEquals(names(listeningPlaces(from, { ...to, machine: "one" }, [])), [
     "one/shell",
     "one",
     "one/shell",
@@ -175,7 +176,7 @@ Deno.test("places go from the sender's inside to the receiver's, each machine on
 Deno.test("the packets: a request where one is answered, a ping, and one of full length", () => {
   const to = { machine: "two", pod: shell, address: "10.244.2.2" };
   const lines = (serving: boolean, family: 4 | 6, mtu: number) =>
-    sendings(to, serving, family, mtu, [7, 8]).map(({ command }) =>
+    probePackets(to, serving, family, mtu, [7, 8]).map(({ command }) =>
       show(command)
     );
   assertEquals(lines(true, 4, 1500), [

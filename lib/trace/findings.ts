@@ -1,16 +1,17 @@
 /** All that a trace found out, for a diagnosis. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Outcome } from "../exec/command.ts";
-import type { Asked, NodeFacts } from "../diagnosis/evidence.ts";
+import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { Claimed } from "./duplicate_addresses.ts";
 import type { PlaceAnswers } from "./place_state.ts";
 import type { End, Place } from "./endpoints.ts";
 import type { Sending } from "./probe_packets.ts";
-import type { Machine } from "./machine_survey.ts";
+import type { SurveyedMachine } from "./machine_survey.ts";
 import type { Way } from "./packet_path.ts";
+import type { Asked } from "../node/batch.ts";
 
 /** A packet that was sent, and what came of it. */
-export interface Sent {
+export interface FollowedPacket {
   readonly sending: Sending;
   readonly outcome: Outcome;
   readonly answered: boolean;
@@ -20,9 +21,9 @@ export interface Sent {
   readonly back: Way;
 }
 
-/** Whoever else answers for an address. */
-export interface Stranger {
-  readonly claim: Claimed;
+/** A second machine or pod that answers for an address. */
+export interface UnexpectedResponder {
+  readonly addressClaim: Claimed;
   readonly mac: string;
   /** The bridge's port that it is behind. */
   readonly port?: string;
@@ -45,19 +46,19 @@ export interface SizesTried {
   }[];
 }
 
-/** The scene. */
-export interface Scene {
+/** The findings. */
+export interface TraceFindings {
   /** With the addresses of one family alone (inFamily()). */
   readonly cluster: Cluster;
   readonly from: End;
   readonly to: End;
-  readonly machines: ReadonlyMap<string, Machine>;
+  readonly machines: ReadonlyMap<string, SurveyedMachine>;
   /** What the nodes say of themselves; empty where nothing had to be explained. */
   readonly facts: ReadonlyMap<string, NodeFacts>;
   readonly answersOf: (place: Place) => PlaceAnswers;
   readonly claimed: readonly Claimed[];
-  readonly strangers: readonly Stranger[];
+  readonly responders: readonly UnexpectedResponder[];
   readonly sizes?: SizesTried;
   /** The packet that is told of. */
-  readonly followed: Sent;
+  readonly followed: FollowedPacket;
 }

@@ -1,30 +1,38 @@
-/** A closer look, once the packets are through: what the places know, and whatever may explain a loss. */
+/**
+ * A closer look, once the packets are through: what the places know, and
+ * whatever may explain a loss.
+ */
 import { cmd, type Command, type RunOptions } from "../exec/command.ts";
-import {
-  type Asked,
-  gatherNode,
-  listed,
-  type NodeFacts,
-} from "../diagnosis/evidence.ts";
+import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { outsideName } from "../lab/lab.ts";
 import { ifname } from "../cni/runtime.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Claimed } from "./duplicate_addresses.ts";
-import { askAll, gathering, type Question } from "../node/batch.ts";
-import type { Ground } from "./context.ts";
+import {
+  askAll,
+  type Asked,
+  gathering,
+  listed,
+  type Question,
+} from "../node/batch.ts";
+import type { TraceContext } from "./context.ts";
 import { identifier } from "./capture.ts";
 import { inquiry, type PlaceAnswers } from "./place_state.ts";
 import { globalAddress, type Place } from "./endpoints.ts";
 import { largest, soon_seconds } from "./probe_packets.ts";
-import type { Sent, SizesTried, Stranger } from "./findings.ts";
-import { linksQuestion, sendAll, sizesBelow, within } from "./send_packets.ts";
-import type { Link } from "./machine_survey.ts";
+import type {
+  FollowedPacket,
+  SizesTried,
+  UnexpectedResponder,
+} from "./findings.ts";
+import { atPlace, linksQuestion, sendAll, sizesBelow } from "./send_packets.ts";
+import type { SurveyedLink } from "./machine_survey.ts";
 import type { Heard } from "./packet_path.ts";
 
 /** Asks every place what it knows, once the packets are through. */
 export async function inquire(
   heard: readonly Heard[],
-  { from, to, family, runnerOf, options }: Ground,
+  { from, to, family, runnerOf, options }: TraceContext,
 ): Promise<(place: Place) => PlaceAnswers> {
   const inquiries = heard.map((one) => {
     const seen = one.events.map(({ packet }) => packet.destination);
@@ -53,57 +61,61 @@ export async function inquire(
   };
 }
 
-/** Finds out who it is that answers for somebody else's address. */
+/** Finds out which pod or machine answers for the address of another. */
 export async function identify(
   claimed: readonly Claimed[],
-  { machines, cluster, runnerOf, options }: Ground,
-): Promise<readonly Stranger[]> {
-  const found = claimed.flatMap((claim) =>
-    claim.answered.filter((mac) => mac !== claim.expected)
-      .map((mac) => ({ claim, mac }))
+  { machines, cluster, runnerOf, options }: TraceContext,
+): Promise<readonly UnexpectedResponder[]> {
+  const found = claimed.flatMap((addressClaim) =>
+    addressClaim.answered.filter((mac) => mac !== addressClaim.expected)
+      .map((mac) => ({ addressClaim, mac }))
   );
-  return await Promise.all(found.map(async ({ claim, mac }) => {
-    const machine = machines.get(claim.at);
-    const runner = runnerOf(claim.at);
-    const where = claim.at;
+  return await Promise.all(found.map(async ({ addressClaim, mac }) => {
+    const machine = machines.get(addressClaim.at);
+    const runner = runnerOf(addressClaim.at);
+    const where = addressClaim.at;
     const ask = async (questions: readonly Question[], on = runner) =>
       await askAll(on, questions, options);
-    const show = cmd`ip -j addr show to ${claim.address}`;
-    if (claim.link !== cluster.bridge && claim.place.pod === undefined) {
+    const show = cmd`ip -j addr show to ${addressClaim.address}`;
+    if (
+      addressClaim.link !== cluster.bridge &&
+      addressClaim.place.pod === undefined
+    ) {
       // On the lab's segment there is one host that is no node.
-      if (cluster.provider !== "lab") return { claim, mac };
+      if (cluster.provider !== "lab") return { addressClaim, mac };
       const question = { where: outsideName, command: show };
       const [asked] = await ask([question], runnerOf(outsideName));
-      const held = asked?.outcome.stdout.includes(claim.address) ?? false;
+      const held = asked?.outcome.stdout.includes(addressClaim.address) ??
+        false;
       return held && asked !== undefined
-        ? { claim, mac, name: outsideName, asked }
-        : { claim, mac };
+        ? { addressClaim, mac, name: outsideName, asked }
+        : { addressClaim, mac };
     }
     const fdb = cmd`bridge fdb show br ${cluster.bridge}`;
     const [table] = await ask([{ where, command: fdb }]);
     const port = new RegExp(`^${mac} dev (\\S+) `, "m")
       .exec(table?.outcome.stdout ?? "")?.[1];
-    if (port === undefined) return { claim, mac };
+    if (port === undefined) return { addressClaim, mac };
     const link = machine?.links.find(({ ifname }) => ifname === port);
     const name = machine?.namespaceNames.get(link?.link_netnsid ?? -1);
-    if (name === undefined) return { claim, mac, port };
+    if (name === undefined) return { addressClaim, mac, port };
     const sandbox = `/run/netns/${name}`;
     const inside = { where: `${name} on ${where}`, command: show, sandbox };
     const [asked] = await ask([inside]);
-    return { claim, mac, port, name, ...(asked && { asked }) };
+    return { addressClaim, mac, port, name, ...(asked && { asked }) };
   }));
 }
 
 /** Where only the largest packet gets no answer: which one does, and which link is in its way? */
 export async function trySizes(
-  { sending, answered }: Sent,
-  ground: Ground,
+  { sending, answered }: FollowedPacket,
+  context: TraceContext,
 ): Promise<SizesTried | undefined> {
   const { size_bytes } = sending;
   if (answered || sending.kind !== "full-mtu" || size_bytes === undefined) {
     return undefined;
   }
-  const { to, family, places: [sender], runnerOf, options, cluster } = ground;
+  const { to, family, places: [sender], runnerOf, options, cluster } = context;
   if (sender === undefined) return undefined;
   const tries = sizesBelow(size_bytes).map((size_bytes) => ({
     kind: "full-mtu" as const,
@@ -116,7 +128,7 @@ export async function trySizes(
     ),
     size_bytes,
   }));
-  const lookedAt = [...ground.machines.keys()];
+  const lookedAt = [...context.machines.keys()];
   if (cluster.provider === "lab") lookedAt.push(outsideName);
   const [answers, links] = await Promise.all([
     sendAll(runnerOf(sender.machine), sender, tries, options),
@@ -149,7 +161,7 @@ function narrowLinks(
   asked: Asked,
   size_bytes: number,
 ): SizesTried["narrow"] {
-  return listed<Link>(asked)
+  return listed<SurveyedLink>(asked)
     // A bridge goes down with its narrowest port, which is what is to be mended.
     .toSorted((a, b) =>
       Number(b.master !== undefined) - Number(a.master !== undefined)
@@ -158,9 +170,9 @@ function narrowLinks(
     .map(({ ifname, mtu }) => ({ machine, link: ifname, mtu, asked }));
 }
 
-/** What the nodes say of themselves, for whoever has to explain. */
+/** What the nodes say of themselves, for the explanation. */
 export async function gather(
-  { cluster, from, to, machines, runnerOf, options, family }: Ground,
+  { cluster, from, to, machines, runnerOf, options, family }: TraceContext,
   stages: readonly Stage[],
 ): Promise<ReadonlyMap<string, NodeFacts>> {
   const names = new Set([from.machine, to.machine]);
@@ -185,9 +197,9 @@ export async function gather(
         result: { ...result, address },
         inside: {
           name: `${pod.name} on ${machine}`,
-          enter: (command: Command) => runner.enter(within(command, place)),
+          enter: (command: Command) => runner.enter(atPlace(command, place)),
           run: (command: Command, options?: RunOptions) =>
-            runner.run(within(command, place), options),
+            runner.run(atPlace(command, place), options),
         },
       }];
     });

@@ -2,10 +2,10 @@
 import type { Decision, TraceHop } from "./report.ts";
 import type { SeenPacket } from "./nft_events.ts";
 import {
+  kernelRouteOf,
   neighbourDecision,
   type PlaceAnswers,
   routeDecision,
-  routeOf,
   ruleDecision,
 } from "./place_state.ts";
 import type { Place } from "./endpoints.ts";
@@ -23,7 +23,7 @@ export interface Told {
 }
 
 /** The hops of one direction. The one where it ended, if it did, is the last. */
-export function hopsOf(
+export function traceHops(
   { passages, stop }: Way,
   direction: TraceHop["direction"],
   told: Told,
@@ -33,13 +33,29 @@ export function hopsOf(
   return [...hops, endHop(stop, direction, told)];
 }
 
-function at({ machine, pod }: Place): Pick<TraceHop, "node" | "pod"> {
-  return { node: machine, ...(pod === undefined ? {} : { pod: pod.name }) };
+/** A hop without what decided there. */
+function hop(
+  direction: TraceHop["direction"],
+  where: Place,
+  place: TraceHop["place"],
+  outcome: TraceHop["outcome"],
+  packet: Pick<SeenPacket, "source" | "destination">,
+  link: string | undefined,
+  by: TraceHop["by"] = [],
+): TraceHop {
+  const { machine: node, pod } = where;
+  return {
+    direction,
+    node,
+    ...(pod === undefined ? {} : { pod: pod.name }),
+    place,
+    ...(link === undefined ? {} : { link }),
+    source: packet.source,
+    destination: packet.destination,
+    outcome,
+    by,
+  };
 }
-
-const ends = ({ source, destination }: SeenPacket) => ({ source, destination });
-
-const linkOf = (link: string | undefined) => link === undefined ? {} : { link };
 
 function hopsAt(
   passage: Passage,
@@ -48,7 +64,7 @@ function hopsAt(
 ): readonly TraceHop[] {
   const { place, came, sent, through, taken, left } = passage;
   const answers = told.answersOf(place);
-  const base = { direction, ...at(place) };
+  const at = hop.bind(undefined, direction, place);
   const rules = (hook: Hook) =>
     passage.met.filter((met) => met.hook === hook)
       .map(({ event }) => ruleDecision(answers, event));
@@ -56,85 +72,49 @@ function hopsAt(
     routeDecision(answers, destination, told.bridge);
   const hops: TraceHop[] = [];
   if (sent !== undefined) {
-    hops.push({
-      ...base,
-      place: "output",
-      ...linkOf(sent.out),
-      ...ends(sent),
-      outcome: "SENT",
-      by: [...rules("output"), routeFor(sent)],
-    });
+    const by = [...rules("output"), routeFor(sent)];
+    hops.push(at("output", "SENT", sent, sent.out, by));
   }
   if (came !== undefined && (taken === undefined || place.pod === undefined)) {
-    hops.push({
-      ...base,
-      place: "prerouting",
-      ...linkOf(came.in),
-      ...ends(came),
-      outcome: "RECEIVED",
-      by: [],
-    });
+    hops.push(at("prerouting", "RECEIVED", came, came.in));
   }
   const onward = through ?? taken;
-  if (came !== undefined && onward !== undefined) {
-    hops.push(...rewritten(came, onward, {
-      ...base,
-      place: "prerouting",
-      by: rules("prerouting"),
-    }));
+  if (came !== undefined && onward !== undefined && isOther(came, onward)) {
+    const by = rules("prerouting");
+    const one = at("prerouting", "REWRITTEN", came, came.in, by);
+    hops.push(rewritten(one, onward));
   }
   if (through !== undefined) {
     const bridged = through.in === told.bridge && through.out === told.bridge;
-    hops.push({
-      ...base,
-      place: "forward",
-      ...linkOf(through.out),
-      ...ends(through),
-      outcome: "FORWARDED",
-      by: [...rules("forward"), ...(bridged ? [] : [routeFor(through)])],
-    });
+    const by = [...rules("forward"), ...(bridged ? [] : [routeFor(through)])];
+    hops.push(at("forward", "FORWARDED", through, through.out, by));
   }
   const before = through ?? sent;
-  if (left !== undefined && before !== undefined) {
-    hops.push(...rewritten(before, left, {
-      ...base,
-      place: "postrouting",
-      by: rules("postrouting"),
-    }));
+  if (left !== undefined && before !== undefined && isOther(before, left)) {
+    const by = rules("postrouting");
+    const one = at("postrouting", "REWRITTEN", before, left.out, by);
+    hops.push(rewritten(one, left));
   }
   if (taken !== undefined) {
-    hops.push({
-      ...base,
-      place: "input",
-      ...linkOf(taken.in),
-      ...ends(taken),
-      outcome: "DELIVERED",
-      by: rules("input"),
-    });
+    hops.push(at("input", "DELIVERED", taken, taken.in, rules("input")));
   }
   return hops;
 }
 
+function isOther(before: SeenPacket, after: SeenPacket): boolean {
+  return before.source !== after.source ||
+    before.destination !== after.destination;
+}
+
 function rewritten(
-  before: SeenPacket,
-  after: SeenPacket,
-  hop: Pick<TraceHop, "direction" | "node" | "pod" | "place" | "by">,
-): readonly TraceHop[] {
-  if (
-    before.source === after.source && before.destination === after.destination
-  ) return [];
-  const { by, ...rest } = hop;
-  return [{
-    ...rest,
-    ...linkOf(hop.place === "postrouting" ? after.out : before.in),
-    ...ends(before),
-    outcome: "REWRITTEN",
-    after: ends(after),
-    by: by.length > 0 ? by : [{
-      kind: "conntrack",
-      text: "an answer to what was rewritten gets the old address back",
-    }],
+  hop: TraceHop,
+  { source, destination }: SeenPacket,
+): TraceHop {
+  const by = hop.by.length > 0 ? hop.by : [{
+    kind: "conntrack" as const,
+    text: "an answer to what was rewritten gets the old address back",
   }];
+  return { ...hop, by, after: { source, destination } };
 }
 
 /** The hop at which a way ends too early. */
@@ -143,72 +123,34 @@ function endHop(
   direction: TraceHop["direction"],
   told: Told,
 ): TraceHop {
-  const outcome = "DROPPED";
+  const routeAt = (place: Place, { destination }: Pick<Told, "destination">) =>
+    routeDecision(told.answersOf(place), destination, told.bridge);
+  const drop = (
+    where: Place,
+    place: TraceHop["place"],
+    packet: Pick<SeenPacket, "source" | "destination">,
+    link: string | undefined,
+    by: Decision,
+  ) => hop(direction, where, place, "DROPPED", packet, link, [by]);
   switch (stop.is) {
-    case "unsent": {
-      const { source, destination } = told;
-      return {
-        direction,
-        ...at(stop.at),
-        place: "output",
-        source,
-        destination,
-        outcome,
-        by: [
-          routeDecision(told.answersOf(stop.at), destination, told.bridge),
-        ],
-      };
-    }
+    case "unsent":
+      return drop(stop.at, "output", told, undefined, routeAt(stop.at, told));
     case "dropped": {
-      const { place } = stop.at;
-      const { event, hook } = stop.by;
-      return {
-        direction,
-        ...at(place),
-        place: hook,
-        ...linkOf(event.packet.out ?? event.packet.in),
-        ...ends(event.packet),
-        outcome,
-        by: [ruleDecision(told.answersOf(place), event)],
-      };
+      const { at: { place }, by: { event, hook } } = stop;
+      const { packet } = event;
+      const rule = ruleDecision(told.answersOf(place), event);
+      return drop(place, hook, packet, packet.out ?? packet.in, rule);
     }
     case "unrouted": {
       const { place, came } = stop.at;
       const packet = came ?? told;
-      const refusal = told.refusalOf(stop.at);
-      const answers = told.answersOf(place);
-      return {
-        direction,
-        ...at(place),
-        place: "routing",
-        ...linkOf(came?.in),
-        source: packet.source,
-        destination: packet.destination,
-        outcome,
-        by: [
-          refusal ?? routeDecision(answers, packet.destination, told.bridge),
-        ],
-      };
+      const by = told.refusalOf(stop.at) ?? routeAt(place, packet);
+      return drop(place, "routing", packet, came?.in, by);
     }
     case "taken": {
       const { place, taken } = stop.at;
       const packet = taken ?? told;
-      return {
-        direction,
-        ...at(place),
-        place: "input",
-        ...linkOf(taken?.in),
-        source: packet.source,
-        destination: packet.destination,
-        outcome,
-        by: [
-          routeDecision(
-            told.answersOf(place),
-            packet.destination,
-            told.bridge,
-          ),
-        ],
-      };
+      return drop(place, "input", packet, taken?.in, routeAt(place, packet));
     }
     case "lost":
       return lostHop(stop, direction, told);
@@ -226,16 +168,22 @@ function lostHop(
   const destination = packet?.destination ?? told.destination;
   const bridged = packet?.in === told.bridge && packet.out === told.bridge;
   // A bridged frame bears its link-layer addresses already.
-  const gateway = routeOf(answers, destination)?.gateway;
+  const gateway = kernelRouteOf(answers, destination)?.gateway;
   const isVeth = place.pod !== undefined || packet?.out === told.bridge;
-  return {
-    direction,
-    ...at(place),
-    place: isVeth ? "veth" : "segment",
-    ...linkOf(packet?.out),
+  const ends = {
     source: packet?.source ?? told.source,
     destination,
-    outcome: "DROPPED",
-    by: bridged ? [] : [neighbourDecision(answers, gateway ?? destination)],
   };
+  const by = bridged
+    ? []
+    : [neighbourDecision(answers, gateway ?? destination)];
+  return hop(
+    direction,
+    place,
+    isVeth ? "veth" : "segment",
+    "DROPPED",
+    ends,
+    packet?.out,
+    by,
+  );
 }

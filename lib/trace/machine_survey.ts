@@ -1,24 +1,26 @@
 /** What a machine has before a trace: one question, and the reading of its answer. */
 import type { Family } from "../net/cidr.ts";
-import { cmd, type Command, type Outcome } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_program.ts";
+import { readList } from "../net/ip_json.ts";
+import {
+  type AnswerPart,
+  groupsOf,
+  linesOf,
+  partOf,
+  type PartsProgram,
+} from "../node/parts.ts";
 import type { LinkFacts, RouteFacts } from "../diagnosis/evidence.ts";
 import { readCache } from "../verify/kubernetes_pods.ts";
 import { folder, nodePort } from "../verify/namespace_pods.ts";
 import {
   type AddResult,
-  ifname,
-  parseResult,
+  parseAddResult,
   RuntimeError,
 } from "../cni/runtime.ts";
-
-import {
-  counterFiles,
-  type Counters,
-  readCounters,
-} from "./kernel_counters.ts";
+import { type Counters, readCounters } from "./kernel_counters.ts";
 
 /** A link as `ip -j addr show` has it, with what a trace needs beside a diagnosis. */
-export interface Link extends LinkFacts {
+export interface SurveyedLink extends LinkFacts {
   readonly ifindex: number;
   readonly mtu: number;
   /** Its link-layer address. */
@@ -34,7 +36,7 @@ export interface Pod {
   readonly name: string;
   /** The path of its network namespace. */
   readonly sandbox: string;
-  readonly links: readonly Link[];
+  readonly links: readonly SurveyedLink[];
   readonly routes: readonly RouteFacts[];
   /** Whether it has a web server on port 80. */
   readonly serving: boolean;
@@ -43,12 +45,12 @@ export interface Pod {
 }
 
 /** A machine as a trace finds it. */
-export interface Machine {
+export interface SurveyedMachine {
   readonly name: string;
-  readonly links: readonly Link[];
+  readonly links: readonly SurveyedLink[];
   /** Its address on the segment that joins the machines, and the link that has it. */
   readonly segmentAddress?: string;
-  readonly segmentLink?: Link;
+  readonly segmentLink?: SurveyedLink;
   readonly routes: readonly RouteFacts[];
   /** Those of its pods that were asked for. */
   readonly pods: readonly Pod[];
@@ -65,7 +67,7 @@ export interface Machine {
 }
 
 /** Which pods to look into: by name, or by an address that one of them has. */
-export interface Wanted {
+interface PodSelector {
   readonly family: Family;
   readonly pods: readonly string[];
   readonly address?: string;
@@ -78,94 +80,37 @@ export const programs = {
   ping: "iputils-ping",
 } as const;
 
-/** Where the namespaces with names are. */
-const namespaces = "/run/netns";
-
-const script = `
-part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
-boundary=$1 family=$2 pods=$3 address=$4 port=$5 folder=$6 machine=$7
-cache=/var/lib/cni/results/*-${ifname}
-part programs; for program in ${
-  Object.keys(programs).join(" ")
-}; do command -v "$program"; done
-part links; ip -j addr show
-part routes; ip -j "-$family" route show
-part counters; cat ${counterFiles.join(" ")} 2>/dev/null
-part ids; ip netns list-id
-part serving; ss -Hltn "sport = :$port"
-part names; ls ${namespaces} 2>/dev/null; grep -hos '"K8S_POD_NAME","[^"]*"' $cache | cut -d'"' -f4
-# A runtime of Kubernetes names namespaces as it likes; libcni's cache knows whose they are.
-sandbox_of() { # POD
-  if [ -e "${namespaces}/$1" ]; then echo "${namespaces}/$1"; return; fi
-  grep -hsF -e "\\"K8S_POD_NAME\\",\\"$1\\"" -e "\\"K8S_POD_NAME\\",\\"$1-$machine\\"" $cache |
-    grep -o '"sandbox":"[^"]*"' | cut -d'"' -f4 | while IFS= read -r at; do
-    if [ -e "$at" ]; then echo "$at"; fi
-  done | tail -n 1
-}
-tell() { # POD SANDBOX
-  part "pod $1"
-  part sandbox; echo "$2"
-  part links; nsenter --net="$2" ip -j addr show
-  part routes; nsenter --net="$2" ip -j "-$family" route show
-  part serving; nsenter --net="$2" ss -Hltn 'sport = :80'
-  part cached; grep -hsF -e "\\"sandbox\\":\\"$2\\"" $cache
-  [ ! -e "$folder/$1.json" ] || { part result; cat "$folder/$1.json"; }
-}
-for name in $pods; do
-  at=$(sandbox_of "$name")
-  if [ -n "$at" ]; then tell "$name" "$at"; fi
-done
-[ -z "$address" ] || for at in ${namespaces}/*; do
-  name=\${at##*/}
-  case " $pods " in *" $name "*) continue ;; esac
-  [ -e "$at" ] || continue
-  nsenter --net="$at" ip -o addr show to "$address" 2>/dev/null | grep -q . || continue
-  tell "$name" "$at"
-done
-part end
-`;
-
 /**
  * The question that readMachine() reads the answer to. It changes nothing.
  *
  * @param machine its name
- * @param boundary a text that no file of the machine holds
  */
-export function surveyCommand(
+export function machineSurvey(
   machine: string,
-  wanted: Wanted,
-  boundary: string,
-): Command {
-  const { family, pods, address = "" } = wanted;
-  return cmd`sh -c ${script} survey ${boundary} ${family} ${
-    pods.join(" ")
-  } ${address} ${nodePort} ${folder} ${machine}`;
+  { family, pods, address = "" }: PodSelector,
+): PartsProgram {
+  return {
+    name: "survey",
+    program: shellFile("machine_survey.sh", import.meta.url),
+    args: [
+      ...[family, pods.join(" "), address, nodePort, folder, machine],
+      ...Object.keys(programs),
+    ],
+  };
 }
 
 /**
- * Reads what surveyCommand() printed.
+ * Reads a machine's answer.
  *
  * @param segmentAddress the machine's address on the segment that joins the machines
- * @returns undefined when it did not come to its end
  */
 export function readMachine(
   name: string,
   segmentAddress: string | undefined,
-  { stdout }: Outcome,
-  boundary: string,
-): Machine | undefined {
-  const parts = stdout.split(`\n${boundary} `).slice(1).map((part) => {
-    const end = part.indexOf("\n");
-    return end < 0
-      ? { name: part.trim(), text: "" }
-      : { name: part.slice(0, end), text: part.slice(end + 1) };
-  });
-  if (parts.at(-1)?.name !== "end") return undefined;
-  const begins = parts.flatMap(({ name }, at) =>
-    name.startsWith("pod ") ? [at] : []
-  );
-  const own = section(parts.slice(0, begins[0] ?? parts.length));
-  const links = list<Link>(own("links"));
+  parts: readonly AnswerPart[],
+): SurveyedMachine {
+  const text = (part: string) => partOf(parts, part) ?? "";
+  const links = readList<SurveyedLink>(text("links"));
   const segmentLink = links.find(({ addr_info }) =>
     addr_info.some(({ local }) => local === segmentAddress)
   );
@@ -174,41 +119,33 @@ export function readMachine(
     links,
     ...(segmentAddress === undefined ? {} : { segmentAddress }),
     ...(segmentLink === undefined ? {} : { segmentLink }),
-    routes: list<RouteFacts>(own("routes")),
-    pods: begins.map((begin, at) => {
-      const whole = parts.slice(begin, begins[at + 1] ?? parts.length);
-      return readPod(parts[begin]?.name.slice("pod ".length) ?? "", whole);
-    }),
-    names: [...new Set(own("names").split("\n").filter(Boolean))],
+    routes: readList<RouteFacts>(text("routes")),
+    pods: groupsOf(parts, "pod").map(readPod),
+    names: [...new Set(linesOf(parts, "names"))],
     namespaceNames: new Map(
-      [...own("ids").matchAll(/^nsid (\d+) .*netns name: (.*)\)$/gm)]
+      [...text("ids").matchAll(/^nsid (\d+) .*netns name: (.*)\)$/gm)]
         .map(([, id, name = ""]) => [Number(id), name]),
     ),
-    serving: own("serving").trim() !== "",
-    counters: readCounters(own("counters")),
-    programs: own("programs").split("\n").filter(Boolean)
+    serving: text("serving").trim() !== "",
+    counters: readCounters(text("counters")),
+    programs: linesOf(parts, "programs")
       .map((path) => path.slice(path.lastIndexOf("/") + 1)),
   };
 }
 
-type Part = { readonly name: string; readonly text: string };
-
-function section(parts: readonly Part[]): (name: string) => string {
-  return (wanted) => parts.find(({ name }) => name === wanted)?.text ?? "";
-}
-
-function readPod(name: string, parts: readonly Part[]): Pod {
-  const own = section(parts);
-  const sandbox = own("sandbox").trim();
-  const result = readResult(own("result"), name) ??
-    [...readCache(own("cached")).values()]
+function readPod(parts: readonly AnswerPart[]): Pod {
+  const text = (part: string) => partOf(parts, part) ?? "";
+  const name = text("pod");
+  const sandbox = text("pod.sandbox");
+  const result = readResult(text("pod.result"), name) ??
+    [...readCache(text("pod.cached")).values()]
       .find((cached) => cached.sandbox === sandbox)?.result;
   return {
     name,
     sandbox,
-    links: list<Link>(own("links")),
-    routes: list<RouteFacts>(own("routes")),
-    serving: own("serving").trim() !== "",
+    links: readList<SurveyedLink>(text("pod.links")),
+    routes: readList<RouteFacts>(text("pod.routes")),
+    serving: text("pod.serving").trim() !== "",
     ...(result === undefined ? {} : { result }),
   };
 }
@@ -216,21 +153,9 @@ function readPod(name: string, parts: readonly Part[]): Pod {
 function readResult(text: string, pod: string): AddResult | undefined {
   if (text.trim() === "") return undefined;
   try {
-    return parseResult(text, `${folder}/${pod}.json`);
+    return parseAddResult(text, `${folder}/${pod}.json`);
   } catch (error) {
     if (error instanceof RuntimeError) return undefined;
-    throw error;
-  }
-}
-
-function list<Element>(text: string): readonly Element[] {
-  try {
-    const value: unknown = JSON.parse(text || "[]");
-    return Array.isArray(value)
-      ? value.filter((element) => Object.keys(element).length > 0)
-      : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
     throw error;
   }
 }

@@ -15,7 +15,10 @@ export interface SeenPacket {
   readonly macDestination?: string;
   readonly source: string;
   readonly destination: string;
-  /** The IP packet's length, headers included; of IPv6 the payload's alone is told, and the header is counted in. */
+  /**
+   * The IP packet's length, headers included; of IPv6 the payload's alone is
+   * told, and the header is counted in.
+   */
   readonly size_bytes?: number;
   readonly what:
     | {

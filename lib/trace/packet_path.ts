@@ -47,7 +47,7 @@ export interface Passage {
 export type Stop =
   /** The filter dropped it. */
   | { readonly is: "dropped"; readonly at: Passage; readonly by: Met }
-  /** Whoever should send it did not. */
+  /** Its sender did not send it. */
   | { readonly is: "unsent"; readonly at: Place }
   /** It came in, and was neither sent on nor taken. */
   | { readonly is: "unrouted"; readonly at: Passage }
@@ -63,15 +63,15 @@ export interface Way {
 }
 
 /** Which of a trace's packets, and in which direction. */
-export interface Wanted {
+interface PacketFilter {
   readonly sending: Pick<Sending, "id" | "server">;
   readonly direction: "there" | "back";
 }
 
 /** Whether a packet that was heard is the wanted one. */
-export function isWanted(
+function matchesFilter(
   { what, source, destination }: SeenPacket,
-  { sending: { id, server }, direction }: Wanted,
+  { sending: { id, server }, direction }: PacketFilter,
 ): boolean {
   if (what.protocol === "icmp") {
     return what.id === id &&
@@ -87,11 +87,11 @@ export function isWanted(
  * Follows a packet.
  *
  * @param heard in the order of its way
- * @param open whether it begins or ends beyond the places at which somebody listened
+ * @param open whether it begins or ends beyond the places that were listened at
  */
 export function walk(
   heard: readonly Heard[],
-  wanted: Wanted,
+  wanted: PacketFilter,
   open: { readonly begin: boolean; readonly end: boolean },
 ): Way {
   const passages: Passage[] = [];
@@ -145,9 +145,9 @@ function isBetween(heard: readonly Heard[], at: number): boolean {
 function passageOf(
   place: Place,
   events: readonly TraceEvent[],
-  wanted: Wanted,
+  wanted: PacketFilter,
 ): Passage | undefined {
-  const own = events.filter(({ packet }) => isWanted(packet, wanted));
+  const own = events.filter(({ packet }) => matchesFilter(packet, wanted));
   if (own.length === 0) return undefined;
   const seen: { -readonly [Key in keyof Passage]?: Passage[Key] } = {};
   const met: Met[] = [];

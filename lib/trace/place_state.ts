@@ -1,11 +1,16 @@
-/** What the places of a trace say of themselves once the packets are through: routes, neighbours, rules. */
+/**
+ * What the places of a trace say of themselves once the packets are through:
+ * routes, neighbours, rules.
+ */
 import { type Family, familyOf } from "../net/cidr.ts";
-import { cmd } from "../exec/command.ts";
-import { type Asked, listed, type RouteFacts } from "../diagnosis/evidence.ts";
-import { mark, routeProtocol } from "../steps/probes.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { atPlace } from "./send_packets.ts";
+import { type RouteFacts } from "../diagnosis/evidence.ts";
+import { routeProtocol } from "../steps/probes.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Decision } from "./report.ts";
-import type { Question } from "../node/batch.ts";
+import { type Asked, listed, type Question } from "../node/batch.ts";
 import {
   counterFiles,
   type Counters,
@@ -14,9 +19,11 @@ import {
 import type { TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
 import type { Heard } from "./packet_path.ts";
+import { mark } from "../net/mark.ts";
+import { isNftName } from "../net/nft_name.ts";
 
 /** A neighbour as `ip -j neigh show` has it. */
-export interface Neighbour {
+interface Neighbour {
   readonly dst: string;
   readonly dev: string;
   /** Its link-layer address; none while nobody answers. */
@@ -45,15 +52,20 @@ export function placeName({ machine, pod }: Place): string {
   return pod === undefined ? machine : `${pod.name} on ${machine}`;
 }
 
+/** A command to run at a place, as what mends something. */
+export function remedyAt(place: Place, command: Command): Remedy {
+  return onNode(place.machine, atPlace(command, place));
+}
+
 /** Tables that iptables also shows. */
 const iptablesTables = ["filter", "nat", "mangle", "raw", "security"];
 
 /** The chains at a place whose rules decided on something, and which iptables also shows. */
 function chainsOf({ events }: Heard): readonly string[] {
-  const names = events.filter(({ table, met }) => {
+  const names = events.filter(({ table, chain, met }) => {
     const [family = "", name = ""] = table.split(" ");
     return met.is === "rule" && /^ip6?$/.test(family) &&
-      iptablesTables.includes(name);
+      iptablesTables.includes(name) && isNftName(chain);
   }).map(({ table, chain }) => `${table} ${chain}`);
   return [...new Set(names)];
 }
@@ -123,8 +135,11 @@ interface FibRoute extends RouteFacts {
   readonly protocol?: string;
 }
 
-/** The route of the kernel's table by which a place reaches an address; undefined where it has none. */
-export function routeOf(
+/**
+ * The route of the kernel's table by which a place reaches an address;
+ * undefined where it has none.
+ */
+export function kernelRouteOf(
   { routes }: PlaceAnswers,
   destination: string,
 ): FibRoute | undefined {
@@ -138,7 +153,7 @@ export function routeDecision(
   destination: string,
   bridge: string,
 ): Decision {
-  const found = routeOf(answers, destination);
+  const found = kernelRouteOf(answers, destination);
   if (found === undefined) {
     const said = answers.routes.get(destination)?.outcome.stderr.trim() ?? "";
     const why = /: (.*)$/m.exec(said)?.[1];

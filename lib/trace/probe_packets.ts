@@ -18,7 +18,7 @@ export interface Sending {
 }
 
 /** How long an answer is waited for: nothing is far away in a cluster. */
-export const patience_seconds = 0.7;
+const timeout_seconds = 0.7;
 
 /** The same, on a path that has answered already. */
 export const soon_seconds = 0.3;
@@ -33,7 +33,7 @@ const headers_bytes = { 4: 20 + 8, 6: 40 + 8 } as const;
  * @param mtu of the sender's link
  * @param ids identifiers for the echo requests
  */
-export function sendings(
+export function probePackets(
   to: End,
   serving: boolean,
   family: Family,
@@ -46,7 +46,7 @@ export function sendings(
   return [
     ...(!serving ? [] : [{
       kind: "request" as const,
-      command: cmd`timeout ${patience_seconds} busybox wget -qO- ${request}`,
+      command: cmd`timeout ${timeout_seconds} busybox wget -qO- ${request}`,
       server: { address, port },
     }]),
     {
@@ -70,7 +70,7 @@ export function largest(
   id: number,
   size_bytes: number,
   family: Family,
-  limit_seconds = patience_seconds,
+  limit_seconds = timeout_seconds,
 ): Command {
   const payload = size_bytes - headers_bytes[family];
   const flags = ["-M", "do", "-s", String(payload)];
@@ -81,7 +81,7 @@ function echo(
   address: string,
   id: number,
   flags: readonly string[],
-  limit_seconds = patience_seconds,
+  limit_seconds = timeout_seconds,
 ): Command {
   return cmd`ping -n -c 1 -W ${limit_seconds} -e ${id} ${flags} ${address}`;
 }

@@ -1,7 +1,7 @@
 /** What a trace found: the path of one packet and of its answer, hop by hop. */
 import type { Family } from "../net/cidr.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { CauseReport } from "../diagnosis/cause.ts";
 
 /** The data form of a trace (`-o json`). */
 export interface TraceReport {
@@ -20,8 +20,11 @@ export interface TraceReport {
   readonly hops: readonly TraceHop[];
   /** The place in `hops` of the last one that was as it should be; -1 where none was. */
   readonly lastGood: number;
-  /** What is wrong, and what mends it; none when all is well. A packet may be delivered and still have one. */
-  readonly cause?: Cause;
+  /**
+   * What is wrong, and what mends it; none when all is well. A packet may be
+   * delivered and still have one.
+   */
+  readonly cause?: CauseReport;
   /** What else the reader should know, a sentence each. */
   readonly remarks: readonly string[];
 }
@@ -38,7 +41,7 @@ export interface TraceEnd {
  * The kinds of packet that are sent: the call that a user would make, the
  * smallest that crosses the path, and the largest that may not be cut in pieces.
  */
-export const packetKinds = ["request", "ping", "full-mtu"] as const;
+const packetKinds = ["request", "ping", "full-mtu"] as const;
 
 /** A kind of packet. */
 export type PacketKind = typeof packetKinds[number];
@@ -51,12 +54,15 @@ export interface TracePacket {
   /** Its length as an IP packet, where it is known. */
   readonly size_bytes?: number;
   readonly answered: boolean;
-  /** What the command said: of a request the address that the receiver saw, of one without answer why. */
+  /**
+   * What the command said: of a request the address that the receiver saw, of
+   * one without answer why.
+   */
   readonly said: string;
 }
 
 /** Where in a machine, or between two, a packet is. */
-export type HopPlace =
+type HopPlace =
   /** The program's own machine or pod, as the packet leaves it. */
   | "output"
   /** It has come in, and has not been routed yet. */
@@ -74,7 +80,7 @@ export type HopPlace =
   | "segment";
 
 /** What became of a packet at a hop. */
-export type HopOutcome =
+type HopOutcome =
   | "SENT"
   | "RECEIVED"
   | "FORWARDED"

@@ -7,13 +7,13 @@ import {
   type RunOptions,
   succeeded,
 } from "../exec/command.ts";
-import type { Runner } from "../verify/namespace_pods.ts";
 import { askTogether } from "../node/batch.ts";
 import type { Place } from "./endpoints.ts";
 import type { Sending } from "./probe_packets.ts";
+import type { Runner } from "../node/node.ts";
 
 /** A packet that was sent, before anybody looked where it went. */
-export interface Answer {
+export interface SentPacket {
   readonly sending: Sending;
   readonly outcome: Outcome;
   readonly answered: boolean;
@@ -21,8 +21,8 @@ export interface Answer {
   readonly said: string;
 }
 
-/** The command as it runs at a place, by whoever reaches its machine. */
-export function within(command: Command, { pod }: Place): Command {
+/** The command that, run on the machine of a place, runs this one in the place. */
+export function atPlace(command: Command, { pod }: Place): Command {
   return pod === undefined ? command : {
     ...command,
     argv: ["nsenter", `--net=${pod.sandbox}`, ...command.argv],
@@ -37,16 +37,16 @@ export function within(command: Command, { pod }: Place): Command {
 export async function sendAll(
   runner: Runner,
   { pod }: Place,
-  sendings: readonly Sending[],
+  probePackets: readonly Sending[],
   options: RunOptions,
-): Promise<readonly Answer[]> {
-  const questions = sendings.map(({ command }) => ({
+): Promise<readonly SentPacket[]> {
+  const questions = probePackets.map(({ command }) => ({
     where: runner.name,
     command,
     ...(pod === undefined ? {} : { sandbox: pod.sandbox }),
   }));
   const asked = await askTogether(runner, questions, options);
-  return sendings.flatMap((sending, at): Answer[] => {
+  return probePackets.flatMap((sending, at): SentPacket[] => {
     const outcome = asked[at]?.outcome;
     if (outcome === undefined) return [];
     const answered = succeeded(outcome);

@@ -1,7 +1,5 @@
 /** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
-import { causeLines } from "../diagnosis/cause_text.ts";
-import type { Cluster } from "../cluster/cluster.ts";
-import { mark } from "../steps/probes.ts";
+import { causeLines } from "../diagnosis/cause.ts";
 import type {
   Decision,
   TraceEnd,
@@ -9,11 +7,12 @@ import type {
   TracePacket,
   TraceReport,
 } from "./report.ts";
+import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
+import { mark } from "../net/mark.ts";
 
 /** How to render. */
-export interface TextOptions {
-  readonly cluster: Pick<Cluster, "file">;
+interface TextOptions {
   /** Whether outcomes are coloured; their words stay. */
   readonly colour?: boolean;
 }
@@ -22,7 +21,10 @@ export interface TextOptions {
 const width = 79;
 
 /** The whole of a trace. */
-export function traceText(report: TraceReport, options: TextOptions): string {
+export function traceText(
+  report: TraceReport,
+  options: TextOptions = {},
+): string {
   const { from, to, family } = report;
   return [
     wrap(
@@ -36,21 +38,16 @@ export function traceText(report: TraceReport, options: TextOptions): string {
     "",
     ...packetLines(report),
     "",
-    ...verdict(report, options),
+    ...verdict(report),
   ].join("\n");
 }
 
-/** worker-1/shell, worker-1, or the address. */
-export function endName({ node, pod, address }: TraceEnd): string {
-  if (node === undefined) return address;
-  return pod === undefined ? node : `${node}/${pod}`;
-}
-
-function titleOf(end: TraceEnd): string {
-  const name = endName(end);
-  return name === end.address
-    ? `${name} (nobody known)`
-    : `${name} (${end.address})`;
+/** "worker-1/shell (10.244.1.2)", "worker-1 (…)", or the address of nobody known. */
+function titleOf({ node, pod, address }: TraceEnd): string {
+  const name = pod === undefined ? node : `${node}/${pod}`;
+  return printable(
+    name === undefined ? `${address} (nobody known)` : `${name} (${address})`,
+  );
 }
 
 const packetNames = {
@@ -99,17 +96,17 @@ function columnsOf(hops: readonly TraceHop[]): Columns {
 
 function whereOf({ node, pod, place }: TraceHop): string {
   if (place === "segment") return "segment";
-  return pod === undefined ? node : `${node}/${pod}`;
+  return printable(pod === undefined ? node : `${node}/${pod}`);
 }
 
 function placeOf({ place, link }: TraceHop): string {
   if (place === "segment") return "";
-  return link === undefined ? place : `${place} ${link}`;
+  return link === undefined ? place : `${place} ${printable(link)}`;
 }
 
 const arrow = (
   { source, destination }: Pick<TraceHop, "source" | "destination">,
-) => `${source} → ${destination}`;
+) => printable(`${source} → ${destination}`);
 
 function hopLines(
   hop: TraceHop,
@@ -146,7 +143,9 @@ function decisionText({ kind, text, stage }: Decision): string {
   const shown = kind === "rule"
     ? text.replace(` -m comment --comment ${mark}`, "")
     : text;
-  return `${kind}: ${shown}${stage === undefined ? "" : ` (${stage})`}`;
+  return `${kind}: ${printable(shown)}${
+    stage === undefined ? "" : ` (${stage})`
+  }`;
 }
 
 function coloured(
@@ -186,14 +185,14 @@ function packetName({ kind, size_bytes }: TracePacket): string {
 
 function saidOf({ kind, said, answered }: TracePacket): string {
   if (answered) {
-    return kind === "request" ? `; the receiver saw ${said}` : "";
+    return kind === "request" ? `; the receiver saw ${printable(said)}` : "";
   }
-  return said === "no answer" ? "" : `: ${said}`;
+  return said === "no answer" ? "" : `: ${printable(said)}`;
 }
 
-function verdict(report: TraceReport, options: TextOptions): string[] {
+function verdict(report: TraceReport): string[] {
   const { hops, lastGood, cause, remarks, delivered } = report;
-  const lines = remarks.map((remark) => wrap(remark, ""));
+  const lines = remarks.map((remark) => wrap(printable(remark)));
   if (cause === undefined) {
     return [
       ...lines,
@@ -212,7 +211,7 @@ function verdict(report: TraceReport, options: TextOptions): string[] {
         placeOf(good) || good.place
       }), ${good.direction}`,
     wrap(cause.what, "cause: "),
-    ...causeLines(cause, options.cluster).map((line) => {
+    ...causeLines(cause).map((line) => {
       const [, own = "", text = ""] = /^( *)(.*)$/s.exec(line) ?? [];
       // A command to paste stays in one line.
       return line.startsWith("mend: ")

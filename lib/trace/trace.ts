@@ -4,20 +4,20 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
-import type { Reach } from "../verify/situation.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
 import { gather, identify, inquire, trySizes } from "./follow_up.ts";
-import { StepError } from "../stage/decide.ts";
-import { type Ground, survey, type TraceOrder } from "./context.ts";
+import { survey, type TraceContext, type TraceOrder } from "./context.ts";
 import { follow, listenAndSend, type Listened } from "./capture.ts";
-import { reportOf } from "./build_report.ts";
-import type { Scene, Sent } from "./findings.ts";
+import { traceReport } from "./build_report.ts";
+import type { FollowedPacket, TraceFindings } from "./findings.ts";
+import type { Reach } from "../node/node.ts";
+import { StepError } from "../stage/errors.ts";
 
 /**
  * Traces.
  *
- * @throws {UsageError} when there is no such end
+ * @throws {EndError} when there is no such end
  * @throws {UnreachableError} when a machine on the way cannot be reached
  * @throws {StepError} when a machine lacks a program that tracing takes
  * @throws {CommandError} when the kernel does not let us listen
@@ -27,50 +27,47 @@ export async function trace(
   reach: Reach,
   order: TraceOrder,
 ): Promise<TraceReport> {
-  const ground = await survey(whole, reach, order);
-  const { answers, heard, claimed } = await listenWell(ground);
-  const sent = answers.map((answer): Sent => follow(answer, heard, ground));
+  const context = await survey(whole, reach, order);
+  const { answers, heard, claimed } = await listenWell(context);
+  const sent = answers.map((answer): FollowedPacket =>
+    follow(answer, heard, context)
+  );
   const followed = sent.find(({ answered }) => !answered) ??
     sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
   if (followed === undefined) throw new TypeError("a ping is always sent");
   const doubtful = !followed.answered || followed.there.stop !== undefined ||
     followed.back.stop !== undefined || isRewritten(followed);
-  const [answersOf, strangers, sizes, facts] = await Promise.all([
-    inquire(heard, ground),
-    identify(claimed, ground),
-    trySizes(followed, ground),
-    doubtful ? gather(ground, order.stages) : new Map<string, NodeFacts>(),
+  const [answersOf, responders, sizes, facts] = await Promise.all([
+    inquire(heard, context),
+    identify(claimed, context),
+    trySizes(followed, context),
+    doubtful ? gather(context, order.stages) : new Map<string, NodeFacts>(),
   ]);
-  const { cluster, from, to, machines, family } = ground;
-  const scene: Scene = {
-    ...{ cluster, from, to, machines, answersOf, claimed, strangers, followed },
-    facts,
+  const { cluster, from, to, machines, family } = context;
+  const findings: TraceFindings = {
+    ...{ cluster, from, to, machines, answersOf, claimed, responders, facts },
+    followed,
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const cause = causeOf(scene);
-  return reportOf({
-    scene,
-    sent,
-    cause,
-    family,
-    clusterName: whole.name,
-  });
+  const cause = causeOf(findings);
+  const { name: clusterName } = whole;
+  return traceReport({ findings, sent, cause, family, clusterName });
 }
 
 /** A rule of nat may have had a say. */
-function isRewritten({ there }: Sent): boolean {
+function isRewritten({ there }: FollowedPacket): boolean {
   return there.passages.some(({ met }) =>
     met.some(({ hook }) => hook === "postrouting")
   );
 }
 
 /** What was not heard must not look like a packet that was not there. */
-async function listenWell(ground: Ground): Promise<Listened> {
-  const first = await listenAndSend(ground);
-  if (first.deaf.size === 0) return first;
-  const second = await listenAndSend(ground);
-  if (second.deaf.size === 0) return second;
-  const names = [...second.deaf].join(", ");
+async function listenWell(context: TraceContext): Promise<Listened> {
+  const first = await listenAndSend(context);
+  if (first.incomplete.size === 0) return first;
+  const second = await listenAndSend(context);
+  if (second.incomplete.size === 0) return second;
+  const names = [...second.incomplete].join(", ");
   throw new StepError(
     `the kernel did not tell of all that it saw, on ${names}\n` +
       "what to do: trace again when less is going on there",

@@ -6,21 +6,21 @@ import {
   isAsExpected,
   type Path,
   podsWaitFor,
-  type Progress,
+  type StageProgress,
   type Tried,
 } from "./matrix.ts";
 import type { DnsTried, NodeTried } from "./kubernetes_start.ts";
 import type {
   DnsReport,
   MatrixReport,
-  NodeReport,
+  NodeReadiness,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
 import { caller, server } from "./namespace_pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import { type Cause, type CauseReport, reported } from "../diagnosis/cause.ts";
 
 /** What explains what was not expected. */
 export interface Explained {
@@ -30,7 +30,7 @@ export interface Explained {
 }
 
 /** What a report is made of. */
-export interface Findings {
+interface Findings {
   readonly situation: Situation;
   readonly selected: readonly string[];
   /** What was tried, a family at a time. */
@@ -47,7 +47,7 @@ export interface Findings {
   readonly dns: readonly DnsTried[];
 }
 
-function unfilteredRemark(progress: Progress): readonly string[] {
+function unfilteredRemark(progress: StageProgress): readonly string[] {
   const names = [...progress.unfiltered];
   if (names.length === 0) return [];
   return [
@@ -60,13 +60,13 @@ function unfilteredRemark(progress: Progress): readonly string[] {
 }
 
 /** The report; equal causes are told once. */
-export function reportOf(findings: Findings): MatrixReport {
+export function matrixReport(findings: Findings): MatrixReport {
   const { situation, selected, views, explained } = findings;
   const tried = views.flatMap(({ family, tried }) =>
     tried.map((one) => ({ family, ...one }))
   );
   const { cluster, progress } = situation;
-  const causes: (Cause & { number: number })[] = [];
+  const causes: (CauseReport & { number: number })[] = [];
   const numberOf = (cause: Cause | undefined): { cause?: number } => {
     if (cause === undefined) return {};
     const same = causes.find(({ kind, on, what }) =>
@@ -74,7 +74,7 @@ export function reportOf(findings: Findings): MatrixReport {
     );
     if (same !== undefined) return { cause: same.number };
     const number = causes.length + 1;
-    causes.push({ number, ...cause });
+    causes.push({ number, ...reported(cause, cluster) });
     return { cause: number };
   };
   const columns = new Set(tried.map(({ path }) => columnOf(path)));
@@ -101,7 +101,7 @@ export function reportOf(findings: Findings): MatrixReport {
   }));
   const nodes = findings.nodes.map((
     { node, ready, waitsFor, cause },
-  ): NodeReport => ({
+  ): NodeReadiness => ({
     node,
     ready,
     ...(waitsFor === undefined ? {} : { waitsFor }),

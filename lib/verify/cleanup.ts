@@ -1,29 +1,25 @@
 /** Taking away what stage 09 started. */
-import type { Manner } from "../stage/node_run.ts";
 import { CommandError } from "../exec/command.ts";
-import { endings as kubernetesEndings } from "./kubernetes_pods.ts";
-import {
-  endPod,
-  podNames,
-  type Runner,
-  unserveNode,
-} from "./namespace_pods.ts";
-import { about, type Hands, type Placed } from "./start_pods.ts";
+import { deletionSteps as kubernetesEndings } from "./kubernetes_pods.ts";
+import { endPod, podNames, unserveNode } from "./namespace_pods.ts";
+import { about, type Placed, type StepRunner } from "./start_pods.ts";
 import { describe } from "../stage/result.ts";
 import type { Situation } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /**
  * What takes everything of stage 09 away on these nodes.
  *
  * @param withOutside whether the outside host's server goes too: nothing at all is to stay
  */
-export function endings(
+export function cleanupSteps(
   { sites, outside, kubernetes }: Situation,
   selected: readonly string[],
   withOutside: boolean,
 ): Placed[] {
   const ofKubernetes: Placed[] = kubernetes === undefined ? [] : [{
-    runner: kubernetes.leader,
+    runner: kubernetes.controlPlane,
     steps: kubernetesEndings(kubernetes.seen, selected, withOutside),
   }];
   const ofNodes: Placed[] = [...sites.values()]
@@ -51,16 +47,16 @@ export function endings(
  * @returns whether all of it went
  * @throws {StepError} when the user wants no more
  */
-export async function takeAway(
+export async function cleanUp(
   placed: readonly Placed[],
-  hands: Hands,
-  tell: Manner["tell"],
+  stepRunner: StepRunner,
+  tell: RunContext["tell"],
   explain: (runner: Runner) => Promise<string> = () => Promise.resolve(""),
 ): Promise<boolean> {
-  const went = await hands.each(placed, async ({ runner, steps }) => {
+  const went = await stepRunner.each(placed, async ({ runner, steps }) => {
     for (const step of steps) {
       try {
-        await hands.do(runner, step);
+        await stepRunner.do(runner, step);
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         tell({

@@ -3,17 +3,34 @@
  * those first whose fault brings others with it, and takes the first that the
  * evidence speaks against. Pure.
  */
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import { evidence } from "../diagnosis/evidence.ts";
 import {
-  type Evidence,
-  evidence,
-  type NodeFacts,
-} from "../diagnosis/evidence.ts";
+  bridgeAddressFault,
+  bridgeFault,
+  defaultRouteFault,
+  forwardingFault,
+  masqueradeFault,
+  routeFault,
+  segmentFault,
+  segmentLink,
+} from "../diagnosis/faults.ts";
+import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
+import { podFault } from "../diagnosis/pod_faults.ts";
+import { onNode } from "../diagnosis/remedy.ts";
+import { cmd } from "../exec/command.ts";
+import { readTable, traverse } from "../net/iptables.ts";
 import {
-  type Addresses,
+  foreignReceiver,
+  noCauseFound,
+  openEarly,
+  outsideFault,
+  outsideSilent,
+  type PathFindings,
+} from "./diagnose_causes.ts";
+import {
   endsAtPod,
-  type Missing,
-  type Observed,
   opener,
   outside,
   type Path,
@@ -21,94 +38,36 @@ import {
   type Tried,
   whose,
 } from "./matrix.ts";
-import { type Hop, hopsOf, leavings } from "./packet_flow.ts";
-import { url } from "./http_calls.ts";
-import { caller, nodePort, type PodName, server } from "./namespace_pods.ts";
-import { readTable, traverse } from "../net/iptables.ts";
-import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
-import {
-  bridgeAddressFault,
-  bridgeFault,
-  type Cause,
-  defaultRouteFault,
-  forwardingFault,
-  makeStage,
-  masqueradeFault,
-  onNode,
-  podFault,
-  routeFault,
-  segmentFault,
-  segmentLink,
-} from "../diagnosis/faults.ts";
-
-/** All that was found out, for a diagnosis. */
-export interface Scene {
-  readonly cluster: Cluster;
-  readonly addresses: Addresses;
-  /** The address of each node's pod that answers. */
-  readonly servers: ReadonlyMap<string, string>;
-  readonly facts: ReadonlyMap<string, NodeFacts>;
-  /** Why the outside host could not be reached, if so. */
-  readonly outsideGone: string | undefined;
-  /** What came of the same call from the node itself, by node, then by the other end. */
-  readonly control: ReadonlyMap<string, ReadonlyMap<string, Control>>;
-  /** The nodes whose kernel does not show bridged frames to iptables. */
-  readonly unfiltered: ReadonlySet<string>;
-}
-
-/** A call from a node to where a pod's call failed. */
-export interface Control {
-  readonly command: string;
-  readonly observed: Observed;
-}
+import { caller, type PodName, server } from "./namespace_pods.ts";
+import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
 
 /** The likeliest cause of an outcome that was not expected. */
-export function diagnose(tried: Tried, scene: Scene): Cause {
+export function diagnose(tried: Tried, findings: PathFindings): Cause {
   const { path, expected, observed } = tried;
   if (expected.answer === "no") {
-    return openEarly(tried, opener(expected), scene);
+    return openEarly(tried, opener(expected), findings);
   }
   if (observed.answer === "yes") {
-    return rewritten(tried, observed.source, scene);
+    return rewritten(tried, observed.source, findings);
   }
   if (observed.answer === "no" && foreignAnswer.test(observed.said)) {
-    return foreignReceiver(path, observed.said, scene);
+    return foreignReceiver(path, observed.said, findings);
   }
-  for (const suspect of suspects(path, scene)) {
+  for (const suspect of suspects(path, findings)) {
     if (suspect !== undefined) return suspect;
   }
-  return unexplained(path, scene);
+  return noCauseFound(path, findings);
 }
 
-/** What a caller says when somebody answers who is not stage 09's server. */
+/** What a caller says when another server than stage 09's answers. */
 const foreignAnswer = /^(server returned error|something else answered)/;
-
-function foreignReceiver(path: Path, said: string, scene: Scene): Cause {
-  const [port, address] = endsAtPod(path)
-    ? [80, scene.servers.get(path.to)]
-    : [nodePort, scene.addresses.nodes.get(path.to)];
-  return {
-    kind: "receiver",
-    on: path.to,
-    what: `something that is not stage 09's server answers on ${path.to}, ` +
-      `port ${port}`,
-    evidence: [{
-      where: path.from,
-      command: `wget -qO- ${
-        url(address ?? scene.cluster.outside.address, port)
-      }`,
-      printed: said,
-    }],
-    mend: [onNode(path.to, `ss -Hltnp "sport = :${port}"`)],
-  };
-}
 
 /** What can keep a path from working, likeliest first. */
 function* suspects(
   path: Path,
-  scene: Scene,
+  findings: PathFindings,
 ): Generator<Cause | undefined> {
-  const { cluster, facts } = scene;
+  const { cluster, facts } = findings;
   const from = facts.get(path.from);
   const to = facts.get(path.to);
   const ends = from === to ? [from] : [from, to];
@@ -122,8 +81,8 @@ function* suspects(
     between ||
     (path.kind === "pod-to-own-node" && segmentLink(node) === undefined)
   );
-  if (onSegment.length > 0 && scene.outsideGone !== undefined) {
-    yield outsideFault(scene, scene.outsideGone);
+  if (onSegment.length > 0 && findings.outsideGone !== undefined) {
+    yield outsideFault(findings, findings.outsideGone);
   }
   for (const node of onSegment) yield segmentFault(node, cluster);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
@@ -144,7 +103,7 @@ function* suspects(
     }
   }
   if (routed) { for (const node of withPods) yield forwardingFault(node); }
-  for (const hop of hops(path, scene)) yield filtered(hop, scene);
+  for (const hop of hops(path, findings)) yield filtered(hop, findings);
   if (from !== undefined && to !== undefined) {
     if (endsAtPod(path) && between) yield routeFault(from, to.node);
     // Without a route of its own, the far end knows the way back to a pod only if 07 rewrote it.
@@ -157,7 +116,7 @@ function* suspects(
   if (path.kind === "pod-to-outside" && from !== undefined) {
     yield defaultRouteFault(from, cluster);
     yield masqueradeFault(from);
-    yield* outsideSilent(path, scene);
+    yield* outsideSilent(path, findings);
   }
 }
 
@@ -169,8 +128,8 @@ function podsOn(path: Path, { name }: ClusterNode): readonly PodName[] {
   ];
 }
 
-function hops(path: Path, scene: Scene): readonly Hop[] {
-  const { cluster, addresses, facts, servers, unfiltered } = scene;
+function hops(path: Path, findings: PathFindings): readonly Hop[] {
+  const { cluster, addresses, facts, servers, unfiltered } = findings;
   const { kind, from, to } = path;
   if (kind === "pod-to-pod-same-node" && unfiltered.has(from)) return [];
   const destination = endsAtPod(path)
@@ -195,8 +154,8 @@ function hops(path: Path, scene: Scene): readonly Hop[] {
     destination,
     rewritten: rewrites ? addresses.nodes.get(from) ?? source : source,
   };
-  return hopsOf(path, ends, cluster, (name) => {
-    const facts = scene.facts.get(name);
+  return packetsOfPath(path, ends, cluster, (name) => {
+    const facts = findings.facts.get(name);
     return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
       "eth0";
   });
@@ -205,7 +164,7 @@ function hops(path: Path, scene: Scene): readonly Hop[] {
 /** Does a node's filter stand in the way? */
 function filtered(
   { node, chain, packet }: Hop,
-  { facts }: Scene,
+  { facts }: PathFindings,
 ): Cause | undefined {
   const found = facts.get(node);
   if (found === undefined || found.filter.outcome.code !== 0) return undefined;
@@ -216,50 +175,16 @@ function filtered(
     : dropCause(found, chain, verdict);
 }
 
-function outsideFault({ cluster }: Scene, why: string): Cause {
-  return {
-    kind: "outside",
-    on: outside,
-    what: "the host outside the cluster is gone" +
-      (cluster.provider === "lab" ? ", and the segment with it" : ""),
-    evidence: [{ where: outside, command: "true", printed: why }],
-    mend: ["make down", "make up"],
-  };
-}
-
-/** Does the outside host not answer the node either? */
-function* outsideSilent(
-  path: Path,
-  { control, cluster }: Scene,
-): Generator<Cause> {
-  const found = control.get(path.from)?.get(outside);
-  if (found === undefined || found.observed.answer === "yes") return;
-  yield {
-    kind: "outside",
-    on: outside,
-    what: `${cluster.outside.address}, the host outside the cluster, does ` +
-      "not answer the nodes themselves either",
-    evidence: [controlEvidence(path.from, found)],
-    mend: cluster.provider === "lab" ? ["make down", "make up"] : [],
-  };
-}
-
-function controlEvidence(where: string, control: Control): Evidence {
-  const { command, observed } = control;
-  const printed = observed.answer === "yes"
-    ? observed.source
-    : observed.answer === "no"
-    ? observed.said
-    : observed.why;
-  return { where, command, printed };
-}
-
 /** An answer came, but the receiver saw another address than it should. */
-function rewritten(tried: Tried, source: string, scene: Scene): Cause {
+function rewritten(
+  tried: Tried,
+  source: string,
+  findings: PathFindings,
+): Cause {
   const { path, expected } = tried;
-  const { facts, addresses } = scene;
+  const { facts, addresses } = findings;
   const seen = whose(path, source, addresses);
-  for (const { node, packet } of leavings(path, hops(path, scene))) {
+  for (const { node, packet } of leavings(path, hops(path, findings))) {
     const found = facts.get(node);
     if (found === undefined || found.nat.outcome.code !== 0) continue;
     const { nat } = found;
@@ -279,46 +204,6 @@ function rewritten(tried: Tried, source: string, scene: Scene): Cause {
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
     evidence: from === undefined ? [] : [evidence(from.nat)],
-    mend: [onNode(path.from, "nft list ruleset")],
-  };
-}
-
-/** A way is open that no complete stage has opened. */
-function openEarly(
-  { path }: Tried,
-  { stage, on: [node] }: Missing,
-  { facts }: Scene,
-): Cause {
-  const found = facts.get(node);
-  const present = (found?.probes ?? []).filter((probe) =>
-    probe.stage === stage && probe.answer.is === "present"
-  );
-  const filter = found === undefined ? [] : [found.filter];
-  return {
-    kind: "not-yet-complete",
-    on: node,
-    what:
-      `${
-        path.from === node ? "the way" : `the way to ${path.to}`
-      } is open though ${node}'s journal does not call ${stage} complete` +
-      (present.length > 0
-        ? ": some of what it does is there already"
-        : ": the node let it through before"),
-    evidence: present.length > 0
-      ? present.map(({ asked }) => evidence(asked))
-      : filter.map((asked) => evidence(asked)),
-    mend: [makeStage(stage, node)],
-  };
-}
-
-function unexplained(path: Path, { control }: Scene): Cause {
-  const found = control.get(path.from)?.get(path.to);
-  return {
-    kind: "unknown",
-    on: path.from,
-    what: "nothing that the stages did is missing: look for what else drops " +
-      "packets (nftables beside iptables, a policy, a cloud's firewall)",
-    evidence: found === undefined ? [] : [controlEvidence(path.from, found)],
-    mend: [onNode(path.from, "nft list ruleset")],
+    remedies: [onNode(path.from, cmd`nft list ruleset`)],
   };
 }

@@ -8,12 +8,24 @@ import {
   CommandError,
   type Outcome,
 } from "../exec/command.ts";
-import { diagnose, type Scene } from "./diagnose_path.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import { remedyLine } from "../diagnosis/remedy.ts";
+import type { PathFindings } from "./diagnose_causes.ts";
+import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods } from "./diagnose_pods.ts";
-import type { Asked, NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
-import { expect, type Observed, type Path, type Progress } from "./matrix.ts";
+import type { NodeFacts, ProbeFact } from "../diagnosis/evidence.ts";
+import {
+  expect,
+  type Observed,
+  type Path,
+  type StageProgress,
+} from "./matrix.ts";
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
+import type { Asked } from "../node/batch.ts";
+
+const linesOf = (cause: Cause) =>
+  cause.remedies.map((remedy) => remedyLine(remedy, cluster));
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
 const all = stageNames.slice(0, 8);
@@ -101,7 +113,7 @@ function probe(
   return { stage, why: "", asked: { where, command, outcome }, answer };
 }
 
-function scene(...changed: NodeFacts[]): Scene {
+function findings(...changed: NodeFacts[]): PathFindings {
   const every = ["master", "worker-1", "worker-2"].map((name) => facts(name));
   return {
     cluster,
@@ -124,7 +136,7 @@ function scene(...changed: NodeFacts[]): Scene {
   };
 }
 
-const whole: Progress = {
+const whole: StageProgress = {
   complete: new Map(cluster.nodes.map(({ name }) => [name, all])),
   unfiltered: new Set(),
 };
@@ -132,7 +144,7 @@ const whole: Progress = {
 function causeOf(
   path: Path,
   observed: Observed,
-  where: Scene,
+  where: PathFindings,
   progress = whole,
 ) {
   const expected = expect(path, progress);
@@ -150,10 +162,10 @@ const between: Path = {
 };
 
 Deno.test("where nothing is missing, 09 says so, and what to look at", () => {
-  const cause = causeOf(between, no, scene());
+  const cause = causeOf(between, no, findings());
   assertEquals(cause.kind, "unknown");
   assertStringIncludes(cause.what, "nothing that the stages did is missing");
-  assertStringIncludes(cause.mend.join(), "nft list ruleset");
+  assertStringIncludes(linesOf(cause).join(), "nft list ruleset");
 });
 
 Deno.test("a rule in INPUT that keeps pods from their own node is named", () => {
@@ -168,10 +180,13 @@ Deno.test("a rule in INPUT that keeps pods from their own node is named", () => 
     from: "worker-1",
     to: "worker-1",
   };
-  const cause = causeOf(path, no, scene(facts("worker-1", { filter })));
+  const cause = causeOf(path, no, findings(facts("worker-1", { filter })));
   assertEquals(cause.kind, "rule");
   assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
-  assertStringIncludes(cause.mend.join(), "-D INPUT -i cni0 -p tcp -j REJECT");
+  assertStringIncludes(
+    linesOf(cause).join(),
+    "-D INPUT -i cni0 -p tcp -j REJECT",
+  );
 });
 
 Deno.test("a rule that drops only the answers is named, on the node where it does", () => {
@@ -181,7 +196,7 @@ Deno.test("a rule that drops only the answers is named, on the node where it doe
     cmd`iptables -w -t filter -S`,
     `-P FORWARD DROP\n${rule}\n${forwardRules}`,
   );
-  const cause = causeOf(between, no, scene(facts("worker-2", { filter })));
+  const cause = causeOf(between, no, findings(facts("worker-2", { filter })));
   assertEquals([cause.kind, cause.on], ["rule", "worker-2"]);
 });
 
@@ -199,23 +214,23 @@ Deno.test("one rule of 06 less is no cause of what the other one lets through", 
     ),
   ];
   const worker = facts("worker-1", { filter, probes });
-  assertEquals(causeOf(between, no, scene(worker)).kind, "unknown");
+  assertEquals(causeOf(between, no, findings(worker)).kind, "unknown");
   const out: Path = { kind: "pod-to-outside", from: "worker-1", to: "outside" };
-  assertEquals(causeOf(out, no, scene(worker)).kind, "rule");
+  assertEquals(causeOf(out, no, findings(worker)).kind, "rule");
 });
 
 Deno.test("the rule that rewrites is found on the far node, too", () => {
   const rule = "-A POSTROUTING -o cni0 -j MASQUERADE";
   const nat = asked("worker-2", cmd`iptables -w -t nat -S`, rule);
   const seen: Observed = { answer: "yes", source: "10.244.2.1" };
-  const cause = causeOf(between, seen, scene(facts("worker-2", { nat })));
+  const cause = causeOf(between, seen, findings(facts("worker-2", { nat })));
   assertEquals([cause.kind, cause.on], ["masquerade", "worker-2"]);
   assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
 });
 
 Deno.test("a rewriting that no rule explains is not put down to one", () => {
   const seen: Observed = { answer: "yes", source: "192.0.2.1" };
-  const cause = causeOf(between, seen, scene());
+  const cause = causeOf(between, seen, findings());
   assertEquals(cause.kind, "unknown");
   assertStringIncludes(cause.what, "192.0.2.1");
 });
@@ -236,12 +251,12 @@ Deno.test("without 07's rule the other node sees the pod, and that is named", ()
   };
   const seen: Observed = { answer: "yes", source: "10.244.1.3" };
   const worker = facts("worker-1", { probes, nat });
-  const cause = causeOf(path, seen, scene(worker));
+  const cause = causeOf(path, seen, findings(worker));
   assertEquals([cause.kind, cause.on], ["masquerade", "worker-1"]);
 });
 
 Deno.test("a way that is open before its stage has run is not passed over", () => {
-  const half: Progress = {
+  const half: StageProgress = {
     ...whole,
     complete: new Map([...whole.complete, ["worker-1", all.slice(0, 5)]]),
   };
@@ -251,10 +266,10 @@ Deno.test("a way that is open before its stage has run is not passed over", () =
     to: "worker-1",
   };
   const seen: Observed = { answer: "yes", source: "10.244.1.3" };
-  const cause = causeOf(path, seen, scene(), half);
+  const cause = causeOf(path, seen, findings(), half);
   assertEquals(cause.kind, "not-yet-complete");
   assertStringIncludes(cause.what, "does not call 06-forwarding complete");
-  assertEquals(cause.mend, ['make 06-forwarding ARGS="--node worker-1"']);
+  assertEquals(linesOf(cause), ['make 06-forwarding ARGS="--node worker-1"']);
 });
 
 Deno.test("an address that the cluster's file has and the node has not is named", () => {
@@ -263,7 +278,7 @@ Deno.test("an address that the cluster's file has and the node has not is named"
     cmd`ip -j addr show`,
     JSON.stringify([link("eth0", "10.0.1.99"), link("cni0", "10.244.2.1")]),
   );
-  const cause = causeOf(between, no, scene(facts("worker-2", { links })));
+  const cause = causeOf(between, no, findings(facts("worker-2", { links })));
   assertEquals([cause.kind, cause.on], ["segment", "worker-2"]);
   assertStringIncludes(
     cause.evidence.map(({ printed }) => printed).join(),

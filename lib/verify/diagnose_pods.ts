@@ -1,6 +1,7 @@
 /** The likeliest cause of a worker's pods not being as they should. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import {
+  cmd,
   type CommandError,
   ending,
   type Outcome,
@@ -14,14 +15,10 @@ import {
   pluginFolder,
   RuntimeError,
 } from "../cni/runtime.ts";
-import {
-  bridgeAddressFault,
-  bridgeFault,
-  type Cause,
-  makeStage,
-  newPods,
-  podFault,
-} from "../diagnosis/faults.ts";
+import { bridgeAddressFault, bridgeFault } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import { podFault } from "../diagnosis/pod_faults.ts";
+import { makeStage, newPods } from "../diagnosis/remedy.ts";
 import type { Survey } from "./node_survey.ts";
 
 /** What was found of a worker's pods themselves. */
@@ -67,7 +64,7 @@ export function diagnosePods(
       on: node,
       what: error?.message ?? "",
       evidence: [],
-      mend: [makeStage("03-cni-config", node)],
+      remedies: [makeStage("03-cni-config", node)],
     };
   }
   const started = checkErrors.length === 0;
@@ -82,7 +79,7 @@ export function diagnosePods(
       command: show(error.command),
       printed: said(error.outcome),
     }],
-    mend: started ? ["make up"] : newPods(node),
+    remedies: started ? [{ make: "up" }] : newPods(node),
   };
 }
 
@@ -100,7 +97,7 @@ function runtimeFault(node: string, survey: Survey): Cause | undefined {
         command: `ls ${configFolder}`,
         printed: "no .conf, .conflist or .json",
       }],
-      mend: [makeStage("03-cni-config", node)],
+      remedies: [makeStage("03-cni-config", node)],
     };
   }
   let types: readonly string[];
@@ -114,10 +111,10 @@ function runtimeFault(node: string, survey: Survey): Cause | undefined {
       what: `${error.message}: no further pod can start on ${node}`,
       evidence: [{
         where: node,
-        command: `cat ${list.path}`,
+        command: show(cmd`cat ${list.path}`),
         printed: list.text,
       }],
-      mend: [makeStage("03-cni-config", node)],
+      remedies: [makeStage("03-cni-config", node)],
     };
   }
   const missing = types.filter((type) => !plugins.includes(type));
@@ -132,7 +129,7 @@ function runtimeFault(node: string, survey: Survey): Cause | undefined {
       command: `ls ${pluginFolder}`,
       printed: plugins.join(" ") || "nothing",
     }],
-    mend: [makeStage("05-plugin", node)],
+    remedies: [makeStage("05-plugin", node)],
   };
 }
 

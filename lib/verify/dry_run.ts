@@ -15,15 +15,14 @@ import { addressesOf, insideOf, waitStep } from "./kubernetes_pods.ts";
 import type { Kubernetes } from "./kubernetes_state.ts";
 import { isRouted, missingSteps } from "./kubernetes_start.ts";
 import { workersOf } from "./matrix.ts";
-import { call } from "./http_calls.ts";
+import { httpCalls } from "./http_calls.ts";
 import {
-  attachmentOf,
   caller,
   paths as podPaths,
+  podAttachment,
   type PodName,
   podNames,
   type PodStep,
-  type Runner,
   server,
 } from "./namespace_pods.ts";
 import {
@@ -32,11 +31,12 @@ import {
   type Placed,
   podSites,
 } from "./start_pods.ts";
-import { script } from "../cli/report.ts";
 import { filledIn, placeholder, variable } from "./placeholders.ts";
-import { endings } from "./cleanup.ts";
-import { canCheck, check } from "../cni/runtime.ts";
+import { cleanupSteps } from "./cleanup.ts";
+import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
+import { script } from "../stage/plan_script.ts";
 
 /**
  * What a run would execute. The address of a pod that is still to be started
@@ -82,7 +82,7 @@ export function planVerify(
 }
 
 /** A plan as data (`--dry-run -o json`), as the other stages give it. */
-export interface PlanData {
+interface PlanData {
   readonly stage: "09-verify";
   /** A node's name, "outside", or "POD on NODE". */
   readonly node: string;
@@ -113,7 +113,7 @@ export function planUnverifyData(
   selected: readonly string[],
   withOutside: boolean,
 ): PlanData[] {
-  return endings(situation, selected, withOutside).map(asData);
+  return cleanupSteps(situation, selected, withOutside).map(asData);
 }
 
 function asData(
@@ -138,14 +138,14 @@ function kubernetesQuestions(
   sites: readonly Site[],
 ): Placed[] {
   if (kubernetes === undefined) return [];
-  const { leader, dns } = kubernetes;
+  const { controlPlane, dns } = kubernetes;
   const nodes: PodStep = {
     why: "Does Kubernetes call every node Ready?",
     run: kubectl("get", "nodes"),
   };
   const names = dns === "ready" && isRouted(cluster, progress) ? sites : [];
   return [{
-    runner: leader,
+    runner: controlPlane,
     steps: [
       nodes,
       ...names.map(({ node: { name } }) => ({
@@ -175,7 +175,7 @@ function kubernetesPods(
 ): Placed[] {
   const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
   return [{
-    runner: kubernetes.leader,
+    runner: kubernetes.controlPlane,
     steps: steps.length === 0 ? [] : [...steps, waitStep()],
   }];
 }
@@ -191,7 +191,7 @@ function callPlans(
   const paths = pathsToTry(situation, selected, stand);
   return startsOf(paths, situation, stand).map(({ runner, calls }) => ({
     runner,
-    run: call(calls.map(({ url }) => url)),
+    run: httpCalls(calls.map(({ url }) => url)),
   }));
 }
 
@@ -214,7 +214,7 @@ export function planUnverify(
   selected: readonly string[],
   withOutside: boolean,
 ): string {
-  return endings(situation, selected, withOutside)
+  return cleanupSteps(situation, selected, withOutside)
     .map(({ runner, steps }) => script("09-verify", { node: runner, steps }))
     .join("\n");
 }
@@ -225,7 +225,7 @@ function podSteps(site: Site): PodStep[] {
     const state = site.survey.pods[pod];
     const { clear, start } = missingOfPod(site, pod);
     const checks = state.is === "running" && canCheck(state.list)
-      ? check(state.list, attachmentOf(pod), state.result)
+      ? checkCommands(state.list, podAttachment(pod), state.result)
       : [];
     const why = `CHECK: is pod ${pod} still as ADD left it?`;
     return [...clear, ...start, ...checks.map((run) => ({ why, run }))];
@@ -267,7 +267,7 @@ function addressLine(
     `${variable(node.name, family, cluster)}=`;
   if (kubernetes !== undefined) {
     const sign = family === 4 ? "[.]" : ":";
-    const read = kubernetes.leader.enter(addressesOf(server, node.name));
+    const read = kubernetes.controlPlane.enter(addressesOf(server, node.name));
     return `${intro}$(${show(read)} | tr ' ' '\\n' | grep '${sign}')\n`;
   }
   const form = family === 4 ? "[0-9.]*" : "[0-9a-f]*:[0-9a-f:]*";

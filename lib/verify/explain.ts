@@ -1,9 +1,12 @@
-/** Why what stage 09 saw is not what it expected: asks the nodes of the paths that went wrong, and no others. */
+/**
+ * Why what stage 09 saw is not what it expected: asks the nodes of the paths
+ * that went wrong, and no others.
+ */
 import { type Known, nodeUrl } from "./try_paths.ts";
-import type { Manner } from "../stage/node_run.ts";
 import type { Family } from "../net/cidr.ts";
 import { type RunOptions, show } from "../exec/command.ts";
-import { type Control, diagnose, type Scene } from "./diagnose_path.ts";
+import type { Control, PathFindings } from "./diagnose_causes.ts";
+import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { execFault, nodeFault } from "../kubernetes/faults.ts";
@@ -16,12 +19,13 @@ import {
   startsAtPod,
   type Tried,
 } from "./matrix.ts";
-import { call, patience_ms, readCalls } from "./http_calls.ts";
+import { httpCalls, readCalls, timeout_ms } from "./http_calls.ts";
 import { caller, podOn } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { Explained } from "./build_report.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** One family of the cluster, looked at by itself. */
 export interface View {
@@ -34,8 +38,8 @@ export interface View {
 export interface Asking {
   /** The stages whose probes give evidence. */
   readonly stages: readonly Stage[];
-  readonly manner: Manner;
-  /** How long a call may take (default: patience_ms). */
+  readonly context: RunContext;
+  /** How long a call may take (default: timeout_ms). */
   readonly limit_ms?: number;
 }
 
@@ -54,12 +58,12 @@ export async function explain(
       ...wrong.flatMap(({ path }) => [path.from, path.to]),
       ...suspicious.map(({ node }) => node),
     ]);
-    const scene = await gather(involved, view, order);
-    return { wrong, scene, situation: view.situation };
+    const findings = await gather(involved, view, order);
+    return { wrong, findings, situation: view.situation };
   }));
   const podCauses = new Map<string, Cause>();
   for (const one of pods) {
-    const causes = scenes.flatMap(({ scene: { cluster, facts } }) =>
+    const causes = scenes.flatMap(({ findings: { cluster, facts } }) =>
       diagnosePods(one, cluster, facts.get(one.node)) ?? []
     );
     // What can be named beats the error message.
@@ -69,7 +73,7 @@ export async function explain(
     if (cause !== undefined) podCauses.set(one.node, cause);
   }
   const pathCauses = new Map<Path, Cause>();
-  for (const { wrong, scene, situation } of scenes) {
+  for (const { wrong, findings, situation } of scenes) {
     for (const one of wrong) {
       const { path, observed } = one;
       // A path without its pod is explained by what keeps the pod from being there.
@@ -77,7 +81,7 @@ export async function explain(
         ? podCauses.get(path.from) ?? podCauses.get(path.to) ??
           notExecuted(path, observed.why, situation)
         : undefined;
-      pathCauses.set(path, podless ?? diagnose(one, scene));
+      pathCauses.set(path, podless ?? diagnose(one, findings));
     }
   }
   return { pods: podCauses, paths: pathCauses };
@@ -92,19 +96,19 @@ function notExecuted(
   const site = sites.get(path.from);
   if (kubernetes === undefined || site === undefined) return undefined;
   if (!startsAtPod(path)) return undefined;
-  const { leader, seen } = kubernetes;
+  const { controlPlane, seen } = kubernetes;
   const tried = show(insideOf(caller, path.from, { argv: ["true"] }));
-  return nodeFault(path.from, seen, leader.name) ??
-    execFault(path.from, tried, why, leader.name);
+  return nodeFault(path.from, seen, controlPlane.name) ??
+    execFault(path.from, tried, why, controlPlane.name);
 }
 
 async function gather(
   involved: ReadonlySet<string>,
   { situation, known }: View,
-  { stages, manner, limit_ms = patience_ms }: Asking,
-): Promise<Scene> {
+  { stages, context, limit_ms = timeout_ms }: Asking,
+): Promise<PathFindings> {
   const { cluster, sites, progress } = situation;
-  const options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
+  const options = { timeout_ms: context.timeout_ms, signal: context.signal };
   const gone = situation.outside.is === "gone"
     ? situation.outside.why
     : undefined;
@@ -165,7 +169,7 @@ async function controlCalls(
     [name, nodeUrl(name, cluster, known)] as const
   );
   const urls = targets.map(([, url]) => url);
-  const outcome = await runner.run(call(urls, limit_ms), options);
+  const outcome = await runner.run(httpCalls(urls, limit_ms), options);
   const answers = readCalls(outcome, urls);
   return new Map(targets.flatMap(([name, url]) => {
     const observed = answers.get(url);

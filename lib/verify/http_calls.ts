@@ -6,7 +6,7 @@ import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Observed } from "./matrix.ts";
 
 /** How long a call may take: long enough for the kernel's first retransmission after 1 s (RFC 6298, 2.1). */
-export const patience_ms = 1_500;
+export const timeout_ms = 1_500;
 
 /** The address at which a target answers. */
 export function url(address: string, port: number): string {
@@ -15,9 +15,9 @@ export function url(address: string, port: number): string {
 }
 
 /** Calls all these at once, from wherever it runs. */
-export function call(
+export function httpCalls(
   urls: readonly string[],
-  limit_ms: number = patience_ms,
+  limit_ms: number = timeout_ms,
 ): Command {
   // busybox's own `wget -T` crashes when it is linked statically.
   const script = "limit=$1; shift; for url; do { " +

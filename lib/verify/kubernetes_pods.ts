@@ -1,5 +1,5 @@
 /** Stage 09's pods in Kubernetes: the commands that make them, take them away, and run something in them. */
-import { type Cluster, projectRoot } from "../cluster/cluster.ts";
+import { type Cluster } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
 import {
   cmd,
@@ -9,32 +9,28 @@ import {
 } from "../exec/command.ts";
 import {
   kubectl,
-  type KubernetesSeen,
+  type KubernetesState,
   namespace,
 } from "../kubernetes/kubectl.ts";
-import type { Node } from "../node/node.ts";
-import {
-  type PodName,
-  podNames,
-  type PodStep,
-  type Runner,
-} from "./namespace_pods.ts";
-import { type AddResult, ifname, parseResult } from "../cni/runtime.ts";
+import type { Node, Runner } from "../node/node.ts";
+import { type PodName, podNames, type PodStep } from "./namespace_pods.ts";
+import { type AddResult, ifname, parseAddResult } from "../cni/runtime.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 /** Milliseconds that a pod may take to be gone: a node whose kubelet is busy takes its time. */
 const leave_ms = 120_000;
 
 /** What stage 09's pods are made of. */
-export interface PodMould {
+export interface PodTemplate {
   /** The text of config/pods.yaml. */
   readonly template: string;
   readonly image: string;
 }
 
 /** What the pods of a cluster are made of. */
-export async function mouldOf(
+export async function templateOf(
   { kubernetes = usualKubernetes }: Cluster,
-): Promise<PodMould> {
+): Promise<PodTemplate> {
   const path = `${projectRoot}/config/pods.yaml`;
   const template = await Deno.readTextFile(path);
   return { template, image: kubernetes.testImage };
@@ -47,7 +43,7 @@ export function podName(pod: PodName, node: string): string {
 
 /** The pods of these nodes, as `kubectl apply -f -` takes them. */
 export function manifest(
-  { template, image }: PodMould,
+  { template, image }: PodTemplate,
   nodes: readonly string[],
 ): string {
   const documents = template.replace(/^(#.*\n)+/, "").split("---\n");
@@ -61,11 +57,14 @@ export function manifest(
 }
 
 /** What makes the pods of these nodes. */
-export function applyStep(mould: PodMould, nodes: readonly string[]): PodStep {
+export function applyStep(
+  template: PodTemplate,
+  nodes: readonly string[],
+): PodStep {
   return {
     why: "Two pods on each node, where Kubernetes starts them: its kubelet " +
       "has the container runtime call the plugin for each",
-    run: { ...kubectl("apply", "-f", "-"), stdin: manifest(mould, nodes) },
+    run: { ...kubectl("apply", "-f", "-"), stdin: manifest(template, nodes) },
     timeout_ms: 60_000,
   };
 }
@@ -112,8 +111,8 @@ export function removeAllSteps(): PodStep[] {
 }
 
 /** What `--undo` does, on these nodes or on all. */
-export function endings(
-  { namespace, pods }: KubernetesSeen,
+export function deletionSteps(
+  { namespace, pods }: KubernetesState,
   nodes: readonly string[],
   all: boolean,
 ): PodStep[] {
@@ -126,12 +125,16 @@ export function endings(
 }
 
 /** A pod of Kubernetes to run commands in, from the control plane. */
-export function execOn(leader: Runner, pod: PodName, node: string): Runner {
+export function execOn(
+  controlPlane: Runner,
+  pod: PodName,
+  node: string,
+): Runner {
   return {
     name: `${pod} on ${node}`,
-    enter: (command) => leader.enter(insideOf(pod, node, command)),
+    enter: (command) => controlPlane.enter(insideOf(pod, node, command)),
     run: (command, options) =>
-      leader.run(insideOf(pod, node, command), options),
+      controlPlane.run(insideOf(pod, node, command), options),
   };
 }
 
@@ -164,7 +167,7 @@ export function addressesOf(pod: PodName, node: string): Command {
 }
 
 /** What a node's container runtime remembers of a pod's ADD. */
-export interface Remembered {
+interface Remembered {
   readonly result: AddResult;
   /** The path of its network namespace on the node. */
   readonly sandbox: string;
@@ -208,7 +211,7 @@ export function readCache(text: string): ReadonlyMap<string, Remembered> {
     if (name === undefined || sandbox === undefined) continue;
     for (const { address } of addresses) {
       if (typeof address !== "string") continue;
-      const whole = parseResult(JSON.stringify(result), "libcni's cache");
+      const whole = parseAddResult(JSON.stringify(result), "libcni's cache");
       const [bare = ""] = address.split("/");
       found.set(cacheKey(name, bare), { result: whole, sandbox });
     }

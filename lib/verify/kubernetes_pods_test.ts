@@ -5,23 +5,23 @@ import { readKubernetes } from "../kubernetes/kubectl.ts";
 import {
   applyStep,
   cacheKey,
-  endings,
+  deletionSteps,
   insideOf,
   manifest,
-  mouldOf,
   readCache,
+  templateOf,
 } from "./kubernetes_pods.ts";
 import { missingSteps } from "./kubernetes_start.ts";
 import { localNode } from "../node/node.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 
 const cluster = labCluster({ name: "real", stateDir: "/nowhere" });
-const mould = await mouldOf(cluster);
+const template = await templateOf(cluster);
 const image = "docker.io/library/busybox:1.36";
 
 Deno.test("config/pods.yaml is filled in for each node, its namespace once", () => {
-  const text = manifest(mould, ["worker-1", "worker-2"]);
-  assertEquals(mould.image, image);
+  const text = manifest(template, ["worker-1", "worker-2"]);
+  assertEquals(template.image, image);
   assertEquals(text.match(/^kind: Namespace$/gm)?.length, 1);
   assertEquals(text.match(/^kind: Pod$/gm)?.length, 4);
   assertEquals(
@@ -42,7 +42,7 @@ Deno.test("config/pods.yaml is filled in for each node, its namespace once", () 
   assertEquals([...text.matchAll(/image: (\S+)$/gm)].length, 4);
   assert(!text.includes("${"), text);
   assertEquals(
-    applyStep(mould, ["worker-1"]).run.stdin?.startsWith("#"),
+    applyStep(template, ["worker-1"]).run.stdin?.startsWith("#"),
     false,
   );
 });
@@ -87,8 +87,8 @@ const seen = (
 
 function stepsFor(found: ReturnType<typeof seen>): string[] {
   const kubernetes = {
-    leader: localNode("master"),
-    mould,
+    controlPlane: localNode("master"),
+    template,
     seen: found,
     dns: "none",
   } as const;
@@ -138,17 +138,20 @@ Deno.test("pods that are there are left alone, missing ones made, unusable ones 
 });
 
 Deno.test("what is taken away is what is there: some nodes' pods, or all with their namespace", () => {
-  const lines = (steps: ReturnType<typeof endings>) =>
+  const lines = (steps: ReturnType<typeof deletionSteps>) =>
     steps.map(({ run }) => run.argv.slice(3, -2).join(" "));
-  assertEquals(lines(endings(seen(all), ["worker-1"], false)), [
+  assertEquals(lines(deletionSteps(seen(all), ["worker-1"], false)), [
     "-n deno-cni-verify delete pod shell-worker-1 web-worker-1",
   ]);
-  assertEquals(lines(endings(seen(all.slice(2)), ["worker-1"], false)), []);
-  assertEquals(lines(endings(seen([]), [], true)), [
+  assertEquals(
+    lines(deletionSteps(seen(all.slice(2)), ["worker-1"], false)),
+    [],
+  );
+  assertEquals(lines(deletionSteps(seen([]), [], true)), [
     "-n deno-cni-verify delete pod --all",
     "delete namespace deno-cni-verify",
   ]);
-  assertEquals(endings(readKubernetes('{"items":[]}'), [], true), []);
+  assertEquals(deletionSteps(readKubernetes('{"items":[]}'), [], true), []);
 });
 
 Deno.test("a command runs in a pod by kubectl exec, with its input where it has one", () => {

@@ -2,8 +2,11 @@
 import { containsAddress, parseCidr } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
-import type { Manner } from "../stage/node_run.ts";
-import type { KubernetesSeen, PodSeen } from "../kubernetes/kubectl.ts";
+import {
+  isUp,
+  type KubernetesPod,
+  type KubernetesState,
+} from "../kubernetes/kubectl.ts";
 import {
   dns_ms,
   readResolved,
@@ -15,16 +18,16 @@ import {
   applyStep,
   cacheKey,
   execOn,
-  type PodMould,
   podName,
+  type PodTemplate,
   remembered,
   removeAllSteps,
   removeStep,
 } from "./kubernetes_pods.ts";
-import { awaitAll, isUp } from "./kubernetes_wait.ts";
+import { awaitAll } from "./kubernetes_wait.ts";
 import { resultOf } from "./try_paths.ts";
 import type { PodInside } from "../diagnosis/evidence.ts";
-import { type Progress, workersOf } from "./matrix.ts";
+import { type StageProgress, workersOf } from "./matrix.ts";
 import {
   caller,
   type PodName,
@@ -34,20 +37,21 @@ import {
   server,
 } from "./namespace_pods.ts";
 import {
-  type Hands,
+  interruptedError,
   type PodOutcome,
   type Prepared,
-  stopped,
+  type StepRunner,
 } from "./start_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import type { RunContext } from "../stage/context.ts";
 
 /** The steps that make the pods of these nodes as they should be; none where they are. */
 export function missingSteps(
-  { seen, mould }: Kubernetes,
+  { seen, template }: Kubernetes,
   nodes: readonly ClusterNode[],
 ): readonly PodStep[] {
   const wanted = nodes.flatMap((node) =>
@@ -55,7 +59,7 @@ export function missingSteps(
   );
   const bad = wanted.flatMap(({ name, node }) => {
     const pod = seen.pods.get(name);
-    return pod !== undefined && ruin(pod, mould, node) !== undefined
+    return pod !== undefined && ruin(pod, template, node) !== undefined
       ? [name]
       : [];
   });
@@ -67,16 +71,16 @@ export function missingSteps(
   return [
     // What is on its way out has to be gone before it can come again.
     ...(leaving ? removeAllSteps() : bad.length > 0 ? [removeStep(bad)] : []),
-    ...(missing.length === 0
-      ? []
-      : [applyStep(mould, [...new Set(missing.map(({ node }) => node.name))])]),
+    ...(missing.length === 0 ? [] : [
+      applyStep(template, [...new Set(missing.map(({ node }) => node.name))]),
+    ]),
   ];
 }
 
 /** Why a pod cannot be used as it is; a pod that only does not run yet may. */
 function ruin(
-  pod: PodSeen,
-  { image }: PodMould,
+  pod: KubernetesPod,
+  { image }: PodTemplate,
   { podCIDRs }: ClusterNode,
 ): string | undefined {
   if (pod.leaving) return "it was on its way out";
@@ -107,15 +111,15 @@ export async function prepareInKubernetes(
   situation: Situation & { readonly kubernetes: Kubernetes },
   sites: readonly Site[],
   selected: readonly string[],
-  hands: Hands,
-  manner: Manner,
+  runner: StepRunner,
+  context: RunContext,
 ): Promise<{ prepared: readonly Prepared[]; kubernetes: Kubernetes }> {
   const { cluster, kubernetes, progress } = situation;
-  const { leader, mould, seen: before } = kubernetes;
+  const { controlPlane, template, seen: before } = kubernetes;
   const names = sites.map(({ node: { name } }) => name);
   const steps = missingSteps(kubernetes, sites.map(({ node }) => node));
-  for (const step of steps) await hands.do(leader, step);
-  const ask = () => lookAgain(kubernetes, hands.options);
+  for (const step of steps) await runner.do(controlPlane, step);
+  const ask = () => lookAgain(kubernetes, runner.options);
   const wanted = {
     pods: names.flatMap((node) => podNames.map((pod) => podName(pod, node))),
     nodes: selected.filter((name) =>
@@ -127,24 +131,24 @@ export async function prepareInKubernetes(
     steps.length === 0 ? before : undefined,
     {
       ask,
-      progress: manner.progress ?? (() => {}),
-      stopping: manner.stopping,
+      progress: context.progress ?? (() => {}),
+      stopping: context.stopping,
     },
   );
-  if (manner.stopping()) throw stopped();
+  if (context.stopping()) throw interruptedError();
   const prepared = sites.map((site): Prepared => {
     const node = site.node.name;
     const outcome = (pod: PodName): PodOutcome => {
       const name = podName(pod, node);
       const found = seen.pods.get(name);
       if (isUp(found)) return { is: "there", result: resultOf(found) };
-      const cause = stuckNode(node, seen, leader.name) ??
-        startFault(found, name, node, cluster, leader.name);
+      const cause = stuckNode(node, seen, controlPlane.name) ??
+        startFault(found, name, node, cluster, controlPlane.name);
       return { is: "stuck", cause };
     };
     const remarks = podNames.flatMap((pod) => {
       const found = before.pods.get(podName(pod, node));
-      const why = found && ruin(found, mould, site.node);
+      const why = found && ruin(found, template, site.node);
       return why ? [`Pod ${pod} on ${node} was started anew: ${why}`] : [];
     });
     return {
@@ -178,12 +182,12 @@ export async function leavingPods(
 /** A node that is not Ready explains a pod that does not run. */
 function stuckNode(
   node: string,
-  seen: KubernetesSeen,
-  leader: string,
+  seen: KubernetesState,
+  controlPlane: string,
 ): Cause | undefined {
   return seen.nodes.get(node)?.ready === "True"
     ? undefined
-    : nodeFault(node, seen, leader);
+    : nodeFault(node, seen, controlPlane);
 }
 
 /** Whether Kubernetes calls a node Ready. */
@@ -201,11 +205,11 @@ export function tryNodes(
   selected: readonly string[],
 ): readonly NodeTried[] {
   if (kubernetes === undefined) return [];
-  const { seen, leader } = kubernetes;
+  const { seen, controlPlane } = kubernetes;
   return cluster.nodes.map(({ name }) => name)
     .filter((name) => selected.includes(name))
     .map((node): NodeTried => {
-      const cause = nodeFault(node, seen, leader.name);
+      const cause = nodeFault(node, seen, controlPlane.name);
       if (cause === undefined) return { node, ready: true };
       const configured = progress.complete.get(node)
         ?.includes("03-cni-config") ?? false;
@@ -224,7 +228,10 @@ export interface DnsTried {
 }
 
 /** Whether the pods of every node should reach those of all others: the DNS server may be on any. */
-export function isRouted({ nodes }: Cluster, { complete }: Progress): boolean {
+export function isRouted(
+  { nodes }: Cluster,
+  { complete }: StageProgress,
+): boolean {
   return nodes.every(({ name }) =>
     (["06-forwarding", "08-routes"] as const)
       .every((stage) => complete.get(name)?.includes(stage))
@@ -241,19 +248,19 @@ export async function tryDns(
   const { cluster, kubernetes, progress } = situation;
   if (kubernetes?.dns !== "ready") return [];
   if (!isRouted(cluster, progress)) return [];
-  const { leader } = kubernetes;
+  const { controlPlane } = kubernetes;
   const nodes = workersOf(cluster).map(({ name }) => name)
     .filter((name) => selected.includes(name) && callers.has(name));
   const limits = { ...options, timeout_ms: dns_ms + 10_000 };
   return await Promise.all(nodes.map(async (node): Promise<DnsTried> => {
-    const inside = execOn(leader, caller, node);
+    const inside = execOn(controlPlane, caller, node);
     const resolved = readResolved(await inside.run(resolve(), limits));
     if (resolved.answer === "yes") return { node, resolved };
     const cause = dnsFault(
       node,
       "nslookup kubernetes.default",
       resolved.said,
-      leader.name,
+      controlPlane.name,
     );
     return { node, resolved, cause };
   }));

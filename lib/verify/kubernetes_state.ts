@@ -1,5 +1,5 @@
 /** Kubernetes as stage 09 finds it: whether there is one, and what it says. */
-import { StepError } from "../stage/decide.ts";
+import { saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import {
   ending,
@@ -8,24 +8,25 @@ import {
   succeeded,
 } from "../exec/command.ts";
 import {
-  type Dns,
   dnsQuestion,
+  type DnsState,
   KubectlError,
-  type KubernetesSeen,
+  type KubernetesState,
   question,
   readDns,
   readKubernetes,
 } from "../kubernetes/kubectl.ts";
-import { mouldOf, type PodMould } from "./kubernetes_pods.ts";
+import { type PodTemplate, templateOf } from "./kubernetes_pods.ts";
 import type { Node } from "../node/node.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** Kubernetes, where its control plane was made: then the pods are its own. */
 export interface Kubernetes {
   /** The control plane, where kubectl is. */
-  readonly leader: Node;
-  readonly mould: PodMould;
-  readonly seen: KubernetesSeen;
-  readonly dns: Dns;
+  readonly controlPlane: Node;
+  readonly template: PodTemplate;
+  readonly seen: KubernetesState;
+  readonly dns: DnsState;
 }
 
 /** Machines of which 02 can have made a Kubernetes. */
@@ -40,26 +41,26 @@ export function isReal({ provider }: Cluster): boolean {
  */
 export async function lookKubernetes(
   cluster: Cluster,
-  leader: Node,
+  controlPlane: Node,
   options: RunOptions,
 ): Promise<Kubernetes | undefined> {
-  const [outcome, dns, mould] = await Promise.all([
-    leader.run(question(), options),
-    leader.run(dnsQuestion(), options),
-    mouldOf(cluster),
+  const [outcome, dns, template] = await Promise.all([
+    controlPlane.run(question(), options),
+    controlPlane.run(dnsQuestion(), options),
+    templateOf(cluster),
   ]);
-  if (outcome.code === 44) return undefined;
-  const seen = seenIn(outcome, leader);
+  if (saysAbsent(outcome)) return undefined;
+  const seen = seenIn(outcome, controlPlane);
   if (seen.namespace === "foreign") {
     throw new StepError(
       'refused: Kubernetes has a namespace "deno-cni-verify" that stage 09 did not make\n' +
-        `what to do: on ${leader.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
+        `what to do: on ${controlPlane.name}, kubectl delete namespace deno-cni-verify, if nothing needs it`,
     );
   }
-  return { leader, mould, seen, dns: readDns(dns) };
+  return { controlPlane, template, seen, dns: readDns(dns) };
 }
 
-function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
+function seenIn(outcome: Outcome, { name }: Node): KubernetesState {
   const problem = (what: string) =>
     new StepError(
       `Kubernetes does not answer kubectl on ${name}: ${what}\n` +
@@ -84,8 +85,8 @@ function seenIn(outcome: Outcome, { name }: Node): KubernetesSeen {
  * @throws {StepError} when it does not answer
  */
 export async function lookAgain(
-  { leader }: Kubernetes,
+  { controlPlane }: Kubernetes,
   options: RunOptions,
-): Promise<KubernetesSeen> {
-  return seenIn(await leader.run(question(), options), leader);
+): Promise<KubernetesState> {
+  return seenIn(await controlPlane.run(question(), options), controlPlane);
 }

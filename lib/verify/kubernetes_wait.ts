@@ -1,8 +1,13 @@
 /** Waiting until stage 09's pods run and their nodes are Ready: as long as there is hope. */
-import type { KubernetesSeen, PodSeen } from "../kubernetes/kubectl.ts";
+import {
+  isUp,
+  type KubernetesPod,
+  type KubernetesState,
+  podWords,
+} from "../kubernetes/kubectl.ts";
 
 /** Milliseconds to wait, where nothing says that waiting is in vain. */
-export const wait_ms = 120_000;
+const wait_ms = 120_000;
 
 /** What a container that cannot run is said to wait for; some of it may pass by itself. */
 const hopeless_ms: Readonly<Record<string, number>> = {
@@ -20,7 +25,7 @@ const hopeless_ms: Readonly<Record<string, number>> = {
 const sandbox_ms = 30_000;
 
 /** What is waited for. */
-export interface Wanted {
+interface WaitCondition {
   /** The pods' names. */
   readonly pods: readonly string[];
   /** The nodes that should become Ready. */
@@ -28,19 +33,13 @@ export interface Wanted {
 }
 
 /** How it is waited. */
-export interface Waiting {
-  readonly ask: () => Promise<KubernetesSeen>;
+interface Waiting {
+  readonly ask: () => Promise<KubernetesState>;
   /** Told of each change, a line. */
   readonly progress: (line: string) => void;
   readonly stopping: () => boolean;
   readonly now?: () => number;
   readonly pause?: (ms: number) => Promise<void>;
-}
-
-/** Whether the pod runs, and has an address. */
-export function isUp(pod: PodSeen | undefined): pod is PodSeen {
-  return pod !== undefined && pod.running && !pod.leaving &&
-    pod.addresses.length > 0;
 }
 
 /**
@@ -49,10 +48,10 @@ export function isUp(pod: PodSeen | undefined): pod is PodSeen {
  * @returns what was seen last
  */
 export async function awaitAll(
-  wanted: Wanted,
-  first: KubernetesSeen | undefined,
+  wanted: WaitCondition,
+  first: KubernetesState | undefined,
   { ask, progress, stopping, now = Date.now, pause = sleep }: Waiting,
-): Promise<KubernetesSeen> {
+): Promise<KubernetesState> {
   const began_ms = now();
   const since_ms = new Map<string, number>();
   let told = "";
@@ -63,9 +62,9 @@ export async function awaitAll(
     const line = missingWords(missing);
     if (line !== told) progress(`09-verify: waiting for ${line}`);
     told = line;
-    const hopeful = missing.filter(({ name, patience_ms }) => {
+    const hopeful = missing.filter(({ name, timeout_ms }) => {
       // Whoever came out of the worst has its time again when it comes back.
-      const key = `${name} ${patience_ms}`;
+      const key = `${name} ${timeout_ms}`;
       for (const other of [...since_ms.keys()]) {
         if (other.startsWith(`${name} `) && other !== key) {
           since_ms.delete(other);
@@ -73,7 +72,7 @@ export async function awaitAll(
       }
       const since = since_ms.get(key) ?? now();
       since_ms.set(key, since);
-      return now() - since < patience_ms;
+      return now() - since < timeout_ms;
     });
     const passed_ms = now() - began_ms;
     if (hopeful.length === 0 || passed_ms >= wait_ms) return seen;
@@ -91,12 +90,12 @@ interface Missing {
   readonly name: string;
   /** What keeps it, in a word. */
   readonly state: string;
-  readonly patience_ms: number;
+  readonly timeout_ms: number;
 }
 
 function missingOf(
-  { pods, nodes }: Wanted,
-  seen: KubernetesSeen,
+  { pods, nodes }: WaitCondition,
+  seen: KubernetesState,
 ): readonly Missing[] {
   return [
     ...nodes.flatMap((name): Missing[] => {
@@ -104,8 +103,8 @@ function missingOf(
       if (node?.ready === "True") return [];
       const state = node === undefined ? "not there" : "NotReady";
       // Unknown: its kubelet was not heard of for 40 s already.
-      const patience_ms = node?.ready === "False" ? 60_000 : 5_000;
-      return [{ name: `node ${name}`, state, patience_ms }];
+      const timeout_ms = node?.ready === "False" ? 60_000 : 5_000;
+      return [{ name: `node ${name}`, state, timeout_ms }];
     }),
     ...pods.flatMap((name): Missing[] => {
       const pod = seen.pods.get(name);
@@ -114,7 +113,7 @@ function missingOf(
         name: `pod ${name}`,
         // Both words come in turn for as long as the kubelet tries.
         state: podWords(pod).replace(/^ErrImagePull$/, "ImagePullBackOff"),
-        patience_ms: patienceWith(pod),
+        timeout_ms: patienceWith(pod),
       }];
     }),
   ];
@@ -133,17 +132,10 @@ function missingWords(missing: readonly Missing[]): string {
   }).join("; ");
 }
 
-/** How far a pod has got, as `kubectl get pods` says it. */
-export function podWords(pod: PodSeen | undefined): string {
-  if (pod === undefined) return "not there";
-  if (pod.leaving) return "Terminating";
-  return pod.waiting?.reason || pod.phase;
-}
-
-function patienceWith(pod: PodSeen | undefined): number {
+function patienceWith(pod: KubernetesPod | undefined): number {
   if (pod === undefined) return 5_000;
-  const patience_ms = hopeless_ms[pod.waiting?.reason ?? ""];
-  if (patience_ms !== undefined) return patience_ms;
+  const timeout_ms = hopeless_ms[pod.waiting?.reason ?? ""];
+  if (timeout_ms !== undefined) return timeout_ms;
   if (pod.phase === "Failed") return 0;
   const [last] = pod.warnings.slice(-1);
   return last?.reason === "FailedCreatePodSandBox" ? sandbox_ms : wait_ms;

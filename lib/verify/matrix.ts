@@ -34,7 +34,7 @@ export interface Path {
 }
 
 /** What is known of the nodes before anything is tried. */
-export interface Progress {
+export interface StageProgress {
   /** The stages that each node's journal calls complete. */
   readonly complete: ReadonlyMap<string, readonly StageName[]>;
   /**
@@ -163,7 +163,7 @@ function otherEnds(
 
 /** The first stage that a node still lacks to have pods; undefined when it can have them. */
 export function podsWaitFor(
-  progress: Progress,
+  progress: StageProgress,
   node: string,
 ): StageName | undefined {
   const needed = ["03-cni-config", "04-bridge", "05-plugin"] as const;
@@ -176,7 +176,7 @@ export function podsWaitFor(
  * back to a pod is known by 07's rewriting or 08's routes, and only what leaves
  * the cluster is rewritten.
  */
-export function expect(path: Path, progress: Progress): Expected {
+export function expect(path: Path, progress: StageProgress): Expected {
   const { kind, from, to } = path;
   const has = (stage: StageName, node: string) =>
     isComplete(progress, stage, node);
@@ -228,7 +228,7 @@ function rewrittenUnless(routed: boolean, node: string): readonly Need[] {
 
 /** Yes, unless something that it needs is missing. The needs stand in the stages' order. */
 function unlessMissing(
-  progress: Progress,
+  progress: StageProgress,
   needs: readonly Need[],
   as: "pod" | "node",
 ): Expected {
@@ -247,7 +247,7 @@ function unlessMissing(
 }
 
 function isComplete(
-  { complete }: Progress,
+  { complete }: StageProgress,
   stage: StageName,
   node: string,
 ): boolean {

@@ -11,7 +11,7 @@ import {
 import type {
   DnsReport,
   MatrixReport,
-  NodeReport,
+  NodeReadiness,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
@@ -44,7 +44,7 @@ export interface WordOptions {
 }
 
 /** Whether a node is Ready, in a cell. */
-export function nodeCell({ ready, waitsFor, cause }: NodeReport): string {
+export function nodeCell({ ready, waitsFor, cause }: NodeReadiness): string {
   if (ready) return "yes";
   return waitsFor === undefined
     ? `✗ no [${cause}]`

@@ -5,7 +5,7 @@ import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import { labels, observedWords, type WordOptions } from "./matrix_cells.ts";
 
 /** Paths that changed alike. */
-export interface Change {
+export interface PathChange {
   /** What the table calls their row. */
   readonly label: string;
   /** The workers in whose columns they are; empty: in all. */
@@ -41,13 +41,13 @@ export function changedPaths(
  * What changed, in words: an entry for paths of one kind that changed alike,
  * in the order of the table.
  */
-export function changes(
+export function matrixChanges(
   before: MatrixReport,
   now: MatrixReport,
   options: Pick<WordOptions, "addresses">,
-): readonly Change[] {
+): readonly PathChange[] {
   const old = new Map(before.paths.map((path) => [keyOf(path), path]));
-  const found = new Map<string, Change & { readonly kind: PathKind }>();
+  const found = new Map<string, PathChange & { readonly kind: PathKind }>();
   for (const path of changedPaths(before, now)) {
     const { kind } = path;
     const past = old.get(keyOf(path));
@@ -74,7 +74,7 @@ export function changes(
 }
 
 /** A change as a line. */
-export function changeLine({ label, columns, was, is }: Change): string {
+export function changeLine({ label, columns, was, is }: PathChange): string {
   const where = columns.length === 0 ? "" : `, ${columns.join(", ")}`;
   return `${label}${where}: ` +
     (was === undefined ? `"${is}"` : `was "${was}", is "${is}"`);

@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import type { Observed, PathKind } from "./matrix.ts";
-import { changedPaths, changeLine, changes } from "./matrix_diff.ts";
+import { changedPaths, changeLine, matrixChanges } from "./matrix_diff.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
 
 const no: Observed = { answer: "no", said: "no answer" };
@@ -47,7 +47,7 @@ const addresses = new Map([[4 as const, {
 }]]);
 
 function lines(before: MatrixReport, now: MatrixReport): string[] {
-  return changes(before, now, { addresses }).map(changeLine);
+  return matrixChanges(before, now, { addresses }).map(changeLine);
 }
 
 Deno.test("what was seen the same way has not changed, whatever was said of it", () => {
@@ -96,7 +96,7 @@ Deno.test("changes come in the order of the table", () => {
     path("pod-to-own-node", "one", "one", as("10.1.1.2")),
   );
   assertEquals(
-    changes(report(), now, { addresses }).map(({ label }) => label),
+    matrixChanges(report(), now, { addresses }).map(({ label }) => label),
     ["pod → own node", "other node → pod"],
   );
 });

@@ -1,5 +1,5 @@
 /** The causes in stage 09's findings, as text for people. Pure. */
-import { causeLines } from "../diagnosis/cause_text.ts";
+import { causeLines } from "../diagnosis/cause.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import {
   expectedWords,
@@ -47,6 +47,6 @@ export function note(
     const paths = untried === 1 ? "1 path" : `${untried} paths`;
     lines.push(`    ${paths} could not be tried without it`);
   }
-  lines.push(...causeLines(cause, cluster).map((line) => `    ${line}`));
+  lines.push(...causeLines(cause).map((line) => `    ${line}`));
   return lines.join("\n");
 }

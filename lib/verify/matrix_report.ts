@@ -2,7 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import type { Expected, Observed, Path } from "./matrix.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { CauseReport } from "../diagnosis/cause.ts";
 
 /** The data form of stage 09 (`-o json`). */
 export interface MatrixReport {
@@ -17,12 +17,12 @@ export interface MatrixReport {
   /** The test pods of each worker. */
   readonly pods: readonly PodsReport[];
   /** Whether Kubernetes calls each node Ready; absent where there is none. */
-  readonly nodes?: readonly NodeReport[];
+  readonly nodes?: readonly NodeReadiness[];
   /** What became of a service's name in each worker's pod; absent where it was not tried. */
   readonly dns?: readonly DnsReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
-  readonly causes: readonly (Cause & { readonly number: number })[];
+  readonly causes: readonly (CauseReport & { readonly number: number })[];
   /** What else one should know, a sentence each. */
   readonly remarks: readonly string[];
   /** The stage that opens the next paths; absent when none is left. */
@@ -42,7 +42,7 @@ export interface PodsReport {
 }
 
 /** A node in the eyes of Kubernetes. */
-export interface NodeReport {
+export interface NodeReadiness {
   readonly node: string;
   readonly ready: boolean;
   /** The stage before which it cannot be Ready; absent when it must be. */

@@ -19,7 +19,7 @@ import {
 import type { StageName } from "../stage/stage.ts";
 
 /** What a table needs besides the report. */
-export interface TableOptions extends WordOptions {
+interface TableOptions extends WordOptions {
   /** Columns of text that the table may take. */
   readonly width: number;
   /** Marks the cells that have such a path. */
@@ -27,7 +27,7 @@ export interface TableOptions extends WordOptions {
 }
 
 /** How cells are marked. */
-export interface Marks {
+interface Marks {
   readonly has: (path: PathReport) => boolean;
   /** What makes a marked cell stand out besides its sign. */
   readonly emphasize: (text: string) => string;
@@ -37,7 +37,10 @@ export interface Marks {
 export const markSign = "▸ ";
 
 /** The report as text: the table, what is wrong and why, a summary. */
-export function table(report: MatrixReport, options: TableOptions): string {
+export function matrixTable(
+  report: MatrixReport,
+  options: TableOptions,
+): string {
   const parts = [
     ...grid(report, options),
     ...report.causes.map((cause) => note(cause, report, options)),
@@ -98,7 +101,7 @@ function opens({ paths }: MatrixReport, stage: StageName): string {
 }
 
 /** A row of the table. */
-export interface Row {
+interface Row {
   readonly label: string;
   readonly cells: readonly string[];
 }

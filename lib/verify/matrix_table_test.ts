@@ -9,12 +9,12 @@ import {
   expectedSource,
   type Observed,
   type Path,
-  type Progress,
+  type StageProgress,
 } from "./matrix.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
-import { summary, table } from "./matrix_table.ts";
+import { matrixTable, summary } from "./matrix_table.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import type { CauseReport } from "../diagnosis/cause.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
 
@@ -35,7 +35,7 @@ interface Change {
   readonly complete?: Readonly<Record<string, readonly StageName[]>>;
   /** What was seen of a path, where it was not what is expected. */
   readonly seen?: (path: Path) => Observed | undefined;
-  readonly causes?: readonly Cause[];
+  readonly causes?: readonly CauseReport[];
 }
 
 /** A report as reportOf() makes it; what was not expected is put down to the first cause. */
@@ -47,7 +47,7 @@ function report(change: Change): [MatrixReport, Addresses] {
   const complete = Object.fromEntries(
     whole.nodes.map(({ name }) => [name, change.complete?.[name] ?? upTo]),
   );
-  const progress: Progress = {
+  const progress: StageProgress = {
     complete: new Map(Object.entries(complete)),
     unfiltered: new Set(),
   };
@@ -91,7 +91,7 @@ function report(change: Change): [MatrixReport, Addresses] {
 
 function text(change: Change, width = 80): string {
   const [made, addresses] = report(change);
-  return table(made, {
+  return matrixTable(made, {
     cluster: change.cluster ?? cluster,
     addresses: new Map([[4, addresses]]),
     width,
@@ -131,7 +131,7 @@ worker-1 → pod         -                       yes, as that node`,
   );
 });
 
-const cause: Cause = {
+const cause: CauseReport = {
   kind: "masquerade",
   on: "worker-1",
   what: "a rule of worker-1 also rewrites what pods send to pods",
@@ -141,7 +141,7 @@ const cause: Cause = {
     printed: "-A POSTROUTING -j MASQUERADE\nand more",
   }],
   mend: [
-    "scripts/shell.ts --node worker-1 -- iptables -D",
+    'make shell NODE=worker-1 ARGS="-- iptables -D"',
     'make 07-masquerade ARGS="--node worker-1"',
     "make 09-verify",
   ],
@@ -170,7 +170,7 @@ Deno.test("what is not as expected is marked without colour, and explained with 
     worker-1$ iptables -w -t nat -S
       -A POSTROUTING -j MASQUERADE
       and more
-    mend: scripts/shell.ts --node worker-1 -- iptables -D
+    mend: make shell NODE=worker-1 ARGS="-- iptables -D"
     mend: make 07-masquerade ARGS="--node worker-1"
     mend: make 09-verify
 
@@ -178,18 +178,6 @@ Not as expected: 1 of 18 paths; 1 cause above`,
   );
   // deno-lint-ignore no-control-regex
   assert(!/\x1b/.test(shown));
-});
-
-Deno.test("commands that mend name the cluster file where it is not the default", () => {
-  const other = { ...cluster, file: "config/other.yaml" };
-  const shown = text({ ...circulating, cluster: other });
-  for (
-    const line of [
-      "mend: scripts/shell.ts --cluster config/other.yaml --node worker-1 -- iptables -D",
-      'mend: make 07-masquerade ARGS="--cluster config/other.yaml --node worker-1"',
-      'mend: make 09-verify ARGS="--cluster config/other.yaml"',
-    ]
-  ) assertStringIncludes(shown, line);
 });
 
 Deno.test("more workers than fit stand in blocks, no line wider than asked for", () => {

@@ -14,7 +14,7 @@ import {
   type PathKind,
   pathKinds,
   podsWaitFor,
-  type Progress,
+  type StageProgress,
   type Tried,
   whose,
 } from "./matrix.ts";
@@ -30,7 +30,7 @@ function after(
   last: StageName,
   own: Readonly<Record<string, readonly StageName[]>> = {},
   unfiltered: readonly string[] = [],
-): Progress {
+): StageProgress {
   const upTo = stageNames.slice(0, stageNames.indexOf(last) + 1);
   return {
     complete: new Map(names.map((name) => [name, own[name] ?? upTo])),
@@ -43,7 +43,7 @@ function words(expected: Expected): string {
 }
 
 /** The row of the table of a stage: what is expected of every path of a kind. */
-function rowAfter(progress: Progress): Record<string, string[]> {
+function rowAfter(progress: StageProgress): Record<string, string[]> {
   return Object.fromEntries(pathKinds.map((kind) => {
     const cells = paths.filter((path) => path.kind === kind)
       .map((path) => words(expect(path, progress)));
@@ -137,7 +137,7 @@ Deno.test("a node without 03, 04 or 05 waits for the first of them before it can
 const pathStages = ["06-forwarding", "07-masquerade", "08-routes"] as const;
 
 /** Two workers with every combination of the stages that open paths. */
-function* combinations(): Generator<Progress> {
+function* combinations(): Generator<StageProgress> {
   const base = stageNames.slice(0, 5);
   const subset = (bits: number): StageName[] => [
     ...base,
@@ -154,9 +154,9 @@ function* combinations(): Generator<Progress> {
 
 /** The same with these stages complete as well. */
 function plus(
-  progress: Progress,
+  progress: StageProgress,
   more: readonly (readonly [StageName, string])[],
-): Progress {
+): StageProgress {
   const complete = new Map(progress.complete);
   for (const [stage, node] of more) {
     complete.set(node, [...complete.get(node) ?? [], stage]);

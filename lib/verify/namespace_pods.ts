@@ -10,7 +10,8 @@
  * start was cut off, its namespace is gone, or the configuration that it was
  * made with is no longer the node's.
  */
-import { cmd, type Command, write } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { write } from "../exec/shell_file.ts";
 import {
   containerOn,
   endContainer,
@@ -18,13 +19,13 @@ import {
   runContainer,
   type Runtime,
 } from "../cni/containerd.ts";
-import type { Node } from "../node/node.ts";
+import type { Runner } from "../node/node.ts";
 import {
-  add,
+  addCommands,
   type AddResult,
   type Attachment,
   cachePath,
-  del,
+  delCommands,
   keepCached,
   type NetworkList,
   parseList,
@@ -45,10 +46,6 @@ export const server = "web";
 
 /** The port on which the nodes and the outside host answer; a pod does on 80. */
 export const nodePort = 18080;
-
-/** What is to be executed at a node's end of a path, or in a pod: the one door to both. */
-export type Runner = Pick<Node, "name" | "run" | "enter">;
-
 /** Where a node remembers its pods. */
 export const folder = "/run/deno-cni-pods";
 
@@ -115,7 +112,7 @@ export function podOn(
 export type PodStep = Step & { readonly run: Command };
 
 /** The pod as its plugins know it. */
-export function attachmentOf(pod: PodName): Attachment {
+export function podAttachment(pod: PodName): Attachment {
   return {
     containerId: `09-verify-${pod}`,
     netns: paths.sandbox(pod),
@@ -151,7 +148,10 @@ export function startPod(
       run: cmd`nsenter --net=${paths.sandbox(pod)} ip link set lo up`,
     },
     ...(runtime === undefined
-      ? add(list, attachmentOf(pod), paths.result(pod)).map((run, at) => ({
+      ? addCommands(list, podAttachment(pod), paths.result(pod)).map((
+        run,
+        at,
+      ) => ({
         why: `ADD: ${
           list.plugins[at]?.type
         } plugs the pod in; what it prints is kept for CHECK and DEL`,
@@ -180,7 +180,7 @@ function startContainer(
   }, {
     why:
       "What ADD printed is in the runtime's cache; it is kept for CHECK and DEL",
-    run: keepCached(list.name, attachmentOf(pod), paths.result(pod)),
+    run: keepCached(list.name, podAttachment(pod), paths.result(pod)),
   }];
 }
 
@@ -200,7 +200,7 @@ export function endPod(
       why: `End the container of pod ${pod}; that alone calls no DEL`,
       run: endContainer(pod),
     }]),
-    ...(list === undefined ? [] : del(list, attachmentOf(pod), result)
+    ...(list === undefined ? [] : delCommands(list, podAttachment(pod), result)
       .map((run) => ({
         why: `DEL: unplugs pod ${pod} and gives its address back`,
         run,
@@ -219,7 +219,7 @@ export function endPod(
       }.part ${folder}/${pod}.www ${
         runtime === undefined || list === undefined
           ? []
-          : [cachePath(list.name, attachmentOf(pod))]
+          : [cachePath(list.name, podAttachment(pod))]
       } ${paths.list(pod)}`,
     },
   ];

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { show } from "../exec/command.ts";
 import { endPod, type PodState } from "./namespace_pods.ts";
-import { readSurvey } from "./node_survey.ts";
+import { readNodeSurvey } from "./node_survey.ts";
 
 const boundary = "b0undary";
 const list = '{"name":"n","plugins":[{"type":"deno-cni"}]}';
@@ -16,7 +16,7 @@ function printed(parts: Readonly<Record<string, string>>): string {
 
 function survey(parts: Readonly<Record<string, string>>) {
   const stdout = printed(parts);
-  const read = readSurvey({ code: 0, stdout, stderr: "" }, boundary);
+  const read = readNodeSurvey({ code: 0, stdout, stderr: "" }, boundary);
   if (read === undefined) throw new Error("the survey did not end");
   return read;
 }
@@ -34,7 +34,7 @@ const running = {
 Deno.test("a survey that was cut off is none", () => {
   const stdout = printed({ bridged: "" }).replace(/\nb0undary end[^]*/, "");
   assertEquals(
-    readSurvey({ code: 0, stdout, stderr: "" }, boundary),
+    readNodeSurvey({ code: 0, stdout, stderr: "" }, boundary),
     undefined,
   );
 });

@@ -1,5 +1,13 @@
 /** What a node has for stage 09: one question, and the reading of its answer. */
-import { cmd, type Command, type Outcome } from "../exec/command.ts";
+import type { Command, Outcome } from "../exec/command.ts";
+import { shellFile } from "../exec/shell_program.ts";
+import {
+  type AnswerPart,
+  linesOf,
+  partOf,
+  partsCommand,
+  readParts,
+} from "../node/parts.ts";
 import {
   containersQuestion,
   readRuntime,
@@ -16,8 +24,8 @@ import {
 } from "./namespace_pods.ts";
 import {
   configFolder,
+  parseAddResult,
   parseList,
-  parseResult,
   pluginFolder,
   RuntimeError,
 } from "../cni/runtime.ts";
@@ -38,71 +46,41 @@ export interface Survey {
   readonly pods: Readonly<Record<PodName, PodState>>;
 }
 
-const surveyScript = `
-part() { printf '\\n%s %s\\n' "$boundary" "$1"; }
-boundary=$1 port=$2 folder=$3 configs=$4 plugins=$5
-part bridged; ls -d /proc/sys/net/bridge 2>/dev/null
-part busybox; command -v busybox
-part serving; ss -Hltn "sport = :$port"
-part plugins
-for file in "$plugins"/*; do
-  if [ -f "$file" ] && [ -x "$file" ]; then echo "\${file##*/}"; fi
-done
-for file in "$configs"/*; do
-  case $file in
-  *.conf | *.conflist | *.json) part list.path; echo "$file"; part list; cat "$file"; break ;;
-  esac
-done
-for pod in shell web; do
-  at=/run/netns/$pod
-  [ ! -e "$at" ] || { part "$pod.sandbox"; stat -f -c %T "$at"; }
-  [ ! -e "$folder/$pod.conflist" ] || { part "$pod.list"; cat "$folder/$pod.conflist"; }
-  [ ! -e "$folder/$pod.json" ] || { part "$pod.result"; cat "$folder/$pod.json"; }
-done
-if [ -e "$folder/web.json" ]; then
-  part web.serving; nsenter --net=/run/netns/web ss -Hltn 'sport = :80' 2>/dev/null
-fi
-part runtime; ${containersQuestion}
-part end
-`;
-
 /**
- * The question that readSurvey() reads the answer to. It changes nothing.
+ * The question that readNodeSurvey() reads the answer to. It changes nothing.
  *
  * @param boundary a text that no file of the node holds
  */
-export function surveyCommand(boundary: string): Command {
-  // Names are sorted as bytes, as runtimes sort them.
-  return cmd`env LC_ALL=C sh -c ${surveyScript} survey ${boundary} ${nodePort} ${folder} ${configFolder} ${pluginFolder}`;
+export function nodeSurveyCommand(boundary: string): Command {
+  return partsCommand({
+    name: "survey",
+    program: shellFile("node_survey.sh", import.meta.url),
+    args: [nodePort, folder, configFolder, pluginFolder, containersQuestion],
+  }, boundary);
 }
 
 /**
- * Reads what surveyCommand() printed.
+ * Reads what nodeSurveyCommand() printed.
  *
  * @returns undefined when it did not come to its end
  */
-export function readSurvey(
+export function readNodeSurvey(
   outcome: Outcome,
   boundary: string,
 ): Survey | undefined {
-  const parts = new Map<string, string>();
-  for (const part of outcome.stdout.split(`\n${boundary} `).slice(1)) {
-    const end = part.indexOf("\n");
-    const name = end < 0 ? part : part.slice(0, end);
-    parts.set(name.trim(), end < 0 ? "" : part.slice(end + 1));
-  }
-  if (!parts.has("end")) return undefined;
-  const path = parts.get("list.path")?.trim();
-  const text = parts.get("list");
+  const parts = readParts(outcome, boundary);
+  if (parts === undefined) return undefined;
+  const path = partOf(parts, "list.path")?.replace(/\n$/, "");
+  const text = partOf(parts, "list");
   const list = path === undefined || text === undefined
     ? undefined
     : { path, text };
-  const some = (name: string) => (parts.get(name) ?? "").trim() !== "";
-  const runtime = readRuntime(parts.get("runtime") ?? "");
+  const some = (name: string) => (partOf(parts, name) ?? "").trim() !== "";
+  const runtime = readRuntime(partOf(parts, "runtime") ?? "");
   return {
     bridged: some("bridged"),
     busybox: some("busybox"),
-    plugins: (parts.get("plugins") ?? "").split("\n").filter(Boolean),
+    plugins: linesOf(parts, "plugins"),
     list,
     serving: some("serving"),
     ...(runtime === undefined ? {} : { runtime }),
@@ -115,20 +93,20 @@ export function readSurvey(
 
 function podState(
   pod: PodName,
-  parts: ReadonlyMap<string, string>,
+  parts: readonly AnswerPart[],
   nodeList: NodeList | undefined,
   runtime: Runtime | undefined,
 ): PodState {
-  const type = parts.get(`${pod}.sandbox`)?.trim();
-  const listText = parts.get(`${pod}.list`);
-  const resultText = parts.get(`${pod}.result`);
+  const type = partOf(parts, `${pod}.sandbox`)?.trim();
+  const listText = partOf(parts, `${pod}.list`);
+  const resultText = partOf(parts, `${pod}.result`);
   const sandbox = type !== undefined;
   if (listText === undefined && !sandbox) return { is: "none" };
   if (listText === undefined) return { is: "foreign" };
   const list = unlessWrong(() => parseList(listText, paths.list(pod)));
   const result = resultText === undefined
     ? undefined
-    : unlessWrong(() => parseResult(resultText, paths.result(pod)));
+    : unlessWrong(() => parseAddResult(resultText, paths.result(pod)));
   const ruin = (why: string): PodState => ({
     is: "ruin",
     why,
@@ -147,7 +125,7 @@ function podState(
     return ruin("no container of it was running");
   }
   const serving = pod !== server ||
-    (parts.get(`${pod}.serving`) ?? "").trim() !== "";
+    (partOf(parts, `${pod}.serving`) ?? "").trim() !== "";
   return { is: "running", list, result, serving };
 }
 

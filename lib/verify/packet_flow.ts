@@ -11,7 +11,7 @@ export interface Hop {
 }
 
 /** The addresses of a path's ends, as its packets carry them. */
-export interface Ends {
+interface Ends {
   readonly source: string;
   readonly destination: string;
   /** The source as the far node sees it, where it was rewritten on the way. */
@@ -23,7 +23,7 @@ export interface Ends {
  *
  * @param link the name of a node's link to the other nodes
  */
-export function hopsOf(
+export function packetsOfPath(
   path: Path,
   ends: Ends,
   { bridge }: Pick<Cluster, "bridge">,

@@ -1,7 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run, show } from "../exec/command.ts";
+import { cmd, show } from "../exec/command.ts";
 import { filledIn, placeholder } from "./placeholders.ts";
+import { run } from "../exec/run.ts";
 
 /** What a shell that has the variable makes of a line. */
 async function said(line: string, value: string): Promise<string> {

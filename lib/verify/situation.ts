@@ -5,14 +5,18 @@ import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
 import { isReal, type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
-import type { PodMould } from "./kubernetes_pods.ts";
+import type { PodTemplate } from "./kubernetes_pods.ts";
 import { labId } from "../lab/lab.ts";
-import { type Progress, workersOf } from "./matrix.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
+import { type StageProgress, workersOf } from "./matrix.ts";
+import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import type { NodeList } from "./namespace_pods.ts";
-import { StepError } from "../stage/decide.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
-import { readSurvey, type Survey, surveyCommand } from "./node_survey.ts";
+import {
+  nodeSurveyCommand,
+  readNodeSurvey,
+  type Survey,
+} from "./node_survey.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** A node, and what it has. */
 export interface Site {
@@ -23,7 +27,7 @@ export interface Site {
 }
 
 /** The host outside the cluster: there, gone, or none that this tool could run a server on. */
-export type OutsideSite =
+type OutsideSite =
   | { readonly is: "there"; readonly runner: Node; readonly serving: boolean }
   | { readonly is: "gone"; readonly why: string }
   /** A page that the cluster file names, which answers by itself. */
@@ -35,16 +39,9 @@ export interface Situation {
   readonly cluster: Cluster;
   readonly sites: ReadonlyMap<string, Site>;
   readonly outside: OutsideSite;
-  readonly progress: Progress;
+  readonly progress: StageProgress;
   /** Absent where stage 09 starts the pods itself, through the plugin. */
   readonly kubernetes?: Kubernetes;
-}
-
-/** How the machines are reached. */
-export interface Reach {
-  readonly nodeOf: (name: string) => Node;
-  /** The host outside the cluster, where commands can be run on it. */
-  readonly outside: Node | undefined;
 }
 
 /**
@@ -107,16 +104,16 @@ function unless(needed: boolean): (error: unknown) => undefined {
 }
 
 function leaderOf({ nodes }: Cluster, reach: Reach): Node {
-  const leader = nodes.find(({ role }) => role === "control-plane");
-  if (leader === undefined) throw new TypeError("a control plane");
-  return reach.nodeOf(leader.name);
+  const controlPlane = nodes.find(({ role }) => role === "control-plane");
+  if (controlPlane === undefined) throw new TypeError("a control plane");
+  return reach.nodeOf(controlPlane.name);
 }
 
 async function ask(runner: Node, options: RunOptions): Promise<Survey> {
   const boundary = crypto.randomUUID();
-  const command = surveyCommand(boundary);
+  const command = nodeSurveyCommand(boundary);
   const outcome = await runner.run(command, options);
-  const survey = readSurvey(outcome, boundary);
+  const survey = readNodeSurvey(outcome, boundary);
   if (survey === undefined) {
     throw new CommandError(
       runner.name,
@@ -195,13 +192,13 @@ export function workerSites({ cluster, sites }: Situation): readonly Site[] {
  * for a plan that asks nobody.
  *
  * @param listOf the network configuration that 03 writes on a node
- * @param mould what Kubernetes' pods are made of, where machines are no lab
+ * @param template what Kubernetes' pods are made of, where machines are no lab
  */
 export function expectedSituation(
   cluster: Cluster,
   reach: Reach,
   listOf: (node: ClusterNode) => NodeList | undefined,
-  mould: PodMould,
+  template: PodTemplate,
 ): Situation {
   const complete = stageNames.filter((name) => name !== "09-verify");
   const sites = cluster.nodes.map((node): Site => ({
@@ -232,8 +229,8 @@ export function expectedSituation(
     },
     ...(!isReal(cluster) ? {} : {
       kubernetes: {
-        leader: leaderOf(cluster, reach),
-        mould,
+        controlPlane: leaderOf(cluster, reach),
+        template,
         seen: { nodes: new Map(), pods: new Map(), namespace: "none" },
         dns: "ready",
       },

@@ -7,7 +7,7 @@ import {
 } from "../exec/command.ts";
 import { whileTelling } from "../node/heartbeat.ts";
 import { podsWaitFor } from "./matrix.ts";
-import type { Node } from "../node/node.ts";
+import type { Node, Runner } from "../node/node.ts";
 import {
   caller,
   endPod,
@@ -16,7 +16,6 @@ import {
   podNames,
   type PodState,
   type PodStep,
-  type Runner,
   serveNode,
   servePod,
   server,
@@ -24,15 +23,16 @@ import {
 } from "./namespace_pods.ts";
 import {
   type AddResult,
+  parseAddResult,
   parseList,
-  parseResult,
   RuntimeError,
 } from "../cni/runtime.ts";
 import type { Site, Situation } from "./situation.ts";
-import { limited, StepError } from "../stage/decide.ts";
-import type { Manner } from "../stage/node_run.ts";
-import { gist, type StepResult } from "../stage/result.ts";
-import type { Cause } from "../diagnosis/faults.ts";
+import { withTimeout } from "../stage/decide.ts";
+import { label, type StepResult } from "../stage/result.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import type { RunContext } from "../stage/context.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
 export type PodOutcome =
@@ -50,7 +50,7 @@ export interface Prepared {
 }
 
 /** Runs steps on nodes, tells of each, and asks before each where the user wants that. */
-export interface Hands {
+export interface StepRunner {
   readonly options: RunOptions;
   /**
    * @throws {CommandError} when the command fails
@@ -64,25 +64,27 @@ export interface Hands {
   ): Promise<Result[]>;
 }
 
-/** Hands for a manner of working. */
-export function handsFor(manner: Manner): Hands {
-  const options = { timeout_ms: manner.timeout_ms, signal: manner.signal };
-  const { ask } = manner;
+/** Runs steps in this context. */
+export function stepRunnerFor(context: RunContext): StepRunner {
+  const options = { timeout_ms: context.timeout_ms, signal: context.signal };
+  const { ask } = context;
   return {
     options,
     async do(runner, step) {
-      if (manner.stopping()) throw stopped();
-      if (ask !== undefined && !await ask(runner.name, step)) throw stopped();
+      if (context.stopping()) throw interruptedError();
+      if (ask !== undefined && !await ask(runner.name, step)) {
+        throw interruptedError();
+      }
       const outcome = await whileTelling(
-        `09-verify on ${runner.name}: ${gist(step.run)}`,
-        manner.progress,
-        runner.run(step.run, limited(options, step.timeout_ms)),
+        `09-verify on ${runner.name}: ${label(step.run)}`,
+        context.progress,
+        runner.run(step.run, withTimeout(options, step.timeout_ms)),
       );
       if (!succeeded(outcome)) {
         throw new CommandError(runner.name, step.run, outcome, step.why);
       }
       const output = outcome.stdout.trim();
-      manner.tell({
+      context.tell({
         ...about(runner, step),
         status: "changed",
         ...(output === "" ? {} : { output }),
@@ -107,7 +109,7 @@ export function about(
 }
 
 /** What the user's wish to end is told as. */
-export function stopped(): StepError {
+export function interruptedError(): StepError {
   return new StepError(
     "09-verify was ended before it was done; what it started stays until\n" +
       "  make 09-verify ARGS=--undo",
@@ -164,16 +166,19 @@ export function missingOfPod(site: Site, pod: PodName): {
 }
 
 /** Starts what is missing of a worker's pods. A pod that cannot start is a result, not an error. */
-export async function preparePods(site: Site, hands: Hands): Promise<Prepared> {
+export async function preparePods(
+  site: Site,
+  stepRunner: StepRunner,
+): Promise<Prepared> {
   const remarks: string[] = [];
-  const [shell, web] = await hands.each(podNames, async (pod) => {
+  const [shell, web] = await stepRunner.each(podNames, async (pod) => {
     const state = site.survey.pods[pod];
     if (state.is === "ruin") {
       remarks.push(
         `Pod ${pod} on ${site.node.name} was started anew: ${state.why}`,
       );
     }
-    return await preparePod(site, pod, hands);
+    return await preparePod(site, pod, stepRunner);
   });
   if (shell === undefined || web === undefined) throw new TypeError("two pods");
   return { site, pods: { [caller]: shell, [server]: web }, remarks };
@@ -182,27 +187,27 @@ export async function preparePods(site: Site, hands: Hands): Promise<Prepared> {
 async function preparePod(
   site: Site,
   pod: PodName,
-  hands: Hands,
+  stepRunner: StepRunner,
 ): Promise<PodOutcome> {
   const { runner, survey } = site;
   const state = survey.pods[pod];
   try {
     const { clear, start } = missingOfPod(site, pod);
-    await clearAway(clear, runner, hands);
-    for (const step of start) await hands.do(runner, step);
+    await clearAway(clear, runner, stepRunner);
+    for (const step of start) await stepRunner.do(runner, step);
     if (state.is === "running") return { is: "there", result: state.result };
     const path = paths.result(pod);
     const { stdout } = await runner.run(
       { argv: ["cat", path] },
-      hands.options,
+      stepRunner.options,
     );
-    const result = parseResult(stdout, `${runner.name}:${path}`);
+    const result = parseAddResult(stdout, `${runner.name}:${path}`);
     return { is: "there", result };
   } catch (error) {
     if (!(error instanceof CommandError || error instanceof RuntimeError)) {
       throw error;
     }
-    if (state.is !== "running") await clearFailed(site, pod, hands);
+    if (state.is !== "running") await clearFailed(site, pod, stepRunner);
     return { is: "failed", error };
   }
 }
@@ -211,7 +216,7 @@ async function preparePod(
 async function clearFailed(
   { runner, survey }: Site,
   pod: PodName,
-  hands: Hands,
+  stepRunner: StepRunner,
 ): Promise<void> {
   const { list } = survey;
   if (list === undefined) return;
@@ -221,7 +226,7 @@ async function clearFailed(
     sandbox: true,
     ...listOrNothing(list),
   };
-  await clearAway(endPod(pod, ruin, survey.runtime), runner, hands);
+  await clearAway(endPod(pod, ruin, survey.runtime), runner, stepRunner);
 }
 
 function listOrNothing(
@@ -239,11 +244,11 @@ function listOrNothing(
 async function clearAway(
   steps: readonly PodStep[],
   runner: Runner,
-  hands: Hands,
+  stepRunner: StepRunner,
 ): Promise<void> {
   for (const step of steps) {
     try {
-      await hands.do(runner, step);
+      await stepRunner.do(runner, step);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
     }

@@ -15,26 +15,25 @@ import {
   startsAtPod,
   type Tried,
 } from "./matrix.ts";
-import { call, patience_ms, readCalls, url } from "./http_calls.ts";
+import { httpCalls, readCalls, timeout_ms, url } from "./http_calls.ts";
 import { ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
-import type { PodSeen } from "../kubernetes/kubectl.ts";
+import { isUp, type KubernetesPod } from "../kubernetes/kubectl.ts";
 import { execOn, podName } from "./kubernetes_pods.ts";
-import { isUp } from "./kubernetes_wait.ts";
 import {
   caller,
   nodePort,
   type PodName,
   podNames,
   podOn,
-  type Runner,
   server,
 } from "./namespace_pods.ts";
 import type { Prepared } from "./start_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
+import type { Runner } from "../node/node.ts";
 
 /** All that paths begin and end at. */
 export interface Known extends Addresses {
@@ -114,18 +113,18 @@ export function running(
 }
 
 /** What is known of the ADD of a pod of Kubernetes without asking its node: the addresses. */
-export function resultOf({ addresses }: PodSeen): AddResult {
+export function resultOf({ addresses }: KubernetesPod): AddResult {
   return { address: addresses[0] ?? "", addresses, hostLinks: [], whole: {} };
 }
 
 /** Where commands run in a worker's pod that calls. */
-export function callerOn(
+function callerOn(
   { node, runner }: Site,
   { kubernetes }: Situation,
 ): Runner {
   return kubernetes === undefined
     ? podOn(runner, caller)
-    : execOn(kubernetes.leader, caller, node.name);
+    : execOn(kubernetes.controlPlane, caller, node.name);
 }
 
 /** The paths that the selected nodes have a part in: from them, and to and from their pods. */
@@ -148,7 +147,7 @@ export function pathsToTry(
 }
 
 /** A place from which calls are made, and what it calls. */
-export interface Start {
+interface Start {
   readonly runner: Runner;
   readonly calls: readonly { readonly path: Path; readonly url: string }[];
 }
@@ -199,8 +198,8 @@ export function startsOf(
 }
 
 /** How calls are made. */
-export interface CallOptions extends RunOptions {
-  /** How long a call may take (default: patience_ms). */
+interface CallOptions extends RunOptions {
+  /** How long a call may take (default: timeout_ms). */
   readonly limit_ms?: number;
 }
 
@@ -238,11 +237,11 @@ export async function tryPaths(
 
 async function callAll(
   starts: readonly Start[],
-  { limit_ms = patience_ms, ...options }: CallOptions,
+  { limit_ms = timeout_ms, ...options }: CallOptions,
 ): Promise<ReadonlyMap<Path, Observed>> {
   const seen = await Promise.all(starts.map(async ({ runner, calls }) => {
     const urls = calls.map(({ url }) => url);
-    const command = call(urls, limit_ms);
+    const command = httpCalls(urls, limit_ms);
     const answers = readCalls(await runner.run(command, options), urls);
     return calls.flatMap(({ path, url }) => {
       const observed = answers.get(url);
@@ -259,13 +258,13 @@ async function callAll(
 export async function seenBeyond(
   situation: Situation,
   known: Known,
-  { limit_ms = patience_ms, ...options }: CallOptions,
+  { limit_ms = timeout_ms, ...options }: CallOptions,
 ): Promise<ReadonlyMap<string, string>> {
   if (situation.outside.is !== "page") return new Map();
   const page = nodeUrl(outside, situation.cluster, known);
   const seen = await Promise.all(
     workerSites(situation).map(async ({ node: { name }, runner }) => {
-      const outcome = await runner.run(call([page], limit_ms), options);
+      const outcome = await runner.run(httpCalls([page], limit_ms), options);
       const observed = readCalls(outcome, [page]).get(page);
       return observed?.answer === "yes"
         ? [[name, observed.source] as const]

@@ -2,7 +2,6 @@
  * Stage 09: starts what pods and servers are missing, tries every path at
  * once, and looks for the cause of what was not expected.
  */
-import { StepError } from "../stage/decide.ts";
 import {
   type Known,
   knownOf,
@@ -22,28 +21,29 @@ import {
   tryNodes,
 } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
-import { patience_ms } from "./http_calls.ts";
-import { attachmentOf, type PodName, podNames } from "./namespace_pods.ts";
+import { timeout_ms } from "./http_calls.ts";
+import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import {
-  type Hands,
-  handsFor,
   missingServers,
   podSites,
   type Prepared,
   preparePods,
+  type StepRunner,
+  stepRunnerFor,
 } from "./start_pods.ts";
-import { canCheck, check } from "../cni/runtime.ts";
+import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
-import { reportOf } from "./build_report.ts";
+import { matrixReport } from "./build_report.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** What to verify, and how. */
-export interface Order extends Asking {
+interface Order extends Asking {
   /** The nodes whose pods, and the paths from and to which, are looked at. */
   readonly selected: readonly string[];
 }
 
 /** What came of it. */
-export interface Verified {
+interface Verified {
   readonly report: MatrixReport;
   readonly known: ReadonlyMap<Family, Known>;
 }
@@ -59,15 +59,15 @@ export async function verify(
   before: Situation,
   order: Order,
 ): Promise<Verified> {
-  const { manner, selected, limit_ms = patience_ms } = order;
-  const hands = handsFor(manner);
-  const ready = await prepare(before, order, hands);
+  const { context, selected, limit_ms = timeout_ms } = order;
+  const runner = stepRunnerFor(context);
+  const ready = await prepare(before, order, runner);
   const { situation, prepared } = ready;
   const views = await Promise.all(
     familiesOf(situation.cluster).map(async (family): Promise<View> => {
       const own = situationIn(situation, family);
       const known = knownOf(own, prepared);
-      const options = { ...hands.options, limit_ms };
+      const options = { ...runner.options, limit_ms };
       const beyond = await seenBeyond(own, known, options);
       return { family, situation: own, known: { ...known, beyond } };
     }),
@@ -76,17 +76,17 @@ export async function verify(
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
-      const options = { ...hands.options, limit_ms };
+      const options = { ...runner.options, limit_ms };
       const tried = await tryPaths(paths, situation, known, options);
       return { ...view, tried };
     })),
     situation.kubernetes === undefined
-      ? checkPods(prepared, hands.options)
+      ? checkPods(prepared, runner.options)
       : new Map<string, readonly CommandError[]>(),
-    tryDns(situation, selected, callersOf(views), hands.options),
+    tryDns(situation, selected, callersOf(views), runner.options),
   ]);
   const nodes = tryNodes(situation, selected);
-  if (manner.stopping()) {
+  if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
   }
   const pods: PodsTried[] = prepared.map(({ site, pods }) => ({
@@ -97,7 +97,7 @@ export async function verify(
   }));
   const explained = await explain(tried, pods, order);
   const remarks = prepared.flatMap(({ remarks }) => remarks);
-  const report = reportOf({
+  const report = matrixReport({
     situation,
     selected,
     views: tried,
@@ -128,24 +128,24 @@ function startErrorOf(
 /** Starts the servers and pods that are missing. */
 async function prepare(
   situation: Situation,
-  { selected, manner }: Order,
-  hands: Hands,
+  { selected, context }: Order,
+  runner: StepRunner,
 ): Promise<{ situation: Situation; prepared: readonly Prepared[] }> {
   const sites = podSites(situation, selected);
   if (sites.length === 0) return { situation, prepared: [] };
   const servers = missingServers(situation).map((placed) => async () => {
-    for (const step of placed.steps) await hands.do(placed.runner, step);
+    for (const step of placed.steps) await runner.do(placed.runner, step);
     return [];
   });
   const { kubernetes } = situation;
   if (kubernetes !== undefined) {
-    await hands.each(servers, (start) => start());
+    await runner.each(servers, (start) => start());
     const found = await prepareInKubernetes(
       { ...situation, kubernetes },
       sites,
       selected,
-      hands,
-      manner,
+      runner,
+      context,
     );
     return {
       situation: { ...situation, kubernetes: found.kubernetes },
@@ -153,10 +153,10 @@ async function prepare(
     };
   }
   const pods = sites.map(
-    (site) => async () => [await preparePods(site, hands)],
+    (site) => async () => [await preparePods(site, runner)],
   );
   const jobs: (() => Promise<Prepared[]>)[] = [...servers, ...pods];
-  const prepared = (await hands.each(jobs, (job) => job())).flat();
+  const prepared = (await runner.each(jobs, (job) => job())).flat();
   return { situation, prepared };
 }
 
@@ -181,7 +181,9 @@ async function checkPod(
 ): Promise<readonly CommandError[]> {
   const state = survey.pods[pod];
   if (state.is !== "running" || !canCheck(state.list)) return [];
-  for (const command of check(state.list, attachmentOf(pod), state.result)) {
+  for (
+    const command of checkCommands(state.list, podAttachment(pod), state.result)
+  ) {
     const outcome = await runner.run(command, options);
     if (succeeded(outcome)) continue;
     const why = `CHECK whether pod ${pod} is as ADD left it`;

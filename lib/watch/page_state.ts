@@ -7,10 +7,10 @@ import { note } from "../verify/matrix_notes.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
 import { rowsOf, summary } from "../verify/matrix_table.ts";
 import type { StageName } from "../stage/stage.ts";
-import type { PageRow, PageState, Tone } from "./server.ts";
+import type { CellTone, PageRow, PageState } from "./server.ts";
 
 /** What reaches what, or why that is not known. */
-export type Seen =
+export type MatrixState =
   | {
     readonly is: "tried";
     readonly report: MatrixReport;
@@ -23,7 +23,7 @@ export type Seen =
 export interface Sight {
   readonly cluster: Cluster;
   readonly inventory: Inventory;
-  readonly seen: Seen;
+  readonly seen: MatrixState;
   /** SVG. */
   readonly picture: string;
   /** What is new, a sentence each. */
@@ -62,7 +62,7 @@ function stageCell(
     : { text: "not yet", tone: "quiet" };
 }
 
-function matrixOf(seen: Seen, cluster: Cluster): PageState["matrix"] {
+function matrixOf(seen: MatrixState, cluster: Cluster): PageState["matrix"] {
   if (seen.is === "untried") {
     return { columns: [], rows: [], summary: seen.why, causes: "" };
   }
@@ -81,7 +81,7 @@ function matrixOf(seen: Seen, cluster: Cluster): PageState["matrix"] {
 }
 
 /** Colour only repeats what the cell's own sign and word say. */
-function toneOf(cell: string): Tone {
+function toneOf(cell: string): CellTone {
   if (cell.startsWith("✗")) return "bad";
   return cell.startsWith("yes") ? "good" : "quiet";
 }

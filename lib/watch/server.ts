@@ -4,12 +4,12 @@
  */
 
 /** How a cell of the page looks, besides what it says. */
-export type Tone = "good" | "bad" | "quiet";
+export type CellTone = "good" | "bad" | "quiet";
 
 /** A row of a table of the page. */
 export interface PageRow {
   readonly label: string;
-  readonly cells: readonly { readonly text: string; readonly tone: Tone }[];
+  readonly cells: readonly { readonly text: string; readonly tone: CellTone }[];
 }
 
 /** All that the page shows. */
@@ -33,8 +33,8 @@ export interface PageState {
   readonly problem?: string;
 }
 
-/** A page and who reads it. */
-export interface Watch {
+/** A page that is served. */
+interface Watch {
   readonly handler: (request: Request) => Promise<Response> | Response;
   /** Ends the reading, and the events of all pages. */
   readonly end: () => void;
@@ -71,11 +71,7 @@ export async function watch(
     const now = JSON.stringify(await read());
     reading = false;
     if (ended || readers.size === 0) return;
-    if (now !== last) {
-      for (const reader of readers) {
-        reader.enqueue(event(now));
-      }
-    }
+    if (now !== last) readers.forEach((reader) => reader.enqueue(event(now)));
     last = now;
     timer = setTimeout(round, pause_ms);
   };
@@ -129,7 +125,7 @@ function event(data: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`event: state\ndata: ${data}\n\n`);
 }
 
-/** Nothing from anywhere else, and no script but the page's own (Content Security Policy Level 3, 2.3.1). */
+/** Nothing from elsewhere, no script but the page's own (Content Security Policy 3, 2.3.1). */
 async function policy(html: string): Promise<string> {
   const [, script = ""] = /<script>([\s\S]*)<\/script>/.exec(html) ?? [];
   const digest = await crypto.subtle.digest(

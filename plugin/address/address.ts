@@ -28,7 +28,7 @@ export interface Subnet {
   readonly prefixLength: number;
 }
 
-/** A text or number that is not the address or subnet it should be; config.ts turns it into code 7. */
+/** A text or number that is not the address or subnet that it should be. */
 export class AddressError extends Error {
   override readonly name = "AddressError";
 }
@@ -48,7 +48,7 @@ export function parseAddress(text: string): Address {
   return address;
 }
 
-/** As {@linkcode parseAddress}, for a text that may well be something else, such as a file's name. */
+/** As {@linkcode parseAddress}, for a text that may be something else: a file's name. */
 export function addressOrUndefined(text: string): Address | undefined {
   if (text.includes(":")) {
     const value = parseIpv6(text);
@@ -61,8 +61,8 @@ export function addressOrUndefined(text: string): Address | undefined {
 /**
  * A subnet from its text, `10.244.1.0/24`.
  *
- * @throws {AddressError} also when host bits are set (naming the subnet that was probably meant), and for
- *   IPv4 addresses inside IPv6 (`::ffff:0:0/96`), which no interface can have
+ * @throws {AddressError} also when host bits are set (naming the subnet that was probably
+ *   meant), and for IPv4 addresses inside IPv6 (`::ffff:0:0/96`), which no interface can have
  */
 export function parseSubnet(text: string): Subnet {
   const slash = text.indexOf("/");
@@ -80,11 +80,12 @@ export function parseSubnet(text: string): Subnet {
     throw new AddressError(
       `${
         quote(text)
-      } is not a subnet: expected a prefix length from 0 to ${bits} after the "/", without leading zeros`,
+      } is not a subnet: expected a prefix length from 0 to ${bits} ` +
+        'after the "/", without leading zeros',
     );
   }
-  const network = value & ~hostMask(family, prefixLength);
-  const subnet: Subnet = { family, network, prefixLength };
+  const subnet = subnetAround({ family, value }, prefixLength);
+  const { network } = subnet;
   if (network !== value) {
     throw new AddressError(
       `${quote(text)} is an address in a subnet, not a subnet: expected ${
@@ -124,21 +125,37 @@ export function contains(subnet: Subnet, address: Address): boolean {
       subnet.network;
 }
 
+/** The subnet of an address and a prefix length, as an interface has them. */
+export function subnetAround(
+  { family, value }: Address,
+  prefixLength: number,
+): Subnet {
+  const network = value & ~hostMask(family, prefixLength);
+  return { family, network, prefixLength };
+}
+
 /** Whether they share an address: one lies within the other, or they are the same. */
 export function overlap(a: Subnet, b: Subnet): boolean {
   const [wide, narrow] = a.prefixLength <= b.prefixLength ? [a, b] : [b, a];
   return contains(wide, { family: narrow.family, value: narrow.network });
 }
 
-/** The first and the last address that an interface may have, as numbers; the first is the gateway's. */
-export interface Hosts {
+/** fe80::/10, which every link that speaks IPv6 has. */
+export const linkLocal: Subnet = {
+  family: 6,
+  network: 0xfe80n << 112n,
+  prefixLength: 10,
+};
+
+/** The first address that an interface may have, which is the gateway's, and the last. */
+interface Hosts {
   readonly first: bigint;
   readonly last: bigint;
 }
 
 /**
- * All but the network's address (in IPv6 the subnet-router anycast address, RFC 4291, 2.6.1) and, in IPv4, the
- * broadcast address (RFC 919).
+ * All but the network's address (in IPv6 the subnet-router anycast address, RFC 4291, 2.6.1)
+ * and, in IPv4, the broadcast address (RFC 919).
  *
  * @throws {AddressError} fewer than 4 addresses: no room for a gateway and a pod
  */
@@ -165,7 +182,10 @@ export function firstHost(subnet: Subnet): Address {
   return { family: subnet.family, value: hosts(subnet).first };
 }
 
-/** Whether an interface in the subnet may have the address; false for everything where the subnet is too small. */
+/**
+ * Whether an interface in the subnet may have the address. A subnet that is too
+ * small has no such address.
+ */
 export function isUsable(subnet: Subnet, address: Address): boolean {
   if (!contains(subnet, address)) return false;
   if (hostMask(subnet.family, subnet.prefixLength) < 3n) return false;
@@ -214,7 +234,8 @@ function addressFault(text: string): string {
   if (text.includes("%")) return "expected no zone after it";
   if (text.trim() !== text) return "expected no white space around it";
   if (text.includes(":")) {
-    return 'expected eight groups of 1 to 4 hexadecimal digits, with at most one "::" for those that are zero';
+    return "expected eight groups of 1 to 4 hexadecimal digits, " +
+      'with at most one "::" for those that are zero';
   }
   return "expected four numbers from 0 to 255, without leading zeros";
 }

@@ -1,5 +1,6 @@
 /**
- * The text of IPv4 and IPv6 addresses and the numbers that it stands for; address.ts gives them their types.
+ * The text of IPv4 and IPv6 addresses and the numbers that it stands for.
+ * address.ts gives them their types.
  */
 
 /** Digits without leading zeros, up to `max`. */
@@ -35,7 +36,10 @@ export function formatIpv4(value: number): string {
   }`;
 }
 
-/** `fd00::7` and every other form of RFC 4291, 2.2 as a number below 2^128; undefined for any other text. */
+/**
+ * `fd00::7` and every other form of RFC 4291, 2.2 as a number below 2^128;
+ * undefined for any other text.
+ */
 export function parseIpv6(text: string): bigint | undefined {
   const halves = text.split("::", 3);
   if (halves.length > 2) return undefined;

@@ -16,33 +16,29 @@ import {
   requests,
   wrong,
 } from "./config_addresses.ts";
-import { type Args, checkMac, isName } from "./environment.ts";
+import { type Args, checkMac, isName, parseArgs } from "./environment.ts";
 import {
   flag,
   integer,
-  isObject,
   type Json,
   type JsonObject,
-  listOf,
   object,
   read,
   shown,
   text,
 } from "./json.ts";
-import type { Owner } from "../leases/leases.ts";
 import {
   CniError,
   code,
   type Dns,
   type Result,
+  type RouteOptions,
   type Version,
-  versions,
 } from "./protocol.ts";
 import { parseDns, parseResult, parseRoutes } from "./result.ts";
-import type { RouteOptions } from "../netlink/routes.ts";
 
 /** Where leases lie unless told: a reboot, which ends every pod, ends them too. */
-const dataDir = "/run/deno-cni/networks";
+export const defaultDataDir = "/run/deno-cni/networks";
 
 /** A route into the pod; without a gateway, by the pod's own gateway of that family. */
 export interface PodRoute extends RouteOptions {
@@ -75,70 +71,61 @@ export interface Config {
   ips: Address[];
   mac: string | undefined;
   prevResult: Result | undefined;
-  /** GC: who may stay; undefined where the key is missing. */
-  validAttachments: Owner[] | undefined;
+}
+
+/** What DEL and GC need of the configuration. */
+export interface Removal {
+  name: string;
+  dataDir: string;
+  ipam: Ipam | undefined;
 }
 
 /**
- * Takes what came on stdin apart.
- * @throws {CniError} 6 for what is no JSON object
+ * What DEL and GC need. They take back what is there, also where the rest of
+ * the configuration is such that ADD would refuse it.
+ * @param warn is told of each value that something else stands in for
+ * @throws {CniError} 7 for the network's name
  */
-export function parseInput(input: string): JsonObject {
-  let parsed: Json;
-  try {
-    parsed = JSON.parse(input);
-  } catch (error) {
-    throw new CniError(
-      code.decoding,
-      `the network configuration on stdin is no JSON: ${
-        (error as SyntaxError).message
-      }`,
-      input.trim() === ""
-        ? "nothing came"
-        : "the container runtime writes it there",
-    );
+export function parseRemoval(
+  config: JsonObject,
+  warn: (text: string) => void,
+): Removal {
+  function or<T>(instead: T, parse: () => T, words: string): T {
+    try {
+      return parse();
+    } catch (error) {
+      warn(`${(error as Error).message}: ${words}`);
+      return instead;
+    }
   }
-  if (isObject(parsed)) return parsed;
-  throw new CniError(
-    code.decoding,
-    `the network configuration on stdin is ${shown(parsed)}`,
-    "a JSON object is expected",
-  );
-}
-
-/**
- * The version that the caller speaks; 0.1.0 where it says none.
- * @throws {CniError} 1 for one that is not supported
- */
-export function parseVersion(config: JsonObject): Version {
-  const asked = config.cniVersion ?? "0.1.0";
-  const found = versions.find((version) => version === asked);
-  if (found !== undefined) return found;
-  throw new CniError(
-    code.version,
-    `cniVersion is ${shown(asked)}`,
-    `supported are ${versions.join(", ")}`,
-  );
+  return {
+    name: parseName(config),
+    dataDir: or(
+      defaultDataDir,
+      () => parseDataDir(config),
+      `leases are looked for in ${defaultDataDir}`,
+    ),
+    ipam: or(
+      undefined,
+      () => parseIpam(config),
+      "no IPAM plugin is called",
+    ),
+  };
 }
 
 /**
  * The configuration of one call.
- * @param args of the call: they ask for an address or MAC too, and win
+ * @param cniArgs CNI_ARGS of the call, or "": they ask for an address or MAC too, and win
  * @throws {CniError} 7 for a value that makes no sense, 2 for a key of the
- * reference plugin whose work we do not do
+ * reference plugin that this plugin does not support
  */
 export function parseConfig(
   config: JsonObject,
   version: Version,
-  args: Args | undefined,
+  cniArgs: string,
 ): Config {
-  const name = read(config, "name", text) ?? "";
-  if (!isName(name)) {
-    throw wrong(
-      `name is ${name === "" ? "missing" : JSON.stringify(name)}`,
-      "the network's name: letters, digits, _ . and -, a letter or digit first",
-    );
-  }
+  const args = parseArgs(cniArgs);
+  const name = parseName(config);
   refuseUnsupported(config);
   const ipam = parseIpam(config);
   const subnets = parseSubnets(config, ipam !== undefined);
@@ -156,11 +143,22 @@ export function parseConfig(
     ips: parseIps(config, subnets, args),
     mac: parseMac(config, args),
     prevResult: parsePrevResult(config),
-    validAttachments: parseAttachments(config),
   };
 }
 
-/** Keys of the reference `bridge` that change what a pod may do: passing them over would not be safe. */
+function parseName(config: JsonObject): string {
+  const name = read(config, "name", text) ?? "";
+  if (isName(name)) return name;
+  throw wrong(
+    `name is ${name === "" ? "missing" : JSON.stringify(name)}`,
+    "the network's name: letters, digits, _ . and -, a letter or digit first",
+  );
+}
+
+/**
+ * Keys of the reference `bridge` that change what a pod may do: passing them
+ * over would not be safe.
+ */
 function refuseUnsupported(config: JsonObject): void {
   const harmless: Json[] = [false, 0, null];
   const instead: [key: string, what: string][] = [
@@ -191,7 +189,8 @@ function parseIpam(config: JsonObject): Ipam | undefined {
   }
   throw wrong(
     `ipam.type is ${type === "" ? "missing" : JSON.stringify(type)}`,
-    "the name of an IPAM plugin is expected, such as host-local; without ipam this plugin gives the addresses itself",
+    "the name of an IPAM plugin is expected, such as host-local; " +
+      "without ipam this plugin gives the addresses itself",
   );
 }
 
@@ -216,7 +215,7 @@ function parseMtu(config: JsonObject): number | undefined {
 
 function parseDataDir(config: JsonObject): string {
   const given = read(config, "dataDir", text);
-  if (given === undefined || given === "") return dataDir;
+  if (given === undefined || given === "") return defaultDataDir;
   if (given.startsWith("/") && !given.includes("\0")) return given;
   throw wrong(
     `dataDir is ${JSON.stringify(given)}`,
@@ -257,21 +256,4 @@ function parsePrevResult(config: JsonObject): Result | undefined {
   return previous === undefined
     ? undefined
     : parseResult(previous, "prevResult");
-}
-
-/** SPEC.md, "GC". */
-function parseAttachments(config: JsonObject): Owner[] | undefined {
-  const key = "cni.dev/valid-attachments";
-  return read(config, key, listOf(object))?.map((item, at) => {
-    const path = `${key}[${at}]`;
-    const containerID = read(item, "containerID", text, path);
-    const ifname = read(item, "ifname", text, path);
-    if (containerID !== undefined && ifname !== undefined) {
-      return { containerID, ifname };
-    }
-    throw wrong(
-      `${path} is ${shown(item)}`,
-      "containerID and ifname are expected",
-    );
-  });
 }

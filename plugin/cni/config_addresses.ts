@@ -134,7 +134,7 @@ export function parseIps(
   return ips;
 }
 
-/** Where a runtime's wishes may stand in the configuration. */
+/** Where the configuration may hold what a runtime requests for one pod. */
 export function requests(
   config: JsonObject,
 ): [path: string, from: JsonObject][] {

@@ -17,7 +17,8 @@ export interface ContainerCall {
   ifname: string;
   /** CNI_PATH. */
   path: string;
-  args: Args;
+  /** CNI_ARGS, which parseArgs() reads: DEL succeeds whatever it holds. */
+  args: string;
 }
 
 export type Call =
@@ -83,11 +84,14 @@ export function parseEnvironment(env: Environment): Call {
   const ifname = env("CNI_IFNAME") ?? "";
   checkIfname(ifname);
   const netns = env("CNI_NETNS") ?? "";
-  const args = parseArgs(env("CNI_ARGS") ?? "");
+  const args = env("CNI_ARGS") ?? "";
   return { command: known, containerID, ifname, netns, path, args };
 }
 
-/** Whether a text can be a container ID or network name: SPEC.md, "Parameters" and "Network configuration". */
+/**
+ * Whether a text can be a container ID or network name.
+ * Source: SPEC.md, "Parameters" and "Network configuration".
+ */
 export function isName(text: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
 }
@@ -108,7 +112,11 @@ function checkIfname(ifname: string): void {
   );
 }
 
-function parseArgs(text: string): Args {
+/**
+ * What CNI_ARGS asks for.
+ * @throws {CniError} 4
+ */
+export function parseArgs(text: string): Args {
   const args: Args = { ip: undefined, mac: undefined };
   for (const pair of text.split(";")) {
     if (pair === "") continue;

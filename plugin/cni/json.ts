@@ -1,6 +1,6 @@
 /**
- * Values out of JSON that somebody else wrote: each is asked for by key and
- * kind, and a value of another kind is an error that names its path. `null`
+ * Values out of JSON from outside: each is asked for by key and kind, and a
+ * value of another kind is an error that names its path. `null`
  * counts as absent, as in the Go types that the field's JSON comes from.
  */
 
@@ -13,7 +13,7 @@ export interface JsonObject {
 }
 
 /** A kind of value: what to call it, and whether a value is one. */
-export interface Kind<T extends Json> {
+interface Kind<T extends Json> {
   readonly what: string;
   is(value: Json): value is T;
 }

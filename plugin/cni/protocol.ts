@@ -17,6 +17,13 @@ export const versions = [
 
 export type Version = typeof versions[number];
 
+/** An attachment of one network, the key of everything: a container's interface. */
+export interface Owner {
+  readonly containerID: string;
+  /** "" in a lease of the oldest format, which names the container alone: all its interfaces. */
+  readonly ifname: string;
+}
+
 /** Whether `a` is `b` or newer. */
 export function since(a: Version, b: Version): boolean {
   return versions.indexOf(a) >= versions.indexOf(b);
@@ -102,9 +109,13 @@ export interface Ip {
   interface?: number;
 }
 
-export interface Route {
+export interface Route extends RouteOptions {
   dst: string;
   gw?: string;
+}
+
+/** What a route carries beside its destination and gateway. */
+export interface RouteOptions {
   mtu?: number;
   advmss?: number;
   priority?: number;

@@ -6,8 +6,8 @@
  */
 
 import type { Environment } from "../cni/environment.ts";
-import { close, readAll } from "../linux/files.ts";
-import { SystemError } from "../linux/libc.ts";
+import { readAll } from "../linux/files.ts";
+import { close, SystemError } from "../linux/libc.ts";
 import {
   fillOf,
   identityAt,
@@ -19,7 +19,10 @@ import {
 } from "../linux/pipes.ts";
 import { decodeUtf8 } from "../linux/utf8.ts";
 
-/** Where a launcher keeps its stdin and the pipe of its answer, whatever its shell does with the first numbers. */
+/**
+ * Where a launcher keeps its stdin and the pipe of its answer, whatever its shell
+ * does with the first numbers.
+ */
 const stdinAt = 3;
 const replyAt = 5;
 
@@ -65,7 +68,7 @@ function readAt(place: number, file: string): string {
   }
 }
 
-/** Whose and with which privileges a process works, and what it takes from new files; proc(5), `status`. */
+/** A process's user, privileges and umask; proc(5), `status`. */
 interface Rights {
   /** All user and group IDs, and the umask: to be the same. */
   readonly identity: string;
@@ -87,7 +90,7 @@ function rightsOf(process: number): Rights {
 
 let own: Rights | undefined;
 
-/** Whether a launcher could do all that this process can: it must not get more done by it than alone. */
+/** Whether a launcher could do all that this process can: it must not get more done by it. */
 function mayAll(launcher: Rights): boolean {
   own ??= ownRights();
   return launcher.identity === own.identity &&
@@ -125,8 +128,8 @@ export function closeCaller({ stdin }: Caller): void {
   close(stdin);
 }
 
-/** A launcher's input: the whole text, or that it has not all come yet, or is longer than is taken. */
-export type Input = { text: string } | "incomplete" | "too long";
+/** A launcher's input: the whole text; it has not all come yet; it is longer than is taken. */
+type Input = { text: string } | "incomplete" | "too long";
 
 /**
  * Looks at a launcher's stdin and leaves it as it is, so that the launcher can

@@ -1,17 +1,22 @@
 /** One call after the other: read from its launcher, made, answered. */
 
-import { attachmentOf } from "../attach.ts";
-import { type Answer, perform, prepare, type Prepared } from "../call.ts";
+import {
+  type CallAnswer,
+  perform,
+  prepare,
+  type PreparedCall,
+} from "../call.ts";
 import type { Environment } from "../cni/environment.ts";
 import { type Log, writeLog } from "../log.ts";
 import { countCall, countGivenBack, type Figures } from "./figures.ts";
 import { point } from "../linux/failpoint.ts";
 import { close, closeLeftOpen, identity, openFile } from "../linux/libc.ts";
+import { attachmentOf } from "../veth.ts";
 import { closeCaller, inputOf, openCaller } from "./caller.ts";
 import type { Deletes } from "./deletes.ts";
 import { markBegun } from "./folder.ts";
 import { abandoned, type Slot, tell } from "./slots.ts";
-import { type Reason, whyNot } from "./suitable.ts";
+import { type Reason, reasonToGiveBack } from "./suitable.ts";
 
 /** What calls are made with. */
 export interface Means {
@@ -43,11 +48,11 @@ export function accept(slot: Slot, pid: number, means: Means): void {
   if (caller === undefined) return abandoned(slot, pid);
   const until_ms = performance.now() + input_ms;
   slot.state = { kind: "reading", caller, until_ms };
-  read(slot, means);
+  readInput(slot, means);
 }
 
 /** Goes on with a slot's launcher, if one is there that is waiting for its input. */
-export function read(slot: Slot, means: Means): void {
+export function readInput(slot: Slot, means: Means): void {
   if (slot.state.kind !== "reading") return;
   const { caller, until_ms } = slot.state;
   const input = inputOf(caller, means.through);
@@ -65,12 +70,12 @@ export function read(slot: Slot, means: Means): void {
   const { next, log } = prepare(env, () => text);
   const taken = { slot, pid, env, log, began_ms };
   if ("exit" in next) return reply(taken, next, means);
-  const reason = whyNot(next);
+  const reason = reasonToGiveBack(next);
   if (reason !== undefined) return giveBack(slot, pid, reason, means);
   make(taken, next, means);
 }
 
-function make(taken: Taken, prepared: Prepared, means: Means): void {
+function make(taken: Taken, prepared: PreparedCall, means: Means): void {
   const { slot, pid } = taken;
   const { command } = prepared.call;
   if (command === "DEL") {
@@ -92,19 +97,19 @@ function make(taken: Taken, prepared: Prepared, means: Means): void {
 }
 
 function remove(
-  prepared: Prepared,
+  prepared: PreparedCall,
   { deletes }: Means,
-  done: (answer: Answer) => void,
+  done: (answer: CallAnswer) => void,
 ): void {
-  const { call, config } = prepared;
+  const { call, network } = prepared;
   if (!("containerID" in call)) return;
-  const attachment = attachmentOf(call, config);
+  const attachment = attachmentOf(call, network);
   deletes.add({ prepared, attachment, path: call.path, done });
 }
 
 function reply(
   { slot, pid, env, log, began_ms }: Taken,
-  answer: Answer,
+  answer: CallAnswer,
   { figures }: Means,
   undo = () => {},
 ): void {

@@ -6,18 +6,19 @@
  * demands that nothing else runs meanwhile, and an idle daemon takes no time.
  */
 
+import type { Warn } from "../detach.ts";
 import { removeFolder } from "../linux/files.ts";
 import { keepLeftOpen } from "../linux/libc.ts";
 import {
   ownPipe,
   POLL,
   poll,
+  type PollEntry,
   putAll,
   take,
-  type Watched,
 } from "../linux/pipes.ts";
 import { decodeUtf8, encoder } from "../linux/utf8.ts";
-import { accept, type Means, ownNetwork, read } from "./calls.ts";
+import { accept, type Means, ownNetwork, readInput } from "./calls.ts";
 import { openDeletes } from "./deletes.ts";
 import {
   daemonFolder,
@@ -66,8 +67,14 @@ interface Daemon {
 /** When told to stop: for those who were about to call. */
 const stopping_ms = 5_000;
 
-/** Runs until it is told to stop. */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+/**
+ * Runs until it is told to stop.
+ * @param warn for the journal
+ */
+export async function runDaemon(
+  options: DaemonOptions,
+  warn: Warn,
+): Promise<void> {
   const folder = makeFolder(daemonFolder);
   const daemon: Daemon = {
     options,
@@ -88,8 +95,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   watch(daemon);
   const before = publish(folder, options.version);
   if (before !== undefined) tellToStop(before);
-  console.error(
-    `deno-cni: process ${Deno.pid} serves version ${options.version} at ${folder.path}`,
+  warn(
+    `process ${Deno.pid} serves version ${options.version} at ${folder.path}`,
   );
   const { slots, means } = daemon;
   while (!hasStopped(daemon)) {
@@ -98,11 +105,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     // Before all else: a launcher says that all is well before it ends.
     hear(daemon);
     for (const [i, what] of happened.entries()) if (what !== 0) then[i]!();
-    for (const slot of slots) read(slot, means);
+    for (const slot of slots) readInput(slot, means);
     if (means.deletes.end()) await turn();
     means.deletes.begin();
     tidyUp(daemon);
-    exportFigures(daemon);
+    exportFigures(daemon, warn);
   }
   removeFolder(folder.path);
 }
@@ -144,14 +151,14 @@ function heard(daemon: Daemon, line: string): void {
 const textfileEvery_ms = 5_000;
 
 /** Has node_exporter see what has changed. */
-function exportFigures(daemon: Daemon): void {
+function exportFigures(daemon: Daemon, warn: Warn): void {
   const { means, options: { textfile } } = daemon;
   if (textfile === undefined || performance.now() < daemon.textfile_ms) return;
   daemon.textfile_ms = Infinity;
   try {
     writeText(textfile, figuresOf(means) + leasesText());
   } catch (error) {
-    console.error(`deno-cni: ${textfile} is not written: ${error}`);
+    warn(`${textfile} is not written: ${error}`);
   }
 }
 
@@ -167,7 +174,10 @@ function writeText(path: string, text: string): void {
 
 const tidyUpEvery = 500;
 
-/** Collects what calls have left in memory when nobody waits; V8 by itself would let it grow to twice as much. */
+/**
+ * Collects what calls have left in memory when no call is under way; V8 by
+ * itself would let it grow to twice as much.
+ */
 function tidyUp(daemon: Daemon): void {
   if (daemon.calls < tidyUpEvery) return;
   if (daemon.slots.some(({ state }) => state.kind !== "free")) return;
@@ -186,7 +196,7 @@ function hasStopped(daemon: Daemon): boolean {
 /** What to wait for, and what to do when it happens. */
 function waits(daemon: Daemon) {
   const { folder, slots, means, stopping_until_ms } = daemon;
-  const watched: Watched[] = [];
+  const watched: PollEntry[] = [];
   const then: (() => void)[] = [];
   const on = (descriptor: number, events: number, body = () => {}) => {
     watched.push({ descriptor, events });

@@ -1,12 +1,13 @@
 /** A daemon whose named points are alive, and ways to look at a daemon from outside. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
 import { launcher } from "../../lib/packaging/launcher.ts";
 import {
   permissions,
-  start as startScript,
   startPortable,
+  startText,
 } from "../../lib/packaging/portable.ts";
 import {
   type DaemonStart,
@@ -32,7 +33,7 @@ export async function faultyBuild(folder: string): Promise<string> {
     assertEquals(bundled.code, 0, bundled.stderr);
   }
   await Deno.symlink(deno, `${folder}/deno`);
-  await Deno.writeTextFile(`${folder}/start.js`, startScript);
+  await Deno.writeTextFile(`${folder}/start.js`, startText);
   // What tests ask of the points comes in further variables.
   const commands = startPortable(folder).replace(
     permissions[1]!,

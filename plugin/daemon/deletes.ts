@@ -6,12 +6,12 @@
  * other call waits for it.
  */
 
-import { findVeth, removeLink } from "../attach.ts";
-import { type Answer, answerTo, type Prepared } from "../call.ts";
-import { giveBack } from "../ipam.ts";
+import { answerTo, type CallAnswer, type PreparedCall } from "../call.ts";
+import { release } from "../detach.ts";
+import { findVeth, removeLink } from "../host_veth.ts";
 import { point } from "../linux/failpoint.ts";
 import { sendLater } from "../linux/later.ts";
-import { receive } from "../linux/libc.ts";
+import { closeLeftOpen, receive } from "../linux/libc.ts";
 import { POLL, poll } from "../linux/pipes.ts";
 import {
   deleteGroup,
@@ -29,13 +29,13 @@ import {
 import type { Attachment } from "../veth.ts";
 
 /** One DEL. */
-export interface Delete {
-  readonly prepared: Prepared;
+interface Delete {
+  readonly prepared: PreparedCall;
   readonly attachment: Attachment;
   /** CNI_PATH. */
   readonly path: string;
   /** What it came to. */
-  done(answer: Answer): void;
+  done(answer: CallAnswer): void;
 }
 
 interface Going extends Delete {
@@ -154,11 +154,13 @@ function succeeded(remover: Kernel): boolean {
 }
 
 function finish(job: Delete, remove: () => void): void {
-  const { config } = job.prepared;
-  job.done(answerTo(job.prepared, () => {
+  const { network, warn } = job.prepared;
+  const answer = answerTo(job.prepared, () => {
     remove();
     point("del: veth removed");
-    giveBack(config, job.attachment, job.path);
+    release(network, job.attachment, job.path, warn);
     return undefined;
-  }));
+  });
+  closeLeftOpen();
+  job.done(answer);
 }

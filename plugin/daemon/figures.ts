@@ -37,8 +37,8 @@ export function countCall(
   code: number,
   took_ms: number,
 ): void {
-  increase(calls, labels({ command, code: `${code}` }));
-  const key = labels({ command });
+  increase(calls, labelPairs({ command, code: `${code}` }));
+  const key = labelPairs({ command });
   const spread = seconds.get(key) ??
     { within: bounds_s.map(() => 0), count: 0, sum_s: 0 };
   seconds.set(key, spread);
@@ -52,7 +52,7 @@ export function countCall(
 
 /** Counts a call that was given back. */
 export function countGivenBack({ givenBack }: Figures, reason: string): void {
-  increase(givenBack, labels({ reason }));
+  increase(givenBack, labelPairs({ reason }));
 }
 
 function increase(counts: Map<string, number>, key: string): void {
@@ -60,7 +60,7 @@ function increase(counts: Map<string, number>, key: string): void {
 }
 
 /** `command="ADD",code="0"` */
-export function labels(values: Record<string, string>): string {
+export function labelPairs(values: Record<string, string>): string {
   return Object.entries(values).map(([key, value]) =>
     `${key}=${JSON.stringify(value)}`
   ).join(",");

@@ -2,18 +2,19 @@
  * What the daemon and its launchers meet at, below /run/deno-cni/daemon, which
  * is open to its owner alone:
  *
- * - `<version>`: where the daemon of a version is: its process, its descriptor of the pipe `call`, its folder
+ * - `<version>`: where the daemon of a version is: its process, its descriptor of the pipe
+ *   `call`, its folder
  * - `<process>.<start>/self`: the same of the daemon whose folder it is
  * - `<process>.<start>/call`: a named pipe in which launchers say that they are there
  * - `<process>.<start>/watch`: another, which the watchdog reads
- * - `<process>.<start>/slot/<n>`: the claim of a launcher, a file that holds its process ID; empty once its ADD has begun
+ * - `<process>.<start>/slot/<n>`: the claim of a launcher, a file that holds its process ID;
+ *   empty once its ADD has begun
  * - `<process>.<start>/reply/<n>`: a named pipe for what that launcher is answered
  *
  * A daemon never uses the folder of another one: a launcher may still look at it.
  */
 
 import {
-  close,
   createAnew,
   inspect,
   makeFolders,
@@ -22,6 +23,7 @@ import {
   remove,
   removeFolder,
 } from "../linux/files.ts";
+import { close } from "../linux/libc.ts";
 import {
   identityOf,
   makePipe,
@@ -98,13 +100,13 @@ function removeDead(path: string, own: string): void {
   }
 }
 
-/** What launchers, and other daemons, read of a daemon: its process, its descriptor of `call`, its folder. */
+/** What others read of a daemon: its process, its descriptor of `call`, its folder. */
 function whereabouts({ path, call }: Pick<Folder, "path" | "call">): string {
   return `${Deno.pid} ${call} ${path}\n`;
 }
 
 /** A daemon that lives. */
-export interface Where {
+interface Where {
   readonly pid: number;
   readonly call: number;
   readonly path: string;

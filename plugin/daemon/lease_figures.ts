@@ -1,18 +1,23 @@
 /** How full the subnets of a node's networks are, for Prometheus. */
 
 import { type Address, contains, formatSubnet } from "../address/address.ts";
+import { defaultDataDir } from "../cni/config.ts";
 import { parseSubnets } from "../cni/config_addresses.ts";
 import { isObject, type Json, type JsonObject } from "../cni/json.ts";
-import { CniError } from "../cni/protocol.ts";
 import { poolsOf } from "../ipam.ts";
 import { addressesIn, takenIn } from "../leases/bitmap.ts";
 import { poolSize } from "../leases/round_robin.ts";
-import { labels, metric } from "./figures.ts";
+import { FileError } from "../linux/file_error.ts";
+import { SystemError } from "../linux/libc.ts";
+import { labelPairs, metric } from "./figures.ts";
 
 /** Where container runtimes read network configurations. */
-export const configFolder = "/etc/cni/net.d";
+const configFolder = "/etc/cni/net.d";
 
-/** Used and free addresses of each subnet of each network of this plugin's, by what is configured on the node. */
+/**
+ * Used and free addresses of each subnet of each network of this plugin's, by
+ * what is configured on the node.
+ */
 export function leasesText(folder: string = configFolder): string {
   const used: [string, number][] = [];
   const free: [string, number][] = [];
@@ -22,7 +27,7 @@ export function leasesText(folder: string = configFolder): string {
       const taken = network.taken.filter((address) =>
         contains(subnet, address)
       );
-      const key = labels({
+      const key = labelPairs({
         network: network.name,
         subnet: formatSubnet(subnet),
       });
@@ -48,7 +53,7 @@ function networksIn(folder: string) {
   return configurationsIn(folder).flatMap((config) => {
     try {
       const name = `${config.name}`;
-      const dataDir = `${config.dataDir ?? "/run/deno-cni/networks"}`;
+      const dataDir = `${config.dataDir ?? defaultDataDir}`;
       const subnets = parseSubnets(config, false);
       return [{ name, subnets, taken: takenBy(`${dataDir}/${name}`) }];
     } catch {
@@ -61,7 +66,8 @@ function takenBy(store: string): Address[] {
   try {
     return [...addressesIn(takenIn(store).blocks)];
   } catch (error) {
-    if (error instanceof CniError) return []; // No ADD has made it yet.
+    // No ADD has made it yet.
+    if (error instanceof SystemError || error instanceof FileError) return [];
     throw error;
   }
 }
@@ -83,7 +89,7 @@ function configurationsIn(folder: string): JsonObject[] {
     });
 }
 
-/** The configurations of this plugin in a file: the only one, or some of a list, which has the name. */
+/** This plugin's configurations in a file: the only one, or some of a list, which has the name. */
 function ownIn(file: Json): JsonObject[] {
   if (!isObject(file)) return [];
   const all = Array.isArray(file.plugins) ? file.plugins : [file];

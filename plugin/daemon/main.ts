@@ -24,7 +24,7 @@ async function main([version = "", ...words]: string[]): Promise<number> {
   const [command, ...options] = words;
   switch (words.join(" ")) {
     case "daemon stop":
-      return await stopDaemon(version);
+      return await stopDaemon(version, warn);
     case "metrics":
       Deno.stdout.writeSync(encoder.encode(await metricsText(version)));
       return 0;
@@ -34,7 +34,7 @@ async function main([version = "", ...words]: string[]): Promise<number> {
     console.error(usage);
     return 2;
   }
-  await runDaemon({ version, stuck_s, ...given });
+  await runDaemon({ version, stuck_s, ...given }, warn);
   return 0;
 }
 
@@ -56,7 +56,11 @@ function optionsOf(
   return options;
 }
 
+function warn(text: string): void {
+  console.error(`deno-cni: ${text}`);
+}
+
 main([...Deno.args]).then(Deno.exit, (error) => {
-  console.error(`deno-cni: ${error instanceof Error ? error.stack : error}`);
+  warn(`${error instanceof Error ? error.stack : error}`);
   Deno.exit(1);
 });

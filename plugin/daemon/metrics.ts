@@ -1,4 +1,7 @@
-/** `deno-cni metrics`: what the daemon has counted and how full the subnets are, as Prometheus reads it. */
+/**
+ * `deno-cni metrics`: what the daemon has counted and how full the subnets are,
+ * as Prometheus reads it.
+ */
 
 import { readText, remove } from "../linux/files.ts";
 import { openForWriting, putAll } from "../linux/pipes.ts";

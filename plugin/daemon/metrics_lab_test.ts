@@ -1,7 +1,8 @@
 /** What `deno-cni metrics` and the text file for node_exporter say. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
 import { added, config, type TestNode } from "../sandbox_testing.ts";
 import { onDaemonNode, until } from "./daemon_testing.ts";
 

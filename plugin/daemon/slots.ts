@@ -3,7 +3,7 @@
  * has been told.
  */
 
-import { close } from "../linux/files.ts";
+import { close } from "../linux/libc.ts";
 import { identityOf, putAll } from "../linux/pipes.ts";
 import { encoder } from "../linux/utf8.ts";
 import { type Caller, closeCaller } from "./caller.ts";
@@ -18,7 +18,7 @@ import {
 } from "./folder.ts";
 
 /** What a slot's launcher is at. */
-export type State =
+type State =
   | { readonly kind: "free" }
   /** Its input has not all come. */
   | { readonly kind: "reading"; caller: Caller; until_ms: number }

@@ -1,8 +1,15 @@
-/** Which calls the daemon does itself. The others are given back to their launchers untouched, which go the slow way. */
+/**
+ * Which calls the daemon does itself. The others are given back untouched to
+ * their launchers, which go the slow way.
+ */
 
-import type { Prepared } from "../call.ts";
-import { close, openLock, tryLock } from "../linux/files.ts";
-import { FileError } from "../linux/files.ts";
+import type { PreparedCall } from "../call.ts";
+import { storesOf } from "../ipam.ts";
+import { hasStore } from "../leases/leases.ts";
+import type { StoreOptions } from "../leases/places.ts";
+import { FileError } from "../linux/file_error.ts";
+import { openLock, tryLock } from "../linux/files.ts";
+import { close } from "../linux/libc.ts";
 
 /** Why a call is given back; in the figures. */
 export type Reason =
@@ -17,19 +24,18 @@ export type Reason =
  * Why the daemon does not do a call.
  * @returns undefined where it does
  */
-export function whyNot({ call, config }: Prepared): Reason | undefined {
+export function reasonToGiveBack(
+  { call, network }: PreparedCall,
+): Reason | undefined {
   // It would have to wait for another plugin, and for many links.
-  if (config.ipam !== undefined) return "ipam";
+  if (network.ipam !== undefined) return "ipam";
   if (call.command === "GC") return "gc";
   const paths = "netns" in call
-    ? [config.dataDir, call.netns]
-    : [config.dataDir];
+    ? [network.dataDir, call.netns]
+    : [network.dataDir];
   if (paths.some(dependsOnProcess)) return "path";
   const takesLock = call.command === "ADD" || call.command === "DEL";
-  if (takesLock && isLocked(`${config.dataDir}/${config.name}/lock`)) {
-    return "lock";
-  }
-  return undefined;
+  return takesLock && storesOf(network).some(isLocked) ? "lock" : undefined;
 }
 
 /** A path that leads elsewhere in another process. */
@@ -39,13 +45,15 @@ function dependsOnProcess(path: string): boolean {
     path.includes("/../");
 }
 
-/** How long another process may hold the lock of the leases before the call waits in a process of its own. */
+/** How long another process may hold the leases before a process of the call's own waits. */
 const briefly_ms = 20;
 
-function isLocked(path: string): boolean {
+function isLocked(store: StoreOptions): boolean {
   const until_ms = performance.now() + briefly_ms;
   const cell = new Int32Array(new SharedArrayBuffer(4));
   try {
+    if (!hasStore(store)) return false; // To open its lock would make one.
+    const path = `${store.dataDir}/${store.network}/lock`;
     const lock = openLock(path);
     try {
       while (!tryLock(lock, path)) {

@@ -1,5 +1,6 @@
 /**
- * Taking one address: link(2) of a complete lease to the address's name, which fails when that name is there.
+ * Taking one address: link(2) of a complete lease to the address's name, which fails when that
+ * name is there.
  */
 import {
   type Address,
@@ -9,7 +10,7 @@ import {
   isUsable,
   sameAddress,
 } from "../address/address.ts";
-import { link, remove } from "../linux/files.ts";
+import { hardLink, remove } from "../linux/files.ts";
 import { leasePath, readCursor, readLease } from "./lease_file.ts";
 import type { LeaseIndex } from "./index_file.ts";
 import { CniError, code } from "../cni/protocol.ts";
@@ -17,15 +18,15 @@ import { nextFree, type Pool, poolSize } from "./round_robin.ts";
 import { addressesIn, takenIn } from "./bitmap.ts";
 
 /**
- * The wanted address of each pool, in the pools' order. Pure.
+ * The requested address of each pool, in the pools' order. Pure.
  *
  * @throws {CniError} `addressTaken` for one that no pod may have
  */
-export function matchWishes(
+export function matchRequested(
   pools: readonly Pool[],
   wanted: readonly Address[],
 ): (Address | undefined)[] {
-  const wishes: (Address | undefined)[] = pools.map(() => undefined);
+  const requested: (Address | undefined)[] = pools.map(() => undefined);
   for (const address of wanted) {
     const i = pools.findIndex(({ subnet }) => contains(subnet, address));
     const pool = pools[i];
@@ -43,7 +44,7 @@ export function matchWishes(
     if (pool.excluded.some((excluded) => sameAddress(excluded, address))) {
       throw cannotGive(address, `it is the gateway of ${subnet}`);
     }
-    const other = wishes[i];
+    const other = requested[i];
     if (other !== undefined && !sameAddress(other, address)) {
       throw cannotGive(
         address,
@@ -52,16 +53,16 @@ export function matchWishes(
         } is asked for too, and a pod gets one from ${subnet}`,
       );
     }
-    wishes[i] = address;
+    requested[i] = address;
   }
-  return wishes;
+  return requested;
 }
 
 /**
  * Takes the address that was asked for.
  *
  * @param newLease a complete lease, of which the address's becomes another name
- * @throws {CniError} `addressTaken`, saying who holds it
+ * @throws {CniError} `addressTaken`, naming the attachment that holds it
  * @throws {FileError}
  */
 export function takeWanted(
@@ -70,12 +71,12 @@ export function takeWanted(
   wanted: Address,
 ): void {
   const path = leasePath(folder, wanted);
-  if (link(newLease, path)) return;
+  if (hardLink(newLease, path)) return;
   const lease = readLease(path);
   if (lease === "empty") {
-    // Its writer died before anyone was told of the address: nobody writes one without the lock.
+    // Its writer died before it answered: a lease is written under the lock only.
     remove(path);
-    if (link(newLease, path)) return;
+    if (hardLink(newLease, path)) return;
   }
   throw cannotGive(
     wanted,
@@ -101,7 +102,9 @@ export function takeNext(
   const after = readCursor(folder, pool.rangeIndex);
   for (;;) {
     const address = nextFree(pool, after, index.resting, index.blocks);
-    if (address !== undefined && link(newLease, leasePath(folder, address))) {
+    if (
+      address !== undefined && hardLink(newLease, leasePath(folder, address))
+    ) {
       return address;
     }
     if (address === undefined && index.fresh) {
@@ -110,14 +113,14 @@ export function takeNext(
       // As in takeWanted.
       for (const each of empty) remove(leasePath(folder, each));
     }
-    // Someone came or went without the lock, or we have just made room.
+    // A lease came or went without the lock, or room has just been made.
     index.refresh(false);
   }
 }
 
 /**
- * The leases of a pool that name no attachment: left empty by a writer that died, or garbled by whatever. Reads every
- * file.
+ * The leases of a pool that name no attachment: left empty by a writer that died, or garbled.
+ * Reads every file.
  *
  * @throws {FileError}
  */
@@ -158,7 +161,8 @@ function subnetFull(pool: Pool, garbled: readonly Address[]): CniError {
     } are taken` +
       (garbled.length === 0
         ? ""
-        : `, ${garbled.length} of them by files that name no attachment (${some})`),
+        : `, ${garbled.length} of them by files that name no attachment ` +
+          `(${some})`),
     garbled.length === 0
       ? "Delete pods, or give the node a larger podCIDR"
       : "Remove those files, or have the runtime call GC",

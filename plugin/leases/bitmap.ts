@@ -1,6 +1,6 @@
 /**
- * Which addresses are taken, as bits: read off a store's folder, whose every lease is a file named by its address.
- * Names alone; nothing is opened.
+ * Which addresses are taken, as bits: read from the names in a store's folder, where every lease
+ * is a file named by its address. No file is opened.
  */
 import {
   type Address,
@@ -8,8 +8,7 @@ import {
   type Family,
   formatAddress,
 } from "../address/address.ts";
-import { errnoName } from "../linux/errno.ts";
-import { FileError } from "../linux/files.ts";
+import { FileError } from "../linux/file_error.ts";
 import { close, folderEntries, openFile, SystemError } from "../linux/libc.ts";
 import { blockBits, blockBytes, type ReadBlock } from "./round_robin.ts";
 
@@ -58,7 +57,7 @@ export function* addressesIn(blocks: Blocks): Generator<Address> {
  * @throws {FileError}
  */
 export function takenIn(folder: string): { blocks: Blocks; count: number } {
-  // IPv4's names are read as numbers right off the bytes, its blocks found by number: see "60,000" above.
+  // For speed, IPv4's names are read as numbers from the bytes, its blocks found by number.
   const ipv4Blocks = new Map<number, Uint8Array>();
   const blocks: Blocks = new Map();
   let count = 0;
@@ -125,7 +124,7 @@ function ipv6Name(bytes: Uint8Array): Address | undefined {
     : undefined;
 }
 
-/** Calls with each name of a folder: bytes from `start` to before `end`, good until it returns. */
+/** Gives each name of a folder to `visit`: the bytes from `start` to before `end`. */
 function visitNames(
   folder: string,
   visit: (bytes: Uint8Array, start: number, end: number) => void,
@@ -135,7 +134,7 @@ function visitNames(
     for (;;) {
       const bytes = folderEntries(descriptor);
       if (bytes.length === 0) return;
-      // struct linux_dirent64 (getdents(2)): u64 inode, s64 offset, u16 length, u8 type, name, a zero.
+      // struct linux_dirent64: u64 inode, s64 offset, u16 length, u8 type, name, a zero.
       for (let at = 0; at < bytes.length;) {
         const length = bytes[at + 16]! | bytes[at + 17]! << 8;
         const end = bytes.indexOf(0, at + 19);
@@ -153,6 +152,6 @@ function openFolder(folder: string): number {
     return openFile(folder);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new FileError("read", folder, errnoName(error.errno));
+    throw new FileError("read", folder, error.errno);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The taken addresses of a store as bits in files of 512 bytes, one a block, for finding the next free address without
- * reading the store's folder. A part of the index: lease_index.ts says when it is to be believed.
+ * The taken addresses of a store as bits in files of 512 bytes, one a block, for finding the next
+ * free address without reading the store's folder. It is a part of the index: index_file.ts says
+ * when it is to be believed.
  */
 import type { Address } from "../address/address.ts";
 import { point } from "../linux/failpoint.ts";
@@ -28,7 +29,7 @@ export function openBlocks(folder: string): BlockFiles {
 
   function read(name: string): Uint8Array | undefined {
     const bits = known.get(name) ?? readBytes(`${folder}/${name}`);
-    // One of another length was cut short by whatever: link(2) will tell which of its addresses are taken.
+    // A file of another length was cut short: link(2) will tell which of its addresses are taken.
     if (bits?.length !== blockBytes) return undefined;
     known.set(name, bits);
     return bits;

@@ -1,8 +1,9 @@
 /**
- * The files of a store, in the format of the reference `host-local` (containernetworking/plugins,
- * plugins/ipam/host-local/backend/disk), so that either may take over from the other:
+ * The files of a store, in the format of the reference `host-local`, so that either may take
+ * over from the other (containernetworking/plugins, plugins/ipam/host-local/backend/disk):
  *
- * - `<address>`, a lease: `<containerID>\r\n<ifname>`, no line end after it; to version 0.6 the containerID alone
+ * - `<address>`, a lease: `<containerID>\r\n<ifname>`, no line end after it; to version 0.6 of
+ *   the reference the containerID alone
  * - `last_reserved_ip.<N>`: the address that was last handed out from range N, no line end after it
  * - `lock`: locked by flock(2) while the others are read or changed
  */
@@ -11,17 +12,16 @@ import {
   addressOrUndefined,
   formatAddress,
 } from "../address/address.ts";
-import { FileError, readText } from "../linux/files.ts";
+import type { Owner } from "../cni/protocol.ts";
+import { errno } from "../linux/errno.ts";
+import { FileError } from "../linux/file_error.ts";
+import { readText } from "../linux/files.ts";
 
-/** An attachment, the key of everything: a container's interface. */
-export interface Owner {
-  readonly containerID: string;
-  /** "" in a lease of the oldest format, which named the container alone: all its interfaces. */
-  readonly ifname: string;
-}
-
-/** What a lease's file holds: nothing (its writer died), nothing that names an attachment, or an attachment. */
-export type LeaseText = "empty" | "garbled" | Owner;
+/**
+ * What a lease's file holds: nothing (its writer died), something that names no
+ * attachment, or an attachment.
+ */
+type LeaseText = "empty" | "garbled" | Owner;
 
 /** The path of an address's lease. */
 export function leasePath(folder: string, address: Address): string {
@@ -33,7 +33,7 @@ export function leaseText({ containerID, ifname }: Owner): string {
   return `${containerID}\r\n${ifname}`;
 }
 
-/** Reads what {@linkcode leaseText} wrote; like the reference it overlooks white space around it. */
+/** Reads what {@linkcode leaseText} wrote; like the reference it passes over white space around. */
 export function parseLease(text: string): LeaseText {
   const trimmed = text.trim();
   if (trimmed === "") return "empty";
@@ -46,7 +46,7 @@ export function parseLease(text: string): LeaseText {
 /**
  * Reads a lease's file; undefined when there is none.
  *
- * @param expected whose it probably is, which spares taking it apart
+ * @param expected the attachment that probably holds it, which spares parsing the text
  * @throws {FileError}
  */
 export function readLease(
@@ -59,7 +59,7 @@ export function readLease(
     if (expected !== undefined && text === leaseText(expected)) return expected;
     return parseLease(text);
   } catch (error) {
-    if (error instanceof FileError && error.errno === "EISDIR") {
+    if (error instanceof FileError && error.errno === errno.EISDIR) {
       return "garbled";
     }
     throw error;
@@ -88,7 +88,8 @@ export function cursorPath(folder: string, rangeIndex: number): string {
 }
 
 /**
- * The last address handed out from range N; undefined when there is none, or no address in the file.
+ * The last address handed out from range N; undefined when there is none, or the file holds no
+ * address.
  *
  * @throws {FileError}
  */

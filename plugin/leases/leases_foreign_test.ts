@@ -2,7 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatAddress, parseAddress } from "../address/address.ts";
-import { storeState } from "./leases.ts";
+import { storeState } from "./store_state.ts";
 import {
   dual,
   files,

@@ -2,8 +2,9 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseAddress } from "../address/address.ts";
-import { FileError } from "../linux/files.ts";
-import { storeState, withStore } from "./leases.ts";
+import { FileError } from "../linux/file_error.ts";
+import { withStore } from "./leases.ts";
+import { storeState } from "./store_state.ts";
 import {
   dual,
   files,
@@ -15,6 +16,7 @@ import {
   small,
   texts,
 } from "./leases_testing.ts";
+import { cniErrorOf } from "../cni/failure.ts";
 import { CniError, code } from "../cni/protocol.ts";
 
 Deno.test("reserve() hands out the first address after the gateway, then the next, then the next", () => {
@@ -270,6 +272,30 @@ Deno.test("hundreds of random calls, with interference, agree with a model of th
   });
 });
 
+Deno.test("no file of the index holds an address as text, taken or given back", () => {
+  inStore((use, dataDir) => {
+    for (const n of [1, 2, 3]) use((store) => store.reserve(pod(n), dual));
+    use((store) => store.release(pod(2)));
+    const index = `${dataDir}/.deno-cni/${network}`;
+    const seen: string[] = [];
+    for (const folder of ["", "/attachments", "/taken"]) {
+      for (const entry of Deno.readDirSync(index + folder)) {
+        const path = `${index}${folder}/${entry.name}`;
+        seen.push(entry.name);
+        if (entry.isSymlink) seen.push(Deno.readLinkSync(path));
+        if (entry.isFile) seen.push(Deno.readTextFileSync(path));
+      }
+    }
+    assert(seen.length > 6);
+    const all = seen.join("\n");
+    assert(!/\d+\.\d+\.\d+\.\d+|[0-9a-f]*::/.test(all), all);
+    assertEquals(texts(use((store) => store.held(pod(3)))), [
+      "10.244.1.4",
+      "fd00:0:0:1::4",
+    ]);
+  });
+});
+
 Deno.test("storeState() tells which pools have an address to give", () => {
   inStore((use, dataDir) => {
     const options = { dataDir, network };
@@ -295,7 +321,7 @@ Deno.test("a dataDir that is no folder is an error of code 5 that names path, er
       ]
     ) {
       const error = assertThrows(call, FileError, file);
-      assertEquals(error.code, code.io);
+      assertEquals(cniErrorOf(error).code, code.io);
       assert(/ENOTDIR|EEXIST/.test(error.message), error.message);
       assert(error.details.includes("set another dataDir"), error.details);
     }

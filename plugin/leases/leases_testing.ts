@@ -4,7 +4,9 @@ import {
   parseAddress,
   parseSubnet,
 } from "../address/address.ts";
-import { type Owner, type Pool, type Store, withStore } from "./leases.ts";
+import { type Store, withStore } from "./leases.ts";
+import type { Owner } from "../cni/protocol.ts";
+import type { Pool } from "./round_robin.ts";
 
 export const network = "podnet";
 

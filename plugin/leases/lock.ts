@@ -1,13 +1,8 @@
 /**
  * One process at a time in a lease store: flock(2) on the file that the reference locks too.
  */
-import {
-  close,
-  inspect,
-  inspectOpen,
-  openLock,
-  tryLock,
-} from "../linux/files.ts";
+import { inspect, inspectOpen, openLock, tryLock } from "../linux/files.ts";
+import { close } from "../linux/libc.ts";
 import { CniError, code } from "../cni/protocol.ts";
 
 /**
@@ -47,7 +42,7 @@ function acquire(folder: string, timeout_ms: number): number {
   }
 }
 
-/** Waits until the lock is ours; false when it is one that no one else will see. */
+/** Waits for the lock; false when its file is no longer the one at the path. */
 function wait(
   file: number,
   path: string,
@@ -59,11 +54,11 @@ function wait(
     if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
     pause();
   } while (!tryLock(file, path));
-  // Somebody may have removed the store meanwhile.
+  // The store may have been removed meanwhile.
   return inspect(path)?.inode === inspectOpen(file, path)?.inode;
 }
 
-/** Sleeps a little; not always as long, lest those who wait go in step. */
+/** Sleeps for a random moment, so that processes that wait do not go in step. */
 function pause(): void {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   Atomics.wait(cell, 0, 0, 0.5 + Math.random() * 3);

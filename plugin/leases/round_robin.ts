@@ -1,6 +1,6 @@
 /**
- * Which address is next: the first free one after the last one handed out, and from the start again at the end.
- * So an address that was given back rests as long as there are others. Pure.
+ * Which address is next: the first free one after the last one handed out, and from the start
+ * again at the end. So an address that was given back rests as long as there are others. Pure.
  */
 import {
   type Address,
@@ -23,14 +23,18 @@ export interface Pool {
 export const blockBits = 12n;
 export const blockBytes = 512;
 
-/** The bits of the addresses `block << 12` and up, lowest first; undefined when none of them is taken. */
+/**
+ * The bits of the addresses `block << 12` and up, lowest first; undefined when
+ * none of them is taken.
+ */
 export type ReadBlock = (
   family: Family,
   block: bigint,
 ) => Uint8Array | undefined;
 
 /**
- * @param after the last address handed out; from the start of the pool when undefined or not of the pool
+ * @param after the last address handed out; undefined, or one outside the pool, begins at its
+ *   start
  * @param resting addresses that are handed out only when there are no others
  * @returns undefined when all are taken
  * @throws {AddressError} for a subnet too small to have a pod

@@ -1,19 +1,18 @@
 /**
- * What STATUS asks of a store: whether the next ADD would get its addresses. Takes no lock, for it is asked every few
- * seconds; an ADD that goes on meanwhile may make the answer one address old.
+ * What STATUS asks of a store: whether the next ADD would get its addresses. It takes no lock
+ * unless leases were lost, for it is asked every few seconds. An ADD at the same time may make
+ * the answer one address old.
  */
 import { makeFolders, overwrite, remove } from "../linux/files.ts";
-import {
-  blocksOf,
-  placesOf,
-  readState,
-  type StoreOptions,
-} from "./index_file.ts";
+import { blocksOf, readState } from "./index_file.ts";
+import { type Places, placesOf, type StoreOptions } from "./places.ts";
+import { withStore } from "./leases.ts";
+import { withoutLease } from "./restore.ts";
 import { nextFree, type Pool } from "./round_robin.ts";
 import { unnamed } from "./allocate.ts";
 import { readerOf, takenIn } from "./bitmap.ts";
 
-export interface StoreState {
+interface StoreState {
   /** Whether each pool, in their order, has an address to give. */
   readonly hasFree: readonly boolean[];
 }
@@ -35,6 +34,7 @@ export function storeState(
   overwrite(probe, "Can this disk be written?");
   remove(probe);
 
+  restoreLost(options, places);
   const indexed = readState(places) === undefined
     ? undefined
     : blocksOf(places).read;
@@ -49,4 +49,13 @@ export function storeState(
         unnamed(places.leases, pool).empty.length > 0;
     }),
   };
+}
+
+/** Leases that another program removed while their pods live are written anew, under the lock. */
+function restoreLost(options: StoreOptions, places: Places): void {
+  const { living } = options;
+  // No other program has been there as long as the index is to be believed.
+  if (living === undefined || readState(places) !== undefined) return;
+  if (withoutLease(places, living()).length === 0) return;
+  withStore({ ...options, lockTimeout_ms: 1000 }, (store) => store.all());
 }

@@ -7,8 +7,10 @@ import {
   parseAddress,
   parseSubnet,
 } from "../address/address.ts";
-import { type Owner, type Pool, type Store, withStore } from "./leases.ts";
-import { CniError } from "../cni/protocol.ts";
+import { type Store, withStore } from "./leases.ts";
+import type { Owner } from "../cni/protocol.ts";
+import type { Pool } from "./round_robin.ts";
+import { cniErrorOf } from "../cni/failure.ts";
 
 /** What to do: with one attachment, or the whole life of many, one after the other. */
 export type Call =
@@ -63,8 +65,7 @@ function answer(dataDir: string, call: Call): Answer {
         return fill(dataDir);
     }
   } catch (error) {
-    if (!(error instanceof CniError)) throw error;
-    const { code, message, details } = error;
+    const { code, message, details } = cniErrorOf(error);
     return { code, message, details };
   }
 }

@@ -7,6 +7,7 @@ export const errno = {
   EPERM: 1,
   ENOENT: 2,
   ESRCH: 3,
+  EINTR: 4,
   EIO: 5,
   ENXIO: 6,
   EBADF: 9,
@@ -56,7 +57,10 @@ export function remedy(number: number): string {
   switch (number) {
     case errno.EPERM:
     case errno.EACCES:
-      return "the plugin needs CAP_NET_ADMIN and CAP_SYS_ADMIN: run it as root, as a container runtime does";
+      return "the plugin needs CAP_NET_ADMIN and CAP_SYS_ADMIN: " +
+        "run it as root, as a container runtime does";
+    case errno.EROFS:
+      return "the plugin has to write there: mount it for writing (/proc/sys in a container, say)";
     case errno.EOPNOTSUPP:
     case errno.EPROTONOSUPPORT:
       return "the kernel needs its bridge and veth modules: modprobe bridge veth";

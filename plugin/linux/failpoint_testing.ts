@@ -1,5 +1,5 @@
 /**
- * What the tests put in fault.ts's place, by the import map fault_testing.json:
+ * What the tests put in failpoint.ts's place, by the import map failpoint_testing.json:
  * `CNI_FAULT_AT=3` has the process die at the third named point that it passes,
  * `CNI_FAULT_LOG=FILE` has it write down the points' names.
  */

@@ -3,24 +3,18 @@
  * code along that has to be compiled first, and an exception for every file
  * that is not there. Errors name the step, the file and the errno.
  */
-import { errno, errnoName } from "./errno.ts";
+import { errno } from "./errno.ts";
 import {
   call,
+  close,
   cString,
   incoming,
   outgoing,
   received,
   secondCString,
 } from "./libc.ts";
-import { CniError, code } from "../cni/protocol.ts";
+import { FileError } from "./file_error.ts";
 import { decodeUtf8, encoder } from "./utf8.ts";
-
-/** The disk refused a step: code 5, with the errno's name. */
-export class FileError extends CniError {
-  constructor(step: string, path: string, readonly errno: string) {
-    super(code.io, `Cannot ${step} ${path}: ${errno}`, remedy(errno, path));
-  }
-}
 
 /** Source: Linux `include/uapi/asm-generic/fcntl.h`, `include/uapi/linux/{fcntl,stat}.h`. */
 const AT_FDCWD = -100;
@@ -156,7 +150,7 @@ export function createAnew(path: string, text: string): void {
 }
 
 /** Gives a file a second name, atomically; false when that name is taken. */
-export function link(from: string, to: string): boolean {
+export function hardLink(from: string, to: string): boolean {
   const names: [number, number, number, number] = [
     AT_FDCWD,
     cString(from),
@@ -198,8 +192,9 @@ export function removeFolder(path: string): void {
     Deno.removeSync(path, { recursive: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
-    const { code } = error as { code?: string };
-    throw code === undefined ? error : new FileError("remove", path, code);
+    const { code = "" } = error as { code?: string };
+    if (!Object.hasOwn(errno, code)) throw error;
+    throw new FileError("remove", path, errno[code as keyof typeof errno]);
   }
 }
 
@@ -212,14 +207,14 @@ export function makeFolders(path: string): void {
     result = make();
   }
   if (result !== -errno.EEXIST) must("make", path, result);
-  else if (!isFolder(path)) throw new FileError("make", path, "ENOTDIR");
+  else if (!isFolder(path)) throw new FileError("make", path, errno.ENOTDIR);
 }
 
 const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 
 function isFolder(path: string): boolean {
   const folder = openFile(path, O_DIRECTORY);
-  if (folder >= 0) call("close", folder);
+  if (folder >= 0) close(folder);
   return folder >= 0;
 }
 
@@ -250,11 +245,6 @@ export function tryLock(descriptor: number, path: string): boolean {
   return true;
 }
 
-/** Closes a descriptor. */
-export function close(descriptor: number): void {
-  call("close", descriptor);
-}
-
 /** @returns its descriptor, or a negative errno */
 function openFile(path: string, flags: number): number {
   return call("openat", AT_FDCWD, cString(path), flags | O_CLOEXEC, readable);
@@ -270,7 +260,7 @@ function using<T>(descriptor: number, body: () => T): T {
 
 /** Turns a negative errno into an error; gives any other result. */
 function must(step: string, path: string, result: number): number {
-  if (result < 0) throw new FileError(step, path, errnoName(-result));
+  if (result < 0) throw new FileError(step, path, -result);
   return result;
 }
 
@@ -280,29 +270,4 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 
 function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
-}
-
-function remedy(errno: string, path: string): string {
-  const folder = path.slice(0, path.lastIndexOf("/"));
-  switch (errno) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return `The disk is full: free space or inodes there (df -h ${folder}; df -i ${folder}), then try again`;
-    case "EROFS":
-      return `Mount the file system of ${folder} for writing, or set dataDir to a folder that can be written`;
-    case "EACCES":
-    case "EPERM":
-      return `Run the plugin as root, or give its user ${folder}`;
-    case "EXDEV":
-      return "Leases and their index must be on one file system: do not mount one below dataDir";
-    case "ENOTDIR":
-    case "EEXIST":
-      return `Something that is no folder has the name of a folder in ${path}: remove it, or set another dataDir`;
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOMEM":
-      return "The node is short of memory or open files: try again";
-    default:
-      return `Look at ${path} and at the kernel's log (dmesg)`;
-  }
 }

@@ -4,7 +4,7 @@
  * here may be called between entering a pod's and coming back.
  */
 
-import { numbers } from "./call_numbers.ts";
+import { systemCalls } from "./system_calls.ts";
 
 const interface_ = {
   syscall: {
@@ -30,7 +30,7 @@ export async function sendLater(
   symbols ??= Deno.dlopen("libc.so.6", interface_).symbols;
   const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(datagram));
   const length = BigInt(datagram.length);
-  const { sendto } = numbers[Deno.build.arch];
+  const { sendto } = systemCalls[Deno.build.arch];
   const result = await symbols.syscall(
     BigInt(sendto),
     BigInt(socket),

@@ -6,26 +6,27 @@
  * points into one buffer of our own, whose address is taken once.
  */
 
-import { type Call, numbers } from "./call_numbers.ts";
+import { errno, errnoName } from "./errno.ts";
+import { type SystemCall, systemCalls } from "./system_calls.ts";
 import { encoder } from "./utf8.ts";
 
-export type { Call };
-
-/** What the kernel said to a system call. */
+/** A step that the kernel refused. */
 export class SystemError extends Error {
-  override readonly name = "SystemError";
+  override readonly name: string = "SystemError";
 
-  /** @param errno the kernel's number, positive */
-  constructor(readonly call: Call, readonly errno: number) {
-    super(`${call}: errno ${errno}`);
+  /**
+   * @param step what was asked of it
+   * @param errno the kernel's number, positive
+   * @param text the kernel's own words, or ""
+   */
+  constructor(step: string, readonly errno: number, text = "") {
+    super(`${step}: ${errnoName(errno)}${text === "" ? "" : ` (${text})`}`);
   }
 }
 
-const EINTR = 4;
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const O_RDONLY = 0;
-const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
 const CLONE_NEWNET = 0x40000000;
 const AF_NETLINK = 16;
@@ -35,7 +36,7 @@ const NETLINK_ROUTE = 0;
 const SOL_NETLINK = 270;
 const STATX_INO = 0x100;
 
-/** Half for what is sent, half for what is received; a dump fills at most 32 KiB at a time (netlink(7)). */
+/** Half for what is sent, half for what is received: netlink(7) dumps 32 KiB at a time. */
 const half = 32768;
 
 const bytes = new Uint8Array(2 * half);
@@ -51,7 +52,7 @@ const interface_ = {
 
 interface Opened {
   symbols: Deno.DynamicLibrary<typeof interface_>["symbols"];
-  numbers: typeof numbers[keyof typeof numbers];
+  numbers: typeof systemCalls[keyof typeof systemCalls];
   /** Where `bytes` lies in memory. */
   address: number;
 }
@@ -61,7 +62,7 @@ let opened: Opened | undefined;
 function libc(): Opened {
   return opened ??= {
     symbols: Deno.dlopen("libc.so.6", interface_).symbols,
-    numbers: numbers[Deno.build.arch],
+    numbers: systemCalls[Deno.build.arch],
     address: Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes))),
   };
 }
@@ -71,7 +72,14 @@ function libc(): Opened {
  * @returns what it returned, or the negative errno: an exception costs more
  * than a call, and many a "no such file" is no surprise
  */
-export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+export function call(
+  name: SystemCall,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+  e = 0,
+): number {
   const { symbols, numbers } = libc();
   for (;;) {
     const result = symbols.syscall(
@@ -84,14 +92,21 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
       0n,
     );
     if (result >= 0) return result;
-    const errno = new Deno.UnsafePointerView(symbols.__errno_location()!)
+    const failure = new Deno.UnsafePointerView(symbols.__errno_location()!)
       .getInt32();
-    if (errno !== EINTR) return -errno;
+    if (failure !== errno.EINTR) return -failure;
   }
 }
 
 /** As {@linkcode call}; throws SystemError instead of returning its errno. */
-function system(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0): number {
+function system(
+  name: SystemCall,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+  e = 0,
+): number {
   const result = call(name, a, b, c, d, e);
   if (result < 0) throw new SystemError(name, -result);
   return result;
@@ -157,24 +172,10 @@ export function closeLeftOpen(): void {
   for (const descriptor of leftOpen) close(descriptor);
 }
 
-/**
- * Writes a text into a file that exists, in the thread's present namespace
- * (what Deno's own calls do happens in another thread's).
- * @throws {SystemError}
- */
-export function overwrite(path: string, text: string): void {
-  const file = system("openat", AT_FDCWD, cString(path), O_WRONLY | O_CLOEXEC);
-  try {
-    system("write", file, cString(text), text.length);
-  } finally {
-    close(file);
-  }
-}
-
-/** Closes a descriptor; close(2). */
+/** Closes a descriptor; close(2), after which it is closed whatever the kernel says. */
 export function close(descriptor: number): void {
   leftOpen.delete(descriptor);
-  system("close", descriptor);
+  call("close", descriptor);
 }
 
 /**

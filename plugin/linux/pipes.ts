@@ -6,6 +6,7 @@
 import { errno } from "./errno.ts";
 import {
   call,
+  close,
   cString,
   incoming,
   outgoing,
@@ -13,7 +14,7 @@ import {
   secondCString,
   SystemError,
 } from "./libc.ts";
-import type { Call } from "./call_numbers.ts";
+import type { SystemCall } from "./system_calls.ts";
 
 const AT_FDCWD = -100;
 const O_WRONLY = 1;
@@ -29,7 +30,7 @@ const STATX_INO = 0x100;
 /** What poll(2) is asked for and tells. */
 export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16 } as const;
 
-function must(name: Call, result: number): number {
+function must(name: SystemCall, result: number): number {
   if (result < 0) throw new SystemError(name, -result);
   return result;
 }
@@ -64,7 +65,7 @@ export function openForWriting(path: string): number {
   try {
     return open(AT_FDCWD, path, O_WRONLY | O_NONBLOCK);
   } finally {
-    call("close", both);
+    close(both);
   }
 }
 
@@ -106,7 +107,7 @@ export function identityOf(path: string): string {
 }
 
 /** What is waited for. */
-export interface Watched {
+export interface PollEntry {
   readonly descriptor: number;
   /** Of {@linkcode POLL}; ERR and HUP are told unasked. */
   readonly events: number;
@@ -119,7 +120,7 @@ export interface Watched {
  * @throws {SystemError}
  */
 export function poll(
-  watched: readonly Watched[],
+  watched: readonly PollEntry[],
   timeout_ms: number,
 ): number[] {
   const { address } = incoming();

@@ -24,12 +24,15 @@ const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
   MTU: 4,
+  LINK: 5,
   MASTER: 10,
   LINKINFO: 18,
   IFALIAS: 20,
+  AF_SPEC: 26,
   GROUP: 27,
   NET_NS_FD: 28,
   EXT_MASK: 29,
+  LINK_NETNSID: 37,
   /** Inside LINKINFO. */
   INFO_KIND: 1,
   INFO_DATA: 2,
@@ -76,6 +79,12 @@ export interface Link {
   /** The bridge's port passes frames, or the link is no port. */
   forwarding: boolean;
   hairpin: boolean;
+  /** Index of the other end of a veth, in the network namespace of `peerNetwork`. */
+  peer: number;
+  /** The number that the kernel gives that namespace here; undefined for this one or none. */
+  peerNetwork: number | undefined;
+  /** What each family keeps for it, for settings.ts. */
+  families: Uint8Array;
 }
 
 /** Asks for one link, by name or index. */
@@ -88,13 +97,13 @@ export function getLinks(): Request {
   return { type: RTM.GETLINK, flags: NLM_F.DUMP, parts: [linkHeader()] };
 }
 
-/** Makes a bridge that is up, with a MAC of its own, which joining ports then do not change. */
+/** Makes a bridge that is down, with a MAC of its own, which joining ports then do not change. */
 export function newBridge(name: string, mac: Uint8Array): Request {
   return {
     type: RTM.NEWLINK,
     flags: create,
     parts: [
-      linkHeader({ up: true }),
+      linkHeader(),
       [IFLA.IFNAME, name],
       [IFLA.ADDRESS, mac],
       [IFLA.LINKINFO, [[IFLA.INFO_KIND, "bridge"]]],
@@ -103,10 +112,9 @@ export function newBridge(name: string, mac: Uint8Array): Request {
 }
 
 /** The pod's end of a veth pair in the making. */
-export interface PodEnd {
+interface PodEnd {
   name: string;
-  /** The kernel makes one up unless given. */
-  mac: Uint8Array | undefined;
+  mac: Uint8Array;
   /** Descriptor of its network namespace. */
   network: number;
 }
@@ -126,8 +134,8 @@ export function newVeth(
     [IFLA.IFNAME, pod.name],
     [IFLA.MTU, mtu],
     [IFLA.NET_NS_FD, pod.network],
+    [IFLA.ADDRESS, pod.mac],
   ];
-  if (pod.mac !== undefined) peer.push([IFLA.ADDRESS, pod.mac]);
   return {
     type: RTM.NEWLINK,
     flags: create,
@@ -167,8 +175,8 @@ export function setHairpin(port: string): Request {
 
 /**
  * Asks for a link that the kernel cannot make, for its MAC is that of a group.
- * It says so (EADDRNOTAVAIL) only to somebody who may make links, and only of a
- * kind that it knows; nothing is made.
+ * It says so (EADDRNOTAVAIL) only to a process that may make links, and
+ * only of a kind that it knows. Nothing is made.
  */
 export function impossibleLink(kind: "bridge" | "veth"): Request {
   return {
@@ -179,6 +187,18 @@ export function impossibleLink(kind: "bridge" | "veth"): Request {
       [IFLA.ADDRESS, Uint8Array.of(1, 0, 0x5e, 0, 0, 1)],
       [IFLA.LINKINFO, [[IFLA.INFO_KIND, kind]]],
     ],
+  };
+}
+
+/**
+ * Gives a link a MAC, also the one that it has: the kernel then announces the
+ * link's addresses where the settings arp_notify and ndisc_notify ask for it.
+ */
+export function setMac(link: number, mac: Uint8Array): Request {
+  return {
+    type: RTM.SETLINK,
+    flags: change,
+    parts: [linkHeader({ index: link }), [IFLA.ADDRESS, mac]],
   };
 }
 
@@ -200,7 +220,7 @@ export function deleteLink(link: number): Request {
   };
 }
 
-/** Puts a link into a group, a number by which several can be spoken of at once; all are in 0 unless told. */
+/** Puts a link into a group, a number for several links together; all are in 0 unless told. */
 export function setGroup(link: number, group: number): Request {
   return {
     type: RTM.SETLINK,
@@ -211,11 +231,8 @@ export function setGroup(link: number, group: number): Request {
 
 /** Removes every link of a group in one step: the kernel waits once for all of them. */
 export function deleteGroup(group: number): Request {
-  return {
-    type: RTM.DELLINK,
-    flags: change,
-    parts: [linkHeader(), [IFLA.GROUP, group]],
-  };
+  const parts: Part[] = [linkHeader(), [IFLA.GROUP, group]];
+  return { type: RTM.DELLINK, flags: change, parts };
 }
 
 /** Asks for all links, without the counters that are most of an answer. */
@@ -247,6 +264,7 @@ export function linkOf(body: Uint8Array): Link {
   const info = attributes(found.get(IFLA.LINKINFO) ?? none, 0);
   const port = attributes(info.get(IFLA.INFO_SLAVE_DATA) ?? none, 0);
   const state = port.get(IFLA.BRPORT_STATE);
+  const network = found.get(IFLA.LINK_NETNSID);
   return {
     index: view.getInt32(4, true),
     name: text(IFLA.IFNAME),
@@ -258,6 +276,9 @@ export function linkOf(body: Uint8Array): Link {
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     forwarding: state === undefined || state[0] === BR_STATE_FORWARDING,
     hairpin: port.get(IFLA.BRPORT_MODE)?.[0] === 1,
+    peer: numberOf(found.get(IFLA.LINK) ?? none),
+    peerNetwork: network === undefined ? undefined : numberOf(network),
+    families: found.get(IFLA.AF_SPEC) ?? none,
   };
 }
 
@@ -265,7 +286,7 @@ const none = new Uint8Array(0);
 const BR_STATE_FORWARDING = 3;
 
 /** `02:42:0a:f4:01:02`. */
-export function formatMac(bytes: Uint8Array): string {
+function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(
     ":",
   );

@@ -23,7 +23,10 @@ const NLMSGERR_ATTR_MSG = 1;
 const NLA_TYPE_MASK = 0x3fff;
 const HEADER = 16;
 
-/** Bytes as they are, or an attribute: its value bytes, a number (32 bits), a text or parts within it. */
+/**
+ * Bytes as they are, or an attribute: its value bytes, a number (32 bits), a
+ * text or parts within it.
+ */
 export type Part =
   | Uint8Array
   | readonly [
@@ -97,7 +100,7 @@ function aligned(length: number): number {
 }
 
 /** What the kernel sent back, a message each. */
-export type Reply =
+type Reply =
   | { kind: "data"; sequence: number; type: number; body: Uint8Array }
   | { kind: "done"; sequence: number; interrupted: boolean }
   | { kind: "ack"; sequence: number }

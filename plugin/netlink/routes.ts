@@ -28,6 +28,7 @@ const IFA = {
   LOCAL: 2,
   BROADCAST: 4,
   FLAGS: 8,
+  TARGET_NETNSID: 10,
   /** No duplicate address detection: usable at once. */
   F_NODAD: 0x2,
   F_DADFAILED: 0x8,
@@ -132,17 +133,22 @@ export function newAddress(
   return { type: RTM.NEWADDR, flags: create, parts };
 }
 
-/** Asks for the addresses of one family on a link; an older kernel answers for all links. */
-export function getAddresses(family: Family, link: number): Request {
-  return {
-    type: RTM.GETADDR,
-    flags: NLM_F.DUMP,
-    parts: [addressHeader(familyNumber(family), 0, link)],
-  };
+/**
+ * Asks for the addresses of one family on a link; an older kernel answers for all links.
+ * @param network the number of another network namespace that the link is in
+ */
+export function getAddresses(
+  family: Family,
+  link: number,
+  network?: number,
+): Request {
+  const parts: Part[] = [addressHeader(familyNumber(family), 0, link)];
+  if (network !== undefined) parts.push([IFA.TARGET_NETNSID, network]);
+  return { type: RTM.GETADDR, flags: NLM_F.DUMP, parts };
 }
 
 /** What a route carries beside its destination and gateway. */
-export interface RouteOptions {
+interface RouteAttributes {
   mtu?: number;
   advmss?: number;
   priority?: number;
@@ -155,7 +161,7 @@ export function newRoute(
   link: number,
   dst: Subnet,
   gateway: Address | undefined,
-  options: RouteOptions = {},
+  options: RouteAttributes = {},
 ): Request {
   const table = options.table ?? RT.TABLE_MAIN;
   const direct = dst.family === 4 ? RT.SCOPE_LINK : RT.SCOPE_UNIVERSE;

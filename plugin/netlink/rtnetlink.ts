@@ -3,8 +3,8 @@
  */
 
 import { type Address, type Family } from "../address/address.ts";
-import { errno, errnoName } from "../linux/errno.ts";
-import { netlinkSocket, receive, send } from "../linux/libc.ts";
+import { errno } from "../linux/errno.ts";
+import { netlinkSocket, receive, send, SystemError } from "../linux/libc.ts";
 import {
   getGroups,
   getLink,
@@ -24,24 +24,9 @@ import {
   routeOf,
 } from "./routes.ts";
 
-/** What the kernel said to a request. */
-export class KernelError extends Error {
+/** A request that the kernel refused. */
+export class KernelError extends SystemError {
   override readonly name = "KernelError";
-
-  /**
-   * @param step what was asked of it
-   * @param errno the kernel's number, positive
-   * @param text the kernel's own words, or ""
-   * @param request which of the requests of the step it was, from 0
-   */
-  constructor(
-    readonly step: string,
-    readonly errno: number,
-    readonly text: string = "",
-    readonly request: number = 0,
-  ) {
-    super(`${step}: ${errnoName(errno)}${text === "" ? "" : ` (${text})`}`);
-  }
 }
 
 /** A conversation with the kernel about one network namespace. */
@@ -50,7 +35,10 @@ export interface Kernel {
   sequence: number;
 }
 
-/** Options of netlink(7): shorter acknowledgements, with the kernel's words, and dumps that heed their filter. */
+/**
+ * Options of netlink(7): shorter acknowledgements, with the kernel's words, and
+ * dumps that heed their filter.
+ */
 const CAP_ACK = 10;
 const EXT_ACK = 11;
 const GET_STRICT_CHK = 12;
@@ -101,7 +89,7 @@ function exchange(kernel: Kernel, requests: readonly Request[]): Answer[] {
           open--;
           break;
         case "done":
-          // The table changed while it was read; whoever asked may ask again.
+          // The table changed while it was read: list() asks again.
           if (reply.interrupted) {
             answer.failure = { errno: errno.EAGAIN, text: "" };
           }
@@ -195,14 +183,17 @@ export function groups(kernel: Kernel): Set<number> {
 
 /**
  * The addresses of one family on a link.
+ * @param network as for {@linkcode getAddresses}
  * @throws {KernelError}
  */
 export function addresses(
   kernel: Kernel,
   family: Family,
   index: number,
+  network?: number,
 ): LinkAddress[] {
-  return list(kernel, "list the addresses", getAddresses(family, index))
+  const request = getAddresses(family, index, network);
+  return list(kernel, "list the addresses", request)
     .map(addressOf)
     .filter((found) => found.index === index);
 }

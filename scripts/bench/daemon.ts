@@ -1,10 +1,10 @@
 #!/usr/bin/env -S deno run -A
-/** The daemon's part of `make bench`: its calls in turn with the reference plugins, in the same namespaces. */
+/** The daemon's part of `make bench`: its calls in turn with those of the reference plugins. */
 import {
   type BenchPart,
+  benchTable,
   type Measured,
   median,
-  table,
 } from "../../lib/dev/bench_report.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import {
@@ -18,10 +18,10 @@ import {
   fillStore,
   referenceConfig,
   referenceFolder,
-  whyNot,
+  whyNoReference,
   wideConfig,
-} from "./plugin.ts";
-import type { Plan, Program, Results } from "./plugin_node.ts";
+} from "./reference.ts";
+import type { BenchPlan, Program, Results } from "./plugin_node.ts";
 
 const rounds = 40;
 const crowd = 40;
@@ -35,7 +35,7 @@ const pairsAtATime = 250;
 export async function benchDaemon(): Promise<BenchPart> {
   const title =
     `The plugin with its daemon (medians of ${rounds}, in turn with the peer)`;
-  const why = await whyNot();
+  const why = await whyNoReference();
   if (why !== undefined) {
     return { title, rows: [], notes: [`left out: ${why}`] };
   }
@@ -49,7 +49,8 @@ export async function benchDaemon(): Promise<BenchPart> {
       ...await memoryAndTime(node),
     ],
     notes: [
-      `the peer is ${referenceFolder}/bridge with host-local, unless another is named; stdin is a pipe, as runtimes make it`,
+      `the peer is ${referenceFolder}/bridge with host-local, unless another is named; ` +
+      "stdin is a pipe, as runtimes make it",
       `${await node.coldCalls()} calls went the slow way`,
       "plugin/daemon/README.md says what holds each figure",
     ],
@@ -72,7 +73,7 @@ async function byTurns(node: TestNode): Promise<Measured[]> {
   const nothing = "#!/bin/sh\nexit 0\n";
   await node.must({ ...cmd`tee ${floor}`, stdin: nothing });
   await node.must(cmd`chmod 755 ${floor}`);
-  const { times } = await measure<Plan, Results>(node, "plugin_node.ts", {
+  const { times } = await measure<BenchPlan, Results>(node, "plugin_node.ts", {
     programs: [
       await program(node, "ours", node.plugin, config),
       await program(
@@ -149,8 +150,17 @@ async function manyLeases(node: TestNode): Promise<Measured> {
     const input = { ...wideConfig, name };
     programs.push(await program(node, name, node.plugin, input));
   }
-  const plan: Plan = { programs, rounds: 20, containerID: "p1", what: "pairs" };
-  const { times } = await measure<Plan, Results>(node, "plugin_node.ts", plan);
+  const plan: BenchPlan = {
+    programs,
+    rounds: 20,
+    containerID: "p1",
+    what: "pairs",
+  };
+  const { times } = await measure<BenchPlan, Results>(
+    node,
+    "plugin_node.ts",
+    plan,
+  );
   return {
     what: `with ${leases.toLocaleString("en")} leases: ADD`,
     ours: median(times.many?.ADD ?? []),
@@ -160,14 +170,14 @@ async function manyLeases(node: TestNode): Promise<Measured> {
   };
 }
 
-/** What the daemon has in memory after some pairs, after all, and how long it works while nobody calls. */
+/** The daemon's memory after some pairs and after all, and its time while no call comes. */
 async function memoryAndTime(node: TestNode): Promise<Measured[]> {
   const daemon = await node.startDaemon();
   const ours = await program(node, "pairs", node.plugin, {
     ...config,
     name: "pairs",
   });
-  const plan: Plan = {
+  const plan: BenchPlan = {
     programs: [ours],
     rounds: pairsAtATime,
     warmUp: false,
@@ -177,7 +187,7 @@ async function memoryAndTime(node: TestNode): Promise<Measured[]> {
   let early_MB = 0;
   for (let done = 0; done < pairs; done += pairsAtATime) {
     if (done === pairs / 2) early_MB = pss_MB(daemon);
-    await measure<Plan, Results>(node, "plugin_node.ts", plan);
+    await measure<BenchPlan, Results>(node, "plugin_node.ts", plan);
   }
   // The threads that waited for the kernel end after 10 s.
   await new Promise((resolve) => setTimeout(resolve, 15_000));
@@ -235,4 +245,4 @@ async function measure<P, R>(
   }
 }
 
-if (import.meta.main) console.log(table(await benchDaemon()));
+if (import.meta.main) console.log(benchTable(await benchDaemon()));

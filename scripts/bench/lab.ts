@@ -4,19 +4,20 @@ import {
   type Measured,
   median,
 } from "../../lib/dev/bench_report.ts";
-import { loadCluster, projectRoot } from "../../lib/cluster/cluster.ts";
 import {
   cmd,
   type Command,
   ending,
   type Outcome,
-  run,
   show,
   succeeded,
 } from "../../lib/exec/command.ts";
 import { labId, labNode, outsideNode } from "../../lib/lab/lab.ts";
-import { membersOf, takeCensus } from "../../lib/lab/processes.ts";
+import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
 import { ignoreAbsent } from "../../lib/exec/atomic_file.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
 const rounds = 5;
 
@@ -149,7 +150,7 @@ async function idle(file: string, state: string): Promise<number> {
   const cluster = await loadCluster(file, { stateRoot: state });
   let kB = 0;
   // Proportional set size (proc_pid_smaps(5)): shared pages count once in all.
-  for (const { pid } of membersOf(takeCensus(), labId(cluster))) {
+  for (const { pid } of membersOf(takeSnapshot(), labId(cluster))) {
     const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
     kB += Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? NaN);
   }

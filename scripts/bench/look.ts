@@ -4,10 +4,10 @@ import {
   type Measured,
   median,
 } from "../../lib/dev/bench_report.ts";
-import { exitCode } from "../../lib/cli/flags.ts";
 import { cmd, ending } from "../../lib/exec/command.ts";
 import { BenchError } from "./lab.ts";
 import { type TestLab, testLab } from "../tests/lab_testing.ts";
+import { exitCode } from "../../lib/cli/exit_code.ts";
 
 const rounds = 5;
 

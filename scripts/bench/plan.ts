@@ -1,6 +1,6 @@
 /** A plan for a thousand nodes: `--dry-run --no-probes` of all stages, in time and memory. */
 import { type BenchPart, median } from "../../lib/dev/bench_report.ts";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 const nodes = 1000;
 const runs = 3;

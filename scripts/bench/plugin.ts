@@ -2,9 +2,9 @@
 /** The plugin's part of `make bench`: ADD and DEL in turn with the reference plugins, in the same namespaces. */
 import {
   type BenchPart,
+  benchTable,
   type Measured,
   median,
-  table,
 } from "../../lib/dev/bench_report.ts";
 import { buildPlugin } from "../../lib/packaging/build.ts";
 import { cmd, type Command } from "../../lib/exec/command.ts";
@@ -14,10 +14,15 @@ import {
   type TestNode,
   testNode,
 } from "../../plugin/sandbox_testing.ts";
-import type { Plan, Program, Results } from "./plugin_node.ts";
-
-/** Debian's package containernetworking-plugins. */
-export const referenceFolder = "/usr/lib/cni";
+import type { BenchPlan, Program, Results } from "./plugin_node.ts";
+import {
+  fillStore,
+  referenceConfig,
+  referenceFolder,
+  storeFolder,
+  whyNoReference,
+  wideConfig,
+} from "./reference.ts";
 
 const rounds = 40;
 const crowd = 40;
@@ -26,30 +31,7 @@ const pairs = 5_000;
 /** As many as fit into the time that a command on a node may take. */
 const pairsAtATime = 250;
 
-/** What the reference does where ours has its defaults. */
-export const referenceConfig = {
-  cniVersion: "1.0.0",
-  name: "reference",
-  type: "bridge",
-  bridge: "reference0",
-  isGateway: true,
-  isDefaultGateway: true,
-  ipam: {
-    type: "host-local",
-    ranges: [[{ subnet: "10.245.1.0/24" }]],
-    dataDir: "/run/reference",
-  },
-};
-
 const shellConfig = { ...config, name: "shell", subnet: "10.246.1.0/24" };
-export const wideConfig = {
-  ...config,
-  name: "wide",
-  bridge: "wide0",
-  network: "10.0.0.0/8",
-  subnet: "10.99.0.0/16",
-};
-
 /**
  * Measures the plugin as `make plugin` leaves it.
  * @returns a table's rows; only notes where it cannot be measured
@@ -58,7 +40,7 @@ export async function benchPlugin(): Promise<BenchPart> {
   const { form, architecture } = await buildPlugin({ root });
   const title =
     `The plugin, ${form} form, ${architecture} (medians of ${rounds}, in turn with the peer)`;
-  const why = await whyNot();
+  const why = await whyNoReference();
   if (why !== undefined) {
     return { title, rows: [], notes: [`left out: ${why}`] };
   }
@@ -79,17 +61,6 @@ export async function benchPlugin(): Promise<BenchPart> {
       "plugin/README.md says where the time goes, and what holds a figure that is over",
     ],
   };
-}
-
-/** Why the plugin cannot be measured beside the reference here; undefined where it can. */
-export async function whyNot(): Promise<string | undefined> {
-  if (Deno.uid() !== 0) return "it needs root";
-  try {
-    await Deno.stat(`${referenceFolder}/bridge`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return "the reference plugins are not installed (apt install containernetworking-plugins)";
-  }
 }
 
 const ours = `${root}/dist/deno-cni`;
@@ -238,23 +209,6 @@ async function together(node: TestNode, bound: number): Promise<Measured> {
   };
 }
 
-function storeOf(network: string): string {
-  return `/run/deno-cni/networks/${network}`;
-}
-
-/** Fills the store of a network that is configured like {@linkcode wideConfig}, from its first address on. */
-export function fillStore(network: string, leases: number): Command {
-  const taken = storeOf(network);
-  const fill = `mkdir -p ${taken} && cd ${taken} &&
-    awk -v n=${leases} 'BEGIN { for (i = 2; i < n + 2; i++) {
-      file = sprintf("10.99.%d.%d", i / 256, i % 256)
-      printf "taken%d\\r\\neth0", i > file; close(file) } }' &&
-    printf 10.99.%d.%d ${Math.floor((leases + 1) / 256)} ${
-    (leases + 1) % 256
-  } > last_reserved_ip.0`;
-  return cmd`sh -c ${fill}`;
-}
-
 /** ADD and DEL in a store with many leases beside one with none. */
 async function manyLeases(node: TestNode): Promise<Measured[]> {
   const programs: Program[] = [];
@@ -267,7 +221,7 @@ async function manyLeases(node: TestNode): Promise<Measured[]> {
       netns: (await node.pod(name)).netns,
     });
   }
-  const taken = storeOf("many");
+  const taken = storeFolder("many");
   await node.must(fillStore("many", leases));
   const pairs = await measure(node, {
     programs,
@@ -400,7 +354,7 @@ async function manyPairs(node: TestNode): Promise<Measured[]> {
   ];
 }
 
-async function measure(node: TestNode, plan: Plan): Promise<Results> {
+async function measure(node: TestNode, plan: BenchPlan): Promise<Results> {
   const file = await Deno.makeTempFile({ suffix: ".json" });
   try {
     await Deno.writeTextFile(file, JSON.stringify(plan));
@@ -413,4 +367,4 @@ async function measure(node: TestNode, plan: Plan): Promise<Results> {
   }
 }
 
-if (import.meta.main) console.log(table(await benchPlugin()));
+if (import.meta.main) console.log(benchTable(await benchPlugin()));

@@ -15,7 +15,7 @@ export interface Program {
   readonly netns: string;
 }
 
-export interface Plan {
+export interface BenchPlan {
   readonly programs: readonly Program[];
   readonly rounds: number;
   /** Whether a round that does not count goes before the others; it does unless told. */
@@ -75,7 +75,7 @@ function peakOfChildren_MB(): number {
 }
 
 if (import.meta.main) {
-  const plan: Plan = JSON.parse(Deno.readTextFileSync(Deno.args[0]!));
+  const plan: BenchPlan = JSON.parse(Deno.readTextFileSync(Deno.args[0]!));
   const times: Times = {};
   for (const { name } of plan.programs) times[name] = { ADD: [], DEL: [] };
   for (

@@ -1,17 +1,17 @@
 /** The ssh part of `make bench`: the stages over ssh beside the lab's own transport. */
 import { type BenchPart, median } from "../../lib/dev/bench_report.ts";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
 import {
   cmd,
   ending,
   type Outcome,
-  run,
   succeeded,
 } from "../../lib/exec/command.ts";
 import { restartSshd, startSshLab } from "../../lib/ssh/sshd_testing.ts";
 import { BenchError } from "./lab.ts";
 import { scriptCommand, testLab } from "../tests/lab_testing.ts";
 import { sshFile } from "../tests/ssh_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 const rounds = 3;
 

@@ -1,7 +1,7 @@
 /** Stage 09 on a lab: after each stage, on all nodes or some, and what becomes of its pods. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, succeeded, withInput } from "../../lib/exec/command.ts";
+import { cmd, succeeded, withInput } from "../../lib/exec/command.ts";
 import { labId, outsideNode } from "../../lib/lab/lab.ts";
 import { endMachines } from "../../lib/lab/remove.ts";
 import { testLab } from "./lab_testing.ts";
@@ -13,6 +13,7 @@ import {
   type Seen,
   verified,
 } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const labels = [
   "pod → own node",

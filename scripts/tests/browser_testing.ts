@@ -1,5 +1,6 @@
 /** A real browser for tests: chromium without a window, driven by the WebDriver protocol (W3C WebDriver). */
-import { cmd, run, succeeded } from "../../lib/exec/command.ts";
+import { cmd, succeeded } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
 
 /** A page that a browser has open. */
 export interface Page extends AsyncDisposable {

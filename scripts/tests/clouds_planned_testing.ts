@@ -2,15 +2,13 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert } from "@std/assert";
 import { splitClusterCIDR } from "../../lib/net/cidr.ts";
-import {
-  type Cluster,
-  parseCluster,
-  projectRoot,
-} from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import type { Outcome } from "../../lib/exec/command.ts";
 import type { Answer, Step } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
 import { routes } from "../08-routes.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { parseCluster } from "../../lib/cluster/load.ts";
 
 /** A cloud's cluster as its file has it, with what 01 and 02 would find out. */
 export async function plannedCluster(cloud: "aws" | "gcp"): Promise<Cluster> {
@@ -32,7 +30,7 @@ export async function plannedCluster(cloud: "aws" | "gcp"): Promise<Cluster> {
 /** All that stages 01 and 08 do on the operator's machine. */
 export function operatorSteps(cluster: Cluster): Step[] {
   return [provision, routes].flatMap((stage) =>
-    stage.operatorSteps?.(cluster) ?? []
+    stage.operator?.steps(cluster) ?? []
   );
 }
 
@@ -43,8 +41,8 @@ export function answer(
   outcome: Partial<Outcome>,
 ): Answer {
   const step = operatorSteps(cluster).find((step) => step.why.includes(why));
-  assert(step?.unless, `no step for: ${why}`);
-  return step.unless.read({ code: 0, stdout: "", stderr: "", ...outcome });
+  assert(step?.doneWhen, `no step for: ${why}`);
+  return step.doneWhen.read({ code: 0, stdout: "", stderr: "", ...outcome });
 }
 
 /** What an answer that nobody can give has for a reason. */

@@ -3,10 +3,11 @@
  * its machines are a lab's nodes, with a real sshd each. Stages 01 to 08 run as
  * an operator runs them, from a host beside the nodes.
  */
-import { type Cluster, projectRoot } from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd, type Outcome, succeeded } from "../../lib/exec/command.ts";
 import { restartSshd, startSshLab } from "../../lib/ssh/sshd_testing.ts";
 import { scriptCommand, testLab } from "./lab_testing.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 /** What no output, file or command line may hold. */
 export const secret = "S3cr3t-of-the-operator";

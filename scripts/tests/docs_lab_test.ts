@@ -1,9 +1,10 @@
 /** The project's pages, beside what the commands in them print now. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 rooted("the pages say what the commands in them print now", async () => {
   const outcome = await run(

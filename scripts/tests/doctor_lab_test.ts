@@ -4,15 +4,17 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { type DoctorReport, examine } from "../../lib/doctor/doctor.ts";
-import type { Finding } from "../../lib/doctor/check.ts";
-import { reach } from "../09-verify.ts";
+import type { Finding, FindingReport } from "../../lib/doctor/check.ts";
+import { reachOf } from "../../lib/cli/connect.ts";
 import { type Trap, traps } from "./doctor_traps_testing.ts";
 import { killNode, type TestLab, testLab } from "./lab_testing.ts";
 import { clusterOf, follow, needsRoot, runAll } from "./verify_testing.ts";
 
 async function look(cluster: Cluster): Promise<DoctorReport> {
   const names = cluster.nodes.map(({ name }) => name);
-  return await examine(cluster, reach(cluster), names, { timeout_ms: 20_000 });
+  return await examine(cluster, reachOf(cluster), names, {
+    timeout_ms: 20_000,
+  });
 }
 
 /** What there is to be told: "worker-1 bridge fault", … */
@@ -33,7 +35,7 @@ const wrong = (report: DoctorReport) =>
 function findingsOf(
   { nodes }: DoctorReport,
   { on, told = on, check }: Trap,
-): readonly Finding[] {
+): readonly FindingReport[] {
   const node = nodes.find(({ node }) => node === told);
   assert(node?.is === "examined");
   return node.checks.find(({ name }) => name === check)?.findings ?? [];

@@ -1,12 +1,12 @@
 /** The exercises as a learner does them: set up, found, repaired, and had again. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { run } from "../../lib/exec/command.ts";
 import type { TraceReport } from "../../lib/trace/report.ts";
 import { type Case, cases, check, shell } from "./exercise_testing.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { clusterOf, needsRoot, runAll, verified } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 /** Whether the trace advises this stage on this node; a busy machine may miss what a kernel tells, so it is asked again. */
 async function isFound(

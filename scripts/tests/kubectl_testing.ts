@@ -14,9 +14,13 @@ import {
   show,
   succeeded,
 } from "../../lib/exec/command.ts";
-import type { Node } from "../../lib/node/node.ts";
-import { add, type Attachment, del, parseList } from "../../lib/cni/runtime.ts";
-import type { Reach } from "../../lib/verify/situation.ts";
+import type { Node, Reach } from "../../lib/node/node.ts";
+import {
+  addCommands,
+  type Attachment,
+  delCommands,
+  parseList,
+} from "../../lib/cni/runtime.ts";
 
 /** The stand-in. */
 export interface StandIn {
@@ -68,7 +72,7 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
     await on(worker, cmd`ip netns add ${`cni-${name}`}`);
     await on(worker, cmd`nsenter --net=${sandbox(name)} ip link set lo up`);
     const list = await listOf(node);
-    for (const run of add(list, attachment(name), resultPath(name))) {
+    for (const run of addCommands(list, attachment(name), resultPath(name))) {
       await on(worker, run);
     }
     const result = JSON.parse(await on(worker, cmd`cat ${resultPath(name)}`));
@@ -114,7 +118,11 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
     if (pod === undefined) return;
     const worker = inner.nodeOf(pod.node);
     for (
-      const run of del(await listOf(pod.node), attachment(name), undefined)
+      const run of delCommands(
+        await listOf(pod.node),
+        attachment(name),
+        undefined,
+      )
     ) {
       await on(worker, run);
     }

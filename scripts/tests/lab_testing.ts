@@ -1,19 +1,17 @@
 /** A lab of a test's own, and the scripts run on it as a user would. */
-import {
-  type Cluster,
-  loadCluster,
-  projectRoot,
-} from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
 import {
   cmd,
   type Command,
   type Outcome,
-  run,
   succeeded,
 } from "../../lib/exec/command.ts";
 import { labNode } from "../../lib/lab/lab.ts";
 import type { Node } from "../../lib/node/node.ts";
 import type { RunReport } from "../../lib/cli/report.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
 /** A lab while a test has it. */
 export interface TestLab extends AsyncDisposable {

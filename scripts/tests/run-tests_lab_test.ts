@@ -1,6 +1,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, type Outcome, run } from "../../lib/exec/command.ts";
+import { cmd, type Outcome } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const script = `${import.meta.dirname}/../run-tests.ts`;
 

@@ -1,7 +1,8 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, show, withInput } from "../../lib/exec/command.ts";
+import { cmd, show, withInput } from "../../lib/exec/command.ts";
 import { scriptCommand, testLab } from "./lab_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const rooted = { ignore: Deno.uid() !== 0 };
 

@@ -1,7 +1,7 @@
 /** The stages as commands, on the nodes of a real lab. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run, withInput } from "../../lib/exec/command.ts";
+import { cmd, withInput } from "../../lib/exec/command.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import {
   done,
@@ -10,6 +10,7 @@ import {
   stateOf,
   statuses,
 } from "./stages_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 rooted(
   "every stage changes a new node, changes nothing a second time, and is taken back without a trace",

@@ -1,11 +1,12 @@
 /** Stages on machines that lack something: a program, permission, another machine. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run, withInput } from "../../lib/exec/command.ts";
+import { cmd, withInput } from "../../lib/exec/command.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import { scriptCommand } from "./lab_testing.ts";
 import { done, overDirectory, provisioned, stateOf } from "./stages_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 rooted(
   "a program that is missing on a node is named, with what to do",

@@ -4,7 +4,13 @@ import { assertSnapshot } from "@std/testing/snapshot";
 import { assert, assertEquals } from "@std/assert";
 import { dualCluster, labCluster } from "../../lib/cluster/cluster_testing.ts";
 import { paste, show } from "../../lib/exec/command.ts";
-import type { Plan, PluginFile, Stage, Step } from "../../lib/stage/stage.ts";
+import {
+  type Plan,
+  type PluginFile,
+  type Stage,
+  type Step,
+  undoOf,
+} from "../../lib/stage/stage.ts";
 import { kubeadm } from "../02-kubeadm.ts";
 import { cniConfig } from "../03-cni-config.ts";
 import { bridge } from "../04-bridge.ts";
@@ -33,8 +39,8 @@ assert(dualWorker1);
 const dual: Plan = { cluster: both, node: dualWorker1 };
 
 function lines(steps: readonly Step[]): string {
-  return steps.map(({ why, run, undo }) => {
-    const back = typeof undo === "function" ? undo("PREVIOUS") : undo;
+  return steps.map(({ why, run, ...step }) => {
+    const back = undoOf(step, "PREVIOUS");
     return [
       `# ${why}`,
       "copy" in run ? `copy ${run.copy} ${run.to} ${run.mode}` : paste(run),
@@ -65,7 +71,7 @@ for (const stage of [cniConfig, bridge, forwarding, masquerade, routes]) {
 }
 
 Deno.test("02-kubeadm writes down the split of the lab's clusterCIDR", async (context) => {
-  await assertSnapshot(context, lines(kubeadm.operatorSteps?.(cluster) ?? []));
+  await assertSnapshot(context, lines(kubeadm.operator?.steps(cluster) ?? []));
 });
 
 Deno.test("a stage plans the same steps for the same cluster", () => {
@@ -74,5 +80,17 @@ Deno.test("a stage plans the same steps for the same cluster", () => {
       lines(stage.steps?.(plan) ?? []),
       lines(stage.steps?.(structuredClone(plan)) ?? []),
     );
+  }
+});
+
+Deno.test("every step of the stages asks whether it is done already", () => {
+  for (const stage of [...stages, kubeadm]) {
+    const steps = [
+      ...stage.steps?.(plan) ?? [],
+      ...stage.steps?.(dual) ?? [],
+      ...stage.operator?.steps(cluster) ?? [],
+    ];
+    const blind = steps.filter(({ doneWhen }) => doneWhen === undefined);
+    assertEquals(blind.map(({ why }) => `${stage.name}: ${why}`), []);
   }
 });

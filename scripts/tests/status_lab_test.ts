@@ -5,7 +5,7 @@ import { cmd, type Outcome } from "../../lib/exec/command.ts";
 import type { StatusReport } from "../../lib/status/status.ts";
 import type { StageState } from "../../lib/status/stage_state.ts";
 import { killNode, type TestLab, testLab } from "./lab_testing.ts";
-import { needsRoot, runAll } from "./verify_testing.ts";
+import { follow, needsRoot, runAll } from "./verify_testing.ts";
 
 async function statusOf(lab: TestLab): Promise<StatusReport> {
   const { code, stdout, stderr } = await lab.script("status", "-o", "json");
@@ -148,8 +148,8 @@ Deno.test({
       await lab.on("worker-1", cmd`sh -c ${lease}`);
       const text = await status();
       assertStringIncludes(text, "worker-1: 10.244.1.99, of gone eth0");
-      const [, line = ""] = /worker-1 -- (flock .*)$/m.exec(text) ?? [];
-      await lab.on("worker-1", cmd`sh -c ${line}`);
+      const [line = ""] = /make shell .*flock.*$/m.exec(text) ?? [];
+      await follow(lab, line);
       assert(!(await status()).includes("Stale leases"));
     });
 

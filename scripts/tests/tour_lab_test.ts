@@ -1,12 +1,13 @@
 /** The tour as a learner takes it: run through, at a terminal, cut off, and taken again. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import type { StopReport, TourReport } from "../../lib/tour/tour.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { atTerminal } from "./terminal_testing.ts";
 import { clusterOf, needsRoot, verified } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 const isLast = "07-masquerade, to mend it";
 
@@ -253,7 +254,10 @@ Deno.test("without a terminal and without -y, and with flags that it has no use 
   assertStringIncludes(waiting.stderr, "needs a terminal; give -y");
   const undo = await lab.script("tour", "-y", "--undo", "--node", "worker-1");
   assertEquals(undo.code, 2);
-  assertStringIncludes(undo.stderr, "--node, --undo: the tour goes the whole");
+  assertStringIncludes(
+    undo.stderr,
+    "--undo: no such flag: the tour goes the whole",
+  );
   const file = `${projectRoot}/config/ssh.yaml`;
   const real = await run(scriptCommand("tour", file, "-y"), { env: lab.env });
   assertEquals(real.code, 2);

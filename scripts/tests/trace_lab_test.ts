@@ -2,7 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
-import type { CauseKind } from "../../lib/diagnosis/faults.ts";
+import type { CauseKind } from "../../lib/diagnosis/cause.ts";
 import type { TraceHop } from "../../lib/trace/report.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { leftovers, traced } from "./trace_testing.ts";
@@ -151,7 +151,9 @@ const faults: readonly Fault[] = [
   },
   {
     name: "another pod is the sender's gateway",
-    break: "nsenter --net=/run/netns/shell ip route replace default via $web",
+    // A new network namespace has the forwarding of the machine's first one.
+    break: "nsenter --net=/run/netns/web sysctl -qw net.ipv4.ip_forward=0; " +
+      "nsenter --net=/run/netns/shell ip route replace default via $web",
     kind: "pod-route",
     says: "pod shell on worker-1 sends to the gateway 10.244.1.",
     shows: `"gateway":"10.244.1.`,

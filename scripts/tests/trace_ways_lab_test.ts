@@ -1,16 +1,17 @@
 /** The trace as it is used: between all kinds of ends, over ssh, by IPv6, with containers, and cut off. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { projectRoot } from "../../lib/cluster/cluster.ts";
-import { cmd, run, succeeded } from "../../lib/exec/command.ts";
+import { cmd, succeeded } from "../../lib/exec/command.ts";
 import { sshTest, startSshLab } from "../../lib/ssh/sshd_testing.ts";
-import { ownNamespace, start } from "../../lib/trace/nft_monitor.ts";
+import { ownNamespace, startMonitor } from "../../lib/trace/nft_monitor.ts";
 import type { TraceHop, TraceReport } from "../../lib/trace/report.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { runtimeTest } from "./runtimes_testing.ts";
 import { sshFile } from "./ssh_testing.ts";
 import { leftovers, traced } from "./trace_testing.ts";
 import { needsRoot, runAll } from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 
 /** The hops in short: where, and what became of the packet. */
 function told({ hops }: TraceReport): string[] {
@@ -196,7 +197,7 @@ Deno.test({
       [["--from", "worker-1/web", "--to", "worker-1/web"], "to itself"],
       [["--from", "worker-1"], "expected --from and --to"],
       [["--from", "worker-1", "--to", "fd00::1"], "has no IPv6"],
-      [["--from", "worker-1", "--to", "master", "--undo"], "no --dry-run"],
+      [["--from", "worker-1", "--to", "master", "--undo"], "changes nothing"],
       [["--from", "worker-1", "--to", "master", "--family", "5"], "4 or 6"],
     ] as const;
     for (const [args, says] of wrong) {
@@ -289,8 +290,12 @@ Deno.test({
       child.kill("SIGKILL");
       await child.status;
       assert(await leftovers(lab) !== "");
-      const { report } = await traced(lab, "worker-1/shell", "worker-2/web");
-      assertEquals(report.cause?.kind, "forwarding");
+      const { report, text } = await traced(
+        lab,
+        "worker-1/shell",
+        "worker-2/web",
+      );
+      assertEquals(report.cause?.kind, "forwarding", text);
       assertEquals(await leftovers(lab), "");
     });
 
@@ -312,7 +317,7 @@ Deno.test({
         const watched = { family: 4, ids: [1] } as const;
         const places = [ownNamespace, "/run/netns/web"];
         const worker = lab.node("worker-1");
-        const outcome = await worker.run(start(watched, places, 1));
+        const outcome = await worker.run(startMonitor(watched, places, 1));
         assertEquals(outcome.code, 0, outcome.stderr);
         const until = "until [ ! -e /run/deno-cni-trace ]; do sleep 0.1; done";
         await lab.on("worker-1", cmd`sh -c ${until}`);
@@ -323,7 +328,9 @@ Deno.test({
     await t.step("by a pod that is gone", async () => {
       const watched = { family: 4, ids: [1] } as const;
       const places = [ownNamespace, "/run/netns/gone"];
-      const outcome = await lab.node("worker-1").run(start(watched, places));
+      const outcome = await lab.node("worker-1").run(
+        startMonitor(watched, places),
+      );
       assertEquals(outcome.code, 3);
       assertStringIncludes(outcome.stderr, "/run/netns/gone");
       assertEquals(await leftovers(lab), "");
@@ -369,7 +376,7 @@ Deno.test({
         const { report, code, text } = await trace();
         assertEquals([code, report.cause?.kind], [1, kind], text);
         assertEquals(report.cause?.mend, [
-          `make ${stage} ARGS="--node worker-1"`,
+          `make ${stage} CLUSTER=${lab.file} ARGS="--node worker-1"`,
         ]);
         await runAll(lab, [stage, "--node", "worker-1"]);
       });

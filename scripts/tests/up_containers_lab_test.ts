@@ -1,15 +1,11 @@
 /** A lab with real containers, as a user makes it: `make up RUNTIME=containerd`. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  cmd,
-  type Command,
-  type Outcome,
-  run,
-} from "../../lib/exec/command.ts";
+import { cmd, type Command, type Outcome } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/lab.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { podTraces, runtimeTest } from "./runtimes_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 const containers = ["containerd", "runc", "busybox-static"] as const;
 const workers = ["worker-1", "worker-2"] as const;

@@ -1,9 +1,10 @@
 /** The whole way and back, as a user goes it, and what it leaves on the machine: nothing. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd, run } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/lab.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
+import { run } from "../../lib/exec/run.ts";
 
 function labTest(name: string, body: () => Promise<void>): void {
   const ignore = Deno.uid() !== 0;

@@ -1,17 +1,21 @@
 /** What the tests of stage 09 share: the stage on a test's lab, without a process for it. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { type Cluster, loadCluster } from "../../lib/cluster/cluster.ts";
+import { type Cluster } from "../../lib/cluster/cluster.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { run } from "../../lib/exec/run.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import type { MatrixReport } from "../../lib/verify/matrix_report.ts";
-import { table } from "../../lib/verify/matrix_table.ts";
+import { matrixTable } from "../../lib/verify/matrix_table.ts";
 import { look } from "../../lib/verify/situation.ts";
-import type { Manner } from "../../lib/stage/node_run.ts";
 import { verify } from "../../lib/verify/verify.ts";
-import { reach, stages } from "../09-verify.ts";
+import { reachOf } from "../../lib/cli/connect.ts";
+import { probedStages } from "../stages.ts";
 import type { TestLab } from "./lab_testing.ts";
+import type { RunContext } from "../../lib/stage/context.ts";
+import { loadCluster } from "../../lib/cluster/load.ts";
 
-const manner: Manner = {
+const context: RunContext = {
   timeout_ms: 20_000,
   signal: new AbortController().signal,
   stopping: () => false,
@@ -39,10 +43,10 @@ export async function verified(
   cluster: Cluster,
   selected = cluster.nodes.map(({ name }) => name),
 ): Promise<Seen> {
-  const situation = await look(cluster, reach(cluster), manner);
-  const order = { selected, stages, manner, limit_ms: 500 };
+  const situation = await look(cluster, reachOf(cluster), context);
+  const order = { selected, stages: probedStages, context, limit_ms: 500 };
   const { report, known } = await verify(situation, order);
-  const text = table(report, { cluster, addresses: known, width: 80 });
+  const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
 }
 
@@ -63,16 +67,14 @@ export async function runAll(
   }
 }
 
-/** Does what 09 advises, as a user would. */
+/** Does what is advised as a user would: pastes it into a shell, in the project's folder. */
 export async function follow(lab: TestLab, advice: string): Promise<void> {
-  const [, stage, args = ""] = /^make (\S+)(?: ARGS="(.*)")?$/.exec(advice) ??
-    [];
-  if (stage !== undefined) {
-    return await runAll(lab, [stage, ...args.split(" ").filter(Boolean)]);
-  }
-  const [, node = "", command = ""] =
-    /^scripts\/shell\.ts --node (\S+) -- (.*)$/.exec(advice) ?? [];
-  await lab.on(node, cmd`sh -c ${command}`);
+  const { code, stdout, stderr } = await run(cmd`sh -c ${advice}`, {
+    cwd: projectRoot,
+    env: lab.env,
+    timeout_ms: 120_000,
+  });
+  assertEquals(code, 0, `${advice}\n${stdout}${stderr}`);
 }
 
 export const needsRoot = { ignore: Deno.uid() !== 0 };

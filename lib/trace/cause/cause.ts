@@ -4,25 +4,35 @@ import { outsideName } from "../../lab/lab.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
-  type Cause,
   forwardingFault,
   masqueradeFault,
-  podFault,
   segmentFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { podFault } from "../../diagnosis/pod_faults.ts";
 import {
   duplicateFault,
   gatewayFault,
   rememberedFault,
   takenFault,
 } from "./links.ts";
-import { beyond, reversePathFault, strayed, wayMissing } from "./routes.ts";
+import {
+  misrouted,
+  outsideHasNoWay,
+  reversePathFault,
+  wayMissing,
+} from "./routes.ts";
 import { droppedBy, rewrittenFault, unseenDrop } from "./rules.ts";
 import { mtuFault } from "./mtu.ts";
-import { nobody, silent, unanswered, unexplained } from "./receiver.ts";
-import { routeOf } from "../place_state.ts";
+import {
+  noPodHasIt,
+  silent,
+  unansweredCause,
+  unexplained,
+} from "./receiver.ts";
+import { kernelRouteOf } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
-import type { Scene } from "../findings.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Stop } from "../packet_path.ts";
 
 /** One direction: who sends, who receives. */
@@ -33,152 +43,155 @@ interface Direction {
 }
 
 /** The likeliest cause of what is wrong; undefined when nothing is. */
-export function causeOf(scene: Scene): Cause | undefined {
-  const { followed: { there, back, sending, answered }, from, to } = scene;
-  if (!answered && sending.kind === "full-mtu") return mtuFault(scene);
+export function causeOf(findings: TraceFindings): Cause | undefined {
+  const { followed: { there, back, sending, answered }, from, to } = findings;
+  if (!answered && sending.kind === "full-mtu") return mtuFault(findings);
   const ways = [
     [there, { is: "there", sender: from, receiver: to }],
     [back, { is: "back", sender: to, receiver: from }],
   ] as const;
   for (const [way, direction] of ways) {
     if (way.stop === undefined) continue;
-    // Somebody else may have answered in the receiver's place.
-    for (const suspect of suspects(way.stop, direction, scene)) {
+    // Another machine may have answered in the receiver's place.
+    for (const suspect of suspects(way.stop, direction, findings)) {
       if (suspect !== undefined) return suspect;
     }
-    return unexplained(way.stop, direction.receiver, scene);
+    return unexplained(way.stop, direction.receiver, findings);
   }
-  return rewrittenFault(scene) ?? duplicateFault(scene) ??
-    (answered ? undefined : unanswered(scene));
+  return rewrittenFault(findings) ?? duplicateFault(findings) ??
+    (answered ? undefined : unansweredCause(findings));
 }
 
 function* suspects(
   stop: Stop,
   direction: Direction,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   switch (stop.is) {
     case "dropped":
-      yield droppedBy(stop, scene);
+      yield droppedBy(stop, findings);
       return;
     case "unsent":
-      yield* unsent(stop.at, direction, scene);
+      yield* unsent(stop.at, direction, findings);
       return;
     case "taken":
-      yield takenFault(stop.at, direction.receiver, scene);
+      yield takenFault(stop.at, direction.receiver, findings);
       return;
     case "unrouted":
-      yield* unrouted(stop, direction, scene);
+      yield* unrouted(stop, direction, findings);
       return;
     case "lost":
-      yield* lost(stop, direction, scene);
+      yield* lost(stop, direction, findings);
   }
 }
 
-const factsAt = (scene: Scene, { machine }: Place) => scene.facts.get(machine);
+const factsAt = (findings: TraceFindings, { machine }: Place) =>
+  findings.facts.get(machine);
 
 /** Is the pod of a place plugged in? */
 function plugged(
   place: Place | undefined,
-  scene: Scene,
+  findings: TraceFindings,
   needsRoute: boolean,
 ): Cause | undefined {
   if (place?.pod === undefined) return undefined;
-  const facts = factsAt(scene, place);
+  const facts = factsAt(findings, place);
   return facts === undefined
     ? undefined
-    : podFault(facts, place.pod.name, scene.cluster, needsRoute);
+    : podFault(facts, place.pod.name, findings.cluster, needsRoute);
 }
 
 /** A program's packet did not leave its own machine or pod, or there was none. */
 function* unsent(
   place: Place,
   { is, receiver }: Direction,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
-  const facts = factsAt(scene, place);
+  const facts = factsAt(findings, place);
   if (facts !== undefined) {
-    yield bridgeFault(facts, scene.cluster);
-    yield plugged(place, scene, true);
+    yield bridgeFault(facts, findings.cluster);
+    yield plugged(place, findings, true);
     if (place.pod === undefined) {
-      yield segmentFault(facts, scene.cluster);
+      yield segmentFault(facts, findings.cluster);
     }
   }
   if (is === "there") {
-    yield* wayMissing(place, receiver, scene);
+    yield* wayMissing(place, receiver, findings);
     return;
   }
-  yield* answerless(place, receiver, scene);
+  yield* answerless(place, receiver, findings);
 }
 
 /** The receiver took the packet and did not send an answer. */
 function* answerless(
   place: Place,
   asker: End,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
-  const { there } = scene.followed;
+  const { there } = findings.followed;
   const seen = there.passages.at(-1)?.taken?.source;
-  const answers = scene.answersOf(place);
-  if (seen !== undefined && routeOf(answers, seen) === undefined) {
-    const asking = asker.machine && scene.facts.get(asker.machine);
+  const answers = findings.answersOf(place);
+  if (seen !== undefined && kernelRouteOf(answers, seen) === undefined) {
+    const asking = asker.machine && findings.facts.get(asker.machine);
     if (seen === asker.address && asker.pod !== undefined && asking) {
       yield masqueradeFault(asking);
     }
-    yield* wayMissing(place, asker, scene);
+    yield* wayMissing(place, asker, findings);
   }
-  yield silent(place, scene);
+  yield silent(place, findings);
 }
 
 /** It came to a machine, which did not send it on. */
 function* unrouted(
   { at }: Stop & { readonly is: "unrouted" },
   direction: Direction,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   const { place, came } = at;
-  const facts = factsAt(scene, place);
+  const facts = factsAt(findings, place);
   const { sender, receiver, is } = direction;
-  yield plugged(place, scene, true);
+  yield plugged(place, findings, true);
   const isEnd = place.machine === sender.machine ||
     place.machine === receiver.machine;
   if (!isEnd || facts === undefined) {
     // A machine that is not on the way: who sent it here?
     const destination = came?.destination ?? receiver.address;
-    yield* strayed(sender, receiver, is === "back", destination, scene);
-    if (place.machine === outsideName) yield beyond(place, receiver, scene);
+    yield* misrouted(sender, receiver, is === "back", destination, findings);
+    if (place.machine === outsideName) {
+      yield outsideHasNoWay(place, receiver, findings);
+    }
     return;
   }
   yield forwardingFault(facts);
-  yield segmentFault(facts, scene.cluster);
+  yield segmentFault(facts, findings.cluster);
   const hasPod = [sender, receiver].some(({ machine, pod }) =>
     machine === place.machine && pod !== undefined
   );
   if (hasPod) {
-    yield bridgeFault(facts, scene.cluster);
-    yield bridgeAddressFault(facts, scene.cluster);
+    yield bridgeFault(facts, findings.cluster);
+    yield bridgeAddressFault(facts, findings.cluster);
   }
-  yield* wayMissing(place, receiver, scene);
-  const refused = reversePathFault(at, scene);
+  yield* wayMissing(place, receiver, findings);
+  const refused = reversePathFault(at, findings);
   if (refused !== undefined) {
-    yield* wayMissing(place, sender, scene);
+    yield* wayMissing(place, sender, findings);
     yield refused;
   }
-  yield unseenDrop(at, is === "back", scene);
+  yield unseenDrop(at, is === "back", findings);
 }
 
 /** It left one place and never came to the next. */
 function* lost(
   { from, to }: Stop & { readonly is: "lost" },
   direction: Direction,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   const { place, left } = from;
-  const { cluster } = scene;
-  const facts = factsAt(scene, place);
+  const { cluster } = findings;
+  const facts = factsAt(findings, place);
   if (place.pod !== undefined) {
-    yield* offTheSegment(place, to, facts, scene);
-    yield duplicateFault(scene) ?? rememberedFault(scene);
+    yield* offTheSegment(place, to, facts, findings);
+    yield duplicateFault(findings) ?? rememberedFault(findings);
     return;
   }
   const { sender, receiver, is } = direction;
@@ -190,19 +203,19 @@ function* lost(
       yield bridgeFault(facts, cluster);
       if (!onBridge) yield bridgeAddressFault(facts, cluster);
     }
-    yield plugged(to ?? placeOf(receiver), scene, false);
-    yield duplicateFault(scene) ?? rememberedFault(scene);
+    yield plugged(to ?? placeOf(receiver), findings, false);
+    yield duplicateFault(findings) ?? rememberedFault(findings);
     return;
   }
-  const far = to && factsAt(scene, to);
+  const far = to && factsAt(findings, to);
   if (facts !== undefined) yield segmentFault(facts, cluster);
   if (far) yield segmentFault(far, cluster);
   // Another pod's address as the gateway: the node only passes the frame on.
-  if (onBridge) yield gatewayFault(placeOf(sender), scene);
+  if (onBridge) yield gatewayFault(placeOf(sender), findings);
   const destination = left?.destination ?? receiver.address;
-  yield* strayed(sender, receiver, is === "back", destination, scene);
-  yield duplicateFault(scene) ?? rememberedFault(scene);
-  if (to === undefined && onBridge) yield nobody(place, receiver, scene);
+  yield* misrouted(sender, receiver, is === "back", destination, findings);
+  yield duplicateFault(findings) ?? rememberedFault(findings);
+  if (to === undefined && onBridge) yield noPodHasIt(place, receiver, findings);
 }
 
 function placeOf({ machine = "", pod }: End): Place {
@@ -214,19 +227,19 @@ function* offTheSegment(
   place: Place,
   to: Place | undefined,
   facts: NodeFacts | undefined,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   if (facts === undefined) return;
-  yield bridgeFault(facts, scene.cluster);
-  yield plugged(place, scene, true);
-  const { from, to: end } = scene;
+  yield bridgeFault(facts, findings.cluster);
+  yield plugged(place, findings, true);
+  const { from, to: end } = findings;
   // Pods of one node find each other without the gateway.
   if (from.machine === end.machine && from.pod && end.pod) {
-    yield plugged({ machine: place.machine, pod: end.pod }, scene, true);
-    yield plugged({ machine: place.machine, pod: from.pod }, scene, true);
+    yield plugged({ machine: place.machine, pod: end.pod }, findings, true);
+    yield plugged({ machine: place.machine, pod: from.pod }, findings, true);
     return;
   }
-  yield bridgeAddressFault(facts, scene.cluster);
-  yield gatewayFault(place, scene);
-  if (to !== undefined) yield plugged(to, scene, false);
+  yield bridgeAddressFault(facts, findings.cluster);
+  yield gatewayFault(place, findings);
+  if (to !== undefined) yield plugged(to, findings, false);
 }

@@ -1,25 +1,31 @@
 /** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
 import { gateway } from "../../net/cidr.ts";
-import { show } from "../../exec/command.ts";
+import { cmd, show } from "../../exec/command.ts";
 import {
   type Evidence,
   evidence,
   type LinkFacts,
-  listed,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
-import { type Cause, onNode } from "../../diagnosis/faults.ts";
-import type { Claim } from "../duplicate_addresses.ts";
-import { neighbourOf, placeName, routeDecision } from "../place_state.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import type { AddressClaim } from "../duplicate_addresses.ts";
+import {
+  neighbourOf,
+  placeName,
+  remedyAt,
+  routeDecision,
+} from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
-import type { Scene, Stranger } from "../findings.ts";
+import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
+import { listed } from "../../node/batch.ts";
 
-/** Does a pod send to somebody who is not its gateway? */
+/** Does a pod send to another address than its gateway? */
 export function gatewayFault(
   { machine, pod }: Place,
-  { facts, cluster }: Scene,
+  { facts, cluster }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(machine);
   const inside = found?.pods.find((facts) => facts.pod === pod?.name);
@@ -37,28 +43,28 @@ export function gatewayFault(
     what: `pod ${pod.name} on ${machine} sends to the gateway ` +
       `${own.gateway}, and its gateway, the bridge ${cluster.bridge}, is ${wanted}`,
     evidence: [evidence(inside.routes, own)],
-    mend: [
-      onNode(
-        machine,
-        `nsenter --net=${pod.sandbox} ip route replace default via ${wanted}`,
-      ),
+    remedies: [
+      remedyAt({ machine, pod }, cmd`ip route replace default via ${wanted}`),
     ],
   };
 }
 
-/** Does somebody else answer for an address on the path? */
-export function duplicateFault({ strangers }: Scene): Cause | undefined {
-  const [stranger] = strangers;
-  if (stranger === undefined) return undefined;
-  const { claim: { address, owner, expected, asked, at, answered } } = stranger;
+/** Does a second machine or pod answer for an address on the path? */
+export function duplicateFault(
+  { responders }: TraceFindings,
+): Cause | undefined {
+  const [responder] = responders;
+  if (responder === undefined) return undefined;
+  const { addressClaim: { address, owner, expected, asked, at, answered } } =
+    responder;
   const both = answered.includes(expected);
   return {
     kind: "duplicate-address",
     on: at,
     what: both
       ? `two answer for ${address} when ${asked.where} asks: ${owner} ` +
-        `(${expected}) and ${nameOf(stranger)} (${stranger.mac})`
-      : `${nameOf(stranger)} (${stranger.mac}) answers for ${address} when ` +
+        `(${expected}) and ${nameOf(responder)} (${responder.mac})`
+      : `${nameOf(responder)} (${responder.mac}) answers for ${address} when ` +
         `${asked.where} asks, and ${owner} (${expected}) should`,
     evidence: [
       {
@@ -66,20 +72,23 @@ export function duplicateFault({ strangers }: Scene): Cause | undefined {
         command: show(asked.command),
         printed: replies(asked.outcome.stdout),
       },
-      ...(stranger.asked === undefined ? [] : [heldBy(stranger, address)])
+      ...(responder.asked === undefined ? [] : [heldBy(responder, address)])
         .flat(),
     ],
-    // Whoever asked may remember the wrong answer for minutes.
-    mend: [...mendStranger(stranger), onNeighbour(stranger.claim, "flush to")],
+    // The place that asked may remember the wrong answer for minutes.
+    remedies: [
+      ...removeResponder(responder),
+      onNeighbour(responder.addressClaim, "flush", "to"),
+    ],
   };
 }
 
 /** Is a wrong link-layer address remembered, though the right one answers? */
 export function rememberedFault(
-  { claimed, answersOf }: Scene,
+  { claimed, answersOf }: TraceFindings,
 ): Cause | undefined {
-  for (const claim of claimed) {
-    const { place, address, expected, owner } = claim;
+  for (const addressClaim of claimed) {
+    const { place, address, expected, owner } = addressClaim;
     const answers = answersOf(place);
     const lladdr = neighbourOf(answers, address)?.lladdr;
     if (lladdr === undefined || lladdr === expected) continue;
@@ -91,19 +100,18 @@ export function rememberedFault(
       evidence: [
         evidence(answers.neighbours, neighbourOf(answers, address)),
       ],
-      mend: [onNeighbour(claim, "del")],
+      remedies: [onNeighbour(addressClaim, "del")],
     };
   }
   return undefined;
 }
 
-/** What makes a place forget; "flush" leaves alone what somebody set for good. */
+/** What makes a place forget; "flush" leaves permanent entries alone. */
 function onNeighbour(
-  { place: { machine, pod }, link, address }: Claim,
-  how: "del" | "flush to",
-): string {
-  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
-  return onNode(machine, `${inside}ip neigh ${how} ${address} dev ${link}`);
+  { place, link, address }: AddressClaim,
+  ...how: readonly ["del"] | readonly ["flush", "to"]
+): Remedy {
+  return remedyAt(place, cmd`ip neigh ${how} ${address} dev ${link}`);
 }
 
 /** Of what arping printed, who answered. */
@@ -116,15 +124,17 @@ function replies(stdout: string): string {
   ].join("\n");
 }
 
-function nameOf({ name, port, claim: { at } }: Stranger): string {
+function nameOf(
+  { name, port, addressClaim: { at } }: UnexpectedResponder,
+): string {
   if (name !== undefined) return name === outsideName ? name : `pod ${name}`;
   return port === undefined
-    ? "a stranger"
+    ? "a responder"
     : `whoever is behind ${port} of ${at}`;
 }
 
 function holding(
-  { asked, claim: { address } }: Stranger,
+  { asked, addressClaim: { address } }: UnexpectedResponder,
 ): { readonly link: string; readonly cidr: string } | undefined {
   if (asked === undefined) return undefined;
   for (const { ifname, addr_info } of listed<LinkFacts>(asked)) {
@@ -136,33 +146,38 @@ function holding(
   return undefined;
 }
 
-function heldBy(stranger: Stranger, address: string): Evidence[] {
-  const held = holding(stranger);
-  if (held === undefined || stranger.asked === undefined) return [];
+function heldBy(responder: UnexpectedResponder, address: string): Evidence[] {
+  const held = holding(responder);
+  if (held === undefined || responder.asked === undefined) return [];
   const { link, cidr } = held;
-  return [evidence(stranger.asked, { ifname: link, address: cidr ?? address })];
+  return [
+    evidence(responder.asked, { ifname: link, address: cidr ?? address }),
+  ];
 }
 
-function mendStranger(stranger: Stranger): string[] {
-  const { name, port, claim: { at } } = stranger;
-  const held = holding(stranger);
+/** What keeps a responder from answering for an address that is not its own. */
+function removeResponder(
+  responder: UnexpectedResponder,
+): readonly Remedy[] {
+  const { name, port, addressClaim: { at } } = responder;
+  const held = holding(responder);
   if (held !== undefined && name !== undefined) {
     const { link, cidr } = held;
-    const del = `ip addr del ${cidr} dev ${link}`;
-    return name === outsideName
-      ? [onNode(outsideName, del)]
-      : [onNode(at, `nsenter --net=/run/netns/${name} ${del}`)];
+    const remove = cmd`ip addr del ${cidr} dev ${link}`;
+    return name === outsideName ? [onNode(outsideName, remove)] : [
+      onNode(at, cmd`nsenter --net=/run/netns/${name} ${remove.argv}`),
+    ];
   }
   return port === undefined
-    ? [onNode(at, "ip neigh show")]
-    : [onNode(at, `ip link set ${port} nomaster`)];
+    ? [onNode(at, cmd`ip neigh show`)]
+    : [onNode(at, cmd`ip link set dev ${port} nomaster`)];
 }
 
 /** Has a machine on the way the receiver's address itself? */
 export function takenFault(
   { place }: Passage,
   receiver: End,
-  { facts, answersOf, cluster }: Scene,
+  { facts, answersOf, cluster }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(place.machine);
   if (found === undefined) return undefined;
@@ -185,12 +200,12 @@ export function takenFault(
         routeDecision(answers, receiver.address, cluster.bridge).text,
       ),
     ],
-    mend: holder === undefined || own === undefined
-      ? [onNode(place.machine, `ip route show table local`)]
+    remedies: holder === undefined || own === undefined
+      ? [onNode(place.machine, cmd`ip route show table local`)]
       : [
         onNode(
           place.machine,
-          `ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
+          cmd`ip addr del ${own.local}/${own.prefixlen} dev ${holder.ifname}`,
         ),
       ],
   };

@@ -1,14 +1,17 @@
 /** Small packets pass, and large ones do not. Pure. */
-import { show } from "../../exec/command.ts";
-import { evidence, listed } from "../../diagnosis/evidence.ts";
-import { type Cause, newPods, onNode } from "../../diagnosis/faults.ts";
+import { cmd, show } from "../../exec/command.ts";
+import { evidence } from "../../diagnosis/evidence.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import { remedyAt } from "../place_state.ts";
 import type { End } from "../endpoints.ts";
-import type { Scene } from "../findings.ts";
-import type { Link } from "../machine_survey.ts";
+import type { TraceFindings } from "../findings.ts";
+import type { SurveyedLink } from "../machine_survey.ts";
+import { listed } from "../../node/batch.ts";
 
 /** The cause of a packet of full length that got no answer. */
-export function mtuFault(scene: Scene): Cause {
-  const { followed: { sending, said }, from, sizes } = scene;
+export function mtuFault(findings: TraceFindings): Cause {
+  const { followed: { sending, said }, from, sizes } = findings;
   const size_bytes = sending.size_bytes ?? 0;
   const narrow = sizes?.narrow.toSorted((a, b) => a.mtu - b.mtu)[0];
   const where = from.pod === undefined
@@ -21,11 +24,11 @@ export function mtuFault(scene: Scene): Cause {
       kind: "mtu",
       on: from.machine ?? "",
       what:
-        `${where} has been told that ${scene.to.address} takes packets of ` +
+        `${where} has been told that ${findings.to.address} takes packets of ` +
         `${remembered} bytes at most, and remembers it for ten minutes; no ` +
         "link on the way is that narrow now",
       evidence: [sent],
-      mend: [forget(from)],
+      remedies: [forget(from)],
     };
   }
   const most = sizes?.passes?.size_bytes;
@@ -34,7 +37,7 @@ export function mtuFault(scene: Scene): Cause {
     on: narrow?.machine ?? from.machine ?? "",
     what: `packets of ${size_bytes} bytes do not get from ${from.machine} to ` +
       `${
-        scene.to.machine ?? scene.to.address
+        findings.to.machine ?? findings.to.address
       } and back, and smaller ones do: ` +
       (narrow === undefined
         ? `something between carries ${
@@ -52,29 +55,36 @@ export function mtuFault(scene: Scene): Cause {
       ...(narrow === undefined ? [] : [
         evidence(
           narrow.asked,
-          listed<Link>(narrow.asked)
+          listed<SurveyedLink>(narrow.asked)
             .filter(({ ifname }) => ifname === narrow.link)
             .map(({ ifname, mtu }) => ({ ifname, mtu }))[0],
         ),
       ]),
     ],
-    mend: narrow === undefined ? smaller(scene, most) : [
-      onNode(narrow.machine, `ip link set ${narrow.link} mtu ${size_bytes}`),
-      // Whoever was told of the narrow link remembers it (ip-route(8), cached exceptions).
+    remedies: narrow === undefined ? smaller(findings, most) : [
+      onNode(
+        narrow.machine,
+        cmd`ip link set dev ${narrow.link} mtu ${size_bytes}`,
+      ),
+      // A sender that was told of the narrow link remembers it (ip-route(8), cached exceptions).
       ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
     ],
   };
 }
 
 /** What lies between cannot be mended from here: pods have to send less at a time. */
-function smaller({ cluster, from }: Scene, most = 1280): string[] {
+function smaller(
+  { cluster, from }: TraceFindings,
+  most = 1280,
+): readonly Remedy[] {
   return [
-    `write mtu: ${most} into ${cluster.file}, then make 03-cni-config`,
+    { say: `write mtu: ${most} into ${cluster.file}` },
+    { stage: "03-cni-config" },
     ...(from.machine === undefined ? [] : newPods(from.machine)),
   ];
 }
 
-function forget({ machine = "", pod }: End): string {
-  const inside = pod === undefined ? "" : `nsenter --net=${pod.sandbox} `;
-  return onNode(machine, `${inside}ip route flush cache`);
+function forget({ machine = "", pod }: End): Remedy {
+  const place = pod === undefined ? { machine } : { machine, pod };
+  return remedyAt(place, cmd`ip route flush cache`);
 }

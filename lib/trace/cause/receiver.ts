@@ -1,41 +1,53 @@
 /** Causes at the far end, and what to say where no other cause was found. Pure. */
 import { evidence } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
-import { type Cause, onNode } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode } from "../../diagnosis/remedy.ts";
+import { cmd, show } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
-import { neighbourDecision, placeName, routeOf } from "../place_state.ts";
+import {
+  kernelRouteOf,
+  neighbourDecision,
+  placeName,
+  remedyAt,
+} from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
-import type { Scene } from "../findings.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Stop } from "../packet_path.ts";
 
 /** The receiver took the packet and did not send an answer. */
-export function silent(place: Place, scene: Scene): Cause {
-  const { said, sending } = scene.followed;
+export function silent(place: Place, findings: TraceFindings): Cause {
+  const { said, sending } = findings.followed;
   return {
     kind: "receiver",
     on: place.machine,
     what: `${placeName(place)} took the packet and did not answer it`,
     evidence: [{
-      where: senderName(scene),
-      command: sending.command.argv.join(" "),
+      where: senderName(findings),
+      command: show(sending.command),
       printed: said,
     }],
-    mend: place.pod === undefined
-      ? [onNode(place.machine, "iptables -S INPUT")]
-      : [
-        onNode(place.machine, `nsenter --net=${place.pod.sandbox} ss -ltn`),
-      ],
+    remedies: [
+      remedyAt(
+        place,
+        place.pod === undefined ? cmd`iptables -S INPUT` : cmd`ss -ltn`,
+      ),
+    ],
   };
 }
 
 /** Who sends, as evidence has it. */
-function senderName({ from: { machine = "", pod } }: Scene): string {
+function senderName({ from: { machine = "", pod } }: TraceFindings): string {
   return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
 }
 
 /** A podCIDR's address that no pod has. */
-export function nobody(place: Place, receiver: End, scene: Scene): Cause {
-  const answers = scene.answersOf(place);
+export function noPodHasIt(
+  place: Place,
+  receiver: End,
+  findings: TraceFindings,
+): Cause {
+  const answers = findings.answersOf(place);
   return {
     kind: "receiver",
     on: place.machine,
@@ -46,12 +58,14 @@ export function nobody(place: Place, receiver: End, scene: Scene): Cause {
         neighbourDecision(answers, receiver.address).text,
       ),
     ],
-    mend: [onNode(place.machine, `ip -all netns exec ip -br addr`)],
+    remedies: [onNode(place.machine, cmd`ip -all netns exec ip -br addr`)],
   };
 }
 
 /** Both ways went well, and the program is not content. */
-export function unanswered({ followed: { said, sending }, to }: Scene): Cause {
+export function unansweredCause(
+  { followed: { said, sending }, to }: TraceFindings,
+): Cause {
   const on = to.machine ?? outsideName;
   const port = sending.server?.port;
   return {
@@ -61,28 +75,27 @@ export function unanswered({ followed: { said, sending }, to }: Scene): Cause {
       "does not",
     evidence: [{
       where: on,
-      command: sending.command.argv.join(" "),
+      command: show(sending.command),
       printed: said,
     }],
-    mend: port === undefined ? [] : [
-      onNode(
-        on,
-        `${
-          to.pod === undefined ? "" : `nsenter --net=${to.pod.sandbox} `
-        }ss -Hltnp "sport = :${port}"`,
-      ),
+    remedies: port === undefined ? [] : [
+      remedyAt({ ...to, machine: on }, cmd`ss -Hltnp ${`sport = :${port}`}`),
     ],
   };
 }
 
 /** Nothing that was looked at explains it. */
-export function unexplained(stop: Stop, receiver: End, scene: Scene): Cause {
+export function unexplained(
+  stop: Stop,
+  receiver: End,
+  findings: TraceFindings,
+): Cause {
   const place = stop.is === "unsent"
     ? stop.at
     : stop.is === "lost"
     ? stop.from.place
     : stop.at.place;
-  const answers = scene.answersOf(place);
+  const answers = findings.answersOf(place);
   const words = {
     dropped: "is dropped by",
     unsent: "is not sent by",
@@ -90,7 +103,7 @@ export function unexplained(stop: Stop, receiver: End, scene: Scene): Cause {
     taken: "is taken by",
     lost: "leaves, and is not seen again after",
   };
-  const { said, sending } = scene.followed;
+  const { said, sending } = findings.followed;
   return {
     kind: "unknown",
     on: place.machine,
@@ -98,27 +111,27 @@ export function unexplained(stop: Stop, receiver: End, scene: Scene): Cause {
       "that was looked at explains it (a firewall between the machines?)",
     evidence: [
       {
-        where: senderName(scene),
-        command: sending.command.argv.join(" "),
+        where: senderName(findings),
+        command: show(sending.command),
         printed: said,
       },
       evidence(
         answers.neighbours,
         neighbourDecision(
           answers,
-          routeOf(answers, receiver.address)?.gateway ?? receiver.address,
+          kernelRouteOf(answers, receiver.address)?.gateway ?? receiver.address,
         ).text,
       ),
-      ...countersOf(place, scene),
+      ...countersOf(place, findings),
     ],
-    mend: [onNode(place.machine, "nft list ruleset")],
+    remedies: [onNode(place.machine, cmd`nft list ruleset`)],
   };
 }
 
 /** What the kernel counted meanwhile. */
 function countersOf(
   place: Place,
-  { machines, answersOf }: Scene,
+  { machines, answersOf }: TraceFindings,
 ): Cause["evidence"] {
   const before = machines.get(place.machine)?.counters;
   if (before === undefined || place.pod !== undefined) return [];

@@ -1,47 +1,43 @@
 /** Routes that are missing, lead elsewhere, or lead nowhere. Pure. */
 import {
-  addressOrUndefined,
-  contains,
-  parseSubnet,
-} from "../../../plugin/address/address.ts";
-import {
   evidence,
-  listed,
   type NodeFacts,
   type RouteFacts,
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/lab.ts";
 import {
-  type Cause,
   defaultRouteFault,
   masqueradeFault,
-  onNode,
   routeFault,
 } from "../../diagnosis/faults.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import { onNode } from "../../diagnosis/remedy.ts";
+import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { inSomePodCIDR } from "./ends.ts";
-import { placeName, routeOf } from "../place_state.ts";
-import type { End, Place } from "../endpoints.ts";
-import type { Scene } from "../findings.ts";
+import { kernelRouteOf, placeName } from "../place_state.ts";
+import { covers, type End, type Place } from "../endpoints.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Passage } from "../packet_path.ts";
+import { listed } from "../../node/batch.ts";
 
 /** A place has no good route to where the packet should go. */
 export function* wayMissing(
   { machine }: Place,
   receiver: End,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
-  const facts = scene.facts.get(machine);
+  const facts = findings.facts.get(machine);
   if (facts === undefined) return;
-  const far = receiver.machine && scene.facts.get(receiver.machine);
+  const far = receiver.machine && findings.facts.get(receiver.machine);
   if (far && far !== facts && inSomePodCIDR(receiver.address, far.node)) {
     yield routeFault(facts, far.node);
   }
   if (receiver.machine === outsideName || receiver.machine === undefined) {
-    yield defaultRouteFault(facts, scene.cluster);
+    yield defaultRouteFault(facts, findings.cluster);
   }
-  yield nowhere(facts, receiver.address);
-  yield astray(facts, receiver, scene);
+  yield rejectingRoute(facts, receiver.address);
+  yield wrongGateway(facts, receiver, findings);
 }
 
 /** A route as `ip -j route show` has it, those that lead nowhere among them. */
@@ -50,7 +46,7 @@ interface AnyRoute extends RouteFacts {
 }
 
 /** A route that says no: it is there on purpose, and more exact than the right one. */
-function nowhere(
+function rejectingRoute(
   { node, routes }: NodeFacts,
   address: string,
 ): Cause | undefined {
@@ -66,15 +62,15 @@ function nowhere(
     what:
       `${node.name} has a route that leads nowhere for ${address}: ${type} ${dst}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${type} ${dst}`)],
+    remedies: [onNode(node.name, cmd`ip route del ${type} ${dst}`)],
   };
 }
 
-/** A route to part of a podCIDR by somebody who is not its owner. */
-function astray(
+/** A route to part of a podCIDR by another node than its owner. */
+function wrongGateway(
   { node, routes }: NodeFacts,
   { address, machine }: End,
-  { facts, cluster }: Scene,
+  { facts, cluster }: TraceFindings,
 ): Cause | undefined {
   const far = machine === undefined ? undefined : facts.get(machine)?.node;
   if (
@@ -83,7 +79,7 @@ function astray(
     return undefined;
   }
   const found = listed<AnyRoute>(routes)
-    .filter(({ dst }) => dst !== "default" && covers(dst, address))
+    .filter(({ dst }) => covers(dst, address))
     .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
   if (found === undefined) return undefined;
   const { dst, gateway } = found;
@@ -93,16 +89,10 @@ function astray(
     what: `${node.name} sends what is for ${address} by ${gateway}, and ` +
       `${far.name} is ${far.address}`,
     evidence: [evidence(routes, found)],
-    mend: [onNode(node.name, `ip route del ${dst} via ${gateway}`)],
+    remedies: [
+      onNode(node.name, cmd`ip route del ${dst} via ${gateway ?? ""}`),
+    ],
   };
-}
-
-function covers(dst: string, address: string): boolean {
-  const parsed = addressOrUndefined(address);
-  if (dst === "default" || parsed === undefined) return false;
-  return dst.includes("/")
-    ? contains(parseSubnet(dst), parsed)
-    : dst === address;
 }
 
 /**
@@ -112,17 +102,17 @@ function covers(dst: string, address: string): boolean {
  * @param isBack whether that is the answer's
  * @param destination as the packet had it there
  */
-export function* strayed(
+export function* misrouted(
   sender: End,
   receiver: End,
   isBack: boolean,
   destination: string,
-  scene: Scene,
+  findings: TraceFindings,
 ): Generator<Cause | undefined> {
   const start = sender.machine;
   if (start === undefined) return;
-  yield* wayMissing({ machine: start }, receiver, scene);
-  const asking = receiver.machine && scene.facts.get(receiver.machine);
+  yield* wayMissing({ machine: start }, receiver, findings);
+  const asking = receiver.machine && findings.facts.get(receiver.machine);
   // An answer to a pod's own address, where it should have been rewritten.
   if (isBack && destination === receiver.address && asking) {
     yield masqueradeFault(asking);
@@ -130,14 +120,17 @@ export function* strayed(
 }
 
 /** The host outside the cluster has no way to an address: a lab ends there. */
-export function beyond(
+export function outsideHasNoWay(
   place: Place,
   receiver: End,
-  { answersOf, from }: Scene,
+  { answersOf, from }: TraceFindings,
 ): Cause | undefined {
   const answers = answersOf(place);
   const asked = answers.routes.get(receiver.address);
-  if (asked === undefined || routeOf(answers, receiver.address) !== undefined) {
+  if (
+    asked === undefined ||
+    kernelRouteOf(answers, receiver.address) !== undefined
+  ) {
     return undefined;
   }
   const { machine = "", pod } = from;
@@ -149,14 +142,14 @@ export function beyond(
       `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
       "world ends there",
     evidence: [evidence(asked)],
-    mend: [`make trace FROM=${name} TO=${outsideName}`],
+    remedies: [{ make: "trace", variables: { FROM: name, TO: outsideName } }],
   };
 }
 
 /** Does a machine refuse a source that it would answer by another link (ip-sysctl, rp_filter)? */
 export function reversePathFault(
   { place, came }: Passage,
-  { machines, answersOf }: Scene,
+  { machines, answersOf }: TraceFindings,
 ): Cause | undefined {
   const before = machines.get(place.machine)?.counters;
   const { counters: asked, after } = answersOf(place);
@@ -171,10 +164,10 @@ export function reversePathFault(
     evidence: [
       evidence(asked, `TcpExt IPReversePathFilter: ${refused} more`),
     ],
-    mend: [
+    remedies: [
       onNode(
         place.machine,
-        `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${came.in}.rp_filter=2`,
+        cmd`sysctl -w net/ipv4/conf/all/rp_filter=2 net/ipv4/conf/${came.in}/rp_filter=2`,
       ),
     ],
   };

@@ -1,21 +1,35 @@
 /** What a rule does to a packet that it should not. Pure. */
 import { evidence } from "../../diagnosis/evidence.ts";
 import { readTable, traverse } from "../../net/iptables.ts";
-import { dropCause, rewriteCause } from "../../diagnosis/iptables_faults.ts";
-import { type Cause, deleteRule, onNode } from "../../diagnosis/faults.ts";
-import { placeName, routeOf, ruleDecision } from "../place_state.ts";
-import type { Scene } from "../findings.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import {
+  deleteRule,
+  dropCause,
+  rewriteCause,
+} from "../../diagnosis/iptables_faults.ts";
+import { cmd, show } from "../../exec/command.ts";
+import {
+  kernelRouteOf,
+  placeName,
+  remedyAt,
+  ruleDecision,
+} from "../place_state.ts";
+import { isNftName } from "../../net/nft_name.ts";
+import type { Remedy } from "../../diagnosis/remedy.ts";
+import type { Place } from "../endpoints.ts";
+import type { TraceEvent } from "../nft_events.ts";
+import type { TraceFindings } from "../findings.ts";
 import type { Met, Passage, Stop } from "../packet_path.ts";
 
 /** Why the filter drops a packet. */
 export function droppedBy(
   { at: { place }, by }: Stop & { readonly is: "dropped" },
-  { answersOf, facts }: Scene,
+  { answersOf, facts }: TraceFindings,
 ): Cause {
   const { event } = by;
   const decision = ruleDecision(answersOf(place), event);
   const found = place.pod === undefined ? facts.get(place.machine) : undefined;
-  const [family = "", table = ""] = event.table.split(" ");
+  const [, table = ""] = event.table.split(" ");
   const isIptables = decision.text.startsWith("-");
   if (found !== undefined && isIptables && table === "filter") {
     return dropCause(
@@ -25,9 +39,6 @@ export function droppedBy(
     );
   }
   const { met } = event;
-  const inside = place.pod === undefined
-    ? ""
-    : `nsenter --net=${place.pod.sandbox} `;
   return {
     kind: "rule",
     on: place.machine,
@@ -35,25 +46,26 @@ export function droppedBy(
       `${event.table} ${event.chain} on ${placeName(place)} drops the packet`,
     evidence: [{
       where: placeName(place),
-      command: `nft -a list chain ${event.table} ${event.chain}`,
+      command: show(
+        cmd`nft -a list chain ${[...event.table.split(" "), event.chain]}`,
+      ),
       printed: decision.text,
     }],
-    mend: found !== undefined && isIptables && met.is === "rule"
+    remedies: found !== undefined && isIptables && met.is === "rule"
       ? [deleteRule(found.node, table, decision.text)]
-      : met.is === "rule" && met.handle !== undefined
-      ? [
-        onNode(
-          place.machine,
-          `${inside}nft delete rule ${event.table} ${event.chain} handle ${met.handle}`,
-        ),
-      ]
-      : [
-        onNode(
-          place.machine,
-          `${inside}nft chain ${family} ${table} ${event.chain} '{ policy accept; }'`,
-        ),
-      ],
+      : [withoutDrop(place, event)],
   };
+}
+
+/** Takes away the rule that an event tells of, or opens its chain's policy. */
+function withoutDrop(place: Place, { table, chain, met }: TraceEvent): Remedy {
+  const names = [...table.split(" "), chain];
+  if (!names.every(isNftName)) {
+    return remedyAt(place, cmd`nft -a list ruleset`);
+  }
+  return met.is === "rule" && met.handle !== undefined
+    ? remedyAt(place, cmd`nft delete rule ${names} handle ${met.handle}`)
+    : remedyAt(place, cmd`nft chain ${names} ${"{ policy accept; }"}`);
 }
 
 function verdictOf({ event }: Met, text: string) {
@@ -69,14 +81,14 @@ function verdictOf({ event }: Met, text: string) {
 export function unseenDrop(
   { place, came, met }: Passage,
   isReply: boolean,
-  { facts, answersOf }: Scene,
+  { facts, answersOf }: TraceFindings,
 ): Cause | undefined {
   const found = facts.get(place.machine);
   if (found === undefined || came === undefined || place.pod !== undefined) {
     return undefined;
   }
   const { source, destination } = came;
-  const out = routeOf(answersOf(place), destination)?.dev;
+  const out = kernelRouteOf(answersOf(place), destination)?.dev;
   if (met.length > 0 || out === undefined || came.in === undefined) {
     return undefined;
   }
@@ -90,7 +102,7 @@ export function unseenDrop(
 
 /** Has a rule given the packet another source, where both ends are pods? */
 export function rewrittenFault(
-  { followed: { there }, from, to, answersOf, facts }: Scene,
+  { followed: { there }, from, to, answersOf, facts }: TraceFindings,
 ): Cause | undefined {
   if (from.pod === undefined || to.pod === undefined) return undefined;
   const passage = there.passages.find(rewrites);
@@ -111,14 +123,7 @@ export function rewrittenFault(
       command: "nft list ruleset",
       printed: text,
     }],
-    mend: met.event.met.is === "rule" && met.event.met.handle !== undefined
-      ? [
-        onNode(
-          place.machine,
-          `nft delete rule ${met.event.table} ${met.event.chain} handle ${met.event.met.handle}`,
-        ),
-      ]
-      : [],
+    remedies: [withoutDrop(place, met.event)],
   };
 }
 

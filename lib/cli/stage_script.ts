@@ -1,0 +1,79 @@
+/** A stage as a script of its own. */
+import { runStage, worst } from "../stage/run_stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { dryRun } from "./dry_run.ts";
+import { exitCode } from "./exit_code.ts";
+import type { CommandLine, FlagsOf } from "./flags.ts";
+import { failure, recap, runReport, stepLine } from "./report.ts";
+import { runScript } from "./script.ts";
+import { openSession, type Session } from "./session.ts";
+import { buildFlags, stageFlags } from "./standard_flags.ts";
+
+type StageFlags = FlagsOf<typeof stageFlags>;
+
+/** A stage as its user sees it; one that builds the plugin takes the plugin's forms. */
+export function stageCommand(
+  stage: Pick<Stage, "name" | "summary" | "afterwards" | "build">,
+): CommandLine<typeof stageFlags> {
+  const { name, summary, afterwards, build } = stage;
+  return {
+    name,
+    summary,
+    text: [`Afterwards: ${afterwards}`],
+    examples: [
+      [`make ${name} ARGS="--dry-run"`, "shows what a run would do"],
+      [`make ${name} ARGS="--node worker-1 --step"`, "one node, step by step"],
+      [`make ${name} ARGS="--undo"`, "takes it back"],
+    ],
+    flags: build === undefined ? stageFlags : { ...stageFlags, ...buildFlags },
+  };
+}
+
+/** Runs a stage as the command line asks, and ends the process with the exit code. */
+export async function main(stage: Stage): Promise<never> {
+  return await runScript(stageCommand(stage), (flags) => runOne(stage, flags));
+}
+
+async function runOne(stage: Stage, flags: StageFlags): Promise<number> {
+  if (flags.dryRun) return await dryRun([stage], flags);
+  const json = flags.output === "json";
+  let width = 8;
+  await using session = await openSession(flags, (result) => {
+    const bad = result.problem !== undefined;
+    if (bad) console.error(failure(result));
+    if (json || (flags.quiet && !bad)) return;
+    console.log(stepLine(result, width));
+    if (!flags.verbose) return;
+    console.log(`    ${result.why}`);
+    if (result.output) console.log(`    ${result.output}`);
+  });
+  const { name, nodes } = await session.cluster();
+  const order = nodes.map(({ name }) => name);
+  width = Math.max(width, ...order.map((name) => name.length));
+  await runStage(session, stage);
+  const { results } = session;
+  if (json) {
+    console.log(JSON.stringify(runReport(name, order, results), null, 2));
+  } else if (!flags.quiet && results.length > 0) {
+    console.log(`\n${stage.name}\n${recap(results, order)}`);
+    if (!flags.undo && worst(results) === "done") {
+      await conclude(session, stage);
+    }
+  }
+  return session.interrupted()
+    ? exitCode.interrupted
+    : exitCode[worst(results)];
+}
+
+/** What there is to say, and to look at, once all went well. */
+async function conclude(session: Session, stage: Stage): Promise<void> {
+  const { timeout_ms, signal } = session.context;
+  const cluster = await session.cluster();
+  const { nodeOf } = session.reach(cluster);
+  const said = await stage.followUp?.report(cluster, nodeOf, {
+    timeout_ms,
+    signal,
+  });
+  if (said) console.log(said);
+  console.log(`Look at it: ${stage.afterwards}`);
+}

@@ -1,0 +1,87 @@
+/** Running a command on this machine. The only importer of zx. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { $ } from "zx/core";
+import type { Command, Outcome, RunOptions } from "./command.ts";
+
+/**
+ * Runs a command on this machine, without a shell, in a process group of its
+ * own: Ctrl-C at the terminal reaches this program, not the command, and a
+ * time limit ends the command with all that it started.
+ *
+ * @returns what came of it; never throws because of how the command ended
+ */
+export async function run(
+  command: Command,
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const { timeout_ms = 30_000, signal } = options;
+  if (signal?.aborted) {
+    return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
+  }
+  const [program, ...args] = command.argv;
+  const input = options.input ?? command.stdin;
+  let child: ChildProcess | undefined;
+  let ended: Outcome["ended"];
+  // zx hands its own command line to spawn; ours is argv already.
+  const process = $({
+    quiet: true,
+    nothrow: true,
+    ...(input === undefined ? {} : { input }),
+    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
+      child = spawn(program, args.map(bare), {
+        ...spawnOptions,
+        detached: true,
+        ...(options.env === undefined ? {} : { env: { ...options.env } }),
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        shell: false,
+      });
+      child.stdin?.on("error", () => {}); // A command may end without reading.
+      if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
+      child.on("error", (error: Error & { code?: string }) => {
+        if (error.code === "ENOENT") ended = "no such command";
+        if (error.code === "EACCES") ended = "not executable";
+      });
+      return child;
+    }) as typeof spawn,
+  })`${program}`;
+  const end = (reason: Outcome["ended"]) => () => {
+    ended ??= reason;
+    if (child?.pid !== undefined) killGroup(child.pid);
+  };
+  const interrupt = end("interrupted");
+  const timer = setTimeout(end("timed out"), timeout_ms);
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    const output = await process;
+    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
+    const how = ended ?? (code === undefined ? "killed" as const : undefined);
+    return {
+      code,
+      stdout: output.stdout,
+      stderr: output.stderr,
+      ...(how === undefined ? {} : { ended: how }),
+    };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", interrupt);
+  }
+}
+
+/**
+ * Deno's node:child_process takes an argument that is Deno's own path for a
+ * request to run a script, and puts flags behind it; spelled otherwise it does
+ * not.
+ */
+function bare(argument: string): string {
+  return argument === Deno.execPath()
+    ? argument.replace(/\/(?=[^/]*$)/, "/./")
+    : argument;
+}
+
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# JOURNAL CONFIGS PLUGINS FAMILIES SYSCTL...: what a machine has, in parts.
+journal=$1 configs=$2 plugins=$3 families=$4
+shift 4
+part journal; cat "$journal" 2>/dev/null
+part links; ip -j -d addr
+part routes; ip -j route
+part routes6; ip -j -6 route
+for family in $families; do
+  tool=iptables; [ "$family" = 4 ] || tool=ip6tables
+  part "forward$family"; $tool -w -S FORWARD 2>/dev/null
+  part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
+done
+for name; do
+  path=/proc/sys/$(echo "$name" | tr . /)
+  if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
+done
+part plugins
+for file in "$plugins"/*; do
+  if [ -f "$file" ] && [ -x "$file" ]; then echo "${file##*/}"; fi
+done
+list=
+for file in "$configs"/*; do
+  case $file in
+  *.conf | *.conflist | *.json)
+    list=$file
+    part list.path; printf %s "$file"
+    part list; cat "$file"
+    break
+    ;;
+  esac
+done
+folder=$(sed -n 's/.*"dataDir" *: *"\([^"]*\)".*/\1/p' "${list:-/dev/null}" 2>/dev/null | head -n 1)
+part leases
+set -- "${folder:-/run/deno-cni/networks}"
+[ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
+for store; do
+  find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \
+    ! -name 'last_reserved_ip.*' \
+    \( -size 0 -exec printf '%s:\n' {} + -o -exec grep -H '' {} + \) 2>/dev/null
+done
+part names
+pod='"K8S_POD_NAME","\([^"]*\)"' sandbox='"sandbox":"[^"]*\/\([^"/]*\)"'
+sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
+for sandbox in /run/netns/*; do
+  if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
+    part pod; printf %s "${sandbox##*/}"
+    part pod.links; nsenter --net="$sandbox" ip -j addr
+    part pod.routes; nsenter --net="$sandbox" ip -j route
+    part pod.routes6; nsenter --net="$sandbox" ip -j -6 route
+  fi
+done

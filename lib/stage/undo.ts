@@ -1,0 +1,113 @@
+/** Taking back: what the journal says that a stage did on a node, in reverse. */
+import { isGone } from "./decide.ts";
+import { StepError } from "./errors.ts";
+import { succeeded } from "../exec/command.ts";
+import {
+  type JournalRecord,
+  withComplete,
+  withoutRecord,
+  withRecord,
+} from "./journal.ts";
+import type { Node } from "../node/node.ts";
+import { NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
+import { label, type StepResult } from "./result.ts";
+import type { StageName, Step } from "./stage.ts";
+import type { RunContext } from "./context.ts";
+
+/**
+ * Takes back what the stage changed on a node, as its journal tells, in
+ * reverse. What is no longer as the stage left it is left alone.
+ *
+ * @param steps the stage's steps of today, for their probes
+ */
+export async function undo(
+  stage: StageName,
+  node: Node,
+  steps: readonly Step[],
+  context: RunContext,
+): Promise<StepResult[]> {
+  const nodeRun = new NodeRun(stage, node, context);
+  return await nodeRun.keep(async () => {
+    await nodeRun.open();
+    await nodeRun.write(withComplete(nodeRun.journal, stage, false));
+    await takeBack(nodeRun, nodeRun.records(), steps);
+  });
+}
+
+/** Takes back what an earlier run did for this stage and today's steps do not ask for. */
+export async function prune(
+  nodeRun: NodeRun,
+  steps: readonly Step[],
+): Promise<"go on" | "stop"> {
+  const kept = new Set(steps.map((step) => stepKey(step)));
+  const stale = nodeRun.records().filter((record) => !kept.has(record.step));
+  return await takeBack(nodeRun, stale, []);
+}
+
+async function takeBack(
+  nodeRun: NodeRun,
+  records: readonly JournalRecord[],
+  steps: readonly Step[],
+): Promise<"go on" | "stop"> {
+  for (const record of records.toReversed()) {
+    if (nodeRun.context.stopping()) return "stop";
+    const step = steps.find((step) => stepKey(step) === record.step);
+    if (await undoRecord(nodeRun, record, step) === "stop") return "stop";
+  }
+  return "go on";
+}
+
+async function undoRecord(
+  nodeRun: NodeRun,
+  record: JournalRecord,
+  step: Step | undefined,
+): Promise<"go on" | "stop"> {
+  const { node } = nodeRun;
+  const { undo, partial } = record;
+  const why = step === undefined ? noLongerWanted : `Take back: ${step.why}`;
+  const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
+  const maybeOurs = record.changed || record.state === "running";
+  if (
+    undo === undefined || !maybeOurs ||
+    (step !== undefined && await isGone(node, step, nodeRun.options))
+  ) {
+    await forget();
+    nodeRun.tell("ok", why, undo ? label(undo) : record.step);
+    return "go on";
+  }
+  try {
+    await agree(nodeRun, record);
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    nodeRun.tell("failed", why, label(undo), { problem: error.message });
+    return "stop";
+  }
+  // Cut off from here on, it may be there or gone: what a running step is.
+  await nodeRun.write(
+    withRecord(nodeRun.journal, { ...record, state: "running" }),
+  );
+  const outcome = await nodeRun.execute(undo, record.timeout_ms);
+  // Where nothing can be asked whether it was done at all, a no says that it was not.
+  const maySayNo = record.state === "running" && !partial &&
+    step?.doneWhen === undefined && outcome.code !== undefined;
+  if (!succeeded(outcome) && !maySayNo) {
+    const certain = outcome.code !== undefined;
+    if (certain) await nodeRun.write(withRecord(nodeRun.journal, record));
+    nodeRun.tellFailure(why, label(undo), outcome);
+    return "stop";
+  }
+  await forget();
+  nodeRun.tell("changed", why, label(undo));
+  return "go on";
+}
+
+/** @throws {StepError} unless the person who has to agree does */
+async function agree(
+  nodeRun: NodeRun,
+  { consent }: JournalRecord,
+): Promise<void> {
+  if (consent === undefined) return;
+  const commands = nodeRun.records().toReversed()
+    .flatMap(({ consent, undo }) => consent && undo ? [label(undo)] : []);
+  await nodeRun.agree({ what: consent, commands });
+}

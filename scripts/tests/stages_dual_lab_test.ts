@@ -1,0 +1,233 @@
+/** Two families on a whole lab: each has its own forwarding, rules and routes, and each fault its own name. */
+// @ts-types="../../lib/std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd } from "../../lib/exec/command.ts";
+import type { CauseKind } from "../../lib/diagnosis/cause.ts";
+import { type TestLab, testLab } from "./lab_testing.ts";
+import {
+  clusterOf,
+  follow,
+  needsRoot,
+  row,
+  runAll,
+  verified,
+} from "./verify_testing.ts";
+import { run } from "../../lib/exec/run.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+
+/** A lab of both families, of the test's own. */
+async function dualLab(name: string): Promise<TestLab> {
+  const file = `${projectRoot}/config/lab-dual.yaml`;
+  const text = await Deno.readTextFile(file);
+  return await testLab(
+    name,
+    () => text.replace("name: lab-dual\n", `name: ${name}\n`),
+  );
+}
+
+const labels = [
+  "pod → own node",
+  "pod → other node",
+  "pod → pod, same node",
+  "pod → pod, other node",
+  "pod → outside",
+  "node → its pod",
+  "other node → pod",
+];
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "both families are open after the same stages, 09's dry run tries both, and --undo closes both (needs root)",
+  async fn() {
+    await using lab = await dualLab("dual-stages");
+    await runAll(lab, ["01-provision"], ["02-kubeadm"], ["03-cni-config"]);
+    await runAll(lab, ["04-bridge"], ["05-plugin"]);
+    const cluster = await clusterOf(lab);
+    const seen = async () => {
+      const one = await verified(cluster);
+      assert(one.report.passed, one.text);
+      // Cells that differed by family would be in rows by family.
+      assertEquals(one.report.paths.length, 36);
+      return labels.map((label) => row(one, label)[0]);
+    };
+    const after05 = [
+      "yes",
+      "no, until 07",
+      "no, until 06",
+      "no, until 08",
+      "no, until 07",
+      "yes",
+      "no, until 08",
+    ];
+    assertEquals(await seen(), after05);
+    await runAll(lab, ["06-forwarding"]);
+    assertEquals(await seen(), after05.with(2, "yes"));
+    await runAll(lab, ["07-masquerade"]);
+    const after07 = after05.with(1, "yes, as the node").with(2, "yes")
+      .with(4, "yes, as the node");
+    assertEquals(await seen(), after07);
+    await runAll(lab, ["08-routes"]);
+    const whole = after07.with(3, "yes, as the pod")
+      .with(6, "yes, as that node");
+    assertEquals(await seen(), whole);
+
+    const { report } = await verified(cluster);
+    assertEquals(
+      report.pods.map(({ addresses }) =>
+        addresses.web?.map((address) => address.includes(":"))
+      ),
+      [[false, true], [false, true]],
+    );
+
+    await runDryRun(lab);
+    const again = await lab.report("08-routes");
+    assertEquals(again.recap["worker-1"]?.changed, 0);
+    await runAll(lab, ["07-masquerade", "--undo"], ["06-forwarding", "--undo"]);
+    const key = "net.ipv6.conf.all.forwarding";
+    assertEquals(await lab.on("worker-1", cmd`sysctl -n ${key}`), "0\n");
+    assertEquals(
+      await lab.on("worker-1", cmd`ip6tables -S FORWARD`),
+      "-P FORWARD DROP\n",
+    );
+  },
+});
+
+/** Takes the pods away, and runs what 09 says that it would do. */
+async function runDryRun(lab: TestLab): Promise<void> {
+  await runAll(lab, ["09-verify", "--undo"]);
+  const { stdout } = await lab.script("09-verify", "--dry-run");
+  const outcome = await run({ argv: ["sh", "-eu"], stdin: stdout });
+  assertEquals(outcome.code, 0, outcome.stderr);
+  const answers = outcome.stdout.trim().split("\n");
+  assertEquals(answers.length, 36);
+  for (const answer of answers) {
+    // Each receiver saw an address of the family by which it was called.
+    const seen = /^0 http:\S+ (\[::ffff:[0-9.]+\]|\[[0-9a-f:]+\])$/;
+    assert(seen.test(answer), answer);
+    const six = answer.includes("http://[");
+    assertEquals(answer.includes("[::ffff:"), !six, answer);
+  }
+}
+
+/** A thing of IPv6 to take away by hand on worker-1, and what 09 must say of it. */
+interface Fault {
+  readonly name: string;
+  readonly break: string;
+  readonly kinds: readonly CauseKind[];
+  readonly says: string;
+  readonly shows: string;
+}
+
+const faults: readonly Fault[] = [
+  {
+    name: "forwarding is switched off",
+    break: "sysctl -w net.ipv6.conf.all.forwarding=0",
+    kinds: ["forwarding"],
+    says: "net.ipv6.conf.all.forwarding is off",
+    shows: "0",
+  },
+  {
+    name: "the FORWARD rules are flushed",
+    break: "ip6tables -w -F FORWARD",
+    kinds: ["rule"],
+    says: "lacks 2 rules of 06-forwarding",
+    shows: "ip6tables -w -t filter -C FORWARD -s fd00:10:244::/56",
+  },
+  {
+    name: "somebody's rule drops what pods send",
+    break: "ip6tables -w -I FORWARD -s fd00:10:244:1::/64 -j DROP",
+    kinds: ["rule"],
+    says: "a rule of worker-1 that is not this tool's says DROP",
+    shows: "-A FORWARD -s fd00:10:244:1::/64 -j DROP",
+  },
+  {
+    name: "the rule in nat is gone",
+    break: "ip6tables -w -t nat -F POSTROUTING",
+    kinds: ["masquerade"],
+    says: "its rule in nat POSTROUTING of ip6tables is gone",
+    shows: "POSTROUTING -s fd00:10:244:1::/64",
+  },
+  {
+    name: "the rule in nat is the one that circulates",
+    break: "ip6tables -w -t nat -F POSTROUTING; ip6tables -w -t nat " +
+      "-A POSTROUTING -s fd00:10:244:1::/64 ! -o cni0 -j MASQUERADE",
+    kinds: ["masquerade"],
+    says: "rule of no NAT between pods is broken",
+    shows: "-A POSTROUTING -s fd00:10:244:1::/64 ! -o cni0 -j MASQUERADE",
+  },
+  {
+    name: "a route is gone",
+    break: "ip route del fd00:10:244:2::/64",
+    kinds: ["route"],
+    says: "worker-1 has no route to the pods of worker-2 (fd00:10:244:2::/64)",
+    shows: "[]",
+  },
+  {
+    name: "the bridge has no address",
+    break: "ip addr del fd00:10:244:1::1/64 dev cni0",
+    kinds: ["bridge-address"],
+    says: "lacks fd00:10:244:1::1/64",
+    shows: `"addresses":["10.244.1.1/24"`,
+  },
+  {
+    name: "a pod has no default route",
+    break: "nsenter --net=/run/netns/shell ip -6 route del default",
+    kinds: ["pod-route"],
+    says: "pod shell on worker-1 has no default route",
+    shows: "fd00:10:244:1::/64",
+  },
+  {
+    name: "the node has no default route",
+    break: "ip -6 route del default",
+    kinds: ["node-route"],
+    says: "worker-1 has no default route",
+    shows: "fd00:10:244:2::/64",
+  },
+  {
+    name: "the node's link was down for a moment, and lost its address",
+    break: "ip link set eth0 down; ip link set eth0 up; " +
+      "ip route add default via 10.0.1.1; " +
+      "ip route add 10.244.0.0/24 via 10.0.1.10 proto 244; " +
+      "ip route add 10.244.2.0/24 via 10.0.1.12 proto 244",
+    kinds: ["segment"],
+    says: "no link of worker-1 has its address fd00:10:0:1::11",
+    shows: "eth0",
+  },
+];
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "each thing of IPv6 taken away by hand is named, leaves IPv4 alone, and is mended as advised (needs root)",
+  async fn(t) {
+    await using lab = await dualLab("dual-faults");
+    await runAll(lab, ["up"]);
+    const cluster = await clusterOf(lab);
+    for (const fault of faults) {
+      const well = await t.step(fault.name, async () => {
+        await lab.on("worker-1", cmd`sh -euc ${fault.break}`);
+        const { report, text } = await verified(cluster);
+        assertEquals(report.causes.map(({ kind }) => kind), fault.kinds, text);
+        const [cause] = report.causes;
+        assert(cause);
+        assertStringIncludes(cause.what, fault.says, text);
+        const printed = cause.evidence
+          .map(({ command, printed }) => `${command}\n${printed}`).join("\n");
+        assertStringIncludes(printed, fault.shows, text);
+        const hurt = report.paths.filter(({ asExpected }) => !asExpected)
+          .map(({ family }) => family);
+        assertEquals(new Set(hurt), new Set([6]), text);
+        assertStringIncludes(text, ", IPv6", text);
+        for (const advice of cause.mend) {
+          if (/^make 09-verify CLUSTER=\S+$/.test(advice)) {
+            await verified(cluster);
+          } else await follow(lab, advice);
+        }
+      });
+      if (!well) return; // What was not mended would be seen by all others.
+    }
+    const { report, text } = await verified(cluster);
+    assert(report.passed, text);
+  },
+});
