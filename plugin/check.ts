@@ -24,7 +24,7 @@ import {
   type Kernel,
   link,
   openKernel,
-  routes,
+  routesOf,
 } from "./netlink/rtnetlink.ts";
 import type { Link } from "./netlink/links.ts";
 import { CniError, code, type Result, type Route } from "./cni/protocol.ts";
@@ -116,7 +116,7 @@ function routeProblems(kernel: Kernel, wanted: readonly Route[]): string[] {
     const subnet = fromResult(dst, parseSubnet);
     const gateway = gw === undefined ? undefined : fromResult(gw, parseAddress);
     const { family } = subnet;
-    if (!known.has(family)) known.set(family, routes(kernel, family));
+    if (!known.has(family)) known.set(family, routesOf(kernel, family));
     const found = known.get(family)!.some((route) =>
       route.prefixLength === subnet.prefixLength &&
       (route.dst?.value ?? 0n) === subnet.network &&

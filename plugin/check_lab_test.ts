@@ -5,13 +5,11 @@ import {
   added,
   type Answer,
   config,
-  needsRoot,
   none,
   onNode,
   type Pod,
   refused,
   type TestNode,
-  testNode,
 } from "./sandbox_testing.ts";
 
 interface Attached {
@@ -25,35 +23,30 @@ interface Attached {
 
 /** A test of CHECK with one pod attached. */
 function attached(name: string, body: (on: Attached) => Promise<void>): void {
-  Deno.test({
-    name: `${name} (needs root)`,
-    ignore: needsRoot,
-    fn: async () => {
-      await using node = await testNode();
-      const pod = await node.pod("p1");
-      const added = await node.cni({ command: "ADD", pod });
-      assertEquals(added.exit, 0, JSON.stringify(added));
-      const hostVeth = added.json.interfaces?.[1]?.name ?? "";
-      await body({
-        node,
-        pod,
-        hostVeth,
-        result: added.json,
-        check: async (prevResult = added.json) => {
-          const input = { ...config, prevResult };
-          const { exit, json } = await node.cni({
-            command: "CHECK",
-            pod,
-            input,
-          });
-          assertEquals(
-            [exit, json.code],
-            json.code === undefined ? [0, undefined] : [1, 105],
-          );
-          return json.msg ?? "";
-        },
-      });
-    },
+  onNode(name, async (node) => {
+    const pod = await node.pod("p1");
+    const added = await node.cni({ command: "ADD", pod });
+    assertEquals(added.exit, 0, JSON.stringify(added));
+    const hostVeth = added.json.interfaces?.[1]?.name ?? "";
+    await body({
+      node,
+      pod,
+      hostVeth,
+      result: added.json,
+      check: async (prevResult = added.json) => {
+        const input = { ...config, prevResult };
+        const { exit, json } = await node.cni({
+          command: "CHECK",
+          pod,
+          input,
+        });
+        assertEquals(
+          [exit, json.code],
+          json.code === undefined ? [0, undefined] : [1, 105],
+        );
+        return json.msg ?? "";
+      },
+    });
   });
 }
 

@@ -100,14 +100,24 @@ export function interfaceTaken(ifname: string, sandbox: Sandbox): CniError {
   );
 }
 
-/** Removes the attachment's veth, if there is one, under any of its names. */
+/** Removes the attachment's veth, if there is one. */
 export function removeVeth(kernel: Kernel, attachment: Attachment): void {
+  const found = findVeth(kernel, attachment);
+  if (found !== undefined) removeLink(kernel, found);
+}
+
+/** The attachment's veth, under any of its names; undefined when there is none. */
+export function findVeth(
+  kernel: Kernel,
+  attachment: Attachment,
+): Link | undefined {
   for (const name of vethNames(attachment)) {
     const found = link(kernel, name);
-    if (found === undefined || !isVethOfAttachment(attachment, found)) continue;
-    removeLink(kernel, found);
-    return;
+    if (found !== undefined && isVethOfAttachment(attachment, found)) {
+      return found;
+    }
   }
+  return undefined;
 }
 
 /** Removes a link that may go by itself meanwhile, as a veth does with its pod's namespace. */

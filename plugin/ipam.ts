@@ -75,12 +75,17 @@ export function inEveryStore(
   { dataDir, name }: Network,
   body: (store: Store) => void,
 ): void {
-  for (const place of new Set([dataDir, defaultDataDir])) {
-    const store = place === dataDir
-      ? storeOf({ dataDir, name })
-      : { dataDir: place, network: name };
+  for (const store of storesOf({ dataDir, name })) {
     if (hasStore(store)) withStore(store, body);
   }
+}
+
+/** Where leases of a network may be: in its dataDir, and in the default one. */
+export function storesOf({ dataDir, name }: Network): StoreOptions[] {
+  const own = storeOf({ dataDir, name });
+  return dataDir === defaultDataDir
+    ? [own]
+    : [own, { dataDir: defaultDataDir, network: name }];
 }
 
 /** What addresses are taken from: all of a subnet but its gateway. */

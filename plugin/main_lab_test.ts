@@ -1,8 +1,14 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, withInput } from "../lib/exec/command.ts";
-import { builtPlugin, config } from "./sandbox_testing.ts";
 import { run } from "../lib/exec/run.ts";
+import {
+  builtPlugin,
+  config,
+  needsRoot,
+  type TestNode,
+  testNode,
+} from "./sandbox_testing.ts";
 
 // These calls are refused before anything is touched: they need no namespace and no root.
 
@@ -24,14 +30,39 @@ const full = {
   CNI_PATH: "/opt/cni/bin",
 };
 
+/** The node whose daemon makes the calls; undefined: each is a process of its own. */
+let node: TestNode | undefined;
+
+/** A test once in each way in which a call can be made. */
+function bothWays(name: string, body: () => Promise<void>): void {
+  Deno.test(`${name} (cold)`, body);
+  Deno.test({
+    name: `${name} (daemon, needs root)`,
+    ignore: needsRoot,
+    fn: async () => {
+      await using made = await testNode(undefined, "daemon");
+      node = made;
+      try {
+        await body();
+      } finally {
+        node = undefined;
+      }
+    },
+  });
+}
+
 async function call(
   env: Record<string, string>,
   input: unknown = config,
   cwd = "/",
 ) {
-  const plugin = await builtPlugin();
   const text = typeof input === "string" ? input : JSON.stringify(input);
-  const outcome = await run(withInput(cmd`${plugin}`, text), { env, cwd });
+  const outcome = node === undefined
+    ? await run(withInput(cmd`${await builtPlugin()}`, text), { env, cwd })
+    : await node.run(
+      withInput(cmd`/usr/bin/env -C ${cwd} ${node.plugin}`, text),
+      env,
+    );
   return {
     exit: outcome.code,
     stderr: outcome.stderr,
@@ -56,23 +87,26 @@ async function refused(
   }
 }
 
-Deno.test("VERSION names all versions and echoes the caller's, whatever stdin holds", async () => {
-  for (
-    const [input, cniVersion] of [
-      ["", "1.1.0"],
-      ["{", "1.1.0"],
-      ['{"cniVersion":"0.3.1"}', "0.3.1"],
-      ['{"cniVersion":"9.9.9"}', "9.9.9"],
-      ['{"cniVersion":7}', "1.1.0"],
-    ]
-  ) {
-    const { exit, json } = await call({ CNI_COMMAND: "VERSION" }, input);
-    assertEquals([exit, json], [0, {
-      cniVersion,
-      supportedVersions: versions,
-    }]);
-  }
-});
+bothWays(
+  "VERSION names all versions and echoes the caller's, whatever stdin holds",
+  async () => {
+    for (
+      const [input, cniVersion] of [
+        ["", "1.1.0"],
+        ["{", "1.1.0"],
+        ['{"cniVersion":"0.3.1"}', "0.3.1"],
+        ['{"cniVersion":"9.9.9"}', "9.9.9"],
+        ['{"cniVersion":7}', "1.1.0"],
+      ]
+    ) {
+      const { exit, json } = await call({ CNI_COMMAND: "VERSION" }, input);
+      assertEquals([exit, json], [0, {
+        cniVersion,
+        supportedVersions: versions,
+      }]);
+    }
+  },
+);
 
 Deno.test("VERSION answers with stdin closed", async () => {
   const plugin = await builtPlugin();
@@ -83,7 +117,7 @@ Deno.test("VERSION answers with stdin closed", async () => {
   assertEquals(JSON.parse(closed.stdout).supportedVersions, versions);
 });
 
-Deno.test("all missing variables are named together", async () => {
+bothWays("all missing variables are named together", async () => {
   await refused(
     { CNI_COMMAND: "ADD" },
     config,
@@ -114,7 +148,7 @@ Deno.test("all missing variables are named together", async () => {
   );
 });
 
-Deno.test("names that cannot be are code 4 and named", async () => {
+bothWays("names that cannot be are code 4 and named", async () => {
   for (const CNI_CONTAINERID of ["-a", "a/b", "a b", ".", "ü", "a\n"]) {
     await refused(
       { ...full, CNI_CONTAINERID },
@@ -158,100 +192,119 @@ Deno.test("names that cannot be are code 4 and named", async () => {
   );
 });
 
-Deno.test("what is no JSON object is code 6", async () => {
+bothWays("what is no JSON object is code 6", async () => {
   for (const input of ["", "{", "[]", "7", "null", '"x"', "\xff"]) {
     await refused(full, input, 6, "stdin");
   }
 });
 
-Deno.test("a version that is not spoken is code 1, and so is a command that it does not have", async () => {
-  await refused(full, { ...config, cniVersion: "2.0.0" }, 1, "2.0.0", "1.1.0");
-  await refused(full, { ...config, cniVersion: 1 }, 1, "cniVersion is 1");
-  const check = { ...full, CNI_COMMAND: "CHECK" };
-  await refused(
-    check,
-    { ...config, cniVersion: "0.3.1" },
-    1,
-    "CHECK",
-    "0.3.1",
-    "0.4.0",
-  );
-  for (const CNI_COMMAND of ["GC", "STATUS"]) {
+bothWays(
+  "a version that is not spoken is code 1, and so is a command that it does not have",
+  async () => {
     await refused(
-      { ...full, CNI_COMMAND },
-      config,
+      full,
+      { ...config, cniVersion: "2.0.0" },
       1,
-      CNI_COMMAND,
-      "1.0.0",
+      "2.0.0",
       "1.1.0",
     );
-  }
-});
+    await refused(full, { ...config, cniVersion: 1 }, 1, "cniVersion is 1");
+    const check = { ...full, CNI_COMMAND: "CHECK" };
+    await refused(
+      check,
+      { ...config, cniVersion: "0.3.1" },
+      1,
+      "CHECK",
+      "0.3.1",
+      "0.4.0",
+    );
+    for (const CNI_COMMAND of ["GC", "STATUS"]) {
+      await refused(
+        { ...full, CNI_COMMAND },
+        config,
+        1,
+        CNI_COMMAND,
+        "1.0.0",
+        "1.1.0",
+      );
+    }
+  },
+);
 
-Deno.test("configuration that makes no sense is code 7, or 2 for what is not supported, and names the value", async () => {
-  const cases: [object, number, ...string[]][] = [
-    [{ name: undefined }, 7, "name is missing"],
-    [{ name: "a/b" }, 7, '"a/b"'],
-    [{ subnet: undefined }, 7, "subnet is missing"],
-    [{ subnet: 7 }, 7, "subnet is 7"],
-    [{ subnet: "10.244.1.0" }, 7, "10.244.1.0"],
-    [{ subnet: "10.244.1.0/33" }, 7, "10.244.1.0/33"],
-    [{ subnet: "10.244.01.0/24" }, 7, "10.244.01.0/24"],
-    [{ subnet: "10.244.1.7/24" }, 7, "10.244.1.7/24"],
-    [{ subnet: "10.244.1.0/31" }, 7, "10.244.1.0/31"],
-    [{ subnet: "10.245.1.0/24" }, 7, "10.245.1.0/24", "10.244.0.0/16"],
-    [{ subnet: "10.0.0.0/8" }, 7, "10.0.0.0/8", "10.244.0.0/16"],
-    [{ subnets: ["10.244.1.0/24"] }, 7, "both subnet and subnets"],
-    [
-      { subnet: undefined, subnets: ["10.244.1.0/24", "10.244.2.0/24"] },
-      7,
-      "10.244.2.0/24",
-    ],
-    [{ bridge: "a b" }, 7, '"a b"'],
-    [{ bridge: "sixteen-letters-" }, 7, "sixteen-letters-"],
-    [{ mtu: 12 }, 7, "mtu is 12"],
-    [{ mtu: "1500" }, 7, 'mtu is "1500"', "whole number"],
-    [{ hairpinMode: "yes" }, 7, 'hairpinMode is "yes"'],
-    [{ dataDir: "relative" }, 7, '"relative"'],
-    [{ routes: [{}] }, 7, "routes[0].dst is missing"],
-    [{ routes: [{ dst: "everywhere" }] }, 7, "everywhere"],
-    [{ dns: { nameservers: "10.96.0.10" } }, 7, "dns.nameservers"],
-    [{ ipam: {}, subnet: undefined }, 7, "subnet is missing"],
-    [{ ipam: { type: "host-local" } }, 7, "both subnet and ipam"],
-    [{ ipam: { type: "../sh" }, subnet: undefined }, 7, "../sh"],
-    [
-      { runtimeConfig: { ips: ["10.244.2.9/24"] } },
-      7,
-      "10.244.2.9",
-      "10.244.1.0/24",
-    ],
-    [{ runtimeConfig: { ips: ["10.244.1.255"] } }, 7, "10.244.1.255"],
-    [{ runtimeConfig: { mac: "zz" } }, 7, "runtimeConfig.mac", "zz"],
-    [{ prevResult: { ips: [{}] } }, 7, "prevResult.ips[0].address is missing"],
-    [{ ipMasq: true }, 2, "ipMasq is true"],
-    [{ vlan: 100 }, 2, "vlan is 100"],
-  ];
-  for (const [change, code, ...words] of cases) {
-    await refused(full, { ...config, ...change }, code, ...words);
-  }
-});
+bothWays(
+  "configuration that makes no sense is code 7, or 2 for what is not supported, and names the value",
+  async () => {
+    const cases: [object, number, ...string[]][] = [
+      [{ name: undefined }, 7, "name is missing"],
+      [{ name: "a/b" }, 7, '"a/b"'],
+      [{ subnet: undefined }, 7, "subnet is missing"],
+      [{ subnet: 7 }, 7, "subnet is 7"],
+      [{ subnet: "10.244.1.0" }, 7, "10.244.1.0"],
+      [{ subnet: "10.244.1.0/33" }, 7, "10.244.1.0/33"],
+      [{ subnet: "10.244.01.0/24" }, 7, "10.244.01.0/24"],
+      [{ subnet: "10.244.1.7/24" }, 7, "10.244.1.7/24"],
+      [{ subnet: "10.244.1.0/31" }, 7, "10.244.1.0/31"],
+      [{ subnet: "10.245.1.0/24" }, 7, "10.245.1.0/24", "10.244.0.0/16"],
+      [{ subnet: "10.0.0.0/8" }, 7, "10.0.0.0/8", "10.244.0.0/16"],
+      [{ subnets: ["10.244.1.0/24"] }, 7, "both subnet and subnets"],
+      [
+        { subnet: undefined, subnets: ["10.244.1.0/24", "10.244.2.0/24"] },
+        7,
+        "10.244.2.0/24",
+      ],
+      [{ bridge: "a b" }, 7, '"a b"'],
+      [{ bridge: "sixteen-letters-" }, 7, "sixteen-letters-"],
+      [{ mtu: 12 }, 7, "mtu is 12"],
+      [{ mtu: "1500" }, 7, 'mtu is "1500"', "whole number"],
+      [{ hairpinMode: "yes" }, 7, 'hairpinMode is "yes"'],
+      [{ dataDir: "relative" }, 7, '"relative"'],
+      [{ routes: [{}] }, 7, "routes[0].dst is missing"],
+      [{ routes: [{ dst: "everywhere" }] }, 7, "everywhere"],
+      [{ dns: { nameservers: "10.96.0.10" } }, 7, "dns.nameservers"],
+      [{ ipam: {}, subnet: undefined }, 7, "subnet is missing"],
+      [{ ipam: { type: "host-local" } }, 7, "both subnet and ipam"],
+      [{ ipam: { type: "../sh" }, subnet: undefined }, 7, "../sh"],
+      [
+        { runtimeConfig: { ips: ["10.244.2.9/24"] } },
+        7,
+        "10.244.2.9",
+        "10.244.1.0/24",
+      ],
+      [{ runtimeConfig: { ips: ["10.244.1.255"] } }, 7, "10.244.1.255"],
+      [{ runtimeConfig: { mac: "zz" } }, 7, "runtimeConfig.mac", "zz"],
+      [
+        { prevResult: { ips: [{}] } },
+        7,
+        "prevResult.ips[0].address is missing",
+      ],
+      [{ ipMasq: true }, 2, "ipMasq is true"],
+      [{ vlan: 100 }, 2, "vlan is 100"],
+    ];
+    for (const [change, code, ...words] of cases) {
+      await refused(full, { ...config, ...change }, code, ...words);
+    }
+  },
+);
 
-Deno.test("keys that are not ours are passed over, and null counts as absent", async () => {
-  // It gets as far as the namespace, which is not there.
-  await refused(
-    full,
-    { ...config, somebodys: { key: 1 }, ipMasq: false, mtu: null },
-    3,
-    "999999999",
-  );
-});
+bothWays(
+  "keys that are not ours are passed over, and null counts as absent",
+  async () => {
+    // It gets as far as the namespace, which is not there.
+    await refused(
+      full,
+      { ...config, somebodys: { key: 1 }, ipMasq: false, mtu: null },
+      3,
+      "999999999",
+    );
+  },
+);
 
-Deno.test("an error speaks the caller's version", async () => {
+bothWays("an error speaks the caller's version", async () => {
   const { json } = await call(full, { ...config, cniVersion: "0.4.0" });
   assertEquals([json.cniVersion, json.code], ["0.4.0", 3]);
 });
 
-Deno.test("CHECK needs a prevResult", async () => {
+bothWays("CHECK needs a prevResult", async () => {
   await refused(
     { ...full, CNI_COMMAND: "CHECK" },
     config,
@@ -260,12 +313,15 @@ Deno.test("CHECK needs a prevResult", async () => {
   );
 });
 
-Deno.test("the plugin does not depend on PATH, HOME or the working directory", async () => {
-  const env = {
-    CNI_COMMAND: "VERSION",
-    PATH: "/nowhere",
-    HOME: "/proc/nowhere",
-  };
-  const { exit, stderr } = await call(env, "", "/proc");
-  assertEquals([exit, stderr], [0, ""]);
-});
+bothWays(
+  "the plugin does not depend on PATH, HOME or the working directory",
+  async () => {
+    const env = {
+      CNI_COMMAND: "VERSION",
+      PATH: "/nowhere",
+      HOME: "/proc/nowhere",
+    };
+    const { exit, stderr } = await call(env, "", "/proc");
+    assertEquals([exit, stderr], [0, ""]);
+  },
+);

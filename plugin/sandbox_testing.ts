@@ -35,6 +35,10 @@ export const config = {
   subnet: "10.244.1.0/24",
 };
 
+/** The ways in which a call is made: in a process of its own, or by the daemon. */
+export type Way = "cold" | "daemon";
+export const ways: readonly Way[] = ["cold", "daemon"];
+
 /** What is asked of the plugin: everything but the command has a default. */
 export interface Call {
   command: string;
@@ -43,12 +47,14 @@ export interface Call {
   /** An object becomes JSON. */
   input?: object | string;
   ifname?: string;
+  /** The plugin is killed after so long. */
+  killed_ms?: number;
   /** Further variables, or other values for those that follow from the rest; undefined takes one away. */
   env?: Record<string, string | undefined>;
 }
 
 /** What the plugin answered. */
-interface Said {
+export interface Said {
   exit: number | undefined;
   /** What it printed, parsed; {} for nothing. */
   json: Answer;
@@ -74,6 +80,14 @@ export interface Pod {
   end(): Promise<void>;
 }
 
+/** How a daemon is started. */
+export interface DaemonStart {
+  readonly args?: readonly string[];
+  /** A command that executes it. */
+  readonly through?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface TestNode extends AsyncDisposable {
   readonly pid: number;
   /** Runs something on the node. */
@@ -83,6 +97,12 @@ export interface TestNode extends AsyncDisposable {
   pod(name: string): Promise<Pod>;
   /** Executes the plugin. */
   cni(call: Call): Promise<Said>;
+  /** The launcher that calls are made with, as the node sees it. */
+  readonly plugin: string;
+  /** Starts a daemon and waits until it serves; gives its process ID. It ends with the node. */
+  startDaemon(start?: DaemonStart): Promise<number>;
+  /** How many calls a process of their own has made so far; undefined where there is no daemon. */
+  coldCalls(): Promise<number | undefined>;
   /** Names of the links on the node, but for lo. */
   links(): Promise<string[]>;
   /** The addresses that a network's leases hold, sorted. */
@@ -92,9 +112,16 @@ export interface TestNode extends AsyncDisposable {
 /**
  * Makes a node: a network and a mount namespace with a /run of its own.
  * @param executable the plugin's; by default as `make plugin` leaves it
+ * @param way in which its calls are made
+ * @param start how its daemon is started
  */
-export async function testNode(executable?: string): Promise<TestNode> {
-  const plugin = executable ?? await builtPlugin();
+export async function testNode(
+  executable?: string,
+  way: Way = "cold",
+  start: DaemonStart = {},
+): Promise<TestNode> {
+  const built = executable ?? await builtPlugin();
+  const plugin = way === "cold" ? built : "/run/plugin";
   const setUp =
     "mount -t tmpfs none /run && ip link set lo up && echo ready && exec cat";
   const holder = await hold(["unshare", "--net", "--mount", "sh", "-c", setUp]);
@@ -127,9 +154,22 @@ export async function testNode(executable?: string): Promise<TestNode> {
     throw new Error(`${command.argv.join(" ")}: ${outcome.stderr}`);
   }
 
+  const daemons: Daemon[] = [];
+  async function startDaemon(start: DaemonStart = {}): Promise<number> {
+    const daemon = await runDaemon(holder.pid, plugin, enter, start);
+    daemons.push(daemon);
+    return daemon.pid;
+  }
+  if (way === "daemon") {
+    await installLauncher(holder.pid, built);
+    await startDaemon(start);
+  }
+
   return {
     pid: holder.pid,
+    plugin,
     run: onNode,
+    startDaemon,
     must,
     async pod(name) {
       const unshared = [
@@ -156,7 +196,9 @@ export async function testNode(executable?: string): Promise<TestNode> {
     async cni(call) {
       const input = call.input ?? config;
       const command = withInput(
-        cmd`${plugin}`,
+        call.killed_ms === undefined
+          ? cmd`${plugin}`
+          : cmd`/usr/bin/timeout -s KILL ${call.killed_ms / 1000} ${plugin}`,
         typeof input === "string" ? input : JSON.stringify(input),
       );
       const outcome = await onNode(command, environmentOf(call));
@@ -166,6 +208,10 @@ export async function testNode(executable?: string): Promise<TestNode> {
         json: stdout === "" ? {} : JSON.parse(stdout),
         stderr,
       };
+    },
+    async coldCalls() {
+      if (way === "cold") return undefined;
+      return (await onNode(cmd`cat /run/cold`)).stdout.length;
     },
     async links() {
       const found: { ifname: string }[] = JSON.parse(
@@ -180,8 +226,77 @@ export async function testNode(executable?: string): Promise<TestNode> {
       );
     },
     async [Symbol.asyncDispose]() {
+      await Promise.all(daemons.map((daemon) => daemon.end()));
       await Promise.all(pods.map((pod) => pod.end()));
       await holder.end();
+    },
+  };
+}
+
+/**
+ * Puts a launcher on a node, as /run/plugin, which notes each call that it does
+ * not hand over: a byte each in /run/cold.
+ */
+export async function installLauncher(
+  pid: number,
+  launcher: string,
+): Promise<void> {
+  const target = `/proc/${pid}/root/run/plugin`;
+  const text = (await Deno.readTextFile(launcher)).replace(
+    "hand_over\n# ",
+    "hand_over\n[ $# -gt 0 ] || { printf . >>/run/cold; } 2>/dev/null\n# ",
+  );
+  // Whole, for calls may go on meanwhile.
+  await Deno.writeTextFile(`${target}.new`, text);
+  await Deno.chmod(`${target}.new`, 0o755);
+  await Deno.rename(`${target}.new`, target);
+}
+
+interface Daemon {
+  readonly pid: number;
+  end(): Promise<void>;
+}
+
+async function runDaemon(
+  pid: number,
+  launcher: string,
+  enter: readonly string[],
+  { args = [], env = {}, through = [] }: DaemonStart,
+): Promise<Daemon> {
+  const inside = `/proc/${pid}/root`;
+  const [program, ...rest] = [
+    ...enter,
+    ...through,
+    launcher,
+    "daemon",
+    ...args,
+  ];
+  const child = new Deno.Command(program!, {
+    args: rest,
+    env: { ...env },
+    stdin: "null",
+    stderr: "piped",
+  }).spawn();
+  const text = await Deno.readTextFile(`${inside}${launcher}`);
+  const [, version] = /^version=(.*)$/m.exec(text)!;
+  const said = new Response(child.stderr).text();
+  let ended = false;
+  child.status.then(() => ended = true);
+  const serves = () =>
+    Deno.readTextFile(`${inside}/run/deno-cni/daemon/${version}`).then(
+      (where) => where.startsWith(`${child.pid} `),
+      () => false,
+    );
+  while (!await serves()) {
+    if (ended) throw new Error(`the daemon does not start: ${await said}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return {
+    pid: child.pid,
+    async end() {
+      if (!ended) child.kill("SIGKILL");
+      await child.status;
+      await said;
     },
   };
 }
@@ -189,19 +304,21 @@ export async function testNode(executable?: string): Promise<TestNode> {
 /** What a command that says nothing answers. */
 export const none = { exit: 0, json: {}, stderr: "" };
 
-/** A test on a node of its own. */
+/** A test on a node of its own, once in each way in which a call can be made. */
 export function onNode(
   name: string,
-  body: (node: TestNode) => Promise<void>,
+  body: (node: TestNode, way: Way) => Promise<void>,
 ): void {
-  Deno.test({
-    name: `${name} (needs root)`,
-    ignore: needsRoot,
-    fn: async () => {
-      await using node = await testNode();
-      await body(node);
-    },
-  });
+  for (const way of ways) {
+    Deno.test({
+      name: `${name} (${way}, needs root)`,
+      ignore: needsRoot,
+      fn: async () => {
+        await using node = await testNode(undefined, way);
+        await body(node, way);
+      },
+    });
+  }
 }
 
 /** ADD that must succeed. */

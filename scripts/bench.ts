@@ -4,6 +4,7 @@ import { benchTable, isOver } from "../lib/dev/bench_report.ts";
 import type { CommandLine } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
+import { benchDaemon } from "./bench/daemon.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
@@ -26,7 +27,14 @@ const command = {
   },
 } satisfies CommandLine;
 
-const parts = [benchLab, benchLook, benchPlugin, benchSsh, benchPlan];
+const parts = [
+  benchLab,
+  benchLook,
+  benchPlugin,
+  benchDaemon,
+  benchSsh,
+  benchPlan,
+];
 
 await runScript(command, async ({ cluster, output }) => {
   const measured = [];

@@ -72,7 +72,8 @@ export function runContainer(
   const flags =
     cmd`--detach --cni --read-only --env=PATH=/bin --cgroup=${cgroup}`;
   const sandbox = `--with-ns=network:${netns}`;
-  return cmd`ctr -n ${namespace} run ${flags.argv} ${sandbox} --rootfs ${rootfs} ${id} ${program.argv}`;
+  const root = cmd`--rootfs ${rootfs} ${id} ${program.argv}`;
+  return cmd`ctr -n ${namespace} run ${flags.argv} ${sandbox} ${root.argv}`;
 }
 
 /**

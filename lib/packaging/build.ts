@@ -7,18 +7,24 @@ import { bundle, BundleError } from "./bundle.ts";
 import {
   type Architecture,
   compile,
+  compiledSource,
   forget,
   recall,
   remember,
 } from "./compiled.ts";
 import {
-  assemblePortable,
   installed,
   launcher,
-  startText,
-} from "./portable.ts";
+  startCompiled,
+  writeLaunchers,
+} from "./launcher.ts";
+import { assemblePortable, startPortable, startText } from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 import { BuildError } from "../stage/errors.ts";
+
+const startCompiledText = await Deno.readTextFile(
+  new URL("./start_compiled.js", import.meta.url),
+);
 
 type Form = "compiled" | "portable";
 
@@ -71,7 +77,8 @@ export async function buildPlugin(options: BuildOptions): Promise<Built> {
     const built = describe(root, known.form, architecture, known.reason);
     if (await allThere(built)) return { ...built, changed: false };
   }
-  const { made, reason } = await make(options, root, architecture);
+  const version = digest.slice(0, 16);
+  const { made, reason } = await make(options, root, architecture, version);
   await writeWhole(
     `${dist}/build.json`,
     JSON.stringify({ digest, form: made, reason }),
@@ -93,10 +100,11 @@ async function make(
   { form, timeout_ms }: BuildOptions,
   root: string,
   architecture: Architecture,
+  version: string,
 ): Promise<{ made: Form; reason: string }> {
   await bundlePlugin(root);
   if (form === "portable") {
-    await makePortable(root, architecture);
+    await makePortable(root, architecture, version);
     return { made: "portable", reason: "asked for" };
   }
   const remembered = form === "compiled"
@@ -110,6 +118,8 @@ async function make(
     );
   if (reason === undefined) {
     await forget(root, architecture);
+    const folder = `${root}/dist/deno-cni-compiled`;
+    await writeLaunchers(root, folder, version, startCompiled);
     return { made: "compiled", reason: "" };
   }
   if (form === "compiled") {
@@ -119,7 +129,7 @@ async function make(
     );
   }
   await remember(root, architecture, reason);
-  await makePortable(root, architecture);
+  await makePortable(root, architecture, version);
   return { made: "portable", reason };
 }
 
@@ -130,40 +140,36 @@ function describe(
   reason: string,
 ): Built {
   const { executable, folder } = installed;
+  const dist = `${root}/dist/deno-cni-${form}`;
+  const beside = (name: string, mode: string): BuiltFile => ({
+    source: `${dist}/${name}`,
+    target: `${folder}/${name}`,
+    mode,
+  });
+  const launcher = {
+    source: `${dist}/launcher`,
+    target: executable,
+    mode: "755",
+  };
   if (form === "compiled") {
     return {
       form,
       architecture,
-      files: [{
-        source: `${root}/dist/deno-cni`,
-        target: executable,
-        mode: "755",
-      }],
+      files: [beside("deno-cni", "755"), launcher],
       line: `plugin: compiled for ${architecture}, dist/deno-cni`,
       changed: true,
     };
   }
-  const portable = `${root}/dist/deno-cni-portable`;
+  const deno = Deno.realPathSync(Deno.execPath());
   return {
     form,
     architecture,
     files: [
-      {
-        source: Deno.realPathSync(Deno.execPath()),
-        target: `${folder}/deno`,
-        mode: "755",
-      },
-      {
-        source: `${portable}/start.js`,
-        target: `${folder}/start.js`,
-        mode: "644",
-      },
-      {
-        source: `${portable}/deno-cni.js`,
-        target: `${folder}/deno-cni.js`,
-        mode: "644",
-      },
-      { source: `${portable}/launcher`, target: executable, mode: "755" },
+      { ...beside("deno", "755"), source: deno },
+      beside("start.js", "644"),
+      beside("deno-cni.js", "644"),
+      beside("deno-cni-daemon.js", "644"),
+      launcher,
     ],
     line: `plugin: portable form for ${architecture}, dist/deno-cni` +
       (reason === "asked for"
@@ -173,12 +179,26 @@ function describe(
   };
 }
 
-/** One file of all modules, for the portable form and as what is compiled. */
+/**
+ * One file of all modules that a call needs, and one for the other commands: what
+ * a call does not need would cost it time. The compiled form has both in one.
+ */
 async function bundlePlugin(root: string): Promise<void> {
   const folder = `${root}/dist/deno-cni-portable`;
   await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(`${root}/dist/deno-cni-compiled`, { recursive: true });
+  const call = `${folder}/deno-cni.js`;
+  const command = `${folder}/deno-cni-daemon.js`;
   try {
-    await bundle(`${root}/plugin/main.ts`, `${folder}/deno-cni.js`);
+    await bundle(`${root}/plugin/main.ts`, call);
+    await bundle(`${root}/plugin/daemon/main.ts`, command);
+    const [callText, commandText] = await Promise.all(
+      [call, command].map((path) => Deno.readTextFile(path)),
+    );
+    const both = startCompiledText
+      .replace("// @CALL@", () => callText!)
+      .replace("// @COMMAND@", () => commandText!);
+    await writeWhole(compiledSource(root), both);
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     throw new BuildError(error.message, { cause: error });
@@ -188,6 +208,7 @@ async function bundlePlugin(root: string): Promise<void> {
 async function makePortable(
   root: string,
   architecture: Architecture,
+  version: string,
 ): Promise<void> {
   if (architecture !== Deno.build.arch) {
     throw new BuildError(
@@ -197,6 +218,8 @@ async function makePortable(
     );
   }
   await assemblePortable(root);
+  const folder = `${root}/dist/deno-cni-portable`;
+  await writeLaunchers(root, folder, version, startPortable);
 }
 
 interface BuildRecord {
@@ -229,8 +252,9 @@ async function digestOf(
     Deno.version.deno,
     Deno.execPath(),
     architecture,
-    launcher(root),
+    launcher("", startPortable(root) + startCompiled(root)),
     startText,
+    startCompiledText,
     await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
   ];
   const names: string[] = [];

@@ -24,6 +24,7 @@ const rare: ReadonlySet<string> = new Set([
   "delegate.ts",
   "errno.ts",
   "gc.ts",
+  "log.ts",
   "status.ts",
   "store_state.ts",
 ]);

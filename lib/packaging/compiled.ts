@@ -28,10 +28,16 @@ export function compileCommand(
 ): Command {
   const deno = Deno.execPath();
   const target = `${architecture}-unknown-linux-gnu`;
-  const source = `${root}/dist/deno-cni-portable/deno-cni.js`;
+  const source = compiledSource(root);
   const flags =
     cmd`--quiet --no-config --no-check --no-code-cache ${permissions}`;
-  return cmd`env NO_COLOR=1 ${deno} compile ${flags.argv} --target ${target} --output ${output} ${source}`;
+  const files = cmd`--target ${target} --output ${output} ${source}`;
+  return cmd`env NO_COLOR=1 ${deno} compile ${flags.argv} ${files.argv}`;
+}
+
+/** What is compiled: all bundles in one. */
+export function compiledSource(root: string): string {
+  return `${root}/dist/deno-cni-compiled/deno-cni.js`;
 }
 
 /**
@@ -56,7 +62,7 @@ export async function compile(
     await Deno.remove(output);
     return wrong;
   }
-  await Deno.rename(output, `${root}/dist/deno-cni`);
+  await Deno.rename(output, `${root}/dist/deno-cni-compiled/deno-cni`);
   return undefined;
 }
 

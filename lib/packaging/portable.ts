@@ -1,15 +1,9 @@
 /**
- * The portable form of the plugin: Deno itself, one bundled file, and a
- * launcher of a few lines that starts the one with the other.
+ * The portable form of the plugin: Deno itself, two bundled files, and how a
+ * launcher starts the one with the others.
  */
 import { quote } from "../exec/command.ts";
 import { ignoreAbsent, writeWhole } from "../exec/atomic_file.ts";
-
-/** Where the plugin lies on a node: the runtime's folder, and one for what the launcher starts. */
-export const installed = {
-  executable: "/opt/cni/bin/deno-cni",
-  folder: "/opt/cni/lib/deno-cni",
-};
 
 /**
  * What the plugin may do. With FFI allowed the rest is no sandbox; it is there
@@ -24,18 +18,20 @@ export const permissions = [
   "--allow-ffi",
 ];
 
-/** Puts what the bundle needs beside it in `dist/`, and a launcher to try it with. */
+/** Puts what the bundles need beside them in `dist/`. */
 export async function assemblePortable(root: string): Promise<void> {
   const portable = `${root}/dist/deno-cni-portable`;
   await Deno.remove(`${portable}/deno`).catch(ignoreAbsent);
   await Deno.symlink(Deno.realPathSync(Deno.execPath()), `${portable}/deno`);
   await writeWhole(`${portable}/start.js`, startText);
-  await writeWhole(`${portable}/launcher`, launcher(installed.folder), 0o755);
-  await writeWhole(`${root}/dist/deno-cni`, launcher(portable), 0o755);
 }
 
 /** For V8: no threads of its own, and no time spent on sparing registers in what runs once. */
 const v8Flags = "--single-threaded,--no-ignition-reo";
+
+/** For the daemon's V8: a small heap, which it tidies up itself between calls (daemon.ts). */
+const daemonV8Flags = "--single-threaded,--optimize-for-size," +
+  "--max-semi-space-size=1,--max-old-space-size=64,--expose-gc";
 
 /**
  * For glibc, mallopt(3): take memory from the kernel in large pieces and keep
@@ -49,22 +45,26 @@ const mallocTunables = [
   "mmap_threshold=33554432",
 ].map((tunable) => `glibc.malloc.${tunable}`).join(":");
 
+/** For the daemon: give back what is free. */
+const daemonTunables =
+  "glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=65536";
+
 /**
- * The executable of the portable form, for the folder that holds the rest. A
- * DENO_DIR that cannot exist makes Deno keep its caches in memory: nothing to
- * write, and no locks for concurrent starts to wait for. plugin/README.md has
- * what was measured.
+ * Shell commands that start the portable form, for the folder that holds it. A DENO_DIR that cannot
+ * exist makes Deno keep its caches in memory: nothing to write, and no locks for
+ * concurrent starts to wait for. plugin/README.md has what was measured.
  */
-export function launcher(folder: string): string {
-  return `#!/bin/sh
-# Starts the plugin with its own Deno, whatever PATH, HOME and the working directory are.
-DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 HOME=/ \\
-GLIBC_TUNABLES=${mallocTunables} \\
+export function startPortable(folder: string): string {
+  return `# Its own Deno, whatever PATH, HOME and the working directory are.
+tunables=${mallocTunables} v8=${v8Flags}
+[ "\${1-}" != daemon ] || tunables=${daemonTunables} v8=${daemonV8Flags}
+[ $# -eq 0 ] || set -- "$version" "$@"
+DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 HOME=/ GLIBC_TUNABLES=$tunables \\
 exec ${
     quote(`${folder}/deno`)
   } run --quiet --no-config --no-lock --no-npm --no-remote --no-code-cache \\
-  --v8-flags=${v8Flags} ${permissions.map(quote).join(" ")} \\
-  ${quote(`${folder}/start.js`)}
+  --v8-flags=$v8 ${permissions.map(quote).join(" ")} \\
+  ${quote(`${folder}/start.js`)} "$@"
 `;
 }
 
@@ -73,6 +73,6 @@ exec ${
  * before V8 does it again to run it; in a text that is evaluated it finds none
  * to look for, which saves a quarter of an ADD.
  */
-export const startText = `// Runs deno-cni.js, which lies beside this file.
-(0, eval)(Deno.readTextFileSync(import.meta.dirname + "/deno-cni.js"));
-`;
+export const startText = Deno.readTextFileSync(
+  new URL("./start.js", import.meta.url),
+);

@@ -27,6 +27,7 @@ export const errno = {
   ENOSPC: 28,
   EROFS: 30,
   EMLINK: 31,
+  EPIPE: 32,
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ENOTEMPTY: 39,

@@ -7,10 +7,8 @@
  */
 
 import { errno, errnoName } from "./errno.ts";
-import { systemCalls } from "./system_calls.ts";
+import { type SystemCall, systemCalls } from "./system_calls.ts";
 import { encoder } from "./utf8.ts";
-
-type SystemCall = keyof typeof systemCalls["x86_64"];
 
 /** A step that the kernel refused. */
 export class SystemError extends Error {
@@ -152,11 +150,31 @@ export function received(length: number, from = 0): Uint8Array {
  * @throws {SystemError}
  */
 export function openFile(path: string): number {
-  return system("openat", AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC);
+  const flags = O_RDONLY | O_CLOEXEC;
+  return remembered(system("openat", AT_FDCWD, cString(path), flags));
+}
+
+/** Descriptors that a call of the plugin has opened and not closed. */
+const leftOpen = new Set<number>();
+
+function remembered(descriptor: number): number {
+  leftOpen.add(descriptor);
+  return descriptor;
+}
+
+/** Lets what is open now stay so: for a process that goes on, before its first call. */
+export function keepLeftOpen(): void {
+  leftOpen.clear();
+}
+
+/** Closes what a call has left open for its process's end to close: for a process that goes on. */
+export function closeLeftOpen(): void {
+  for (const descriptor of leftOpen) close(descriptor);
 }
 
 /** Closes a descriptor; close(2), after which it is closed whatever the kernel says. */
 export function close(descriptor: number): void {
+  leftOpen.delete(descriptor);
   call("close", descriptor);
 }
 
@@ -204,11 +222,9 @@ export function enterNetwork(descriptor: number): void {
  * @throws {SystemError}
  */
 export function netlinkSocket(options: readonly number[]): number {
-  const socket = system(
-    "socket",
-    AF_NETLINK,
-    SOCK_RAW | SOCK_CLOEXEC,
-    NETLINK_ROUTE,
+  const type = SOCK_RAW | SOCK_CLOEXEC;
+  const socket = remembered(
+    system("socket", AF_NETLINK, type, NETLINK_ROUTE),
   );
   const { address } = libc();
   for (const option of options) {

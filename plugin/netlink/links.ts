@@ -29,7 +29,9 @@ const IFLA = {
   LINKINFO: 18,
   IFALIAS: 20,
   AF_SPEC: 26,
+  GROUP: 27,
   NET_NS_FD: 28,
+  EXT_MASK: 29,
   LINK_NETNSID: 37,
   /** Inside LINKINFO. */
   INFO_KIND: 1,
@@ -216,6 +218,36 @@ export function deleteLink(link: number): Request {
     flags: change,
     parts: [linkHeader({ index: link })],
   };
+}
+
+/** Puts a link into a group, a number for several links together; all are in 0 unless told. */
+export function setGroup(link: number, group: number): Request {
+  return {
+    type: RTM.SETLINK,
+    flags: change,
+    parts: [linkHeader({ index: link }), [IFLA.GROUP, group]],
+  };
+}
+
+/** Removes every link of a group in one step: the kernel waits once for all of them. */
+export function deleteGroup(group: number): Request {
+  const parts: Part[] = [linkHeader(), [IFLA.GROUP, group]];
+  return { type: RTM.DELLINK, flags: change, parts };
+}
+
+/** Asks for all links, without the counters that are most of an answer. */
+export function getGroups(): Request {
+  const RTEXT_FILTER_SKIP_STATS = 8;
+  return {
+    type: RTM.GETLINK,
+    flags: NLM_F.DUMP,
+    parts: [linkHeader(), [IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS]],
+  };
+}
+
+/** The group of a link, of an answer to {@linkcode getGroups}. */
+export function groupOf(body: Uint8Array): number {
+  return numberOf(attributes(body, 16).get(IFLA.GROUP) ?? none);
 }
 
 function addressed(link: string | number): Part[] {

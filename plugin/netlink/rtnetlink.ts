@@ -5,7 +5,14 @@
 import { type Address, type Family } from "../address/address.ts";
 import { errno } from "../linux/errno.ts";
 import { netlinkSocket, receive, send, SystemError } from "../linux/libc.ts";
-import { getLink, getLinks, type Link, linkOf } from "./links.ts";
+import {
+  getGroups,
+  getLink,
+  getLinks,
+  groupOf,
+  type Link,
+  linkOf,
+} from "./links.ts";
 import { decode, encode, NLM_F, type Request } from "./netlink.ts";
 import {
   addressOf,
@@ -167,6 +174,14 @@ export function links(kernel: Kernel): Link[] {
 }
 
 /**
+ * The groups that links are in.
+ * @throws {KernelError}
+ */
+export function groups(kernel: Kernel): Set<number> {
+  return new Set(list(kernel, "list the links", getGroups()).map(groupOf));
+}
+
+/**
  * The addresses of one family on a link.
  * @param network as for {@linkcode getAddresses}
  * @throws {KernelError}
@@ -187,7 +202,7 @@ export function addresses(
  * The routes of one family, of all tables.
  * @throws {KernelError}
  */
-export function routes(kernel: Kernel, family: Family): KernelRoute[] {
+export function routesOf(kernel: Kernel, family: Family): KernelRoute[] {
   return list(kernel, "list the routes", getRoutes(family)).map(routeOf);
 }
 

@@ -1,4 +1,7 @@
-/** The lab's part of `make bench`: how long it takes to come and go, and what it holds meanwhile. */
+/**
+ * The lab's part of `make bench`: how long it takes to come and go, and what it
+ * holds meanwhile.
+ */
 import {
   type BenchPart,
   type Measured,

@@ -1,5 +1,8 @@
 #!/usr/bin/env -S deno run -A
-/** The plugin's part of `make bench`: ADD and DEL in turn with the reference plugins, in the same namespaces. */
+/**
+ * The plugin's part of `make bench`: ADD and DEL in turn with the reference
+ * plugins, in the same namespaces.
+ */
 import {
   type BenchPart,
   benchTable,
@@ -7,49 +10,25 @@ import {
   median,
 } from "../../lib/dev/bench_report.ts";
 import { buildPlugin } from "../../lib/packaging/build.ts";
-import { cmd, type Command } from "../../lib/exec/command.ts";
+import { cmd } from "../../lib/exec/command.ts";
 import {
   config,
   root,
   type TestNode,
   testNode,
 } from "../../plugin/sandbox_testing.ts";
-import type { BenchPlan, Program, Results } from "./plugin_node.ts";
-
-/** Debian's package containernetworking-plugins. */
-const referenceFolder = "/usr/lib/cni";
+import type { Program, Results } from "./plugin_node.ts";
+import {
+  referenceConfig,
+  referenceFolder,
+  whyNoReference,
+} from "./reference.ts";
+import { measure, ours } from "./plugin_measure.ts";
+import { manyLeases, manyPairs } from "./plugin_many.ts";
 
 const rounds = 40;
 const crowd = 40;
-const leases = 60_000;
-const pairs = 5_000;
-/** As many as fit into the time that a command on a node may take. */
-const pairsAtATime = 250;
-
-/** What the reference does where ours has its defaults. */
-const referenceConfig = {
-  cniVersion: "1.0.0",
-  name: "reference",
-  type: "bridge",
-  bridge: "reference0",
-  isGateway: true,
-  isDefaultGateway: true,
-  ipam: {
-    type: "host-local",
-    ranges: [[{ subnet: "10.245.1.0/24" }]],
-    dataDir: "/run/reference",
-  },
-};
-
 const shellConfig = { ...config, name: "shell", subnet: "10.246.1.0/24" };
-const wideConfig = {
-  ...config,
-  name: "wide",
-  bridge: "wide0",
-  network: "10.0.0.0/8",
-  subnet: "10.99.0.0/16",
-};
-
 /**
  * Measures the plugin as `make plugin` leaves it.
  * @returns a table's rows; only notes where it cannot be measured
@@ -58,7 +37,7 @@ export async function benchPlugin(): Promise<BenchPart> {
   const { form, architecture } = await buildPlugin({ root });
   const title =
     `The plugin, ${form} form, ${architecture} (medians of ${rounds}, in turn with the peer)`;
-  const why = await whyNot();
+  const why = await whyNoReference();
   if (why !== undefined) {
     return { title, rows: [], notes: [`left out: ${why}`] };
   }
@@ -81,41 +60,10 @@ export async function benchPlugin(): Promise<BenchPart> {
   };
 }
 
-async function whyNot(): Promise<string | undefined> {
-  if (Deno.uid() !== 0) return "it needs root";
-  try {
-    await Deno.stat(`${referenceFolder}/bridge`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return "the reference plugins are not installed (apt install containernetworking-plugins)";
-  }
-}
-
-const ours = `${root}/dist/deno-cni`;
-
 async function byTurns(node: TestNode, bound: number): Promise<Measured[]> {
-  const program = async (
-    name: string,
-    path: string,
-    input: object,
-  ): Promise<Program> => ({
-    name,
-    path,
-    input,
-    netns: (await node.pod(name)).netns,
-  });
   const empty = await emptyProgram(node);
   const plan = {
-    programs: [
-      await program("ours", ours, config),
-      await program("reference", `${referenceFolder}/bridge`, referenceConfig),
-      await program(
-        "shell",
-        `${root}/scripts/bench/plugin_shell.sh`,
-        shellConfig,
-      ),
-      ...(empty === undefined ? [] : [await program("empty", empty, {})]),
-    ],
+    programs: await programsOn(node, empty),
     rounds,
     containerID: "p1",
     what: "pairs",
@@ -126,44 +74,14 @@ async function byTurns(node: TestNode, bound: number): Promise<Measured[]> {
     programs: plan.programs.slice(0, 1),
     rounds: 5,
   });
-  const of = (name: string, command: "ADD" | "DEL", pick = median) =>
-    pick(times[name]?.[command] ?? []);
-  const least = (values: readonly number[]) => Math.min(...values);
-  const atMost = { of: "ratio", limit: bound } as const;
-  const row = (
-    what: string,
-    command: "ADD" | "DEL",
-    pick = median,
-  ): Measured => ({
-    what,
-    ours: of("ours", command, pick),
-    unit: "ms",
-    peer: { name: "reference", value: of("reference", command, pick) },
-    atMost,
-  });
   return [
-    row("ADD, cold, whole process", "ADD"),
-    row("DEL", "DEL"),
-    row("DEL, the quickest of each", "DEL", least),
-    ...(empty === undefined ? [] : [
-      {
-        what: "what ADD adds to an empty program of the same runtime",
-        ours: of("ours", "ADD") - of("empty", "ADD"),
-        unit: "ms",
-        atMost: { of: "value", limit: 5 },
-      } as const,
-      {
-        what: "an empty program of the same runtime: the floor",
-        ours: of("empty", "ADD"),
-        unit: "ms",
-        peer: { name: "reference", value: of("reference", "ADD") },
-      } as const,
-    ]),
+    ...besideReference(times, bound),
+    ...(empty === undefined ? [] : besideEmpty(times)),
     {
       what: "ADD beside a plugin in shell, as tutorials write them",
-      ours: of("ours", "ADD"),
+      ours: timeOf(times, "ours", "ADD"),
       unit: "ms",
-      peer: { name: "shell", value: of("shell", "ADD") },
+      peer: { name: "shell", value: timeOf(times, "shell", "ADD") },
     },
     {
       what: "peak memory of one ADD or DEL",
@@ -172,6 +90,77 @@ async function byTurns(node: TestNode, bound: number): Promise<Measured[]> {
       atMost: { of: "value", limit: 40 },
     },
   ];
+}
+
+/** Ours and its peers, each with a pod of its own. */
+async function programsOn(
+  node: TestNode,
+  empty: string | undefined,
+): Promise<Program[]> {
+  const shell = `${root}/scripts/bench/plugin_shell.sh`;
+  const all: readonly (readonly [string, string, object])[] = [
+    ["ours", ours, config],
+    ["reference", `${referenceFolder}/bridge`, referenceConfig],
+    ["shell", shell, shellConfig],
+    ...(empty === undefined ? [] : [["empty", empty, {}] as const]),
+  ];
+  const programs: Program[] = [];
+  for (const [name, path, input] of all) {
+    programs.push({ name, path, input, netns: (await node.pod(name)).netns });
+  }
+  return programs;
+}
+
+type Times = Results["times"];
+
+function timeOf(
+  times: Times,
+  name: string,
+  command: "ADD" | "DEL",
+  pick = median,
+): number {
+  return pick(times[name]?.[command] ?? []);
+}
+
+function besideReference(times: Times, bound: number): Measured[] {
+  const row = (
+    what: string,
+    command: "ADD" | "DEL",
+    pick = median,
+  ): Measured => ({
+    what,
+    ours: timeOf(times, "ours", command, pick),
+    unit: "ms",
+    peer: {
+      name: "reference",
+      value: timeOf(times, "reference", command, pick),
+    },
+    atMost: { of: "ratio", limit: bound },
+  });
+  return [
+    row("ADD, cold, whole process", "ADD"),
+    row("DEL", "DEL"),
+    row(
+      "DEL, the quickest of each",
+      "DEL",
+      (values) => Math.min(...values),
+    ),
+  ];
+}
+
+function besideEmpty(times: Times): Measured[] {
+  const empty = timeOf(times, "empty", "ADD");
+  return [{
+    what: "what ADD adds to an empty program of the same runtime",
+    ours: timeOf(times, "ours", "ADD") - empty,
+    unit: "ms",
+    atMost: { of: "value", limit: 5 },
+  }, {
+    what: "an empty program of the same runtime: the floor",
+    ours: empty,
+    unit: "ms",
+    peer: { name: "reference", value: timeOf(times, "reference", "ADD") },
+  }];
 }
 
 /** The launcher of the portable form with nothing to run; undefined in the compiled one. */
@@ -235,171 +224,6 @@ async function together(node: TestNode, bound: number): Promise<Measured> {
     peer: { name: "reference", value: median(times.reference) },
     atMost: { of: "ratio", limit: bound },
   };
-}
-
-/** ADD and DEL in a store with many leases beside one with none. */
-async function manyLeases(node: TestNode): Promise<Measured[]> {
-  const programs: Program[] = [];
-  for (const name of ["none", "many"]) {
-    const input = { ...wideConfig, name };
-    programs.push({
-      name,
-      path: ours,
-      input,
-      netns: (await node.pod(name)).netns,
-    });
-  }
-  const taken = "/run/deno-cni/networks/many";
-  const fill = `mkdir -p ${taken} && cd ${taken} &&
-    awk -v n=${leases} 'BEGIN { for (i = 2; i < n + 2; i++) {
-      file = sprintf("10.99.%d.%d", i / 256, i % 256)
-      printf "taken%d\\r\\neth0", i > file; close(file) } }' &&
-    printf 10.99.%d.%d ${Math.floor((leases + 1) / 256)} ${
-    (leases + 1) % 256
-  } > last_reserved_ip.0`;
-  await node.must(cmd`sh -c ${fill}`);
-  const pairs = await measure(node, {
-    programs,
-    rounds: 20,
-    containerID: "p1",
-    what: "pairs",
-  });
-  const dels = await measure(node, {
-    programs,
-    rounds: 20,
-    containerID: "never",
-    what: "dels",
-  });
-  const row = (
-    what: string,
-    { times }: Results,
-    command: "ADD" | "DEL",
-  ): Measured => ({
-    what: `with ${leases.toLocaleString("en")} leases: ${what}`,
-    ours: median(times.many?.[command] ?? []),
-    unit: "ms",
-    peer: {
-      name: "ours, with none",
-      value: median(times.none?.[command] ?? []),
-    },
-    atMost: { of: "ratio", limit: 1.2 },
-  });
-  // No hint of where to begin, and no address free but the very last.
-  const hole = programs.map((program) => ({
-    ...program,
-    input: program.name === "none"
-      ? program.input
-      : { ...program.input, name: "hole" },
-  }));
-  const full =
-    `cp -r ${taken} /run/deno-cni/networks/hole && cd /run/deno-cni/networks/hole &&
-    rm last_reserved_ip.0 &&
-    awk 'BEGIN { for (i = ${leases + 2}; i < 65534; i++) {
-      file = sprintf("10.99.%d.%d", i / 256, i % 256)
-      printf "taken%d\\r\\neth0", i > file; close(file) } }'`;
-  await node.must(cmd`sh -c ${full}`);
-  const first: Results = {
-    times: { none: { ADD: [], DEL: [] }, many: { ADD: [], DEL: [] } },
-    peak_MB: 0,
-  };
-  for (let round = 0; round < 5; round++) {
-    const forget =
-      "cd /run/deno-cni/networks && rm -rf hole/last_reserved_ip.0 .deno-cni/hole ../.deno-cni/hole";
-    await node.must(cmd`sh -c ${forget}`);
-    const plan = {
-      programs: hole,
-      rounds: 1,
-      warmUp: false,
-      containerID: "p1",
-      what: "pairs",
-    } as const;
-    const { times } = await measure(node, plan);
-    for (const name of ["none", "many"]) {
-      first.times[name]!.ADD.push(...times[name]!.ADD);
-    }
-  }
-  return [
-    row("ADD after the last one", pairs, "ADD"),
-    row("DEL of a lease", pairs, "DEL"),
-    row("DEL of none", dels, "DEL"),
-    {
-      ...row("ADD with one hole at the end", first, "ADD"),
-      atMost: { of: "ratio", limit: 3 },
-    },
-  ];
-}
-
-/** Whether the last of many pairs of ADD and DEL are as quick as the first, and leave nothing more behind. */
-async function manyPairs(node: TestNode): Promise<Measured[]> {
-  const name = "pairs";
-  const program: Program = {
-    name,
-    path: ours,
-    input: { ...config, name },
-    netns: (await node.pod(name)).netns,
-  };
-  const run = async (rounds: number) => {
-    const { times } = await measure(node, {
-      programs: [program],
-      rounds,
-      warmUp: false,
-      containerID: "p1",
-      what: "pairs",
-    });
-    return times[name] ?? { ADD: [], DEL: [] };
-  };
-  // Every file and folder of the leases, and every link.
-  const things = async () =>
-    Number(
-      await node.must(
-        cmd`sh -c ${"(find /run/deno-cni; ip -oneline link) | wc -l"}`,
-      ),
-    );
-  await run(1);
-  const before = await things();
-  const ADD: number[] = [];
-  const DEL: number[] = [];
-  while (ADD.length < pairs) {
-    const some = await run(pairsAtATime);
-    ADD.push(...some.ADD);
-    DEL.push(...some.DEL);
-  }
-  const tenth = pairs / 10;
-  const row = (command: string, times: readonly number[]): Measured => ({
-    what: `${pairs.toLocaleString("en")} pairs: ${command}, the last ${tenth}`,
-    ours: median(times.slice(-tenth)),
-    unit: "ms",
-    peer: {
-      name: `ours, the first ${tenth}`,
-      value: median(times.slice(0, tenth)),
-    },
-    atMost: { of: "ratio", limit: 1.2 },
-  });
-  return [
-    row("ADD", ADD),
-    row("DEL", DEL),
-    {
-      what: `${
-        pairs.toLocaleString("en")
-      } pairs: files and links more than after one`,
-      ours: await things() - before,
-      unit: "files",
-      atMost: { of: "value", limit: 0 },
-    },
-  ];
-}
-
-async function measure(node: TestNode, plan: BenchPlan): Promise<Results> {
-  const file = await Deno.makeTempFile({ suffix: ".json" });
-  try {
-    await Deno.writeTextFile(file, JSON.stringify(plan));
-    const script = `${root}/scripts/bench/plugin_node.ts`;
-    const command: Command =
-      cmd`${Deno.execPath()} run --quiet --no-config --no-lock -A ${script} ${file}`;
-    return JSON.parse(await node.must(command));
-  } finally {
-    await Deno.remove(file);
-  }
 }
 
 if (import.meta.main) console.log(benchTable(await benchPlugin()));

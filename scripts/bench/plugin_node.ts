@@ -1,10 +1,10 @@
 /**
- * What scripts/bench-plugin.ts has done on a node of namespaces: executes CNI
+ * What scripts/bench/plugin.ts has done on a node of namespaces: executes CNI
  * plugins by turns and takes the time of each, from before it is started to
  * after it has ended. Reads a plan (JSON) from the file that it is given, says
  * its results (JSON) on stdout.
  */
-import { feedStdin } from "../../plugin/linux/libc.ts";
+import { feedPipe } from "./pipe.ts";
 
 /** A plugin to be measured. */
 export interface Program {
@@ -26,7 +26,7 @@ export interface BenchPlan {
   readonly what: "pairs" | "dels";
 }
 
-type Times = Record<string, { ADD: number[]; DEL: number[] }>;
+export type Times = Record<string, { ADD: number[]; DEL: number[] }>;
 
 export interface Results {
   /** In milliseconds, by program. */
@@ -40,7 +40,7 @@ function timed(
   command: "ADD" | "DEL",
   containerID: string,
 ): number {
-  feedStdin(JSON.stringify(program.input));
+  feedPipe(JSON.stringify(program.input));
   const process = new Deno.Command(program.path, {
     clearEnv: true,
     env: {

@@ -31,7 +31,11 @@ ADD)
   $ns ip addr add "$ip/24" dev "$CNI_IFNAME"
   $ns ip route add default via "$prefix.1"
   mac=$($ns ip link show "$CNI_IFNAME" | awk '/ether/ {print $2}')
-  echo "{\"cniVersion\":\"0.3.1\",\"interfaces\":[{\"name\":\"$CNI_IFNAME\",\"mac\":\"$mac\",\"sandbox\":\"$CNI_NETNS\"}],\"ips\":[{\"version\":\"4\",\"address\":\"$ip/24\",\"gateway\":\"$prefix.1\",\"interface\":0}]}"
+  cat <<END
+{"cniVersion":"0.3.1",
+"interfaces":[{"name":"$CNI_IFNAME","mac":"$mac","sandbox":"$CNI_NETNS"}],
+"ips":[{"version":"4","address":"$ip/24","gateway":"$prefix.1","interface":0}]}
+END
   ;;
 DEL)
   ip=$($ns ip addr show "$CNI_IFNAME" | awk '/inet / {print $2}' | cut -d/ -f1)

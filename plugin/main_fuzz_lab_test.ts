@@ -4,12 +4,13 @@
  * again: FUZZ_SEED=…, which each failure names.
  */
 // @ts-types="../lib/std/assert.d.ts"
-import { assertEquals } from "@std/assert";
-import { cmd, withInput } from "../lib/exec/command.ts";
-import { builtPlugin, config } from "./sandbox_testing.ts";
+import { assert, assertEquals } from "@std/assert";
+import { cmd, type Outcome, withInput } from "../lib/exec/command.ts";
 import { run } from "../lib/exec/run.ts";
+import { builtPlugin, config, needsRoot, testNode } from "./sandbox_testing.ts";
 
 const rounds = 300;
+const daemonRounds = 100;
 
 /** Mulberry32: a small generator, the same numbers for the same seed. */
 function generator(seed: number): (below: number) => number {
@@ -154,6 +155,33 @@ function confined(plugin: string) {
 
 Deno.test(`${rounds} random inputs and environments get a CNI answer each`, async () => {
   const plugin = await builtPlugin();
+  const path = Deno.uid() === 0 ? { PATH: "/usr/bin:/bin" } : {};
+  await answersAll((text, env) =>
+    run(withInput(confined(plugin), text), { env: { ...env, ...path } })
+  );
+});
+
+Deno.test({
+  name:
+    `${rounds} random inputs and environments get one of the daemon (needs root)`,
+  ignore: needsRoot,
+  fn: async () => {
+    await using node = await testNode(undefined, "daemon");
+    await answersAll(
+      (text, env) => node.run(withInput(cmd`${node.plugin}`, text), env),
+      daemonRounds,
+    );
+    // Some have an `ipam`, or are GC. A daemon that had ended would leave all the rest.
+    const slow = await node.coldCalls() ?? 0;
+    assert(slow < daemonRounds / 2, `${slow}`);
+  },
+});
+
+/** Has random calls made, and looks at what they are answered. */
+async function answersAll(
+  call: (text: string, env: Record<string, string>) => Promise<Outcome>,
+  times = rounds,
+): Promise<void> {
   const seed = Number(
     Deno.env.get("FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 32),
   );
@@ -164,11 +192,7 @@ Deno.test(`${rounds} random inputs and environments get a CNI answer each`, asyn
     const where = `FUZZ_SEED=${seed}, call ${at}: ${
       JSON.stringify(env)
     } ${text}`;
-    const path = Deno.uid() === 0 ? { PATH: "/usr/bin:/bin" } : {};
-    const { code, stdout, stderr } = await run(
-      withInput(confined(plugin), text),
-      { env: { ...env, ...path } },
-    );
+    const { code, stdout, stderr } = await call(text, env);
     if (code === 0 && stdout === "") return;
     const said = parsed(stdout, where);
     if (code === 0) {
@@ -187,10 +211,10 @@ Deno.test(`${rounds} random inputs and environments get a CNI answer each`, asyn
       `${where}: ${stdout}`,
     );
   };
-  for (let at = 0; at < rounds; at += 2) {
+  for (let at = 0; at < times; at += 2) {
     await Promise.all([one(at), one(at + 1)]);
   }
-});
+}
 
 function parsed(text: string, where: string): Record<string, unknown> {
   try {

@@ -176,11 +176,11 @@ onFaultyNode(
 
 onNode(
   "killed at random moments, no address is given twice and DEL leaves nothing",
-  async (node) => {
-    const plugin = `${root}/dist/deno-cni`;
+  async (node, way) => {
+    const { plugin } = node;
     const pod = await node.pod("p1");
     const held = new Map<string, string>();
-    const rounds = 100;
+    const rounds = way === "cold" ? 100 : 30;
     for (let round = 0; round < rounds; round++) {
       const env = {
         CNI_COMMAND: "ADD",
