@@ -16,6 +16,7 @@ const path = "/etc/cni/net.d/10-deno-cni.conflist";
 /** The network configuration list of a node (CNI SPEC.md, section 1). */
 function conflist({ cluster, node }: Plan): string {
   const { clusterCIDRs, cniVersion, bridge, mtu } = cluster;
+  const { logFile, logLevel } = cluster.plugin ?? {};
   const plugin = {
     type: mark,
     ...(clusterCIDRs.length === 1
@@ -23,6 +24,8 @@ function conflist({ cluster, node }: Plan): string {
       : { networks: clusterCIDRs, subnets: node.podCIDRs }),
     bridge,
     ...(mtu === undefined ? {} : { mtu }),
+    ...(logFile === undefined ? {} : { logFile }),
+    ...(logLevel === undefined ? {} : { logLevel }),
   };
   return JSON.stringify(
     { cniVersion, name: mark, plugins: [plugin] },

@@ -9,6 +9,7 @@ import {
   type Built,
   expectedPlugin,
 } from "../lib/packaging/build.ts";
+import { daemonSteps } from "../lib/packaging/daemon_steps.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { copied } from "../lib/steps/file_probes.ts";
@@ -66,8 +67,8 @@ export const plugin: Stage = {
       }
     },
   },
-  steps: ({ pluginFiles }) =>
-    (pluginFiles ?? []).map((file): Step => ({
+  steps: ({ cluster, pluginFiles }) => [
+    ...(pluginFiles ?? []).map((file): Step => ({
       why: file.to.startsWith("/opt/cni/bin/")
         ? "The runtime executes what the configuration's `type` names, in this folder"
         : "What the plugin's launcher starts",
@@ -75,6 +76,9 @@ export const plugin: Stage = {
       run: file,
       undo: cmd`rm -f ${file.to}`,
     })),
+    // Last: it is restarted where the files of its version have come.
+    ...daemonSteps(cluster),
+  ],
 };
 
 if (import.meta.main) await main(plugin);

@@ -12,6 +12,7 @@ import { checkCloud } from "./rules_cloud.ts";
 import { checkKubernetes } from "./schema_kubernetes.ts";
 import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
 import { type InFile, nodeMaskOf, pageHost } from "./schema.ts";
+import { checkPlugin } from "./schema_plugin.ts";
 import { checkSsh } from "./schema_ssh.ts";
 import { checkSegment } from "./rules_segment.ts";
 
@@ -20,6 +21,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkFamilies(value, reading);
   checkMasks(value, reading);
   checkMtu(value, reading);
+  checkPlugin(value, reading);
   checkNodes(value, reading);
   checkSsh(value, reading);
   checkKubernetes(value, reading);

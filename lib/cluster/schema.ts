@@ -21,6 +21,7 @@ import {
   size,
 } from "../net/cidr.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
+import { type PluginSettings, pluginSettings } from "./schema_plugin.ts";
 import {
   type KubernetesSettings,
   kubernetesSettings,
@@ -63,6 +64,7 @@ export interface InFile {
   bridge: string;
   cniVersion: Cluster["cniVersion"];
   mtu?: number;
+  plugin?: PluginSettings;
   runtime: RuntimeName;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[]; url?: string[] };
@@ -187,6 +189,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   ),
   // 68 is IPv4's least (RFC 791), 65535 the kernel's most for veth and bridge.
   mtu: optional(wholeNumber(68, 65535)),
+  plugin: optional(pluginSettings),
   runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
   segmentCIDR: withDefault(listOrSingle(cidr), ["10.0.1.0/24"]),
   outside: withDefault(

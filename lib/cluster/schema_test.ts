@@ -60,6 +60,7 @@ nodeMask: [64, 25]
 bridge: br-pods
 cniVersion: 1.1.0
 mtu: 1400
+plugin: { daemon: true, logFile: /var/log/x.log, logLevel: debug }
 runtime: containerd
 segmentCIDR: [192.168.7.0/28, "fd00:1::/64"]
 outside:
@@ -79,6 +80,7 @@ nodes:
     bridge: "br-pods",
     cniVersion: "1.1.0",
     mtu: 1400,
+    plugin: { daemon: true, logFile: "/var/log/x.log", logLevel: "debug" },
     runtime: "containerd",
     segmentCIDR: "192.168.7.0/28",
     segmentCIDRs: ["192.168.7.0/28", "fd00:1::/64"],
@@ -162,7 +164,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -200,8 +202,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
   );
 });
 
@@ -376,4 +378,28 @@ Deno.test("a container runtime is a known one, and for labs alone", () => {
     "c.yaml:1: runtime: containerd is for a lab's nodes; a machine that is no lab's has its own",
   ]);
   assertEquals(parse(`runtime: none\n${local}`), parse(local));
+});
+
+Deno.test("how the plugin works is refused where it makes no sense", () => {
+  for (
+    const [plugin, said] of [
+      ["{ daemon: 1 }", "plugin.daemon: 1 is not true or false"],
+      [
+        "{ logFile: deno-cni.log }",
+        "plugin.logFile: deno-cni.log is no file's absolute path; expected one such as /var/log/deno-cni.log",
+      ],
+      [
+        "{ logFile: /var/log/x, logLevel: loud }",
+        "plugin.logLevel: loud is not one of error, info, debug",
+      ],
+      [
+        "{ logLevel: info }",
+        "plugin.logLevel: there is no logFile; expected one beside it, or no logLevel",
+      ],
+      [
+        "{ deamon: true }",
+        "plugin.deamon: no such key; did you mean daemon?",
+      ],
+    ] as const
+  ) refusedWith(`plugin: ${plugin}`, `c.yaml:3: ${said}`);
 });

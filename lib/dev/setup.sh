@@ -17,7 +17,8 @@ lab="ip:iproute2 iptables:iptables ping:iputils-ping unshare:util-linux flock:ut
 # What is wanted: without it, tests are skipped by name and figures are left out.
 test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd runc:runc \
   podman:podman sshd:openssh-server ssh:openssh-client sudo:sudo zstd:zstd \
-  chromium:chromium chromedriver:chromium-driver shellcheck:shellcheck"
+  chromium:chromium chromedriver:chromium-driver shellcheck:shellcheck \
+  promtool:prometheus"
 bench="/usr/lib/cni/host-local:containernetworking-plugins mn:mininet brctl:bridge-utils"
 
 fail() {

@@ -11,6 +11,7 @@ import {
   type FindingReport,
   unasked,
 } from "./check.ts";
+import { daemonCheck } from "./daemon.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
@@ -32,6 +33,7 @@ export const checks: readonly Check[] = [
   ...routeChecks,
   ...machineChecks,
   ...leaseChecks,
+  daemonCheck,
   journalCheck,
 ];
 

@@ -19,6 +19,18 @@ part plugins
 for file in "$plugins"/*; do
   if [ -f "$file" ] && [ -x "$file" ]; then echo "${file##*/}"; fi
 done
+part daemon
+head -c 4096 "$plugins/deno-cni" 2>/dev/null | sed -n 's/^version=/installed /p'
+[ ! -d /run/systemd/system ] || echo systemd
+if [ -d /run/deno-cni/daemon ]; then
+  stat -c 'folder %a %u' /run/deno-cni/daemon
+  for file in /run/deno-cni/daemon/*; do
+    [ -f "$file" ] || continue
+    read -r pid call folder <"$file"
+    # shellcheck disable=SC3013 # Every sh of today knows -ef.
+    if [ "/proc/$pid/fd/$call" -ef "$folder/call" ]; then echo "serves ${file##*/} $pid"; fi
+  done
+fi
 list=
 for file in "$configs"/*; do
   case $file in
@@ -30,9 +42,9 @@ for file in "$configs"/*; do
     ;;
   esac
 done
-folder=$(sed -n 's/.*"dataDir" *: *"\([^"]*\)".*/\1/p' "${list:-/dev/null}" 2>/dev/null | head -n 1)
+data=$(sed -n 's/.*"dataDir" *: *"\([^"]*\)".*/\1/p' "${list:-/dev/null}" 2>/dev/null | head -n 1)
 part leases
-set -- "${folder:-/run/deno-cni/networks}"
+set -- "${data:-/run/deno-cni/networks}"
 [ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
 for store; do
   find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \

@@ -31,6 +31,7 @@ import type { Family } from "../net/cidr.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { emptyJournal, parseJournal } from "../stage/journal.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
+import { type HostDaemon, readDaemon } from "./daemon.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { StageName } from "../stage/stage.ts";
 import { JournalError } from "../stage/errors.ts";
@@ -87,6 +88,8 @@ export interface Host {
   readonly list?: { readonly path: string; readonly text: string };
   /** The programs that a runtime would find. */
   readonly plugins: readonly string[];
+  /** What there is of the plugin's daemon. */
+  readonly daemon?: HostDaemon;
 }
 
 /** A chain as `iptables -S` prints it. */
@@ -222,6 +225,9 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     brokenLeases: leases.filter((lease) => !isLease(lease)),
     ...(path === undefined ? {} : { list: { path, text: text("list") } }),
     plugins: linesOf(parts, "plugins"),
+    ...(partOf(parts, "daemon") === undefined
+      ? {}
+      : { daemon: readDaemon(linesOf(parts, "daemon")) }),
   };
 }
 

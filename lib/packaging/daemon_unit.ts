@@ -33,8 +33,9 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=${installed.executable} daemon
-# All calls are answered before it ends; it takes 5 s at most.
-ExecStop=${installed.executable} daemon stop
+# All calls are answered before it ends; it takes 5 s at most. After an update this
+# executable is of another version than the daemon: it goes by its process.
+ExecStop=${installed.executable} daemon stop $MAINPID
 Restart=always
 RestartSec=100ms
 TimeoutStopSec=15s

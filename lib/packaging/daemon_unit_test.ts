@@ -7,7 +7,10 @@ import { run } from "../exec/run.ts";
 Deno.test("the daemon's unit starts what stage 05 installs, and stops it without failing a call", () => {
   const text = daemonUnitText();
   assertMatch(text, /^ExecStart=\/opt\/cni\/bin\/deno-cni daemon$/m);
-  assertMatch(text, /^ExecStop=\/opt\/cni\/bin\/deno-cni daemon stop$/m);
+  assertMatch(
+    text,
+    /^ExecStop=\/opt\/cni\/bin\/deno-cni daemon stop \$MAINPID$/m,
+  );
   assertMatch(text, /^Restart=always$/m);
   assertMatch(text, /^MemoryMax=/m);
 });

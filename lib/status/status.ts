@@ -26,6 +26,7 @@ import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
 import { makeLine } from "../stage/make_command.ts";
+import { type HostDaemon, wantsDaemon } from "../inventory/daemon.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
@@ -62,6 +63,8 @@ export interface NodeStatus {
     readonly stale: readonly NodeLease[];
     /** Leases that name none. */
     readonly broken: readonly BrokenLease[];
+    /** The plugin's daemon, where there is to be one, or is one all the same. */
+    readonly daemon?: Pick<HostDaemon, "installed" | "serving">;
   };
   /** Why it does not answer. */
   readonly unreachable?: string;
@@ -100,7 +103,7 @@ export async function clusterStatus(
     version: 1,
     cluster: cluster.name,
     at,
-    nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at])),
+    nodes: nodes.map((node, at) => nodeStatus(node, found, found.nodes[at])),
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
@@ -244,6 +247,7 @@ async function lookAtOperator(
 /** @param known the node as its cluster is known, before 02 without its podCIDRs */
 function nodeStatus(
   { name, role, host, address }: InventoryNode,
+  cluster: Cluster,
   known: ClusterNode | undefined,
 ): NodeStatus {
   const podCIDRs = known?.podCIDRs ?? [];
@@ -268,6 +272,19 @@ function nodeStatus(
       })),
       stale: staleLeases(host),
       broken: host.brokenLeases,
+      ...daemonStatus(cluster, host.daemon),
     },
+  };
+}
+
+function daemonStatus(
+  cluster: Cluster,
+  found: HostDaemon | undefined,
+): Pick<NonNullable<NodeStatus["has"]>, "daemon"> {
+  if (found === undefined) return {};
+  const { installed, serving } = found;
+  if (serving.length === 0 && !wantsDaemon(cluster, found)) return {};
+  return {
+    daemon: { ...(installed === undefined ? {} : { installed }), serving },
   };
 }

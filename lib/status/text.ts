@@ -39,6 +39,7 @@ export function statusText(
     driftLines(report.stages, options),
     podLines(report.nodes, options),
     leaseLines(report.nodes, options),
+    daemonLines(report.nodes),
     nextLine(report, options),
   ].filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
     .join("\n\n");
@@ -239,6 +240,27 @@ function leaseLines(
     ];
   });
   return lines.length === 0 ? [] : ["Stale leases, without a pod:", ...lines];
+}
+
+/** A line for what several nodes have alike. */
+function daemonLines(nodes: readonly NodeStatus[]): string[] {
+  const standing = nodes.flatMap(({ name, has }) => {
+    if (has?.daemon === undefined) return [];
+    const { installed, serving } = has.daemon;
+    const own = serving.find(({ version }) => version === installed);
+    const [other] = serving;
+    const what = own !== undefined
+      ? `of version ${own.version}, the installed one`
+      : other !== undefined
+      ? `of version ${other.version}; installed is ${installed ?? "none"}`
+      : "does not run";
+    return [{ name, what }];
+  });
+  const groups = Map.groupBy(standing, ({ what }) => what);
+  const lines = [...groups].map(([what, on]) =>
+    wrap(printable(`${on.map(({ name }) => name).join(", ")}: ${what}`), "  ")
+  );
+  return lines.length === 0 ? [] : ["The plugin's daemon:", ...lines];
 }
 
 /** What to do next: what has drifted first, else the first stage that is not applied. */

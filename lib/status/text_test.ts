@@ -91,6 +91,31 @@ Deno.test("drift is told with its node, its number of steps and what mends it; i
   assertStringIncludes(verbose, "# because\n    $ ip link set cni0 up\n");
 });
 
+Deno.test("the plugin's daemon is told with its version, a dead one as such", () => {
+  const [first, second] = reportOf().nodes;
+  assert(first?.has !== undefined && second?.has !== undefined);
+  const nodes = [
+    {
+      ...first,
+      has: {
+        ...first.has,
+        daemon: { installed: "12ab", serving: [{ version: "12ab", pid: 7 }] },
+      },
+    },
+    {
+      ...second,
+      has: { ...second.has, daemon: { installed: "12ab", serving: [] } },
+    },
+  ];
+  assertStringIncludes(
+    statusText({ ...reportOf(), nodes }, { cluster }),
+    `The plugin's daemon:
+  worker-1: of version 12ab, the installed one
+  worker-2: does not run
+`,
+  );
+});
+
 Deno.test("a stale lease is told with what releases it", () => {
   const path = "/run/deno-cni/networks/deno-cni/10.244.1.9";
   const [first, ...rest] = nodes;

@@ -122,6 +122,17 @@ export function whereOf(file: string): Where | undefined {
   return isThere ? { pid: Number(pid), call: Number(call), path } : undefined;
 }
 
+/** The daemon that a process is; undefined when it is none. */
+export function daemonOf(pid: number): Where | undefined {
+  if (inspect(daemonFolder) === undefined) return undefined;
+  for (const { name } of Deno.readDirSync(daemonFolder)) {
+    if (!name.startsWith(`${pid}.`)) continue;
+    const found = whereOf(`${daemonFolder}/${name}/self`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Makes a fresh pipe for a slot's answers, in the place of the one before. */
 export function freshReply({ path }: Folder, slot: number): Reply {
   const pipe = `${path}/reply/${slot}`;

@@ -12,7 +12,8 @@ const usage =
   `deno-cni is a CNI plugin, which a container runtime calls; by hand:
   deno-cni daemon [--textfile FILE.prom] [--stuck-after SECONDS]
                           make the calls of this version until told to stop
-  deno-cni daemon stop    have it end, once all calls are answered
+  deno-cni daemon stop [PID]
+                          have it, or that one, end once all calls are answered
   deno-cni metrics        what it has counted and how full the subnets are, for Prometheus
 `;
 
@@ -22,12 +23,14 @@ const stuck_s = 20;
 /** @param args the launcher puts its version first */
 async function main([version = "", ...words]: string[]): Promise<number> {
   const [command, ...options] = words;
-  switch (words.join(" ")) {
-    case "daemon stop":
-      return await stopDaemon(version, warn);
-    case "metrics":
-      Deno.stdout.writeSync(encoder.encode(await metricsText(version)));
-      return 0;
+  const [, stop, pid] = /^daemon (stop)(?: (\d+))?$/.exec(words.join(" ")) ??
+    [];
+  if (stop !== undefined) {
+    return await stopDaemon(version, pid ? Number(pid) : undefined, warn);
+  }
+  if (words.join(" ") === "metrics") {
+    Deno.stdout.writeSync(encoder.encode(await metricsText(version)));
+    return 0;
   }
   const given = command === "daemon" ? optionsOf(options) : undefined;
   if (given === undefined) {
