@@ -5,7 +5,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, succeeded } from "../exec/command.ts";
 import { put, saysAbsent } from "../exec/shell_file.ts";
-import { shellFile } from "../exec/shell_program.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { daemonUnit, daemonUnitText } from "./daemon_unit.ts";
@@ -19,7 +19,7 @@ export function daemonSteps(
   return daemon === false ? [] : [unitStep];
 }
 
-const program = `set -eu\n${put}${shellFile("daemon.sh", import.meta.url)}`;
+const program = `set -eu\n${put}${shellProgram("daemon.sh", import.meta.url)}`;
 
 /** Names it in the journal, whatever its commands are. */
 const key = "the plugin's daemon";
