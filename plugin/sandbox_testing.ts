@@ -123,7 +123,7 @@ export async function testNode(
   const built = executable ?? await builtPlugin();
   const plugin = way === "cold" ? built : "/run/plugin";
   const setUp =
-    "mount -t tmpfs none /run && ip link set lo up && echo ready && exec cat";
+    "cd / && mount -t tmpfs none /run && ip link set lo up && echo ready && exec cat";
   const holder = await hold(["unshare", "--net", "--mount", "sh", "-c", setUp]);
   const pods: Pod[] = [];
   const enter = [
