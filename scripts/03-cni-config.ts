@@ -23,6 +23,7 @@ function conflist({ cluster, node }: Plan): string {
       : { networks: clusterCIDRs, subnets: node.podCIDRs }),
     bridge,
     ...(mtu === undefined ? {} : { mtu }),
+    hairpinMode: cluster.plugin.hairpin,
   };
   return JSON.stringify(
     { cniVersion, name: mark, plugins: [plugin] },

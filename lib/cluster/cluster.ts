@@ -4,6 +4,7 @@ import {
   type Routes,
 } from "./schema_cloud.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
+import type { PluginSettings } from "./schema_plugin.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
 
 /** Where a cluster's machines come from. */
@@ -36,6 +37,7 @@ export interface Cluster {
   readonly bridge: string;
   readonly cniVersion: "0.3.1" | "0.4.0" | "1.0.0" | "1.1.0";
   readonly mtu?: number;
+  readonly plugin: PluginSettings;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */

@@ -102,6 +102,7 @@ function toCluster(
     bridge,
     cniVersion,
     ...(mtu === undefined ? {} : { mtu }),
+    plugin: rest.plugin,
     ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
     segmentCIDR: firstOf(rest.segmentCIDR),
     segmentCIDRs: rest.segmentCIDR,

@@ -22,6 +22,7 @@ Deno.test("a cluster file may leave out what has a default", () => {
     nodeMasks: [24],
     bridge: "cni0",
     cniVersion: "1.0.0",
+    plugin: { hairpin: true },
     segmentCIDR: "10.0.1.0/24",
     segmentCIDRs: ["10.0.1.0/24"],
     outside: {
@@ -60,6 +61,7 @@ nodeMask: [64, 25]
 bridge: br-pods
 cniVersion: 1.1.0
 mtu: 1400
+plugin: {hairpin: false}
 runtime: containerd
 segmentCIDR: [192.168.7.0/28, "fd00:1::/64"]
 outside:
@@ -79,6 +81,7 @@ nodes:
     bridge: "br-pods",
     cniVersion: "1.1.0",
     mtu: 1400,
+    plugin: { hairpin: false },
     runtime: "containerd",
     segmentCIDR: "192.168.7.0/28",
     segmentCIDRs: ["192.168.7.0/28", "fd00:1::/64"],
@@ -162,7 +165,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -200,8 +203,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, segmentCIDR, outside, kubernetes, ssh, routes, aws, gcp, nodes",
   );
 });
 
