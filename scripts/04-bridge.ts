@@ -8,6 +8,7 @@ import { gateway } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
+import { plugPorts } from "../lib/steps/bridge_ports.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import {
   type LinkSetting,
@@ -50,7 +51,7 @@ export const bridge = alsoAtBoot({
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
-  steps: ({ node, cluster: { bridge } }) => [
+  steps: ({ node, cluster: { bridge, plugin } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
@@ -91,6 +92,7 @@ export const bridge = alsoAtBoot({
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },
+    plugPorts(bridge, plugin.hairpin),
   ],
 });
 

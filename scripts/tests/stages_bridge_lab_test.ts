@@ -5,7 +5,7 @@ import { cmd } from "../../lib/exec/command.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
-import { done, provisioned, statuses } from "./stages_testing.ts";
+import { done, provisioned, stateOf, statuses } from "./stages_testing.ts";
 
 const settings = [
   "net/ipv6/conf/cni0/accept_ra",
@@ -98,5 +98,61 @@ rooted(
       await lab.on("worker-1", cmd`ip -6 addr show dev cni0`),
       "fd00:10:244:1::1/64",
     );
+  },
+);
+
+rooted(
+  "pods whose bridge was deleted are plugged in again, and those of other networks are not",
+  async () => {
+    await using lab = await provisioned("t-plug");
+    const only = ["--node", "worker-1"];
+    done(await lab.script("04-bridge", ...only));
+    const before = await stateOf(lab, "worker-1");
+    const veths = [
+      ["veth1", "deno-cni deno-cni 1234 eth0"],
+      ["veth2", "deno-cni other 1234 eth0"],
+      ["veth3", "somebody's own"],
+      ["veth4", "somebody's deno-cni deno-cni 1234 eth0"],
+      ["veth5", "deno-cni deno-cni 5678 eth0"],
+    ] as const;
+    for (const [name, alias] of veths) {
+      const peer = `p${name}`;
+      await lab.on(
+        "worker-1",
+        cmd`ip link add ${name} type veth peer name ${peer}`,
+      );
+      await lab.on("worker-1", cmd`ip link set ${name} alias ${alias}`);
+    }
+    await lab.on("worker-1", cmd`ip link add elsewhere type bridge`);
+    await lab.on("worker-1", cmd`ip link set veth5 master elsewhere`);
+    await lab.on("worker-1", cmd`ip link set veth1 master cni0`);
+    await lab.on("worker-1", cmd`ip link del cni0`);
+
+    const planned = await lab.script("04-bridge", "--dry-run", ...only);
+    assertStringIncludes(planned.stdout, "master");
+    done(await lab.script("04-bridge", ...only));
+    const ports = await lab.on(
+      "worker-1",
+      cmd`ip -j -d link show master cni0`,
+    );
+    const found = JSON.parse(ports) as {
+      ifname: string;
+      linkinfo: { info_slave_data: { hairpin: boolean } };
+    }[];
+    assertEquals(
+      found.map(({ ifname, linkinfo }) => [
+        ifname,
+        linkinfo.info_slave_data.hairpin,
+      ]),
+      [["veth1", true]],
+    );
+    const again = await lab.report("04-bridge", ...only);
+    assertEquals(again.recap["worker-1"]?.changed, 0);
+
+    for (const [name] of veths) {
+      await lab.on("worker-1", cmd`ip link del ${name}`);
+    }
+    await lab.on("worker-1", cmd`ip link del elsewhere`);
+    assertEquals(await stateOf(lab, "worker-1"), before);
   },
 );
