@@ -15,11 +15,15 @@ Deno.test("what plugin: may not say is refused, with what it may", () => {
     "c.yaml:3: plugin.hairpin: no is not one of true, false",
   );
   refusedWith(
+    "plugin: {portmap: yes}",
+    "c.yaml:3: plugin.portmap: yes is not one of auto, true, false",
+  );
+  refusedWith(
     "plugin: {hairpn: true}",
     "c.yaml:3: plugin.hairpn: no such key; did you mean hairpin?",
   );
   refusedWith(
     "plugin: true",
-    "c.yaml:3: plugin: true is no mapping; expected a mapping of hairpin",
+    "c.yaml:3: plugin: true is no mapping; expected a mapping of hairpin, portmap",
   );
 });
