@@ -5,10 +5,10 @@
  */
 import { main } from "../lib/cli/stage_script.ts";
 import { linkPortmap } from "../lib/cni/link_portmap.ts";
-import { cmd } from "../lib/exec/command.ts";
 import {
   conflistIs,
   conflistPath,
+  removeConflist,
   writeConflist,
 } from "../lib/cni/conflist.ts";
 import type { Stage } from "../lib/stage/stage.ts";
@@ -28,7 +28,7 @@ export const cniConfig: Stage = {
         : ". portmap, where the node has it, maps the hostPorts of pods"),
     doneWhen: conflistIs(plan),
     run: writeConflist(plan),
-    undo: cmd`rm -f ${conflistPath}`,
+    undo: { cleanup: removeConflist() },
   }],
 };
 

@@ -3,10 +3,17 @@
  * section 1). Pure.
  */
 import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
-import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
+import {
+  cmd,
+  type Command,
+  quote,
+  succeeded,
+  withInput,
+} from "../exec/command.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Answer, Plan, Probe } from "../stage/stage.ts";
+import { removeLeases } from "./lease_store.ts";
 import { configFolder, pluginFolder } from "./runtime.ts";
 
 /** The file; runtimes take the first of the folder. */
@@ -68,6 +75,19 @@ export function writeConflist(plan: Plan): Command {
   };
 }
 
+/**
+ * Removes the list where it is ours, whatever was added to it, and the leases that are
+ * left over.
+ */
+export function removeConflist(): Command {
+  const script = `if grep -qsF ${quote(`"name": "${mark}"`)} "$1"; then ` +
+    `rm -f "$1"; fi; rm -f "$1.new"\n${removeLeases()}`;
+  return {
+    ...cmd`sh -c ${script} remove ${conflistPath}`,
+    label: `rm -f ${conflistPath}`,
+  };
+}
+
 const question = `if ${hasPortmap}; then echo has; else echo lacks; fi
 [ -e "$3" ] || ${exitAbsent}
 stat -c %a "$3"; cat "$3"`;
@@ -116,7 +136,7 @@ function notAsWanted(text: string): Answer {
     };
   }
   const more = additions(text);
-  if (more.length === 0) return { is: "absent" };
+  if (more.length === 0) return { is: "absent", ours: true };
   return {
     is: "different",
     found: `${conflistPath} has what this tool did not write: ${

@@ -124,3 +124,39 @@ rooted(
     await lab.on("worker-1", cmd`test -e ${portmapPath}`);
   },
 );
+
+rooted(
+  "the leases go with the last of us once no pod is left, and no folder of ours stays",
+  async () => {
+    await using lab = await provisioned("t-leases");
+    const look = "ls -d /run/deno-cni /opt/cni/lib/deno-cni " +
+      "/run/deno-cni/networks/deno-cni 2>/dev/null || :";
+    const left = () => lab.on("worker-1", cmd`sh -c ${look}`);
+    for (const stage of ["03-cni-config", "05-plugin"]) {
+      done(await lab.script(stage));
+    }
+    const make = "mkdir -p /run/deno-cni/networks/deno-cni " +
+      "/run/deno-cni/networks/.deno-cni/deno-cni && " +
+      "echo x >/run/deno-cni/networks/deno-cni/10.244.1.2 && " +
+      "ip link add veth1 type veth peer name p1 && " +
+      "ip link set veth1 alias 'deno-cni deno-cni 12 eth0' && " +
+      "ip link add veth2 type veth peer name p2 && " +
+      "ip link set veth2 alias 'deno-cni other 12 eth0'";
+    await lab.on("worker-1", cmd`sh -euc ${make}`);
+    done(await lab.script("05-plugin", "--undo"));
+    assertStringIncludes(await left(), "/run/deno-cni/networks/deno-cni\n");
+    assert(!(await left()).includes("/opt/cni/lib"), await left());
+    await lab.on("worker-1", cmd`ip link del veth1`);
+    // What was edited in between is ours all the same.
+    await lab.on("worker-1", cmd`sed -i s/true/false/ ${conflistPath}`);
+    done(await lab.script("03-cni-config", "--undo"));
+    assertEquals(await left(), "");
+    assertEquals(await lab.on("worker-1", cmd`ls /etc/cni/net.d`), "");
+
+    // Leases of another network are its own.
+    await lab.on("worker-1", cmd`mkdir -p /run/deno-cni/networks/other`);
+    done(await lab.script("03-cni-config"));
+    done(await lab.script("03-cni-config", "--undo"));
+    await lab.on("worker-1", cmd`test -d /run/deno-cni/networks/other`);
+  },
+);
