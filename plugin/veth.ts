@@ -71,8 +71,12 @@ type Marked = Pick<Link, "kind" | "alias">;
 /** Whether a link is the host veth of some attachment to the network. */
 export function isVethOf(network: string, link: Marked): boolean {
   if (link.kind !== "veth") return false;
-  return link.alias.startsWith(`${mark} ${network} `) ||
-    link.alias.startsWith(hashedPrefix(network));
+  return aliasPrefixes(network).some((prefix) => link.alias.startsWith(prefix));
+}
+
+/** What the alias of each host veth of the network begins with. */
+export function aliasPrefixes(network: string): readonly string[] {
+  return [`${mark} ${network} `, hashedPrefix(network)];
 }
 
 /**

@@ -4,54 +4,31 @@
  * plugin which addresses are its own.
  */
 import { main } from "../lib/cli/stage_script.ts";
-import { cmd } from "../lib/exec/command.ts";
-import { write } from "../lib/exec/shell_file.ts";
-import { fileIs } from "../lib/steps/file_probes.ts";
-import type { Plan, Stage } from "../lib/stage/stage.ts";
+import { linkPortmap } from "../lib/cni/link_portmap.ts";
+import {
+  conflistIs,
+  conflistPath,
+  removeConflist,
+  writeConflist,
+} from "../lib/cni/conflist.ts";
+import type { Stage } from "../lib/stage/stage.ts";
 import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
-import { mark } from "../lib/net/mark.ts";
-
-const path = "/etc/cni/net.d/10-deno-cni.conflist";
-
-/** The network configuration list of a node (CNI SPEC.md, section 1). */
-function conflist({ cluster, node }: Plan): string {
-  const { clusterCIDRs, cniVersion, bridge, mtu } = cluster;
-  const { logFile, logLevel } = cluster.plugin ?? {};
-  const plugin = {
-    type: mark,
-    ...(clusterCIDRs.length === 1
-      ? { network: clusterCIDRs[0], subnet: node.podCIDRs[0] }
-      : { networks: clusterCIDRs, subnets: node.podCIDRs }),
-    bridge,
-    ...(mtu === undefined ? {} : { mtu }),
-    ...(logFile === undefined ? {} : { logFile }),
-    ...(logLevel === undefined ? {} : { logLevel }),
-  };
-  return JSON.stringify(
-    { cniVersion, name: mark, plugins: [plugin] },
-    null,
-    2,
-  ) +
-    "\n";
-}
-
-/** A list by the name that this stage gives it is of this stage's writing. */
-function isOurs(text: string): boolean {
-  return text.includes(`"name": "${mark}"`);
-}
 
 export const cniConfig: Stage = {
   name: "03-cni-config",
   summary: "tell each node's runtime which plugin to call",
-  afterwards: `cat ${path}`,
+  afterwards: `cat ${conflistPath}`,
   needsPodCIDRs: true,
   beforeUndo: beforeNetworkGoes,
-  steps: (plan) => [{
+  steps: (plan) => [...linkPortmap(plan.cluster), {
     why: "The runtime calls what the first file of this folder names; " +
-      "the plugin reads its podCIDR there",
-    doneWhen: fileIs(path, conflist(plan), isOurs, "600"),
-    run: write(path, conflist(plan), "600"),
-    undo: cmd`rm -f ${path}`,
+      "the plugin reads its podCIDR there" +
+      (plan.cluster.plugin.portmap === false
+        ? ""
+        : ". portmap, where the node has it, maps the hostPorts of pods"),
+    doneWhen: conflistIs(plan),
+    run: writeConflist(plan),
+    undo: { cleanup: removeConflist() },
   }],
 };
 

@@ -8,7 +8,13 @@ import { gateway } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
+import { plugPorts } from "../lib/steps/bridge_ports.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import {
+  type LinkSetting,
+  linkSettingOff,
+  sysctlName,
+} from "../lib/steps/link_setting.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/names.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
@@ -19,12 +25,33 @@ function bridgeMac({ name }: ClusterNode): string {
   return mac(`bridge ${name}`);
 }
 
+/** What a pod could say to take the traffic of others: CVE-2020-10749 is the first of it. */
+const notTaken = [
+  [6, "accept_ra", "A router advertisement would make a pod the node's router"],
+  [6, "accept_redirects", "A redirect would send others' packets to a pod"],
+  [6, "accept_source_route", "A packet's way is the kernel's to choose"],
+  [4, "accept_redirects", "A redirect would send others' packets to a pod"],
+  [4, "accept_source_route", "A packet's way is the kernel's to choose"],
+] as const;
+
+/** @param needed what cannot be without the family; see linkSettingOff() */
+function off(setting: LinkSetting, why: string, needed?: string): Step {
+  const name = sysctlName(setting);
+  // -e: at boot, a setting that the kernel does not have is passed over.
+  return {
+    why,
+    doneWhen: linkSettingOff(setting, needed),
+    run: cmd`sysctl -e -w ${name}=0`,
+    undo: (previous: string) => cmd`sysctl -e -w ${name}=${previous}`,
+  };
+}
+
 export const bridge = alsoAtBoot({
   name: "04-bridge",
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
-  steps: ({ node, cluster: { bridge } }) => [
+  steps: ({ node, cluster: { bridge, plugin } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
@@ -39,6 +66,18 @@ export const bridge = alsoAtBoot({
       doneWhen: linkMarked(bridge),
       run: cmd`ip link set ${bridge} alias ${mark}`,
     },
+    ...notTaken.map(([family, name, why]): Step =>
+      off({ link: bridge, family, name }, why)
+    ),
+    ...node.podCIDRs.filter((podCIDR) => podCIDR.includes(":")).map((
+      podCIDR,
+    ): Step =>
+      off(
+        { link: bridge, family: 6, name: "disable_ipv6" },
+        "A link for which IPv6 is off takes no address of it",
+        podCIDR,
+      )
+    ),
     ...node.podCIDRs.map((podCIDR): Step => ({
       why: "Pods use this address as their default gateway",
       doneWhen: addressOn(bridge, gateway(podCIDR)),
@@ -53,6 +92,7 @@ export const bridge = alsoAtBoot({
       run: cmd`ip link set ${bridge} up`,
       undo: cmd`ip link set ${bridge} down`,
     },
+    plugPorts(bridge, plugin.hairpin),
   ],
 });
 

@@ -10,7 +10,9 @@ import {
   expectedPlugin,
 } from "../lib/packaging/build.ts";
 import { daemonSteps } from "../lib/packaging/daemon_steps.ts";
-import { cmd } from "../lib/exec/command.ts";
+import { cmd, type Command } from "../lib/exec/command.ts";
+import { removeFile } from "../lib/exec/shell_file.ts";
+import { removeLeases } from "../lib/cni/lease_store.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { copied } from "../lib/steps/file_probes.ts";
 import type { PluginFile, Stage, Step } from "../lib/stage/stage.ts";
@@ -37,6 +39,13 @@ async function digest(path: string): Promise<string> {
   const bytes = await Deno.readFile(path);
   const hash = await crypto.subtle.digest("SHA-256", bytes);
   return new Uint8Array(hash).toHex();
+}
+
+/** With the program go the leases that are left over, with the last file its folder. */
+function remove(path: string): Command {
+  if (!path.startsWith("/opt/cni/bin/")) return removeFile(path);
+  const script = `rm -f "$1" "$1.new"\n${removeLeases()}`;
+  return { ...cmd`sh -c ${script} remove ${path}`, label: `rm -f ${path}` };
 }
 
 export const plugin: Stage = {
@@ -74,7 +83,7 @@ export const plugin: Stage = {
         : "What the plugin's launcher starts",
       doneWhen: copied(file),
       run: file,
-      undo: cmd`rm -f ${file.to}`,
+      undo: remove(file.to),
     })),
     // Last: it is restarted where the files of its version have come.
     ...daemonSteps(cluster),

@@ -3,8 +3,8 @@ import {
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
-import type { PluginSettings } from "./schema_plugin.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
+import type { PluginSettings } from "./schema_plugin.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
 
 /** Where a cluster's machines come from. */
@@ -37,8 +37,7 @@ export interface Cluster {
   readonly bridge: string;
   readonly cniVersion: "0.3.1" | "0.4.0" | "1.0.0" | "1.1.0";
   readonly mtu?: number;
-  /** How the plugin works, where that differs from its defaults. */
-  readonly plugin?: PluginSettings;
+  readonly plugin: PluginSettings;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */

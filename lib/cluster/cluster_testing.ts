@@ -1,5 +1,6 @@
 /** Clusters for tests, without a file. */
 import type { Cluster, ClusterNode } from "./cluster.ts";
+import { usualPlugin } from "./schema_plugin.ts";
 
 /** A test's own cluster. */
 export interface TestCluster {
@@ -29,6 +30,7 @@ export function labCluster({ name, stateDir }: TestCluster): Cluster {
     nodeMasks: [24],
     bridge: "cni0",
     cniVersion: "1.0.0",
+    plugin: usualPlugin,
     segmentCIDR: "10.0.1.0/24",
     segmentCIDRs: ["10.0.1.0/24"],
     outside: {

@@ -102,7 +102,7 @@ function toCluster(
     bridge,
     cniVersion,
     ...(mtu === undefined ? {} : { mtu }),
-    ...(rest.plugin === undefined ? {} : { plugin: rest.plugin }),
+    plugin: rest.plugin,
     ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
     segmentCIDR: firstOf(rest.segmentCIDR),
     segmentCIDRs: rest.segmentCIDR,

@@ -21,11 +21,15 @@ import {
   size,
 } from "../net/cidr.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
-import { type PluginSettings, pluginSettings } from "./schema_plugin.ts";
 import {
   type KubernetesSettings,
   kubernetesSettings,
 } from "./schema_kubernetes.ts";
+import {
+  type PluginSettings,
+  pluginSettings,
+  usualPlugin,
+} from "./schema_plugin.ts";
 import {
   type AwsSettings,
   awsSettings,
@@ -64,7 +68,7 @@ export interface InFile {
   bridge: string;
   cniVersion: Cluster["cniVersion"];
   mtu?: number;
-  plugin?: PluginSettings;
+  plugin: PluginSettings;
   runtime: RuntimeName;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[]; url?: string[] };
@@ -189,7 +193,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   ),
   // 68 is IPv4's least (RFC 791), 65535 the kernel's most for veth and bridge.
   mtu: optional(wholeNumber(68, 65535)),
-  plugin: optional(pluginSettings),
+  plugin: withDefault(pluginSettings, usualPlugin),
   runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
   segmentCIDR: withDefault(listOrSingle(cidr), ["10.0.1.0/24"]),
   outside: withDefault(

@@ -1,4 +1,7 @@
-/** The keys of a cluster file that say how the plugin works on its nodes. */
+/**
+ * The keys of a cluster file that say how the nodes' plugin is to be.
+ * config/lab.yaml tells the user.
+ */
 import {
   type Draft,
   mapping,
@@ -6,11 +9,16 @@ import {
   optional,
   textValue,
   type Validator,
+  withDefault,
 } from "./validate.ts";
 import type { Reading } from "./yaml.ts";
 
-/** How the plugin works; what is left out is as plugin/README.md has it. */
+/** How the nodes' plugin is to be. */
 export interface PluginSettings {
+  /** Whether a pod reaches itself by a service: its port of the bridge is in hairpin mode. */
+  readonly hairpin: boolean;
+  /** Whether the reference portmap comes after it; auto, where the node has it. */
+  readonly portmap: "auto" | boolean;
   /** Whether a process that stays makes its calls; left out: where systemd runs. */
   readonly daemon?: boolean;
   /** The file on each node in which every call is noted. */
@@ -18,17 +26,8 @@ export interface PluginSettings {
   readonly logLevel?: "error" | "info" | "debug";
 }
 
-const daemon: Validator<boolean> = {
-  expected: "true or false",
-  read(value, path, reading) {
-    if (typeof value === "boolean") return value;
-    reading.wrong(
-      path,
-      `${JSON.stringify(value)} is not true or false`,
-    );
-    return undefined;
-  },
-};
+/** What a cluster file means that does not say. */
+export const usualPlugin: PluginSettings = { hairpin: true, portmap: "auto" };
 
 const logFile = textValue(
   "an absolute path, e.g. /var/log/deno-cni.log",
@@ -38,10 +37,16 @@ const logFile = textValue(
       : "is no file's absolute path; expected one such as /var/log/deno-cni.log",
 );
 
+/** The key `plugin`. */
 export const pluginSettings: Validator<PluginSettings> = mapping<
   PluginSettings
 >({
-  daemon: optional(daemon),
+  hairpin: withDefault(oneOf(true, false), usualPlugin.hairpin),
+  portmap: withDefault(
+    oneOf<"auto" | boolean>("auto", true, false),
+    usualPlugin.portmap,
+  ),
+  daemon: optional(oneOf(true, false)),
   logFile: optional(logFile),
   logLevel: optional(oneOf("error", "info", "debug")),
 });

@@ -22,6 +22,7 @@ Deno.test("a cluster file may leave out what has a default", () => {
     nodeMasks: [24],
     bridge: "cni0",
     cniVersion: "1.0.0",
+    plugin: { hairpin: true, portmap: "auto" },
     segmentCIDR: "10.0.1.0/24",
     segmentCIDRs: ["10.0.1.0/24"],
     outside: {
@@ -60,7 +61,7 @@ nodeMask: [64, 25]
 bridge: br-pods
 cniVersion: 1.1.0
 mtu: 1400
-plugin: { daemon: true, logFile: /var/log/x.log, logLevel: debug }
+plugin: { hairpin: false, portmap: false, daemon: true, logFile: /var/log/x.log, logLevel: debug }
 runtime: containerd
 segmentCIDR: [192.168.7.0/28, "fd00:1::/64"]
 outside:
@@ -80,7 +81,13 @@ nodes:
     bridge: "br-pods",
     cniVersion: "1.1.0",
     mtu: 1400,
-    plugin: { daemon: true, logFile: "/var/log/x.log", logLevel: "debug" },
+    plugin: {
+      hairpin: false,
+      portmap: false,
+      daemon: true,
+      logFile: "/var/log/x.log",
+      logLevel: "debug",
+    },
     runtime: "containerd",
     segmentCIDR: "192.168.7.0/28",
     segmentCIDRs: ["192.168.7.0/28", "fd00:1::/64"],

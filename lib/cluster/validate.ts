@@ -79,8 +79,8 @@ export function wholeNumber(least: number, most: number): Validator<number> {
   };
 }
 
-/** One of these words. */
-export function oneOf<Word extends string>(
+/** One of these words, to which true and false belong. */
+export function oneOf<Word extends string | boolean>(
   ...words: readonly Word[]
 ): Validator<Word> {
   const expected = `one of ${words.join(", ")}`;

@@ -1,9 +1,10 @@
 /** What the doctor says of the plugin's daemon. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { usualPlugin } from "../cluster/schema_plugin.ts";
 import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
 
-const wanted = { plugin: { daemon: true } };
+const wanted = { plugin: { ...usualPlugin, daemon: true } };
 
 /** The worker, with these lines of its daemon. */
 const hostOf = (...lines: string[]) =>
@@ -46,7 +47,10 @@ Deno.test("where systemd runs a daemon is wanted unless the cluster file says no
   const on = (plugin: object) =>
     one(found("daemon", [], { host, cluster: { provider: "ssh", ...plugin } }));
   assertEquals(on({}).is, "warning");
-  assertEquals(on({ plugin: { daemon: false } }).is, "does not apply");
+  assertEquals(
+    on({ plugin: { ...usualPlugin, daemon: false } }).is,
+    "does not apply",
+  );
 });
 
 Deno.test("a folder that is open to others is a fault", () => {

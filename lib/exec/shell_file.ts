@@ -32,6 +32,12 @@ export function readFile(path: string): Command {
   return askPath(path, 'cat "$1"');
 }
 
+/** Removes a file, and its folder where nothing else is in it. */
+export function removeFile(path: string): Command {
+  const script = 'rm -f "$1" "$1.new" && { rmdir "${1%/*}" 2>/dev/null || :; }';
+  return { ...cmd`sh -c ${script} remove ${path}`, label: `rm -f ${path}` };
+}
+
 /** For a POSIX shell: the function put, in a line and without its comment, for dry runs show it. */
 export const put = Deno.readTextFileSync(new URL("put.sh", import.meta.url))
   .replaceAll(/^#.*\n/gm, "")

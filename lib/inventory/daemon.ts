@@ -43,6 +43,6 @@ export function wantsDaemon(
   { provider, plugin }: Pick<Cluster, "provider" | "plugin">,
   { systemd }: HostDaemon,
 ): boolean {
-  return plugin?.daemon !== false &&
-    (provider === "lab" ? plugin?.daemon === true : systemd);
+  return plugin.daemon !== false &&
+    (provider === "lab" ? plugin.daemon === true : systemd);
 }

@@ -4,6 +4,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { adminConf, controlPlaneOf } from "./kubeconfig.ts";
 import { shellProgram } from "../exec/shell_program.ts";
+import { removeLeases } from "../cni/lease_store.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { FollowUpStep } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -21,7 +22,9 @@ export function reset(): Command {
   const conflist = `${configFolder}/99-${mark}-reset.conflist`;
   const loopback = `${pluginFolder}/loopback`;
   return {
-    ...cmd`sh -c ${program} reset ${statePath} ${kubeletConf} ${conflist} ${loopback}`,
+    ...cmd`sh -c ${`${program}\n${
+      removeLeases(5)
+    }`} reset ${statePath} ${kubeletConf} ${conflist} ${loopback}`,
     label: "kubeadm reset -f",
   };
 }

@@ -13,6 +13,7 @@ import {
 } from "../exec/command.ts";
 import {
   readFile,
+  removeFile,
   saysAbsent,
   write,
   writeOutput,
@@ -103,6 +104,23 @@ export async function saveNodeFile(
   const outcome = await node.run(command, options);
   if (!succeeded(outcome)) {
     throw new CommandError(node.name, command, outcome, `write ${path}`);
+  }
+}
+
+/**
+ * Removes a file of a node, and its folder where nothing else is in it.
+ *
+ * @throws {CommandError} when the node could not remove it
+ */
+export async function removeNodeFile(
+  node: Node,
+  path: string,
+  options?: RunOptions,
+): Promise<void> {
+  const command = removeFile(path);
+  const outcome = await node.run(command, options);
+  if (!succeeded(outcome)) {
+    throw new CommandError(node.name, command, outcome, `remove ${path}`);
   }
 }
 

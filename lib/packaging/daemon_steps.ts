@@ -14,7 +14,7 @@ import { daemonUnit, daemonUnitText } from "./daemon_unit.ts";
 export function daemonSteps(
   { provider, plugin }: Pick<Cluster, "provider" | "plugin">,
 ): readonly Step[] {
-  const daemon = plugin?.daemon;
+  const daemon = plugin.daemon;
   if (provider === "lab") return daemon === true ? [processStep] : [];
   return daemon === false ? [] : [unitStep];
 }

@@ -41,7 +41,9 @@ export async function isGone(
 ): Promise<boolean> {
   if (step.doneWhen === undefined || isCleanup(step.undo)) return false;
   const answer = await askStep(node, step, options);
-  return ["absent", "different", "unmarked"].includes(answer.is);
+  return answer.is === "absent"
+    ? !answer.ours
+    : answer.is === "different" || answer.is === "unmarked";
 }
 
 /**

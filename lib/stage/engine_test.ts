@@ -6,8 +6,10 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { cmd, type Command, show } from "../exec/command.ts";
+import { write } from "../exec/shell_file.ts";
 import { readJournal, writeJournal } from "./journal.ts";
 import { localNode, type Node, UnreachableError } from "../node/node.ts";
+import { fileIs } from "../steps/file_probes.ts";
 import { plan, planUndo } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply } from "./engine.ts";
@@ -113,6 +115,41 @@ Deno.test("undo() leaves alone what is no longer as the stage left it", () =>
     await apply(stage, node, steps, context());
     await Deno.remove(`${folder}/a`);
     assertEquals(statuses(await undo(stage, node, steps, context())), ["ok"]);
+  }));
+
+Deno.test("undo() takes away what is ours and no longer as today's steps would have it", () =>
+  inFolder(async (folder, node) => {
+    const path = `${folder}/list`;
+    const step = (content: string): Step => ({
+      why: `have ${path}`,
+      doneWhen: fileIs(path, content, (text) => text.startsWith("ours")),
+      run: write(path, content),
+      undo: cmd`rm ${path}`,
+    });
+    await apply(stage, node, [step("ours, 1")], context());
+    // The cluster file was changed before the undo.
+    const planned = await planUndo(stage, node, [step("ours, 2")], {});
+    assertEquals(planned.steps.length, 1);
+    await undo(stage, node, [step("ours, 2")], context());
+    assert(!exists(path));
+    await apply(stage, node, [step("ours, 1")], context());
+    await Deno.writeTextFile(path, "theirs");
+    await undo(stage, node, [step("ours, 1")], context());
+    assert(exists(path));
+  }));
+
+Deno.test("a journal that says nothing more is taken away, and its folder where it is empty", () =>
+  inFolder(async (folder) => {
+    const node = localNode("n", `${folder}/journals/journal`);
+    await apply(stage, node, [file(`${folder}/a`)], context());
+    assert(exists(node.journalPath));
+    await undo(stage, node, [file(`${folder}/a`)], context());
+    assert(!exists(`${folder}/journals`));
+    await apply(stage, node, [file(`${folder}/a`)], context());
+    await Deno.writeTextFile(`${folder}/journals/other`, "");
+    await undo(stage, node, [file(`${folder}/a`)], context());
+    assert(!exists(node.journalPath));
+    assert(exists(`${folder}/journals/other`));
   }));
 
 Deno.test("undo() works from the journal when the cluster no longer plans the step", () =>

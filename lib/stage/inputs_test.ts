@@ -1,7 +1,12 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../exec/command.ts";
-import { localNode, type Node, UnreachableError } from "../node/node.ts";
+import {
+  localNode,
+  type Node,
+  readNodeFile,
+  UnreachableError,
+} from "../node/node.ts";
 import { plan } from "./plan_node.ts";
 import { inOrder } from "./run_stage.ts";
 import { apply } from "./engine.ts";
@@ -17,7 +22,7 @@ async function inFolder(
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    await body(folder, localNode("worker", `${folder}/journal`));
+    await body(folder, localNode("worker", `${folder}/worker/journal`));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -52,6 +57,12 @@ function taker(folder: string, changes: Partial<Step> = {}): Step {
   };
 }
 
+/** The worker's journal; "" where it says nothing, and so is not there. */
+async function journalIn(folder: string): Promise<string> {
+  const node = localNode("worker", `${folder}/worker/journal`);
+  return await readNodeFile(node, node.journalPath) ?? "";
+}
+
 Deno.test("a step reads what another node gives, and it stands in no result and no journal", () =>
   inFolder(async (folder, node) => {
     const results = await apply(stage, node, [taker(folder)], context());
@@ -62,7 +73,7 @@ Deno.test("a step reads what another node gives, and it stands in no result and 
     );
     assertEquals(results[0]?.output, "token (hidden)");
     assert(!JSON.stringify(results).includes(secret));
-    assert(!(await Deno.readTextFile(`${folder}/journal`)).includes(secret));
+    assert(!(await journalIn(folder)).includes(secret));
   }));
 
 Deno.test("a failed command's outputs are told without the secret", () =>
@@ -77,7 +88,7 @@ Deno.test("a failed command's outputs are told without the secret", () =>
     assertEquals(result?.status, "failed");
     assertStringIncludes(result?.problem ?? "", "token (hidden)");
     assert(!JSON.stringify(result).includes(secret));
-    assert(!(await Deno.readTextFile(`${folder}/journal`)).includes(secret));
+    assert(!(await journalIn(folder)).includes(secret));
   }));
 
 Deno.test("a node that gives nothing, and one that is out of reach, are the reason", () =>
@@ -245,6 +256,6 @@ Deno.test("what a node has no use for is neither told nor recorded", () =>
       run: cmd`touch ${folder}/done`,
     };
     assertEquals(await apply(stage, node, [step], context()), []);
-    assert(!(await Deno.readTextFile(`${folder}/journal`)).includes("touch"));
+    assert(!(await journalIn(folder)).includes("touch"));
     await assertMissing(`${folder}/done`);
   }));

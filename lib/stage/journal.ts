@@ -4,7 +4,12 @@
  * before its command runs (as "running") and again after it (as "done"), so
  * that a run which was cut off anywhere leaves a journal that is true.
  */
-import { type Node, readNodeFile, saveNodeFile } from "../node/node.ts";
+import {
+  type Node,
+  readNodeFile,
+  removeNodeFile,
+  saveNodeFile,
+} from "../node/node.ts";
 import type { Command, RunOptions } from "../exec/command.ts";
 import { type StageName, stageNames } from "./stage.ts";
 import { JournalError } from "./errors.ts";
@@ -56,13 +61,20 @@ export async function readJournal(
   return parseJournal(text, `${node.name}:${node.journalPath}`);
 }
 
-/** Writes a node's journal, in one step. */
+/** Writes a node's journal, in one step; one that says nothing is taken away. */
 export async function writeJournal(
   node: Node,
   journal: Journal,
   options?: RunOptions,
 ): Promise<void> {
-  await saveNodeFile(node, node.journalPath, formatJournal(journal), options);
+  if (journal.complete.length + journal.records.length === 0) {
+    await removeNodeFile(node, node.journalPath, options);
+  } else {await saveNodeFile(
+      node,
+      node.journalPath,
+      formatJournal(journal),
+      options,
+    );}
 }
 
 /** The journal as text, one record a line, so that it can be read and compared. */

@@ -21,10 +21,13 @@ export type Answer =
   | { readonly is: "unneeded" }
   /**
    * Still to be done; `previous` is the value that undo has to put back,
-   * `preview` what the step would do, for the person who has to agree to it.
+   * `preview` what the step would do, for the person who has to agree to it;
+   * `ours` says that something of ours is there, as another run of the stage
+   * left it, which undo takes away.
    */
   | {
     readonly is: "absent";
+    readonly ours?: true;
     readonly previous?: string;
     readonly preview?: string;
   }

@@ -23,7 +23,7 @@ export function fileIs(
   const wanted = mode === undefined ? content : `${mode}\n${content}`;
   return whereThere(ask, `what ${path} holds`, (text) => {
     if (text === wanted) return { is: "present", ours: true };
-    if (ours(text)) return { is: "absent" };
+    if (ours(text)) return { is: "absent", ours: true };
     return {
       is: "different",
       found: `${path} holds something that this tool did not write`,
@@ -67,6 +67,6 @@ export function copied(file: PluginFile): Probe {
     const [facts, digest = ""] = text.split("\n");
     const same = facts === `${size_bytes} ${mode}` &&
       (sha256 === "" || digest.startsWith(`${sha256} `));
-    return same ? { is: "present", ours: true } : { is: "absent" };
+    return { is: same ? "present" : "absent", ours: true };
   });
 }

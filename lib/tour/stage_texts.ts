@@ -58,11 +58,15 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     }),
   },
   "03-cni-config": {
-    sentences: () => [
+    sentences: ({ cluster: { plugin } }) => [
       "Kubernetes itself plugs in no pod: the container runtime reads the " +
       "first file of /etc/cni/net.d, and executes the plugin that it names.",
       "This stage writes that file on every node, with the plugin's type, the " +
-      "clusterCIDR and the node's own podCIDR.",
+      "clusterCIDR and the node's own podCIDR" +
+      (plugin.hairpin
+        ? ", and hairpinMode: a frame may leave the bridge by the port that it " +
+          "came in by, as when a pod calls its own Service."
+        : "."),
       "On a real cluster, a node stays NotReady until it has one.",
     ],
     look: () => ({

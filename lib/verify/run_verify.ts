@@ -11,6 +11,7 @@ import { leavingPods } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { matrixTable } from "./matrix_table.ts";
 import type { NodeList } from "./namespace_pods.ts";
+import { withoutPortmap } from "../cni/conflist.ts";
 import { expectedSituation, look } from "./situation.ts";
 import { stepRunnerFor } from "./start_pods.ts";
 import { type Verified, verify } from "./verify.ts";
@@ -173,9 +174,13 @@ function listOf(
   cluster: Cluster,
   node: ClusterNode,
 ): NodeList | undefined {
-  const [step] = cniConfig.steps?.({ cluster, node }) ?? [];
-  if (step === undefined || "copy" in step.run) return undefined;
-  const { writes, stdin } = step.run;
-  if (writes === undefined || stdin === undefined) return undefined;
-  return { path: writes, text: stdin };
+  const [found] = (cniConfig.steps?.({ cluster, node }) ?? [])
+    .flatMap(({ run }) => "writes" in run ? [run] : []);
+  if (found?.writes === undefined || found.stdin === undefined) {
+    return undefined;
+  }
+  const { writes, stdin } = found;
+  // A node that is still to be made has no further plugins.
+  const isLikely = cluster.plugin.portmap === true;
+  return { path: writes, text: isLikely ? stdin : withoutPortmap(stdin) };
 }

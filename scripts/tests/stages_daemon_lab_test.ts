@@ -1,6 +1,7 @@
 /** The plugin's daemon as stage 05 starts it: a process of a lab's nodes, a unit where systemd runs. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { usualPlugin } from "../../lib/cluster/schema_plugin.ts";
 import { cmd, withInput } from "../../lib/exec/command.ts";
 import { examine } from "../../lib/doctor/doctor.ts";
 import { reachOf } from "../../lib/cli/connect.ts";
@@ -149,7 +150,7 @@ rooted(
     const node = lab.node("worker-1");
     // The journal has the steps of 05, which the lab was given without a daemon.
     const stage = "06-forwarding";
-    const steps = daemonSteps({ provider: "ssh" });
+    const steps = daemonSteps({ provider: "ssh", plugin: usualPlugin });
     const applied = async () => {
       const results = await apply(stage, node, steps, context);
       return results.map(({ status, problem }) => problem ?? status);

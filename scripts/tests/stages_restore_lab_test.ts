@@ -61,7 +61,8 @@ function stepsOf(stage: Stage, cluster: Cluster, name: string) {
 
 const kernelState =
   "ip -br addr show dev cni0; ip route show proto 244; iptables -S FORWARD; " +
-  "iptables -t nat -S POSTROUTING; sysctl net.ipv4.ip_forward";
+  "iptables -t nat -S POSTROUTING; sysctl net.ipv4.ip_forward " +
+  "net.ipv6.conf.cni0.accept_ra net.ipv4.conf.cni0.accept_redirects";
 
 /** What is on a real machine's disk, and so outlives a reboot; on a lab's node it does not. */
 const disk = [
