@@ -301,3 +301,46 @@ onDaemonNode(
     }
   },
 );
+
+/** How many descriptors the daemon has open. */
+async function openDescriptors(node: TestNode): Promise<number> {
+  const count = `read -r pid rest </run/deno-cni/daemon/*/self
+    ls "/proc/$pid/fd" | wc -l`;
+  return Number(await node.must(cmd`sh -c ${count}`));
+}
+
+onDaemonNode(
+  "no call leaves a descriptor open: done, refused, or with leases that were lost",
+  async (node) => {
+    const pod = await node.pod("p1");
+    const round = async () => {
+      await added(node, { pod });
+      assertEquals((await node.cni({ command: "ADD", pod })).exit, 1);
+      // Its index is gone too: the pods that live are asked for their addresses.
+      await node.must(cmd`rm -r /run/deno-cni/networks`);
+      await added(node, { pod, ifname: "eth1" });
+      for (const ifname of ["eth0", "eth1"]) {
+        assertEquals(await node.cni({ command: "DEL", pod, ifname }), none);
+      }
+      const { json } = await node.cni({
+        command: "DEL",
+        pod,
+        input: { ...config, subnet: "10.244.1.0/33" },
+      });
+      assertEquals(json, {});
+    };
+    await round();
+    const before = await openDescriptors(node);
+    const slow = await slowCalls(node, async () => {
+      for (let at = 0; at < 5; at++) await round();
+    });
+    assertEquals([await openDescriptors(node), slow], [before, 0]);
+  },
+);
+
+onDaemonNode("DEL of what never was makes no store", async (node) => {
+  const pod = await node.pod("p1");
+  assertEquals(await node.cni({ command: "DEL", pod }), none);
+  const { code } = await node.run(cmd`ls /run/deno-cni/networks`);
+  assertEquals(code, 2);
+});
