@@ -24,6 +24,6 @@ Deno.test("what plugin: may not say is refused, with what it may", () => {
   );
   refusedWith(
     "plugin: true",
-    "c.yaml:3: plugin: true is no mapping; expected a mapping of hairpin, portmap",
+    "c.yaml:3: plugin: true is no mapping; expected a mapping of hairpin, portmap, daemon, logFile, logLevel",
   );
 });

@@ -390,7 +390,7 @@ Deno.test("a container runtime is a known one, and for labs alone", () => {
 Deno.test("how the plugin works is refused where it makes no sense", () => {
   for (
     const [plugin, said] of [
-      ["{ daemon: 1 }", "plugin.daemon: 1 is not true or false"],
+      ["{ daemon: 1 }", "plugin.daemon: 1 is not one of true, false"],
       [
         "{ logFile: deno-cni.log }",
         "plugin.logFile: deno-cni.log is no file's absolute path; expected one such as /var/log/deno-cni.log",
