@@ -122,12 +122,19 @@ function checkMasks(value: Draft<InFile>, reading: Reading): void {
     if (nodeMask !== undefined && nodeMask[at] === undefined) continue;
     const { prefixLength, family } = parseCidr(text);
     const mask = nodeMaskOf(value, text, at);
-    const most = Math.min(prefixLength + 16, family === 4 ? 30 : 126);
+    const widest = family === 4 ? 29 : 125;
+    const most = Math.min(prefixLength + 16, widest);
     const subnets = 2 ** (mask - prefixLength);
     const said = nodeMask === undefined
       ? `the default of ${mask}`
       : String(mask);
-    if (mask < prefixLength || mask > most) {
+    if (nodeMask !== undefined && mask > widest) {
+      reading.wrong(
+        ["nodeMask", at],
+        `${said} leaves a node room for fewer than the 2 pods that stage 09 starts; ` +
+          `expected ${widest} or less`,
+      );
+    } else if (mask < prefixLength || mask > most) {
       reading.wrong(
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
         nodeMask === undefined

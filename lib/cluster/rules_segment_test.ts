@@ -77,7 +77,7 @@ Deno.test("a node mask that does not fit the clusterCIDR or the nodes is refused
   refused(
     "10.244.0.0/16",
     "10.244.0.0/26",
-    "c.yaml:2: clusterCIDR: 10.244.0.0/26 does not fit nodeMask's default of 24; expected a nodeMask from 26 to 30",
+    "c.yaml:2: clusterCIDR: 10.244.0.0/26 does not fit nodeMask's default of 24; expected a nodeMask from 26 to 29",
   );
   assertEquals(mistakes(six.replace("fd00:10:244::/56", "fd01:10::/40")), [
     "c.yaml:2: clusterCIDR: fd01:10::/40 does not fit nodeMask's default of 64; expected a nodeMask from 40 to 56",
@@ -89,11 +89,15 @@ Deno.test("a node mask that does not fit the clusterCIDR or the nodes is refused
   );
   refusedWith(
     "nodeMask: 15",
-    "c.yaml:3: nodeMask: 15 does not fit the clusterCIDR 10.244.0.0/16; expected 16 to 30",
+    "c.yaml:3: nodeMask: 15 does not fit the clusterCIDR 10.244.0.0/16; expected 16 to 29",
+  );
+  refusedWith(
+    "nodeMask: 30",
+    "c.yaml:3: nodeMask: 30 leaves a node room for fewer than the 2 pods that stage 09 starts; expected 29 or less",
   );
   refusedWith(
     "nodeMask: 31",
-    "c.yaml:3: nodeMask: 31 does not fit the clusterCIDR 10.244.0.0/16; expected 16 to 30",
+    "c.yaml:3: nodeMask: 31 leaves a node room for fewer than the 2 pods that stage 09 starts; expected 29 or less",
   );
   refusedWith(
     "nodeMask: 16",

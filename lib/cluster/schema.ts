@@ -105,6 +105,10 @@ const nodeName: Validator<string> = {
   },
 };
 
+/** What the kernel and systemd.net-naming-scheme(7) call links that a machine itself has. */
+const ownLink =
+  /^(lo|docker0|(eth|eno|ens|enp|enx|wlan|wlp|bond)\d.*|all|default)$/;
+
 /**
  * dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%`
  * makes the kernel number the name.
@@ -112,6 +116,9 @@ const nodeName: Validator<string> = {
 const linkName = textValue(
   "a link's name, e.g. cni0",
   (value) => {
+    if (ownLink.test(value)) {
+      return "is a name of the machine's own links; expected another, e.g. cni0";
+    }
     return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(value)
       ? undefined
       : "is not a link's name; expected 1 to 15 bytes of A-Z a-z 0-9 _ . -, " +

@@ -333,6 +333,16 @@ Deno.test("this very machine is one node", () => {
   );
 });
 
+Deno.test("a bridge by the name of a link that the machine itself has is refused", () => {
+  for (const name of ["lo", "eth0", "ens3", "enp0s3", "docker0", "all"]) {
+    refusedWith(
+      `bridge: ${name}`,
+      `c.yaml:3: bridge: ${name} is a name of the machine's own links; expected another, e.g. cni0`,
+    );
+  }
+  assertEquals(parse(`${small}bridge: ethpods`).bridge, "ethpods");
+});
+
 Deno.test("a bridge that is no link's name is refused", () => {
   const not =
     "is not a link's name; expected 1 to 15 bytes of A-Z a-z 0-9 _ . -, " +
