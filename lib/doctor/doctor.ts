@@ -17,6 +17,7 @@ import { journalCheck } from "./journal.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
+import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
@@ -29,6 +30,7 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   ...linkChecks,
+  ...podChecks,
   ...routeChecks,
   ...machineChecks,
   ...leaseChecks,

@@ -27,6 +27,7 @@ import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
+import { cutOff, podBehind } from "../inventory/pod_veths.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
 export interface StatusReport {
@@ -57,6 +58,12 @@ export interface NodeStatus {
       readonly held: number;
       /** How many pods there is room for; a large one is rounded. */
       readonly capacity: number;
+    }[];
+    /** Pods that live, by the host veth that is no port of the bridge, or down. */
+    readonly cutOff?: readonly {
+      readonly pod: string;
+      readonly veth: string;
+      readonly how: string;
     }[];
     /** Leases whose attachment is gone. */
     readonly stale: readonly NodeLease[];
@@ -100,7 +107,7 @@ export async function clusterStatus(
     version: 1,
     cluster: cluster.name,
     at,
-    nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at])),
+    nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at], cluster)),
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
@@ -245,6 +252,7 @@ async function lookAtOperator(
 function nodeStatus(
   { name, role, host, address }: InventoryNode,
   known: ClusterNode | undefined,
+  { bridge }: Cluster,
 ): NodeStatus {
   const podCIDRs = known?.podCIDRs ?? [];
   const common = {
@@ -254,9 +262,16 @@ function nodeStatus(
     podCIDRs,
   };
   if (host.is === "unreachable") return { ...common, unreachable: host.why };
+  const cut = cutOff(host.links, bridge)
+    .map(({ link, how }) => ({
+      pod: podBehind(link, host),
+      veth: link.name,
+      how,
+    }));
   return {
     ...common,
     has: {
+      ...(cut.length === 0 ? {} : { cutOff: cut }),
       pods: host.pods.map((pod) => ({
         name: calledName(pod),
         addresses: pod.addresses.map(({ address }) => address),

@@ -38,6 +38,7 @@ export function statusText(
     unknownLines(report),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
+    cutOffLines(report.nodes, options),
     leaseLines(report.nodes, options),
     nextLine(report, options),
   ].filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
@@ -217,6 +218,28 @@ function podLines(
   return lines.length === 0 ? [] : ["Pods:", ...lines];
 }
 
+/** Pods that look well by their addresses, and reach nothing. */
+function cutOffLines(
+  nodes: readonly NodeStatus[],
+  { cluster, verbose = false }: StatusTextOptions,
+): string[] {
+  const lines = nodes.flatMap(({ name, has }) => {
+    const cut = has?.cutOff ?? [];
+    if (cut.length === 0) return [];
+    const told = verbose ? cut : cut.slice(0, shownPods);
+    const texts = told.map(({ pod, veth, how }) =>
+      printable(`${name}/${pod} (${veth} ${how})`)
+    );
+    const rest = cut.length - told.length;
+    if (rest > 0) texts.push(`and ${rest} more (-v)`);
+    return [
+      wrap(texts.join(", "), "  ", "    "),
+      `    ${makeLine("doctor", cluster, { ARGS: ["--node", name] })}`,
+    ];
+  });
+  return lines.length === 0 ? [] : ["Pods that are cut off:", ...lines];
+}
+
 function leaseLines(
   nodes: readonly NodeStatus[],
   { cluster }: StatusTextOptions,
@@ -251,6 +274,7 @@ function nextLine(
   const next = stages.find(({ on }) => on.some(({ is }) => is === "not"));
   if (next !== undefined) return [`Next: ${makeLine(next.name, cluster)}`];
   if (nodes.some(({ unreachable }) => unreachable !== undefined)) return [];
+  if (nodes.some(({ has }) => has?.cutOff !== undefined)) return [];
   return all.some(({ is }) => is === "unknown") ? [] : [
     `All stages are applied; what reaches what: ${
       makeLine("09-verify", cluster)

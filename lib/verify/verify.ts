@@ -14,6 +14,7 @@ import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { tryHairpins } from "./hairpin.ts";
+import { tryOthers } from "./other_pods.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
 import {
@@ -129,6 +130,7 @@ async function tryAll(
     nodes: tryNodes(situation, selected),
     dns,
     hairpins,
+    others: tryOthers(situation, selected),
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };
