@@ -19,6 +19,7 @@ import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
+import { twins } from "./twins.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
@@ -32,6 +33,7 @@ export const checks: readonly Check[] = [
   ...linkChecks,
   ...podChecks,
   ...routeChecks,
+  twins,
   ...machineChecks,
   ...leaseChecks,
   journalCheck,

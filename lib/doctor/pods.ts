@@ -1,6 +1,12 @@
-/** The doctor's checks of pods that live: whether they are plugged in. Pure. */
+/** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
+import { ownerOf, vethAlias } from "../../plugin/veth.ts";
 import { cmd } from "../exec/command.ts";
-import { type Check, shownBy } from "./check.ts";
+import {
+  type Check,
+  type CheckContext,
+  type Finding,
+  shownBy,
+} from "./check.ts";
 import { onNode } from "../diagnosis/remedy.ts";
 import {
   cutOff,
@@ -9,6 +15,13 @@ import {
   someNames,
   wantsHairpin,
 } from "../inventory/pod_veths.ts";
+import type {
+  Host,
+  InventoryLink,
+  InventoryPod,
+} from "../inventory/inventory.ts";
+import { mark } from "../net/mark.ts";
+import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
 
 /** As many links are shown. */
 const few = 3;
@@ -43,4 +56,88 @@ const cutOffPods: Check = {
   },
 };
 
-export const podChecks: readonly Check[] = [cutOffPods];
+const unleasedPods: Check = {
+  name: "unleased-pods",
+  well: "every pod that lives holds the lease of its address",
+  read: (context) => [...withoutLease(context), ...otherAddress(context)],
+};
+
+/** Host veths of our network whose attachments have no lease at all. */
+function withoutLease(context: CheckContext): readonly Finding[] {
+  const { host, node, cluster } = context;
+  // An IPAM plugin of another kind keeps its leases where it likes.
+  if (/"ipam"\s*:/.test(host.list?.text ?? "")) return [];
+  const leased = new Set(host.leases.map(vethAlias));
+  // One lease of the oldest format is of all interfaces of its container.
+  const whole = new Set(
+    host.leases.filter(({ ifname }) => ifname === "")
+      .map(({ containerID }) => containerID),
+  );
+  const bare = host.links.filter(({ kind, alias = "", peerIndex }) =>
+    kind === "veth" && peerIndex !== undefined &&
+    alias.startsWith(`${mark} ${mark} `) && !leased.has(alias) &&
+    !whole.has(ownerOf(alias)?.containerID ?? "")
+  );
+  if (bare.length === 0) return [];
+  const names = bare.map((link) => {
+    const pod = podOf(link, host);
+    return pod === undefined ? podBehind(link, host) : fullPodName(pod);
+  });
+  return [{
+    is: "warning",
+    what: bare.length === 1
+      ? `the pod ${names[0]} has no lease: its address may be given to another`
+      : `${bare.length} pods have no lease, and their addresses may be given ` +
+        `to others: ${someNames(names)}`,
+    evidence: bare.slice(0, few).map(({ name }) =>
+      shownBy(context, cmd`ip link show dev ${name}`)
+    ),
+    remedies: podsAnew(
+      cluster,
+      node.name,
+      bare.flatMap((link) => podOf(link, host) ?? []),
+      bare.flatMap((link) =>
+        podOf(link, host) === undefined ? podBehind(link, host) : []
+      ),
+    ),
+  }];
+}
+
+/** Pods whose leases are of other addresses than they have. */
+function otherAddress(context: CheckContext): readonly Finding[] {
+  const { host, node, cluster } = context;
+  return host.leases.filter(({ network }) => network === mark)
+    .flatMap((lease): readonly Finding[] => {
+      const pod = host.pods.find(({ hostLink }) =>
+        hostLink?.alias === vethAlias(lease)
+      );
+      const held = (pod?.addresses ?? []).map(({ address }) => address);
+      if (pod === undefined || held.includes(lease.address)) return [];
+      return [{
+        is: "warning",
+        what:
+          `the pod ${
+            fullPodName(pod)
+          } has the lease of ${lease.address}, and ` +
+          `${
+            held.length === 0 ? "no address" : held.join(", ")
+          } in its network ` +
+          "namespace",
+        evidence: [
+          shownBy(context, cmd`cat ${lease.path}`),
+          shownBy(context, podAddressesCommand(pod)),
+        ],
+        remedies: podsAnew(cluster, node.name, [pod]),
+      }];
+    });
+}
+
+/** The pod behind a veth, where its network namespace has a name. */
+function podOf(
+  { name }: InventoryLink,
+  { pods }: Host,
+): InventoryPod | undefined {
+  return pods.find(({ hostLink }) => hostLink?.name === name);
+}
+
+export const podChecks: readonly Check[] = [cutOffPods, unleasedPods];

@@ -93,3 +93,26 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "two pods of a node that hold one address are told, and parted as advised (needs root)",
+  async fn() {
+    await using lab = await testLab("doctor-twins");
+    await runAll(lab, ["up", "-q"]);
+    const script = "address=$(nsenter --net=/run/netns/web ip -br -4 addr " +
+      "show dev eth0 | awk '{print $3}'); nsenter --net=/run/netns/shell sh -euc " +
+      '"ip addr flush dev eth0; ip addr add $address dev eth0"';
+    await lab.on("worker-1", cmd`sh -euc ${script}`);
+    const findings = await told(lab);
+    const found = findings.find(({ is }) => is === "fault");
+    assert(found?.is === "fault");
+    assertStringIncludes(
+      found.what,
+      "is held by 2 pods of the node: shell, web",
+    );
+    for (const advice of found.mend) await follow(lab, advice);
+    assertEquals(await told(lab), []);
+  },
+});

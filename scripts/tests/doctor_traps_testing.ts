@@ -397,7 +397,7 @@ esac`,
   },
   {
     name: "a pod without a lease",
-    check: "leftover-veths",
+    check: "unleased-pods",
     is: "warning",
     on: "worker-2",
     make: `rm $(grep -l web ${leases}/10.*)`,
