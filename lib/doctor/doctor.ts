@@ -11,6 +11,7 @@ import {
   type FindingReport,
   unasked,
 } from "./check.ts";
+import { settingChecks } from "./bridge_settings.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
@@ -31,6 +32,7 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   ...linkChecks,
+  ...settingChecks,
   ...podChecks,
   ...routeChecks,
   twins,
