@@ -15,6 +15,7 @@ import { settingChecks } from "./bridge_settings.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
+import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
@@ -39,6 +40,7 @@ export const checks: readonly Check[] = [
   ...machineChecks,
   ...leaseChecks,
   journalCheck,
+  kubernetesCheck,
 ];
 
 /** What the doctor found; the data of `-o json`. */

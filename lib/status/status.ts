@@ -25,6 +25,7 @@ import {
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
+import { strangerLines } from "../kubernetes/strangers.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 import { cutOff, podBehind } from "../inventory/pod_veths.ts";
@@ -37,6 +38,8 @@ export interface StatusReport {
   readonly at: string;
   readonly nodes: readonly NodeStatus[];
   readonly stages: readonly StageStatus[];
+  /** What Kubernetes has and the file has not, a sentence each. */
+  readonly strangers?: readonly string[];
 }
 
 /** A node, and its pods. */
@@ -96,8 +99,9 @@ export async function clusterStatus(
   const cluster = withExpectedPodCIDRs(found);
   const files = await filesOf(stages);
   const { nodeOf } = reach;
-  const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
+  const [{ at, nodes }, strangers, operator, ...onNodes] = await Promise.all([
     inventory(cluster, { ...reach, outside: undefined }, options),
+    strangerLines(found, nodeOf, options),
     lookAtOperator(cluster, stages, reach, options),
     ...cluster.nodes.map(({ name }) =>
       lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
@@ -108,6 +112,7 @@ export async function clusterStatus(
     cluster: cluster.name,
     at,
     nodes: nodes.map((node, at) => nodeStatus(node, found.nodes[at], cluster)),
+    ...(strangers.length === 0 ? {} : { strangers }),
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,

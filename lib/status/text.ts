@@ -38,6 +38,7 @@ export function statusText(
     unknownLines(report),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
+    (report.strangers ?? []).map((line) => wrap(line, "", "  ")),
     cutOffLines(report.nodes, options),
     leaseLines(report.nodes, options),
     nextLine(report, options),

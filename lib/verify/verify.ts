@@ -10,6 +10,7 @@ import type { PodsTried } from "./diagnose_pods.ts";
 import { type Asking, explain, type View } from "./explain.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
+import { strangerRemarks } from "../kubernetes/strangers.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
@@ -125,6 +126,9 @@ async function tryAll(
       ...remarks,
       ...prepared.flatMap(({ remarks }) => remarks),
       ...dnsRemarks(situation),
+      ...(situation.kubernetes === undefined
+        ? []
+        : strangerRemarks(situation.cluster, situation.kubernetes.seen)),
       ...slowRemarks(all, loads),
     ],
     nodes: tryNodes(situation, selected),
