@@ -3,11 +3,13 @@ import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
   shownBy,
   unclear,
 } from "./check.ts";
-import { onNode } from "../diagnosis/remedy.ts";
+import { onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { mark } from "../net/mark.ts";
 import {
   capacity,
@@ -50,14 +52,21 @@ const addressesLeft: Check = {
               `make doctor names ${stale.length} leases without a pod, and ` +
               "how to release them",
           }]
-          : [{
-            say: "move pods to another node (kubectl drain), or make the " +
-              "cluster anew with a shorter nodeMask in " +
-              context.cluster.file,
-          }],
+          : [moreRoom(context)],
       }];
     }),
 };
+
+/** What a node runs on is known: a lab has no scheduler to move pods elsewhere. */
+function moreRoom({ cluster, node }: CheckContext): Remedy {
+  return {
+    say: usesKubeadm(cluster)
+      ? `have ${node.name} run fewer pods (kubectl drain ${node.name} moves ` +
+        "them); a podCIDR keeps its size as long as its node"
+      : "end pods there, or make the lab anew (make down, then make up) with " +
+        `a shorter nodeMask in ${cluster.file}`,
+  };
+}
 
 const leakedLeases: Check = {
   name: "leaked-leases",

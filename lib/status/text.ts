@@ -243,22 +243,24 @@ function cutOffLines(
 
 function leaseLines(
   nodes: readonly NodeStatus[],
-  { cluster }: StatusTextOptions,
+  { cluster, verbose = false }: StatusTextOptions,
 ): string[] {
   const lines = nodes.flatMap(({ name, has }) => {
     const stale = has?.stale ?? [];
     const broken = has?.broken ?? [];
     const paths = [...stale, ...broken].map(({ path }) => path);
     if (paths.length === 0) return [];
-    return [
+    const told = [
       ...stale.map(({ address, containerID, ifname }) =>
-        wrap(
-          printable(`${name}: ${address}, of ${containerID} ${ifname}`.trim()),
-          "  ",
-          "    ",
-        )
+        `${name}: ${address}, of ${containerID} ${ifname}`.trim()
       ),
-      ...broken.map(({ address }) => `  ${name}: ${address}, of no attachment`),
+      ...broken.map(({ address }) => `${name}: ${address}, of no attachment`),
+    ].map((line) => wrap(printable(line), "  ", "    "));
+    const shown = verbose ? told : told.slice(0, shownPods);
+    const rest = told.length - shown.length;
+    return [
+      ...shown,
+      ...(rest === 0 ? [] : [`  ${name}: and ${rest} more (-v)`]),
       `    ${remedyLine(onNode(name, releaseCommand(paths)), cluster)}`,
     ];
   });
