@@ -19,6 +19,7 @@ import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
+import { pluginRuns } from "./plugin_runs.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
@@ -38,6 +39,7 @@ export const checks: readonly Check[] = [
   ...routeChecks,
   twins,
   ...machineChecks,
+  pluginRuns,
   ...leaseChecks,
   journalCheck,
   kubernetesCheck,

@@ -386,6 +386,26 @@ esac`,
     byHand: `rm $(grep -l ^gone ${leases}/10.*)`,
   },
   {
+    name: "a plugin that is there and does not run",
+    check: "plugin-runs",
+    is: "fault",
+    on: "worker-1",
+    make: "rm /opt/cni/bin/deno-cni; " +
+      "printf '#!/nowhere/sh\\n' >/opt/cni/bin/deno-cni; " +
+      "chmod 755 /opt/cni/bin/deno-cni",
+    says: "is there and does not run",
+    shows: "not found",
+  },
+  {
+    name: "a pod that makes itself the node's router",
+    check: "taken-from-pods",
+    is: "warning",
+    on: "worker-1",
+    make: "sysctl -qw net.ipv6.conf.cni0.accept_ra=2",
+    says: "net.ipv6.conf.cni0.accept_ra is on",
+    shows: "accept_ra:2",
+  },
+  {
     name: "a veth that is nobody's on the bridge",
     check: "leftover-veths",
     is: "warning",
