@@ -8,6 +8,7 @@ import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
+import { strangerLines } from "../lib/kubernetes/strangers.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
@@ -46,6 +47,11 @@ export const routes = alsoAtBoot({
   afterwards: `ip route show proto ${routeProtocol}`,
   needsPodCIDRs: true,
   operator: { steps: cloudRoutes },
+  followUp: {
+    report: async (cluster, nodeOf, options) =>
+      (await strangerLines(cluster, nodeOf, options)).join("\n"),
+    afterUndo: () => [],
+  },
   steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
 });
 

@@ -32,7 +32,7 @@ const command = {
     ["make shell NODE=worker-1", "on a node"],
     ["make shell NODE=worker-1 POD=shell", "in a pod of it"],
     [`make shell NODE=${outsideName}`, "lab: the host outside the cluster"],
-    ["scripts/shell.ts --node worker-1 -- ip addr", "one command"],
+    ['make shell NODE=worker-1 ARGS="-- ip addr"', "one command"],
   ],
   flags: {
     node: option({

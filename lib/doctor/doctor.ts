@@ -12,13 +12,18 @@ import {
   unasked,
 } from "./check.ts";
 import { daemonCheck } from "./daemon.ts";
+import { settingChecks } from "./bridge_settings.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { journalCheck } from "./journal.ts";
+import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
+import { pluginRuns } from "./plugin_runs.ts";
+import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
+import { twins } from "./twins.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
@@ -30,11 +35,16 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   ...linkChecks,
+  ...settingChecks,
+  ...podChecks,
   ...routeChecks,
+  twins,
   ...machineChecks,
+  pluginRuns,
   ...leaseChecks,
   daemonCheck,
   journalCheck,
+  kubernetesCheck,
 ];
 
 /** What the doctor found; the data of `-o json`. */

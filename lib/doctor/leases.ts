@@ -3,11 +3,13 @@ import { cmd } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
+  type CheckContext,
   type Finding,
   shownBy,
   unclear,
 } from "./check.ts";
-import { newPods, onNode } from "../diagnosis/remedy.ts";
+import { onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { mark } from "../net/mark.ts";
 import {
   capacity,
@@ -50,14 +52,21 @@ const addressesLeft: Check = {
               `make doctor names ${stale.length} leases without a pod, and ` +
               "how to release them",
           }]
-          : [{
-            say: "move pods to another node (kubectl drain), or make the " +
-              "cluster anew with a shorter nodeMask in " +
-              context.cluster.file,
-          }],
+          : [moreRoom(context)],
       }];
     }),
 };
+
+/** What a node runs on is known: a lab has no scheduler to move pods elsewhere. */
+function moreRoom({ cluster, node }: CheckContext): Remedy {
+  return {
+    say: usesKubeadm(cluster)
+      ? `have ${node.name} run fewer pods (kubectl drain ${node.name} moves ` +
+        "them); a podCIDR keeps its size as long as its node"
+      : "end pods there, or make the lab anew (make down, then make up) with " +
+        `a shorter nodeMask in ${cluster.file}`,
+  };
+}
 
 const leakedLeases: Check = {
   name: "leaked-leases",
@@ -114,27 +123,15 @@ const leftoverVeths: Check = {
     const { cluster, host, node } = context;
     const leased = new Set(host.leases.map(vethAlias));
     const ports = host.links.filter(({ master }) => master === cluster.bridge);
+    const others = host.leases.some(({ network }) => network !== mark);
     return ports.flatMap((link): readonly Finding[] => {
       const { name, kind, peerIndex, alias = "" } = link;
       // ip(8) gives an index for an other end in another namespace alone.
       const isHere = kind === "veth" && peerIndex === undefined;
-      const ours = alias.startsWith(`${mark} `);
-      const others = host.leases.some(({ network }) => network !== mark);
-      // A plugin that has its addresses from elsewhere keeps no lease here.
-      const pod = host.pods.find(({ hostLink }) => hostLink?.name === name);
-      const hasLease = leased.has(alias) || /^deno-cni #/.test(alias);
-      const seen = [shownBy(context, cmd`ip link show dev ${name}`)];
-      if (pod !== undefined && ours && !hasLease) {
-        return [{
-          is: "warning",
-          what: `the pod ${pod.name} has no lease: its address may be given ` +
-            "to another",
-          evidence: seen,
-          remedies: newPods(node.name),
-        }];
-      }
-      const isPods = pod !== undefined || hasLease ||
-        (!ours && (others || kind !== "veth"));
+      // A veth of ours goes with its pod's network namespace, also one without a name.
+      const isPods = alias.startsWith(`${mark} `) || leased.has(alias) ||
+        host.pods.some(({ hostLink }) => hostLink?.name === name) ||
+        others || kind !== "veth";
       if (isPods && !isHere) return [];
       return [{
         is: "warning",
@@ -142,7 +139,7 @@ const leftoverVeths: Check = {
           (isHere
             ? "whose other end is on the node itself"
             : "that no pod of ours is behind"),
-        evidence: seen,
+        evidence: [shownBy(context, cmd`ip link show dev ${name}`)],
         remedies: [onNode(node.name, cmd`ip link del dev ${name}`)],
       }];
     });

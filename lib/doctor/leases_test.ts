@@ -45,4 +45,27 @@ Deno.test("a podCIDR is nearly full from nine tenths on", () => {
   assertEquals(at(227), []);
   assertEquals(one(at(228)).is, "warning");
   assertEquals(one(at(253)).is, "fault");
+  const gone = mendOf(one(at(253)))[0] ?? "";
+  assertStringIncludes(gone, "leases without a pod");
+});
+
+Deno.test("what makes room for more pods is what the cluster's kind allows", () => {
+  const path = (at: number) => `/run/deno-cni/networks/deno-cni/10.244.1.${at}`;
+  const host = hostWith();
+  const [veth] = host.links;
+  const leases = Array.from({ length: 253 }, (_, at) => ({
+    ...{ address: `10.244.1.${at + 2}`, network: "deno-cni" },
+    ...{ containerID: `c${at}`, ifname: "eth0", path: path(at + 2) },
+  }));
+  const links = veth === undefined ? [] : leases.map(({ containerID }) => (
+    { ...veth, alias: `deno-cni deno-cni ${containerID} eth0` }
+  ));
+  const full = { ...host, leases, links };
+  const advice = (provider: "lab" | "ssh") =>
+    mendOf(
+      one(found("addresses-left", [], { host: full, cluster: { provider } })),
+    )
+      .join();
+  assertStringIncludes(advice("lab"), "a shorter nodeMask");
+  assertStringIncludes(advice("ssh"), "kubectl drain worker-1");
 });

@@ -13,13 +13,9 @@ import {
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
-import {
-  makeStage,
-  newPods,
-  onNode,
-  type Remedy,
-} from "../diagnosis/remedy.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
+import { podsAnew } from "./pod_remedy.ts";
 
 const bridge: Check = {
   name: "bridge",
@@ -97,24 +93,24 @@ const mtu: Check = {
     const raise = widest > uplink.mtu
       ? [onNode(node.name, cmd`ip link set dev ${uplink.name} mtu ${widest}`)]
       : [];
-    const pods = host.pods.flatMap(({ name, links }) =>
-      links.filter(({ mtu }) => mtu > uplink.mtu)
-        .map((link) => ({ name, link }))
+    const pods = host.pods.flatMap((pod) =>
+      pod.links.filter(({ mtu }) => mtu > uplink.mtu)
+        .map((link) => ({ pod, link }))
     );
-    const [pod] = pods;
-    if (pod !== undefined) {
+    const [first] = pods;
+    if (first !== undefined) {
       return [{
         is: "fault",
         what:
           `${pods.length === 1 ? "a pod sends" : `${pods.length} pods send`} ` +
-          `packets of up to ${pod.link.mtu} bytes, and ${uplink.name} takes ` +
+          `packets of up to ${first.link.mtu} bytes, and ${uplink.name} takes ` +
           `${uplink.mtu}: long ones that must not be cut are lost`,
         evidence: [
           ...seen,
           shownBy(
             context,
-            cmd`nsenter --net=/run/netns/${pod.name} ${
-              ask(pod.link.name).argv
+            cmd`nsenter --net=/run/netns/${first.pod.name} ${
+              ask(first.link.name).argv
             }`,
           ),
         ],
@@ -123,7 +119,7 @@ const mtu: Check = {
             { say: `write mtu: ${uplink.mtu} into ${cluster.file}` },
             makeStage("03-cni-config", node.name),
           ]),
-          ...newPods(node.name),
+          ...podsAnew(cluster, node.name, pods.map(({ pod }) => pod)),
         ],
       }];
     }

@@ -3,6 +3,18 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { counters, found, hostWith, mendOf, one } from "./doctor_testing.ts";
 
+Deno.test("a plugin that is there and does not run is a fault, one that is gone is another check's", () => {
+  const broken = {
+    code: 126,
+    stderr: "cannot execute: required file not found",
+  };
+  const finding = one(found("plugin-runs", [broken]));
+  assertEquals(finding.is, "fault");
+  assertEquals(mendOf(finding), ['make 05-plugin ARGS="--node worker-1"']);
+  const gone = hostWith(["PART plugins\ndeno-cni\n", "PART plugins\n"]);
+  assertEquals(found("plugin-runs", [broken], { host: gone }), []);
+});
+
 Deno.test("plugins that a configuration names, and loopback on machines, have to be there", () => {
   const host = hostWith([
     `"plugins": [`,

@@ -1,4 +1,4 @@
-/** The doctor's checks of routes, and of who else has the cluster's addresses. Pure. */
+/** The doctor's checks of routes. Pure. */
 import {
   CidrError,
   containsAddress,
@@ -18,7 +18,7 @@ import {
 } from "./check.ts";
 import type { InventoryRoute } from "../inventory/inventory.ts";
 import { routeProtocol } from "../steps/probes.ts";
-import { makeStage, newPods, onNode } from "../diagnosis/remedy.ts";
+import { makeStage, onNode } from "../diagnosis/remedy.ts";
 
 const asCidr = (to: string) => {
   try {
@@ -143,66 +143,4 @@ function overlapFinding(
   }];
 }
 
-const twins: Check = {
-  name: "twins",
-  well: "nobody else has an address of the node's or of its pods, or its MAC",
-  read(context) {
-    const { node, nodes, host } = context;
-    const own = uplinkOf(host, node.addresses);
-    const mine = new Set([
-      ...node.addresses,
-      ...host.pods.flatMap(({ addresses }) =>
-        addresses.map(({ address }) => address)
-      ),
-    ]);
-    return nodes.flatMap((other): readonly Finding[] => {
-      if (other.name === node.name || other.host.is !== "read") return [];
-      const held = [
-        ...other.host.links.flatMap((link) =>
-          link.addresses.map(({ address, prefixLength }) => (
-            { address, at: link.name, prefixLength }
-          ))
-        ),
-        ...other.host.pods.flatMap(({ name, addresses }) =>
-          addresses.map(({ address, prefixLength }) => (
-            { address, at: `pod ${name}`, prefixLength }
-          ))
-        ),
-      ].filter(({ address }) =>
-        mine.has(address) && !/^(127\.|::1$)/.test(address)
-      );
-      const mac = uplinkOf(other.host, [other.address])?.mac;
-      return [
-        ...held.map(({ address, at, prefixLength }): Finding => ({
-          is: "fault",
-          what: `${address} is also held by ${other.name} (${at})`,
-          evidence: [shownBy(
-            { node: other },
-            at.startsWith("pod ")
-              ? cmd`nsenter --net=/run/netns/${at.slice(4)} ip -br addr`
-              : cmd`ip -br addr show dev ${at}`,
-          )],
-          remedies: at.startsWith("pod ") ? newPods(other.name) : [
-            onNode(
-              other.name,
-              cmd`ip addr del ${address}/${prefixLength} dev ${at}`,
-            ),
-          ],
-        })),
-        ...(own?.mac === undefined || mac !== own.mac ? [] : [{
-          is: "fault" as const,
-          what: `${other.name} has the same MAC address: the segment cannot ` +
-            "tell them apart, as with machines copied from one another",
-          evidence: [
-            shownBy(context, cmd`ip -br link show dev ${own.name}`),
-          ],
-          remedies: [{
-            say: "give it a MAC address of its own, where the machine is made",
-          }],
-        }]),
-      ];
-    });
-  },
-};
-
-export const routeChecks: readonly Check[] = [routes, overlap, twins];
+export const routeChecks: readonly Check[] = [routes, overlap];

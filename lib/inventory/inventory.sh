@@ -54,6 +54,9 @@ done
 part names
 pod='"K8S_POD_NAME","\([^"]*\)"' sandbox='"sandbox":"[^"]*\/\([^"/]*\)"'
 sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
+part namespaces
+pod='"K8S_POD_NAMESPACE","\([^"]*\)"'
+sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
 for sandbox in /run/netns/*; do
   if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
     part pod; printf %s "${sandbox##*/}"

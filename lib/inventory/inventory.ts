@@ -180,12 +180,8 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
   const text = (part: string) => partOf(parts, part) ?? "";
   const { complete, fault } = readComplete(text("journal"), name);
   const links = readLinks(text("links"));
-  const names = new Map(
-    linesOf(parts, "names").map((line) => {
-      const [sandbox = "", ...name] = line.split(" ");
-      return [sandbox, name.join(" ")] as const;
-    }),
-  );
+  const names = bySandbox(linesOf(parts, "names"));
+  const namespaces = bySandbox(linesOf(parts, "namespaces"));
   const leases = readLeases(text("leases"));
   const path = partOf(parts, "list.path");
   const chains = (kind: "forward" | "nat") =>
@@ -218,7 +214,10 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
           ],
         },
         links,
-        names.get(of("pod")),
+        {
+          name: names.get(of("pod")),
+          namespace: namespaces.get(of("pod")),
+        },
       );
     }),
     leases: leases.filter(isLease),
@@ -229,6 +228,14 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
       ? {}
       : { daemon: readDaemon(linesOf(parts, "daemon")) }),
   };
+}
+
+/** Lines of a sandbox and what libcni remembers of it. */
+function bySandbox(lines: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(lines.map((line) => {
+    const [sandbox = "", ...text] = line.split(" ");
+    return [sandbox, text.join(" ")] as const;
+  }));
 }
 
 /** A machine whose journal is damaged has much to say all the same. */

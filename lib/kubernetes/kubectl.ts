@@ -23,6 +23,8 @@ export interface KubernetesNode {
   readonly ready: "True" | "False" | "Unknown";
   readonly reason: string;
   readonly message: string;
+  /** Those that the other nodes reach it by, one a family. */
+  readonly addresses: readonly string[];
 }
 
 /** A pod as Kubernetes knows it. */
@@ -100,6 +102,10 @@ interface Item {
     readonly phase?: string;
     readonly reason?: string;
     readonly message?: string;
+    readonly addresses?: readonly {
+      readonly type?: string;
+      readonly address?: string;
+    }[];
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip?: string }[];
     readonly conditions?: readonly Condition[];
@@ -188,6 +194,9 @@ function readNode({ metadata, status }: Item): KubernetesNode {
       : "Unknown",
     reason: ready?.reason ?? "",
     message: ready?.message ?? "",
+    addresses: (status?.addresses ?? []).flatMap(({ type, address }) =>
+      type === "InternalIP" && address !== undefined ? [address] : []
+    ),
   };
 }
 

@@ -43,6 +43,8 @@ export interface InventoryPod {
   readonly name: string;
   /** What Kubernetes calls the pod, where one of its is in there. */
   readonly kubernetesName?: string;
+  /** The namespace of Kubernetes that it is in there. */
+  readonly kubernetesNamespace?: string;
   /** Its links, without lo. */
   readonly links: readonly InventoryLink[];
   /** All addresses of them. */
@@ -130,7 +132,7 @@ export function calledName(
  * A pod of what its network namespace has.
  *
  * @param hostLinks of its node, among which its other end is
- * @param kubernetesName as libcni remembers it
+ * @param kubernetes its name and namespace there, as libcni remembers them
  */
 export function podOf(
   name: string,
@@ -139,7 +141,10 @@ export function podOf(
     readonly routes: readonly InventoryRoute[];
   },
   hostLinks: readonly InventoryLink[],
-  kubernetesName?: string,
+  kubernetes: {
+    readonly name?: string | undefined;
+    readonly namespace?: string | undefined;
+  } = {},
 ): InventoryPod {
   const links = all.filter(({ name }) => name !== "lo");
   const eth0 = links.find(({ name }) => name === "eth0");
@@ -150,7 +155,12 @@ export function podOf(
     );
   return {
     name,
-    ...(kubernetesName === undefined ? {} : { kubernetesName }),
+    ...(kubernetes.name === undefined
+      ? {}
+      : { kubernetesName: kubernetes.name }),
+    ...(kubernetes.namespace === undefined
+      ? {}
+      : { kubernetesNamespace: kubernetes.namespace }),
     links,
     addresses: links.flatMap(({ addresses }) => addresses),
     gateways: routes.flatMap(({ to, via }) =>

@@ -25,9 +25,11 @@ import {
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
+import { strangerLines } from "../kubernetes/strangers.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { type HostDaemon, wantsDaemon } from "../inventory/daemon.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
+import { cutOff, podBehind } from "../inventory/pod_veths.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
 export interface StatusReport {
@@ -37,6 +39,8 @@ export interface StatusReport {
   readonly at: string;
   readonly nodes: readonly NodeStatus[];
   readonly stages: readonly StageStatus[];
+  /** What Kubernetes has and the file has not, a sentence each. */
+  readonly strangers?: readonly string[];
 }
 
 /** A node, and its pods. */
@@ -58,6 +62,12 @@ export interface NodeStatus {
       readonly held: number;
       /** How many pods there is room for; a large one is rounded. */
       readonly capacity: number;
+    }[];
+    /** Pods that live, by the host veth that is no port of the bridge, or down. */
+    readonly cutOff?: readonly {
+      readonly pod: string;
+      readonly veth: string;
+      readonly how: string;
     }[];
     /** Leases whose attachment is gone. */
     readonly stale: readonly NodeLease[];
@@ -92,8 +102,9 @@ export async function clusterStatus(
   const cluster = withExpectedPodCIDRs(found);
   const files = await filesOf(stages);
   const { nodeOf } = reach;
-  const [{ at, nodes }, operator, ...onNodes] = await Promise.all([
+  const [{ at, nodes }, strangers, operator, ...onNodes] = await Promise.all([
     inventory(cluster, { ...reach, outside: undefined }, options),
+    strangerLines(found, nodeOf, options),
     lookAtOperator(cluster, stages, reach, options),
     ...cluster.nodes.map(({ name }) =>
       lookAtNode(nodeOf(name), cluster, stages, files, reach, options)
@@ -104,6 +115,7 @@ export async function clusterStatus(
     cluster: cluster.name,
     at,
     nodes: nodes.map((node, at) => nodeStatus(node, found, found.nodes[at])),
+    ...(strangers.length === 0 ? {} : { strangers }),
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
@@ -250,6 +262,7 @@ function nodeStatus(
   cluster: Cluster,
   known: ClusterNode | undefined,
 ): NodeStatus {
+  const { bridge } = cluster;
   const podCIDRs = known?.podCIDRs ?? [];
   const common = {
     name,
@@ -258,9 +271,16 @@ function nodeStatus(
     podCIDRs,
   };
   if (host.is === "unreachable") return { ...common, unreachable: host.why };
+  const cut = cutOff(host.links, bridge)
+    .map(({ link, how }) => ({
+      pod: podBehind(link, host),
+      veth: link.name,
+      how,
+    }));
   return {
     ...common,
     has: {
+      ...(cut.length === 0 ? {} : { cutOff: cut }),
       pods: host.pods.map((pod) => ({
         name: calledName(pod),
         addresses: pod.addresses.map(({ address }) => address),

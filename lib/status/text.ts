@@ -38,6 +38,8 @@ export function statusText(
     unknownLines(report),
     driftLines(report.stages, options),
     podLines(report.nodes, options),
+    (report.strangers ?? []).map((line) => wrap(line, "", "  ")),
+    cutOffLines(report.nodes, options),
     leaseLines(report.nodes, options),
     daemonLines(report.nodes),
     nextLine(report, options),
@@ -218,24 +220,48 @@ function podLines(
   return lines.length === 0 ? [] : ["Pods:", ...lines];
 }
 
+/** Pods that look well by their addresses, and reach nothing. */
+function cutOffLines(
+  nodes: readonly NodeStatus[],
+  { cluster, verbose = false }: StatusTextOptions,
+): string[] {
+  const lines = nodes.flatMap(({ name, has }) => {
+    const cut = has?.cutOff ?? [];
+    if (cut.length === 0) return [];
+    const told = verbose ? cut : cut.slice(0, shownPods);
+    const texts = told.map(({ pod, veth, how }) =>
+      printable(`${name}/${pod} (${veth} ${how})`)
+    );
+    const rest = cut.length - told.length;
+    if (rest > 0) texts.push(`and ${rest} more (-v)`);
+    return [
+      wrap(texts.join(", "), "  ", "    "),
+      `    ${makeLine("doctor", cluster, { ARGS: ["--node", name] })}`,
+    ];
+  });
+  return lines.length === 0 ? [] : ["Pods that are cut off:", ...lines];
+}
+
 function leaseLines(
   nodes: readonly NodeStatus[],
-  { cluster }: StatusTextOptions,
+  { cluster, verbose = false }: StatusTextOptions,
 ): string[] {
   const lines = nodes.flatMap(({ name, has }) => {
     const stale = has?.stale ?? [];
     const broken = has?.broken ?? [];
     const paths = [...stale, ...broken].map(({ path }) => path);
     if (paths.length === 0) return [];
-    return [
+    const told = [
       ...stale.map(({ address, containerID, ifname }) =>
-        wrap(
-          printable(`${name}: ${address}, of ${containerID} ${ifname}`.trim()),
-          "  ",
-          "    ",
-        )
+        `${name}: ${address}, of ${containerID} ${ifname}`.trim()
       ),
-      ...broken.map(({ address }) => `  ${name}: ${address}, of no attachment`),
+      ...broken.map(({ address }) => `${name}: ${address}, of no attachment`),
+    ].map((line) => wrap(printable(line), "  ", "    "));
+    const shown = verbose ? told : told.slice(0, shownPods);
+    const rest = told.length - shown.length;
+    return [
+      ...shown,
+      ...(rest === 0 ? [] : [`  ${name}: and ${rest} more (-v)`]),
       `    ${remedyLine(onNode(name, releaseCommand(paths)), cluster)}`,
     ];
   });
@@ -273,6 +299,7 @@ function nextLine(
   const next = stages.find(({ on }) => on.some(({ is }) => is === "not"));
   if (next !== undefined) return [`Next: ${makeLine(next.name, cluster)}`];
   if (nodes.some(({ unreachable }) => unreachable !== undefined)) return [];
+  if (nodes.some(({ has }) => has?.cutOff !== undefined)) return [];
   return all.some(({ is }) => is === "unknown") ? [] : [
     `All stages are applied; what reaches what: ${
       makeLine("09-verify", cluster)

@@ -139,6 +139,29 @@ Deno.test("a stale lease is told with what releases it", () => {
   );
 });
 
+Deno.test("of many stale leases some are told, with how many more there are; all of them on demand", () => {
+  const [first, ...rest] = nodes;
+  assert(first?.has !== undefined);
+  const lease = (at: number) => ({
+    path: `/run/deno-cni/networks/deno-cni/10.244.1.${at}`,
+    address: `10.244.1.${at}`,
+    network: "deno-cni",
+    containerID: `c${at}`,
+    ifname: "eth0",
+  });
+  const stale = Array.from({ length: 250 }, (_, at) => lease(at + 2));
+  const report = {
+    ...reportOf(),
+    nodes: [{ ...first, has: { ...first.has, stale } }, ...rest],
+  };
+  const text = statusText(report, { cluster });
+  assertStringIncludes(text, "worker-1: 10.244.1.9, of c9 eth0\n");
+  assertStringIncludes(text, "\n  worker-1: and 242 more (-v)\n");
+  assert(!text.includes("of c10 eth0"));
+  const whole = statusText(report, { cluster, verbose: true });
+  assertStringIncludes(whole, "of c251 eth0");
+});
+
 Deno.test("before there is a lab, it says how to make one; machines that do not answer are told", () => {
   const bare = bareOf("worker-1");
   const gone = [{ ...bare, unreachable: "no answer" }];

@@ -10,10 +10,12 @@ import type {
   HairpinReport,
   MatrixReport,
   NodeReadiness,
+  OthersReport,
   PathReport,
   PodsReport,
 } from "./matrix_report.ts";
 import type { HairpinTried } from "./hairpin.ts";
+import type { OthersTried } from "./other_pods.ts";
 import { caller, server } from "./namespace_pods.ts";
 import { type Situation, workerSites } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -45,6 +47,8 @@ interface Findings {
   readonly dns: readonly DnsTried[];
   /** What became of pods' calls to themselves. */
   readonly hairpins: readonly HairpinTried[];
+  /** The nodes whose other pods are cut off. */
+  readonly others: readonly OthersTried[];
 }
 
 /** The report; equal causes are told once. */
@@ -68,6 +72,11 @@ export function matrixReport(findings: Findings): MatrixReport {
     // What is wrong with the pod itself explains it.
     ...numberOf(cause && (findings.explained.pods.get(one.node) ?? cause)),
   }));
+  const others = findings.others.map(({ cause, ...one }): OthersReport => ({
+    ...one,
+    asExpected: false,
+    ...numberOf(cause),
+  }));
   const next = nextStage(pods, tried);
   return {
     version: 1,
@@ -78,6 +87,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     ...(nodes.length === 0 ? {} : { nodes }),
     ...(dns.length === 0 ? {} : { dns }),
     ...(hairpin.length === 0 ? {} : { hairpin }),
+    ...(others.length === 0 ? {} : { others }),
     paths,
     causes,
     remarks: [

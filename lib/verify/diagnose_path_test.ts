@@ -283,6 +283,7 @@ Deno.test("an address that the cluster's file has and the node has not is named"
 });
 
 const survey: Survey = {
+  links: [],
   addresses: [],
   bridged: true,
   busybox: true,

@@ -33,6 +33,13 @@ export function note(
     if (number !== cause.number) continue;
     lines.push(`    pod → own service, ${node}: expected yes, saw no`);
   }
+  for (const { node, cutOff, cause: number } of report.others ?? []) {
+    if (number !== cause.number) continue;
+    lines.push(
+      `    other pods on ${node}: expected all plugged in, saw ${cutOff} that ` +
+        `${cutOff === 1 ? "is" : "are"} not`,
+    );
+  }
   const explained = report.paths.filter((path) => path.cause === cause.number);
   for (const path of explained) {
     const { observed } = path;

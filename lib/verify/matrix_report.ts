@@ -22,6 +22,8 @@ export interface MatrixReport {
   readonly dns?: readonly DnsReport[];
   /** Whether each worker's pod reaches itself by a service; absent where it was not tried. */
   readonly hairpin?: readonly HairpinReport[];
+  /** The nodes whose other pods are cut off; absent where all are plugged in. */
+  readonly others?: readonly OthersReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
   readonly causes: readonly (CauseReport & { readonly number: number })[];
@@ -69,6 +71,16 @@ export interface HairpinReport {
   readonly node: string;
   readonly answered: boolean;
   /** Also where none came and the configuration does not ask for hairpin mode. */
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** The pods of a node beside the test pods. */
+export interface OthersReport {
+  readonly node: string;
+  /** How many are plugged into the bridge no more. */
+  readonly cutOff: number;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;

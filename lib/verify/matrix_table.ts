@@ -68,12 +68,14 @@ export function summary(report: MatrixReport): string {
   const unready = names(report.nodes);
   const nameless = names(report.dns);
   const turned = names(report.hairpin);
+  const lost = names(report.others);
   const counts = [
     ...(unready === "" ? [] : [`Ready of ${unready}`]),
     ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
     ...(podless.length > 0
       ? [`the pods on ${podless.map(({ node }) => node).join(", ")}`]
       : []),
+    ...(lost === "" ? [] : [`the other pods on ${lost}`]),
     ...(turned === "" ? [] : [`a service's way back to its pod on ${turned}`]),
     ...(nameless === "" ? [] : [`DNS on ${nameless}`]),
   ];

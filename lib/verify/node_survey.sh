@@ -2,7 +2,7 @@
 # PORT FOLDER CONFIGS PLUGINS CONTAINERS: what a node has for the test pods, in parts.
 port=$1 folder=$2 configs=$3 plugins=$4 containers=$5
 part bridged; ls -d /proc/sys/net/bridge 2>/dev/null
-part addresses; ip -j addr show
+part links; ip -j -d addr show
 part busybox; command -v busybox
 part serving; ss -Hltn "sport = :$port"
 part plugins

@@ -13,7 +13,7 @@ import {
   readRuntime,
   type Runtime,
 } from "../cni/containerd.ts";
-import { readLinks } from "../net/ip_json.ts";
+import { type InventoryLink, readLinks } from "../net/ip_json.ts";
 import {
   folder,
   type NodeList,
@@ -33,6 +33,7 @@ import {
 
 /** What a node has for stage 09. */
 export interface Survey {
+  readonly links: readonly InventoryLink[];
   /** Those of its links, both families, without the ones that no other machine can see. */
   readonly addresses: readonly string[];
   /** Whether its kernel shows bridged frames to iptables if told so. */
@@ -80,8 +81,10 @@ export function readNodeSurvey(
     : { path, text };
   const some = (name: string) => (partOf(parts, name) ?? "").trim() !== "";
   const runtime = readRuntime(partOf(parts, "runtime") ?? "");
+  const links = readLinks(partOf(parts, "links") ?? "");
   return {
-    addresses: addressesIn(partOf(parts, "addresses") ?? ""),
+    links,
+    addresses: addressesIn(links),
     bridged: some("bridged"),
     busybox: some("busybox"),
     plugins: linesOf(parts, "plugins"),
@@ -95,8 +98,8 @@ export function readNodeSurvey(
   };
 }
 
-function addressesIn(text: string): readonly string[] {
-  return readLinks(text).flatMap(({ addresses }) => addresses)
+function addressesIn(links: readonly InventoryLink[]): readonly string[] {
+  return links.flatMap(({ addresses }) => addresses)
     .map(({ address }) => address)
     .filter((address) => !/^(127\.|::1$)/.test(address));
 }

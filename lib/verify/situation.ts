@@ -208,6 +208,7 @@ export function expectedSituation(
     runner: reach.nodeOf(node.name),
     complete,
     survey: {
+      links: [],
       addresses: [],
       bridged: true,
       busybox: true,

@@ -10,10 +10,12 @@ import type { PodsTried } from "./diagnose_pods.ts";
 import { type Asking, explain, type View } from "./explain.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
+import { strangerRemarks } from "../kubernetes/strangers.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { tryHairpins } from "./hairpin.ts";
+import { tryOthers } from "./other_pods.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
 import {
@@ -124,11 +126,15 @@ async function tryAll(
       ...remarks,
       ...prepared.flatMap(({ remarks }) => remarks),
       ...dnsRemarks(situation),
+      ...(situation.kubernetes === undefined
+        ? []
+        : strangerRemarks(situation.cluster, situation.kubernetes.seen)),
       ...slowRemarks(all, loads),
     ],
     nodes: tryNodes(situation, selected),
     dns,
     hairpins,
+    others: tryOthers(situation, selected),
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };

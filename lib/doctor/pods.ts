@@ -1,0 +1,143 @@
+/** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
+import { ownerOf, vethAlias } from "../../plugin/veth.ts";
+import { cmd } from "../exec/command.ts";
+import {
+  type Check,
+  type CheckContext,
+  type Finding,
+  shownBy,
+} from "./check.ts";
+import { onNode } from "../diagnosis/remedy.ts";
+import {
+  cutOff,
+  plugIn,
+  podBehind,
+  someNames,
+  wantsHairpin,
+} from "../inventory/pod_veths.ts";
+import type {
+  Host,
+  InventoryLink,
+  InventoryPod,
+} from "../inventory/inventory.ts";
+import { mark } from "../net/mark.ts";
+import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
+
+/** As many links are shown. */
+const few = 3;
+
+const cutOffPods: Check = {
+  name: "cut-off-pods",
+  well: "every pod that lives is plugged into the bridge",
+  read(context) {
+    const { cluster: { bridge }, host, node } = context;
+    const cut = cutOff(host.links, bridge);
+    if (cut.length === 0) return [];
+    const names = cut.map(({ link, how }) =>
+      `${podBehind(link, host)} (${link.name} ${how})`
+    );
+    const plug = plugIn(cut, bridge, wantsHairpin(host));
+    const hasBridge = host.links.some(({ name }) => name === bridge);
+    return [{
+      is: "fault",
+      what: `${
+        cut.length === 1 ? "a pod that lives is" : `${cut.length} pods are`
+      } cut off: ${someNames(names)}`,
+      evidence: cut.slice(0, few).map(({ link }) =>
+        shownBy(context, cmd`ip -d link show dev ${link.name}`)
+      ),
+      remedies: [
+        ...(hasBridge
+          ? []
+          : [{ stage: "04-bridge", node: node.name } as const]),
+        onNode(node.name, plug),
+      ],
+    }];
+  },
+};
+
+const unleasedPods: Check = {
+  name: "unleased-pods",
+  well: "every pod that lives holds the lease of its address",
+  read: (context) => [...withoutLease(context), ...otherAddress(context)],
+};
+
+/** Host veths of our network whose attachments have no lease at all. */
+function withoutLease(context: CheckContext): readonly Finding[] {
+  const { host, node, cluster } = context;
+  // An IPAM plugin of another kind keeps its leases where it likes.
+  if (/"ipam"\s*:/.test(host.list?.text ?? "")) return [];
+  const leased = new Set(host.leases.map(vethAlias));
+  // One lease of the oldest format is of all interfaces of its container.
+  const whole = new Set(
+    host.leases.filter(({ ifname }) => ifname === "")
+      .map(({ containerID }) => containerID),
+  );
+  const bare = host.links.filter(({ kind, alias = "", peerIndex }) =>
+    kind === "veth" && peerIndex !== undefined &&
+    alias.startsWith(`${mark} ${mark} `) && !leased.has(alias) &&
+    !whole.has(ownerOf(alias)?.containerID ?? "")
+  );
+  if (bare.length === 0) return [];
+  const names = bare.map((link) => {
+    const pod = podOf(link, host);
+    return pod === undefined ? podBehind(link, host) : fullPodName(pod);
+  });
+  return [{
+    is: "warning",
+    what: bare.length === 1
+      ? `the pod ${names[0]} has no lease: its address may be given to another`
+      : `${bare.length} pods have no lease, and their addresses may be given ` +
+        `to others: ${someNames(names)}`,
+    evidence: bare.slice(0, few).map(({ name }) =>
+      shownBy(context, cmd`ip link show dev ${name}`)
+    ),
+    remedies: podsAnew(
+      cluster,
+      node.name,
+      bare.flatMap((link) => podOf(link, host) ?? []),
+      bare.flatMap((link) =>
+        podOf(link, host) === undefined ? podBehind(link, host) : []
+      ),
+    ),
+  }];
+}
+
+/** Pods whose leases are of other addresses than they have. */
+function otherAddress(context: CheckContext): readonly Finding[] {
+  const { host, node, cluster } = context;
+  return host.leases.filter(({ network }) => network === mark)
+    .flatMap((lease): readonly Finding[] => {
+      const pod = host.pods.find(({ hostLink }) =>
+        hostLink?.alias === vethAlias(lease)
+      );
+      const held = (pod?.addresses ?? []).map(({ address }) => address);
+      if (pod === undefined || held.includes(lease.address)) return [];
+      return [{
+        is: "warning",
+        what:
+          `the pod ${
+            fullPodName(pod)
+          } has the lease of ${lease.address}, and ` +
+          `${
+            held.length === 0 ? "no address" : held.join(", ")
+          } in its network ` +
+          "namespace",
+        evidence: [
+          shownBy(context, cmd`cat ${lease.path}`),
+          shownBy(context, podAddressesCommand(pod)),
+        ],
+        remedies: podsAnew(cluster, node.name, [pod]),
+      }];
+    });
+}
+
+/** The pod behind a veth, where its network namespace has a name. */
+function podOf(
+  { name }: InventoryLink,
+  { pods }: Host,
+): InventoryPod | undefined {
+  return pods.find(({ hostLink }) => hostLink?.name === name);
+}
+
+export const podChecks: readonly Check[] = [cutOffPods, unleasedPods];
