@@ -1,15 +1,9 @@
 /** Status: the nodes, and how each stage stands on them, by what the nodes say now. */
 import type { Others } from "../stage/context.ts";
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, show } from "../exec/command.ts";
 import { withExpectedPodCIDRs } from "../stage/plan_stages.ts";
-import {
-  type BrokenLease,
-  inventory,
-  type InventoryNode,
-  type NodeLease,
-} from "../inventory/inventory.ts";
-import { calledName } from "../net/ip_json.ts";
+import { inventory } from "../inventory/inventory.ts";
 import { type Journal, readJournal } from "../stage/journal.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { noLonger } from "../stage/plan_node.ts";
@@ -27,9 +21,7 @@ import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
 import { strangerLines } from "../kubernetes/strangers.ts";
 import { makeLine } from "../stage/make_command.ts";
-import { type HostDaemon, wantsDaemon } from "../inventory/daemon.ts";
-import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
-import { cutOff, podBehind } from "../inventory/pod_veths.ts";
+import { type NodeStatus, nodeStatus } from "./node_status.ts";
 
 /** The cluster at one moment; the data of `-o json`. */
 export interface StatusReport {
@@ -41,43 +33,6 @@ export interface StatusReport {
   readonly stages: readonly StageStatus[];
   /** What Kubernetes has and the file has not, a sentence each. */
   readonly strangers?: readonly string[];
-}
-
-/** A node, and its pods. */
-export interface NodeStatus {
-  readonly name: string;
-  readonly role: ClusterNode["role"];
-  readonly addresses: readonly string[];
-  /** What it should have been told by 02; empty before. */
-  readonly podCIDRs: readonly string[];
-  /** Absent where it does not answer. */
-  readonly has?: {
-    readonly pods: readonly {
-      readonly name: string;
-      readonly addresses: readonly string[];
-    }[];
-    /** One a podCIDR. */
-    readonly leases: readonly {
-      readonly podCIDR: string;
-      readonly held: number;
-      /** How many pods there is room for; a large one is rounded. */
-      readonly capacity: number;
-    }[];
-    /** Pods that live, by the host veth that is no port of the bridge, or down. */
-    readonly cutOff?: readonly {
-      readonly pod: string;
-      readonly veth: string;
-      readonly how: string;
-    }[];
-    /** Leases whose attachment is gone. */
-    readonly stale: readonly NodeLease[];
-    /** Leases that name none. */
-    readonly broken: readonly BrokenLease[];
-    /** The plugin's daemon, where there is to be one, or is one all the same. */
-    readonly daemon?: Pick<HostDaemon, "installed" | "serving">;
-  };
-  /** Why it does not answer. */
-  readonly unreachable?: string;
 }
 
 /** A stage, and how it stands on each machine that it has something to do with. */
@@ -254,57 +209,4 @@ async function lookAtOperator(
     }));
   }
   return await lookAtAll(reach.operator, all, otherNodes(reach), options);
-}
-
-/** @param known the node as its cluster is known, before 02 without its podCIDRs */
-function nodeStatus(
-  { name, role, host, address }: InventoryNode,
-  cluster: Cluster,
-  known: ClusterNode | undefined,
-): NodeStatus {
-  const { bridge } = cluster;
-  const podCIDRs = known?.podCIDRs ?? [];
-  const common = {
-    name,
-    role,
-    addresses: known?.addresses ?? [address],
-    podCIDRs,
-  };
-  if (host.is === "unreachable") return { ...common, unreachable: host.why };
-  const cut = cutOff(host.links, bridge)
-    .map(({ link, how }) => ({
-      pod: podBehind(link, host),
-      veth: link.name,
-      how,
-    }));
-  return {
-    ...common,
-    has: {
-      ...(cut.length === 0 ? {} : { cutOff: cut }),
-      pods: host.pods.map((pod) => ({
-        name: calledName(pod),
-        addresses: pod.addresses.map(({ address }) => address),
-      })),
-      leases: podCIDRs.map((podCIDR) => ({
-        podCIDR,
-        held: leasesIn(host, podCIDR).length,
-        capacity: Number(capacity(podCIDR)),
-      })),
-      stale: staleLeases(host),
-      broken: host.brokenLeases,
-      ...daemonStatus(cluster, host.daemon),
-    },
-  };
-}
-
-function daemonStatus(
-  cluster: Cluster,
-  found: HostDaemon | undefined,
-): Pick<NonNullable<NodeStatus["has"]>, "daemon"> {
-  if (found === undefined) return {};
-  const { installed, serving } = found;
-  if (serving.length === 0 && !wantsDaemon(cluster, found)) return {};
-  return {
-    daemon: { ...(installed === undefined ? {} : { installed }), serving },
-  };
 }

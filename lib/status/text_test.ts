@@ -1,10 +1,11 @@
 /** Status as text. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { NodeStatus, StatusReport } from "./status.ts";
+import type { StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { isUnmade, statusText } from "./text.ts";
 import type { StageName } from "../stage/stage.ts";
+import type { NodeStatus } from "./node_status.ts";
 
 const cluster = { file: "config/lab.yaml", provider: "lab" } as const;
 
