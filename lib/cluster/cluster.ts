@@ -62,7 +62,7 @@ export interface Cluster {
   readonly kubernetes?: KubernetesSettings;
   /** How ssh reaches the nodes. */
   readonly ssh?: SshSettings;
-  /** Who keeps the routes to the nodes' podCIDRs: the nodes, or a cloud's router. */
+  /** What keeps the routes to the nodes' podCIDRs: the nodes, or a cloud's router. */
   readonly routes: Routes;
   /** What AWS shall make; there exactly where the provider is aws. */
   readonly aws?: AwsSettings;

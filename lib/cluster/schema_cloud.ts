@@ -42,7 +42,7 @@ export interface GcpSettings {
   readonly sshFrom?: readonly string[];
 }
 
-/** Who keeps the routes to the nodes' podCIDRs. */
+/** What keeps the routes to the nodes' podCIDRs. */
 export type Routes = "host" | "aws" | "gcp";
 
 /** A word for a command line of a cloud's tool: nothing that it could take for a flag. */
@@ -137,7 +137,7 @@ export const routesWord: Validator<Routes> = oneOf<Routes>(
   "gcp",
 );
 
-/** Who keeps the routes where the file does not say. */
+/** What keeps the routes where the file does not say. */
 export function defaultRoutes(provider: string): Routes {
   return provider === "aws" || provider === "gcp" ? provider : "host";
 }

@@ -29,7 +29,7 @@ export interface CheckContext {
 export type Finding =
   /** A fault loses packets or pods now; a warning may, or will. */
   | Trouble
-  /** Nobody can say. */
+  /** It could not be found out. */
   | {
     readonly is: "unknown";
     readonly what: string;

@@ -135,7 +135,7 @@ const mtu: Check = {
   },
 };
 
-/** No way to anybody else: what hangs on the node alone. */
+/** Links that lead nowhere else: they hang on the node alone. */
 const inner = new Set(["bridge", "dummy"]);
 
 /** The links by which a node can be reached over IPv4, the only family that has rp_filter. */

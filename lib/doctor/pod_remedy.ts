@@ -1,4 +1,4 @@
-/** Pods by the names that those who run them know, and what makes one anew. Pure. */
+/** Pods by the names that their runtime knows, and what makes one anew. Pure. */
 import { vethAlias } from "../../plugin/veth.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";

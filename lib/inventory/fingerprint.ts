@@ -2,7 +2,7 @@
  * How a node's network is set: rules, settings, routes, links and addresses,
  * a line each, so that two moments can be compared. Left out is what comes and
  * goes by itself: the pods' veths, routes that the kernel makes of addresses,
- * and chains that are as they are without anybody's doing.
+ * and chains that are as they are without a change by hand.
  */
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { type AnswerPart, askParts, partOf } from "../node/parts.ts";

@@ -24,7 +24,7 @@ export function cutOff(
     const { kind, alias = "", master, up } = link;
     if (kind !== "veth" || !alias.startsWith(`${mark} `)) return [];
     if (master === undefined) return [{ link, how: "is plugged in nowhere" }];
-    // A network of somebody's own configuration may have a bridge of its own.
+    // A network that was configured by hand may have a bridge of its own.
     if (master !== bridge && alias.startsWith(`${mark} ${mark} `)) {
       return [{ link, how: `is a port of ${master}` }];
     }

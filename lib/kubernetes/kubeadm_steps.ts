@@ -192,7 +192,7 @@ function madeByKubeadm(file: string, controlPlane: string | undefined): Probe {
   };
 }
 
-/** Whether a kubeconfig's server is the control plane; a name may be anybody's. */
+/** Whether a kubeconfig's server is the control plane; a name may stand for another machine. */
 function serves(server: string, controlPlane: string): boolean {
   const host = /^https:\/\/(?:\[([^\]]+)\]|([^:/]+))/.exec(server.trim());
   const found = host?.[1] ?? host?.[2] ?? "";

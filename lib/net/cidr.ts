@@ -185,7 +185,7 @@ interface Split {
 /**
  * Splits the clusterCIDRs among the nodes as kube-controller-manager's range
  * allocator does (`--allocate-node-cidrs`, `--node-cidr-mask-size`): in the
- * nodes' order, each the first subnet that nobody has. Nodes that have their
+ * nodes' order, each the first subnet that is free. Nodes that have their
  * podCIDRs keep them.
  *
  * @returns podCIDRs by node name, one for each clusterCIDR

@@ -93,7 +93,7 @@ export function traverse(table: Table, name: string, packet: Packet): Verdict {
 
 /**
  * Chains may jump to each other, but not in circles: iptables refuses those.
- * This bounds a text that nobody checked.
+ * This bounds a text that was not checked.
  */
 const deepest = 16;
 

@@ -6,7 +6,7 @@ import { signs } from "./node_facts.ts";
 import { type SceneNode, sceneOf } from "./scene.ts";
 
 /**
- * What has changed, a sentence each, for those who do not see the picture.
+ * What has changed, a sentence each, for readers who do not see the picture.
  */
 export function pictureChanges(
   before: Inventory,

@@ -54,7 +54,7 @@ export interface Overlay {
 /**
  * Draws a scene.
  *
- * @param title one line, for those who do not see it and for a browser's tip
+ * @param title one line, for screen readers and a browser's tip
  * @param description what is in it, in sentences
  */
 export function svgOf(

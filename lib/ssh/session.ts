@@ -1,6 +1,6 @@
 /**
  * OpenSSH's client at work: a command in a session of its own, patience with
- * what takes long, and the end of what nobody waits for any more.
+ * what takes long, and the end of what is no longer waited for.
  */
 import {
   cmd,

@@ -25,10 +25,10 @@ export interface RunContext {
   /** The other nodes, for steps that wait for them or take from them. */
   readonly others?: Others;
   /**
-   * Asked, once a run on a node, before what needs somebody's consent; without
+   * Asked, once a run on a node, before what needs consent; without
    * it, that is refused.
    *
-   * @throws {StepError} when there is nobody to ask
+   * @throws {StepError} when there is no terminal to ask at
    */
   readonly consent?: (request: ConsentRequest) => Promise<boolean>;
 }

@@ -49,7 +49,7 @@ export async function isGone(
 /**
  * What to do with an answer.
  *
- * @throws {StepError} when it is somebody else's, or nobody can say
+ * @throws {StepError} when it is not ours, or could not be found out
  */
 export function decide(
   node: Node,

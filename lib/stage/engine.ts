@@ -97,7 +97,7 @@ async function applyStep(
 /**
  * Asks the step's probe, and decides.
  *
- * @throws {StepError} when it is somebody else's, or nobody can say
+ * @throws {StepError} when it is not ours, or could not be found out
  */
 async function look(nodeRun: NodeRun, step: Step): Promise<Decision> {
   const { node, context, journal, stage } = nodeRun;

@@ -73,7 +73,7 @@ export class NodeRun {
   execute(command: Command, timeout_ms?: number): Promise<Outcome> {
     const options = withTimeout(this.options, timeout_ms);
     return whileTelling(
-      // Its argv may say more than anybody should see.
+      // Its argv may hold a secret.
       `${this.stage} on ${this.node.name}: ${label(command)}`,
       this.context.progress,
       this.node.run(command, options),

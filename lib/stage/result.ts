@@ -20,7 +20,7 @@ export interface StepResult {
   readonly command: string;
   /** What went wrong, what was found, and what to do; lines of text. */
   readonly problem?: string;
-  /** What the command printed, where somebody asked for it. */
+  /** What the command printed, where that was asked for. */
   readonly output?: string;
 }
 
@@ -30,7 +30,7 @@ export function label(run: Command | Copy): string {
   return run.label ?? show(run);
 }
 
-/** What came of a command, whole, for somebody who has to find out why. */
+/** What came of a command, whole, for finding out why it failed. */
 export function describe(outcome: Outcome): string {
   const lines: string[] = [ending(outcome)];
   if (outcome.stdout.trim() !== "") {

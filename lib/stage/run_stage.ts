@@ -247,7 +247,7 @@ function lacksPodCIDRs(
   return true;
 }
 
-/** The nodes whose podCIDRs the stage needs, and nobody knows yet. */
+/** The nodes whose podCIDRs the stage needs, and which are not known yet. */
 function unknownPodCIDRs(stage: Stage, cluster: Cluster): string[] {
   if (!stage.needsPodCIDRs) return [];
   return cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length === 0)

@@ -32,7 +32,7 @@ export type Answer =
     readonly preview?: string;
   }
   /**
-   * There, but somebody else's: refused, never touched. What is unmarked differs
+   * There, but not ours: refused, never touched. What is unmarked differs
    * by our mark alone, so a step of ours that was cut off explains it.
    */
   | {
@@ -40,7 +40,7 @@ export type Answer =
     readonly found: string;
     readonly remedy: string;
   }
-  /** Nobody can say: an error, never "absent". */
+  /** It could not be found out: an error, never "absent". */
   | { readonly is: "unknown"; readonly reason: string };
 
 /** A read-only question to a node, and a pure reading of what came back. */
@@ -80,7 +80,7 @@ export interface Input {
   readonly after?: readonly string[];
   /** Asking changes nothing, so it is asked for before the probe, which compares. */
   readonly compared?: true;
-  /** Parts of it that nobody may see, with the flag `g`; blotted out wherever an output is told. */
+  /** Its secret parts, with the flag `g`; redacted wherever an output is told. */
   readonly secret?: RegExp;
 }
 

@@ -6,9 +6,9 @@ import type { Stage } from "./stage.ts";
 const agreed = new WeakSet<StageRun>();
 
 /**
- * Asks whoever has to agree before these stages are taken back, once a run.
+ * Asks for consent before these stages are taken back, once a run.
  *
- * @throws {StepError} where nobody agrees
+ * @throws {StepError} where consent is not given
  */
 export async function agreeToUndo(
   run: StageRun,

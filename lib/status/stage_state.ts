@@ -24,7 +24,7 @@ export type StageState =
   | "not"
   /** It was run to its end, and is no longer all there. */
   | "drifted"
-  /** Nobody can say. */
+  /** It could not be found out. */
   | "unknown"
   /** It has nothing to do there. */
   | "none";
@@ -36,7 +36,7 @@ export interface StageOn {
   readonly is: StageState;
   /** What a run would do now. */
   readonly changes: readonly PendingCommand[];
-  /** Why it would be refused, or why nobody can say. */
+  /** Why it would be refused, or why it is unknown. */
   readonly problems: readonly string[];
 }
 

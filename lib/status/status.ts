@@ -118,7 +118,7 @@ interface StageSteps {
 }
 
 /**
- * Where a machine does not answer, or its journal is damaged, nobody can say
+ * Where a machine does not answer, or its journal is damaged, it is unknown
  * how a stage stands.
  */
 async function lookAtAll(

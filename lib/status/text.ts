@@ -78,7 +78,7 @@ function leasesOf(
 ): string {
   if (leases === undefined) return "";
   const { held, capacity } = leases;
-  // Nobody counts the addresses of a /64.
+  // The addresses of a /64 are too many to count.
   return capacity > 1e6 ? `${held}` : `${held} of ${capacity}`;
 }
 
@@ -118,7 +118,7 @@ function standing(on: readonly StageOn[]): string {
 
 const few = 4;
 
-/** Why nobody can say how a stage stands; that a node does not answer is told with the node. */
+/** Why it is unknown how a stage stands; that a node does not answer is told with the node. */
 function unknownLines({ nodes, stages }: StatusReport): string[] {
   const told = nodes.flatMap(({ unreachable }) => unreachable ?? []);
   // What stands in the way of all stages is told once.

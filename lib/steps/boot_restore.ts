@@ -83,7 +83,7 @@ export function alsoAtBoot(
 function restoreStep(stage: StageName, steps: readonly Step[]): Step {
   const path = stagePath(stage);
   const files = [path, bootPath, unitPath];
-  // Made when somebody asks: a plan for 1,000 nodes has a million commands.
+  // Made when it is asked for: a plan for 1,000 nodes has a million commands.
   const commands = () =>
     `# ${mark}: written by stage ${stage}; changes are lost.\n` +
     steps.map(({ run }) => "copy" in run ? "" : `${show(run)}\n`).join("");

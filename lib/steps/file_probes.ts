@@ -8,7 +8,7 @@ import { unknown } from "./probes.ts";
  * Has the file this content, and this mode where one is named?
  *
  * @param ours tells a file of ours with other content, which may be written
- * anew, from somebody else's
+ * anew, from one that is not ours
  * @param mode octal digits, as stat(1) prints them
  */
 export function fileIs(

@@ -1,7 +1,7 @@
 /**
  * The probes that stages share: read-only questions to a node, each with a
  * pure reading of what came back. What we make carries our mark, so that a
- * probe can tell it from somebody else's.
+ * probe can tell it from what is not ours.
  */
 import { parseIpList } from "../net/ip_json.ts";
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";

@@ -92,7 +92,7 @@ function endOf(
   { machines }: TraceFindings,
 ): TraceEnd {
   const own = machine === undefined ? undefined : machines.get(machine);
-  // A podCIDR's address that no pod has is nobody's.
+  // A podCIDR's address that no pod has belongs to no end.
   const isKnown = pod !== undefined ||
     own?.links.some(({ addr_info }) =>
       addr_info.some(({ local }) => local === address)

@@ -115,7 +115,7 @@ async function settled(jobs: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-/** Who answers for which address? All at once: each answer is waited for. */
+/** Which machines answer for which address? All at once: each answer is waited for. */
 async function askClaims(
   claims: readonly AddressClaim[],
   { runnerOf, options }: TraceContext,

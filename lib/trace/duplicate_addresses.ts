@@ -1,5 +1,5 @@
 /**
- * Who answers for an address, on each segment of a path: two who do explain
+ * What answers for an address, on each segment of a path: two answers explain
  * what comes and goes. Pure.
  */
 import { type Family, familyOf, gateway } from "../net/cidr.ts";
@@ -17,7 +17,7 @@ export interface AddressClaim {
   readonly place: Place;
   readonly link: string;
   readonly address: string;
-  /** Who should answer, in words. */
+  /** What should answer, in words. */
   readonly owner: string;
   /** The pod that should, where it is one. */
   readonly pod?: Pod;

@@ -1,4 +1,4 @@
-/** Who sends what to whom, and where to listen. Pure. */
+/** The ends of a path, and the places to listen at. Pure. */
 import {
   AddressError,
   addressOrUndefined,
@@ -113,7 +113,7 @@ export function machineOf(end: Named, cluster: Cluster): string | undefined {
 
 /** An end of the path, found. */
 export interface End {
-  /** Its machine; none where the address is nobody's here. */
+  /** Its machine; none where no machine here has the address. */
   readonly machine?: string;
   readonly pod?: Pod;
   readonly address: string;

@@ -4,7 +4,7 @@
  * it tells.
  *
  * A keeper on the machine holds both: it takes the tables away when it is told
- * to end and, should nobody be left to tell it, when its life is over. What a
+ * to end and, should no process be left to tell it, when its life is over. What a
  * killed keeper leaves, the next startMonitor() takes away; which network namespaces
  * have a table is written down before the first one is made.
  */
@@ -23,7 +23,7 @@ import { ownTable } from "./nft_events.ts";
 /** Where a machine keeps what is heard. */
 const listenFolder = "/run/deno-cni-trace";
 
-/** How long a keeper lives when nobody ends it: longer than any trace takes. */
+/** How long a keeper lives when nothing ends it: longer than any trace takes. */
 const life_seconds = 15;
 
 /** The machine's own network namespace, where the path of one could stand. */

@@ -53,7 +53,7 @@ export type Stop =
   | { readonly is: "unrouted"; readonly at: Passage }
   /** A machine on the way took it for itself. */
   | { readonly is: "taken"; readonly at: Passage }
-  /** It left one place and never came to the next; `to` is unknown where nobody listens. */
+  /** It left one place and never came to the next; `to` is unknown where nothing listens. */
   | { readonly is: "lost"; readonly from: Passage; readonly to?: Place };
 
 /** One direction of a packet's way. */

@@ -26,7 +26,7 @@ import { isNftName } from "../net/nft_name.ts";
 interface Neighbour {
   readonly dst: string;
   readonly dev: string;
-  /** Its link-layer address; none while nobody answers. */
+  /** Its link-layer address; none while nothing answers. */
   readonly lladdr?: string;
   readonly state?: readonly string[];
 }

@@ -31,7 +31,7 @@ export interface TraceReport {
 
 /** One end of a path. */
 export interface TraceEnd {
-  /** A node's name, or "outside"; none for an address that is nobody's here. */
+  /** A node's name, or "outside"; none for an address that no machine here has. */
   readonly node?: string;
   readonly pod?: string;
   readonly address: string;

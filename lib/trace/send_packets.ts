@@ -12,7 +12,7 @@ import type { Place } from "./endpoints.ts";
 import type { Sending } from "./probe_packets.ts";
 import type { Runner } from "../node/node.ts";
 
-/** A packet that was sent, before anybody looked where it went. */
+/** A packet that was sent, before its way is looked at. */
 export interface SentPacket {
   readonly sending: Sending;
   readonly outcome: Outcome;

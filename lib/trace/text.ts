@@ -42,7 +42,7 @@ export function traceText(
   ].join("\n");
 }
 
-/** "worker-1/shell (10.244.1.2)", "worker-1 (…)", or the address of nobody known. */
+/** "worker-1/shell (10.244.1.2)", "worker-1 (…)", or an address that is not known. */
 function titleOf({ node, pod, address }: TraceEnd): string {
   const name = pod === undefined ? node : `${node}/${pod}`;
   return printable(

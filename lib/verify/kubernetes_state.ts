@@ -32,7 +32,7 @@ export interface Kubernetes {
 /**
  * Asks Kubernetes; undefined where its control plane was not made.
  *
- * @throws {StepError} when it does not answer, or our namespace is somebody else's
+ * @throws {StepError} when it does not answer, or a namespace of our name is not ours
  */
 export async function lookKubernetes(
   cluster: Cluster,

@@ -153,7 +153,7 @@ async function lookOutside(
   }
 }
 
-/** A namespace by a test pod's name that is somebody else's is never touched. */
+/** A namespace by a test pod's name that is not ours is never touched. */
 function checkForeign(sites: readonly Site[]): void {
   for (const { node, survey } of sites) {
     for (const [pod, state] of Object.entries(survey.pods)) {
@@ -191,7 +191,7 @@ export function workerSites({ cluster, sites }: Situation): readonly Site[] {
 
 /**
  * The cluster as it will most likely be when stages 01 to 08 are complete,
- * for a plan that asks nobody.
+ * for a plan that asks no node.
  *
  * @param listOf the network configuration that 03 writes on a node
  * @param template what Kubernetes' pods are made of, where machines are no lab

@@ -64,7 +64,7 @@ interface Daemon {
   stopping_until_ms: number;
 }
 
-/** When told to stop: for those who were about to call. */
+/** When told to stop: for launchers that are about to call. */
 const stopping_ms = 5_000;
 
 /**
@@ -230,7 +230,7 @@ function waits(daemon: Daemon) {
 /** Starts the watchdog, at first or when it has ended. */
 function watch({ folder, options }: Daemon): void {
   startWatchdog(folder.path, folder.call, options.stuck_s);
-  // A pipe that nobody reads would be told of at once, and again.
+  // A pipe without a reader would be told of at once, and again.
   for (let left = 1000; left > 0; left--) {
     const [ended] = poll([{ descriptor: folder.watch, events: 0 }], 0);
     if (ended === 0) return;

@@ -1,5 +1,5 @@
 /**
- * DELs that are under way. The kernel makes whoever removes a link wait until
+ * DELs that are under way. The kernel makes a process that removes a link wait until
  * no processor can be using it, 15 ms and more, and links that are removed by
  * one message wait together. So what comes while a removal is under way is
  * gathered for the next one, and the removal runs in a thread of its own: no

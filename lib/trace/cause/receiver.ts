@@ -36,7 +36,7 @@ export function silent(place: Place, findings: TraceFindings): Cause {
   };
 }
 
-/** Who sends, as evidence has it. */
+/** The sender, as evidence has it. */
 function senderName({ from: { machine = "", pod } }: TraceFindings): string {
   return placeName({ machine, ...(pod === undefined ? {} : { pod }) });
 }
