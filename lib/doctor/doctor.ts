@@ -18,6 +18,7 @@ import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { routeChecks } from "./routes.ts";
+import { settingChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
@@ -29,6 +30,7 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   ...linkChecks,
+  ...settingChecks,
   ...routeChecks,
   ...machineChecks,
   ...leaseChecks,
