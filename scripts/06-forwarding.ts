@@ -9,6 +9,7 @@ import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import { interfacesForward } from "../lib/steps/forwarding_interfaces.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -49,8 +50,8 @@ export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
-  steps: ({ cluster }) =>
-    cluster.clusterCIDRs.flatMap((clusterCIDR) => [
+  steps: (plan) =>
+    plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
         .map(([name, why]): Step => ({
           why,
@@ -58,6 +59,7 @@ export const forwarding = alsoAtBoot({
           run: cmd`sysctl -w ${name}=1`,
           undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
         })),
+      ...(clusterCIDR.includes(":") ? [] : [interfacesForward(plan)]),
       accept(clusterCIDR, "-s"),
       accept(clusterCIDR, "-d"),
     ]),

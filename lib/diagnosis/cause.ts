@@ -31,6 +31,7 @@ export type CauseKind =
   | "rp-filter"
   | "rule"
   | "segment"
+  | "setting"
   | "start"
   | "unknown";
 

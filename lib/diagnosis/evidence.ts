@@ -15,6 +15,7 @@ import { type AddResult, ifname } from "../cni/runtime.ts";
 import type { Answer, StageName, Step } from "../stage/stage.ts";
 import type { Runner } from "../node/node.ts";
 import { type Asked, listed } from "../node/batch.ts";
+import { askInterfaceSettings } from "./ask_settings.ts";
 
 /** What a step's probe says now. */
 export interface ProbeFact {
@@ -51,6 +52,8 @@ export interface NodeFacts {
   /** `iptables -S` of the tables filter and nat. */
   readonly filter: Asked;
   readonly nat: Asked;
+  /** The settings of its interfaces (askInterfaceSettings). */
+  readonly settings: Asked;
   readonly pods: readonly PodFacts[];
 }
 
@@ -140,15 +143,26 @@ export async function gatherNode(
     ]);
     return { pod, result, links, routes };
   });
-  const [links, routes, filter, nat, probes, podFacts] = await Promise.all([
-    ask(runner, cmd`ip -j addr show`),
-    ask(runner, showRoutes),
-    ask(runner, cmd`${iptables} -w -t filter -S`),
-    ask(runner, cmd`${iptables} -w -t nat -S`),
-    Promise.all(asking),
-    Promise.all(askingPods),
-  ]);
-  return { node, probes, links, routes, filter, nat, pods: podFacts };
+  const [links, routes, filter, nat, settings, probes, podFacts] = await Promise
+    .all([
+      ask(runner, cmd`ip -j addr show`),
+      ask(runner, showRoutes),
+      ask(runner, cmd`${iptables} -w -t filter -S`),
+      ask(runner, cmd`${iptables} -w -t nat -S`),
+      ask(runner, askInterfaceSettings),
+      Promise.all(asking),
+      Promise.all(askingPods),
+    ]);
+  return {
+    node,
+    probes,
+    links,
+    routes,
+    filter,
+    nat,
+    settings,
+    pods: podFacts,
+  };
 }
 
 /**

@@ -24,6 +24,7 @@ import { pluginRuns } from "./plugin_runs.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
+import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory } from "../inventory/inventory.ts";
@@ -36,6 +37,7 @@ export const checks: readonly Check[] = [
   ...firewallChecks,
   ...linkChecks,
   ...settingChecks,
+  ...interfaceChecks,
   ...podChecks,
   ...routeChecks,
   twins,

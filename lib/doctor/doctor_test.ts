@@ -14,6 +14,7 @@ import {
   nat,
   one,
   room,
+  settings,
 } from "./doctor_testing.ts";
 
 const well: Readonly<Record<string, string>> = {
@@ -23,6 +24,7 @@ const well: Readonly<Record<string, string>> = {
   "masquerade": nat,
   "rp-filter": "/proc/sys/net/ipv4/conf/all/rp_filter:2\n" +
     "/proc/sys/net/ipv4/conf/eth0/rp_filter:2\n",
+  "interface-settings": settings,
   "conntrack": counters,
   "clock": "1000001\n",
   "disk": room,

@@ -119,3 +119,12 @@ export const room =
 
 export const counters = "/proc/sys/net/netfilter/nf_conntrack_count:13\n" +
   "/proc/sys/net/netfilter/nf_conntrack_max:262144\n";
+
+/** Of a worker's interfaces, as `grep -H` prints them. */
+export const settings = ["all", "default", "eth0", "cni0"].flatMap((device) => [
+  `ipv4/conf/${device}/forwarding:1`,
+  `ipv4/conf/${device}/arp_ignore:0`,
+  `ipv4/conf/${device}/proxy_arp:0`,
+  `ipv6/conf/${device}/forwarding:1`,
+  `ipv6/conf/${device}/disable_ipv6:0`,
+]).join("\n");

@@ -16,6 +16,11 @@ import type { InventoryLink } from "../inventory/inventory.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
 import { podsAnew } from "./pod_remedy.ts";
+import {
+  effectiveValue,
+  readInterfaceValues,
+  valueAt,
+} from "../net/interface_settings.ts";
 
 const bridge: Check = {
   name: "bridge",
@@ -158,19 +163,15 @@ const rpFilter: Check = {
     ];
   },
   read(context, [asked]) {
-    const values = new Map(
-      [...(asked?.outcome.stdout ?? "").matchAll(/conf\/(.*)\/rp_filter:(\d)/g)]
-        .map(([, name = "", value]) => [name, Number(value)]),
-    );
-    const all = values.get("all");
+    const values = readInterfaceValues(asked?.outcome.stdout ?? "");
+    const all = valueAt(values, 4, "rp_filter", "all");
     if (asked === undefined || all === undefined) {
       return [unclear("what rp_filter is", asked)];
     }
     // Strict does no harm where there is one way only.
     if (ways(context).length < 2) return [];
-    // The kernel takes the greater of the two: ip-sysctl, rp_filter.
     const strict = ways(context).filter(({ name }) =>
-      Math.max(all, values.get(name) ?? 0) === 1
+      effectiveValue(values, 4, "rp_filter", name) === 1
     );
     if (strict.length === 0) return [];
     const names = strict.map(({ name }) => name).join(", ");

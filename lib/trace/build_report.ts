@@ -69,11 +69,15 @@ function refusalOf(
 ): Decision | undefined {
   if (cause?.kind === "forwarding" && cause.on === place.machine) {
     const [family] = familiesOf(cluster);
+    // The last line is the interface's own, where that is what is off.
+    const own = cause.evidence.flatMap(({ printed }) => printed.split("\n"))
+      .findLast((line) => /\.conf\..* = 0$/.test(line));
     return {
       kind: "sysctl",
-      text: family === 4
-        ? "net.ipv4.ip_forward = 0"
-        : "net.ipv6.conf.all.forwarding = 0",
+      text: own ??
+        (family === 4
+          ? "net.ipv4.ip_forward = 0"
+          : "net.ipv6.conf.all.forwarding = 0"),
       stage: "06-forwarding",
     };
   }

@@ -19,6 +19,7 @@ import {
 import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { onNode } from "../diagnosis/remedy.ts";
+import { settingFault } from "../diagnosis/setting_faults.ts";
 import { cmd } from "../exec/command.ts";
 import { readTable, traverse } from "../net/iptables.ts";
 import {
@@ -83,6 +84,18 @@ function* suspects(
   );
   if (onSegment.length > 0 && findings.outsideGone !== undefined) {
     yield outsideFault(findings, findings.outsideGone);
+  }
+  if (path.kind !== "pod-to-pod-same-node") {
+    for (const node of nodes) {
+      yield settingFault(
+        node,
+        cluster,
+        ({ setting, device }) =>
+          setting === "forwarding"
+            ? routed
+            : between || routed || device === cluster.bridge,
+      );
+    }
   }
   for (const node of onSegment) yield segmentFault(node, cluster);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);

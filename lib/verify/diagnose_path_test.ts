@@ -89,6 +89,7 @@ function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
       '[{"dst":"default","gateway":"10.0.1.1"}]',
     ),
     filter: asked(name, cmd`iptables -w -t filter -S`, forwardRules),
+    settings: asked(name, cmd`sysctl -a`, ""),
     nat: asked(
       name,
       cmd`iptables -w -t nat -S`,

@@ -10,6 +10,7 @@ import {
 } from "../../diagnosis/faults.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { podFault } from "../../diagnosis/pod_faults.ts";
+import { settingFault } from "../../diagnosis/setting_faults.ts";
 import {
   duplicateFault,
   gatewayFault,
@@ -88,6 +89,15 @@ function* suspects(
 const factsAt = (findings: TraceFindings, { machine }: Place) =>
   findings.facts.get(machine);
 
+/** One of these settings of interfaces that loses a node's packets. */
+function settingAt(
+  facts: NodeFacts,
+  { cluster }: TraceFindings,
+  ...names: readonly string[]
+): Cause | undefined {
+  return settingFault(facts, cluster, ({ setting }) => names.includes(setting));
+}
+
 /** Is the pod of a place plugged in? */
 function plugged(
   place: Place | undefined,
@@ -110,6 +120,7 @@ function* unsent(
   const facts = factsAt(findings, place);
   if (facts !== undefined) {
     yield bridgeFault(facts, findings.cluster);
+    yield settingAt(facts, findings, "disable_ipv6");
     yield plugged(place, findings, true);
     if (place.pod === undefined) {
       yield segmentFault(facts, findings.cluster);
@@ -163,6 +174,11 @@ function* unrouted(
     return;
   }
   yield forwardingFault(facts);
+  yield settingFault(
+    facts,
+    findings.cluster,
+    ({ setting, device }) => setting !== "forwarding" || device === came?.in,
+  );
   yield segmentFault(facts, findings.cluster);
   const hasPod = [sender, receiver].some(({ machine, pod }) =>
     machine === place.machine && pod !== undefined
@@ -208,6 +224,9 @@ function* lost(
     return;
   }
   const far = to && factsAt(findings, to);
+  for (const one of [facts, far]) {
+    if (one) yield settingAt(one, findings, "disable_ipv6", "arp_ignore");
+  }
   if (facts !== undefined) yield segmentFault(facts, cluster);
   if (far) yield segmentFault(far, cluster);
   // Another pod's address as the gateway: the node only passes the frame on.
@@ -239,6 +258,7 @@ function* offTheSegment(
     yield plugged({ machine: place.machine, pod: from.pod }, findings, true);
     return;
   }
+  yield settingAt(facts, findings, "disable_ipv6", "arp_ignore");
   yield bridgeAddressFault(facts, findings.cluster);
   yield gatewayFault(place, findings);
   if (to !== undefined) yield plugged(to, findings, false);

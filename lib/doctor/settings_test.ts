@@ -1,0 +1,83 @@
+/** What the doctor reads of the settings of interfaces. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { found, hostWith, mendOf, one, settings } from "./doctor_testing.ts";
+
+/** What is found with these values in place of the well ones. */
+const withValues = (...values: readonly [string, number][]) => {
+  const kept = settings.split("\n").filter((line) =>
+    !values.some(([path]) => line.startsWith(`${path}:`))
+  );
+  const lines = [...kept, ...values.map((pair) => pair.join(":"))];
+  return found("interface-settings", [{ stdout: lines.join("\n") }]);
+};
+
+Deno.test("an interface that does not forward is a fault though all do", () => {
+  for (const device of ["eth0", "cni0"]) {
+    const finding = one(withValues([`ipv4/conf/${device}/forwarding`, 0]));
+    assertEquals(finding.is, "fault");
+    assertStringIncludes(finding.what, `what comes in by ${device}`);
+    assertEquals(mendOf(finding), [
+      'make 06-forwarding ARGS="--node worker-1"',
+    ]);
+  }
+  assertEquals(withValues(["ipv4/conf/docker0/forwarding", 0]), []);
+  // That nothing is forwarded is told by another check.
+  assertEquals(
+    withValues(["ipv4/conf/all/forwarding", 0], [
+      "ipv4/conf/eth0/forwarding",
+      0,
+    ]),
+    [],
+  );
+});
+
+Deno.test("forwarding of an interface is awaited until its stage has run", () => {
+  const host = hostWith([/"complete":\[.*?\]/g, '"complete":[]']);
+  const stdout = settings.replace(
+    "ipv4/conf/eth0/forwarding:1",
+    "ipv4/conf/eth0/forwarding:0",
+  );
+  const finding = one(found("interface-settings", [{ stdout }], { host }));
+  assertEquals(finding.is, "not yet");
+});
+
+Deno.test("an interface that answers no ARP request is mended where it is set", () => {
+  const finding = one(withValues(["ipv4/conf/eth0/arp_ignore", 8]));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(
+    mendOf(finding).join(),
+    "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
+  );
+  const both = withValues(["ipv4/conf/all/arp_ignore", 8]);
+  assertEquals(both.length, 2, "the bridge and the link to the others");
+  assertStringIncludes(
+    mendOf(both[0] ?? one(both)).join(),
+    "sysctl -w net.ipv4.conf.all.arp_ignore=0",
+  );
+  assertEquals(withValues(["ipv4/conf/eth0/arp_ignore", 2]), []);
+});
+
+Deno.test("ARP for others is a warning, for all or for the interface", () => {
+  const finding = one(withValues(["ipv4/conf/eth0/proxy_arp", 1]));
+  assertEquals(finding.is, "warning");
+  assertStringIncludes(mendOf(finding).join(), "conf.eth0.proxy_arp=0");
+});
+
+Deno.test("a strict filter is a fault where an answer to a node goes by another link", () => {
+  const host = hostWith([
+    "PART routes\n[",
+    'PART routes\n[{"dst":"10.0.1.12","dev":"eth1"},',
+  ]);
+  const at = (all: number, own: number) =>
+    found("interface-settings", [{
+      stdout: `${settings}\nipv4/conf/all/rp_filter:${all}\n` +
+        `ipv4/conf/eth0/rp_filter:${own}`,
+    }], { host });
+  const finding = one(at(1, 0));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(finding.what, "its answer would go by eth1");
+  assertStringIncludes(mendOf(finding).join(), "conf.all.rp_filter=2");
+  assertEquals(at(1, 2), [], "the greater of the two is loose");
+  assertEquals(at(0, 0), []);
+});
