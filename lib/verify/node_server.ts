@@ -41,12 +41,14 @@ mkdir -p "$folder/www"
 for page in $pages; do echo "$text" >"$folder/www/$page"; done
 : >"$folder/log"
 user=$(busybox awk '$1 <= 65534 && $1 + $3 > 65534 { print "-u 65534" }' /proc/self/uid_map)
+listeners() { ss -Hltn "sport = :$port" | wc -l; }
+wanted=$(($(listeners) + $#))
 for address; do
   setsid timeout "$life" busybox httpd -f -vv -p "$address:$port" $user -h "$folder/www" \\
     </dev/null >/dev/null 2>>"$folder/log" &
 done
 for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  [ "$(ss -Hltn "sport = :$port" | wc -l)" -lt $# ] && ! grep -q bind: "$folder/log" || break
+  [ "$(listeners)" -lt "$wanted" ] && ! grep -q bind: "$folder/log" || break
   sleep 0.1
 done
 grep bind: "$folder/log" || :`;
