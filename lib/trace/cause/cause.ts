@@ -177,7 +177,10 @@ function* unrouted(
   yield settingFault(
     facts,
     findings.cluster,
-    ({ setting, device }) => setting !== "forwarding" || device === came?.in,
+    // A strict rp_filter refuses what a wrong route made strange: the route is the cause.
+    ({ setting, device }) =>
+      setting !== "rp_filter" &&
+      (setting !== "forwarding" || device === came?.in),
   );
   yield segmentFault(facts, findings.cluster);
   const hasPod = [sender, receiver].some(({ machine, pod }) =>
