@@ -16,11 +16,8 @@ import { evidence } from "../diagnosis/evidence.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import { someNames } from "../inventory/pod_veths.ts";
 import type { Asked } from "../node/batch.ts";
+import { sysctlName } from "../steps/link_setting.ts";
 import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
-
-/** A setting as sysctl(8) names it: a dot of the link's name becomes a slash. */
-const sysctlName = (family: 4 | 6, link: string, name: string) =>
-  `net.ipv${family}.conf.${link.replaceAll(".", "/")}.${name}`;
 
 const path = (family: 4 | 6, link: string, name: string) =>
   `/proc/sys/net/ipv${family}/conf/${link}/${name}`;
@@ -65,7 +62,7 @@ const takenFromPods: Check = {
     );
     if (found.length === 0) return [];
     const names = found.map(([family, name]) =>
-      sysctlName(family, bridge, name)
+      sysctlName({ family, link: bridge, name })
     );
     const [[, , why] = []] = found;
     const what = `${names.join(", ")} ${
@@ -133,7 +130,11 @@ function disabled(
   return places(context)
     .filter((place) => valueOf(asked, path(6, place, "disable_ipv6")) === 1)
     .map((place): Finding => {
-      const name = sysctlName(6, place, "disable_ipv6");
+      const name = sysctlName({
+        family: 6,
+        link: place,
+        name: "disable_ipv6",
+      });
       return {
         is: "fault",
         what: `IPv6 is off by ${name}: ` +

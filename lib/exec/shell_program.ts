@@ -1,4 +1,5 @@
 /** Shell programs that lie in files of their own. */
+
 /**
  * A shell program that lies beside the module which hands it to a node, as the
  * text that `sh -c` takes.

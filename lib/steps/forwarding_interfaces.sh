@@ -1,14 +1,14 @@
 #!/bin/sh
-# ask|set BRIDGE ADDRESS...: whether each interface on pods' way forwards what
+# ask|set BRIDGE PROTOCOL ADDRESS...: whether each interface on pods' way forwards what
 # comes in by it, and `default`, with which interfaces begin; set: those that do not begin to.
-what=$1 bridge=$2
-shift 2
+what=$1 bridge=$2 protocol=$3
+shift 3
 interfaces() {
   echo all
   echo default
   echo "$bridge"
   for address; do ip -o -4 addr show to "$address" | cut -d' ' -f2; done
-  { ip -4 route show default; ip -4 route show proto 244; } |
+  { ip -4 route show default; ip -4 route show proto "$protocol"; } |
     sed -n 's/.* dev \([^ ]*\).*/\1/p'
 }
 interfaces "$@" | sort -u | while IFS= read -r name; do

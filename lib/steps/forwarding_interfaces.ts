@@ -6,7 +6,7 @@
 import { familyOf } from "../net/cidr.ts";
 import { cmd, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
-import { unknown } from "./probes.ts";
+import { routeProtocol, unknown } from "./probes.ts";
 import type { Plan, Step } from "../stage/stage.ts";
 
 const program = shellProgram("forwarding_interfaces.sh", import.meta.url);
@@ -18,11 +18,12 @@ done`;
 
 /**
  * Every interface on pods' way forwards: the bridge, the link that has the
- * node's address, that of the default route, and those that are made later.
+ * node's address, those of the default route and of our routes, and those that
+ * are made later.
  */
 export function interfacesForward({ cluster, node }: Plan): Step {
   const addresses = node.addresses.filter((one) => familyOf(one) === 4);
-  const words = [cluster.bridge, ...addresses];
+  const words = [cluster.bridge, routeProtocol, ...addresses];
   return {
     key: "every interface on pods' way forwards",
     why: "An interface that does not forward drops what comes in by it, " +

@@ -177,7 +177,7 @@ function* unrouted(
   yield settingFault(
     facts,
     findings.cluster,
-    // A strict rp_filter refuses what a wrong route made strange: the route is the cause.
+    // A strict rp_filter comes last, as reversePathFault(): a wrong route explains it.
     ({ setting, device }) =>
       setting !== "rp_filter" &&
       (setting !== "forwarding" || device === came?.in),
