@@ -23,6 +23,7 @@ export type CauseKind =
   | "node-route"
   | "not-yet-complete"
   | "outside"
+  | "packet-path"
   | "pod-address"
   | "pod-link"
   | "pod-route"

@@ -16,6 +16,12 @@ import type { Answer, StageName, Step } from "../stage/stage.ts";
 import type { Runner } from "../node/node.ts";
 import { type Asked, listed } from "../node/batch.ts";
 import { askInterfaceSettings } from "./ask_settings.ts";
+import {
+  type KernelSurvey,
+  readSurvey,
+  type Space,
+  surveyQuestion,
+} from "./kernel_path/survey.ts";
 
 /** What a step's probe says now. */
 export interface ProbeFact {
@@ -39,6 +45,8 @@ export interface PodInside {
   readonly pod: string;
   readonly result: AddResult;
   readonly inside: Runner;
+  /** The path of its network namespace. */
+  readonly sandbox: string;
 }
 
 /** What a node says of itself, of one family. */
@@ -55,6 +63,8 @@ export interface NodeFacts {
   /** The settings of its interfaces (askInterfaceSettings). */
   readonly settings: Asked;
   readonly pods: readonly PodFacts[];
+  /** What lies on the packets' path, on the node and in these pods. */
+  readonly kernel: readonly KernelSurvey[];
 }
 
 /** What a finding rests on: a command, and what it printed, or the part of it that matters. */
@@ -143,26 +153,37 @@ export async function gatherNode(
     ]);
     return { pod, result, links, routes };
   });
-  const [links, routes, filter, nat, settings, probes, podFacts] = await Promise
-    .all([
-      ask(runner, cmd`ip -j addr show`),
-      ask(runner, showRoutes),
-      ask(runner, cmd`${iptables} -w -t filter -S`),
-      ask(runner, cmd`${iptables} -w -t nat -S`),
-      ask(runner, askInterfaceSettings),
-      Promise.all(asking),
-      Promise.all(askingPods),
-    ]);
-  return {
-    node,
-    probes,
-    links,
-    routes,
-    filter,
-    nat,
-    settings,
-    pods: podFacts,
-  };
+  const surveys = spacesOf(runner, node.name, pods).map(async ([from, space]) =>
+    readSurvey(space, (await ask(from, surveyQuestion)).outcome) ?? []
+  );
+  const [links, routes, filter, nat, settings, probes, podFacts, kernel] =
+    await Promise
+      .all([
+        ask(runner, cmd`ip -j addr show`),
+        ask(runner, showRoutes),
+        ask(runner, cmd`${iptables} -w -t filter -S`),
+        ask(runner, cmd`${iptables} -w -t nat -S`),
+        ask(runner, askInterfaceSettings),
+        Promise.all(asking),
+        Promise.all(askingPods),
+        Promise.all(surveys),
+      ]);
+  const facts = { node, probes, links, routes, filter, nat, settings };
+  return { ...facts, pods: podFacts, kernel: kernel.flat() };
+}
+
+/** A node's network namespace and those of its pods, each with what asks there. */
+function spacesOf(
+  runner: Runner,
+  node: string,
+  pods: readonly PodInside[],
+): readonly (readonly [Runner, Space])[] {
+  return [
+    [runner, { node }],
+    ...pods.map(({ pod: name, inside, sandbox }) =>
+      [inside, { node, pod: { name, sandbox } }] as const
+    ),
+  ];
 }
 
 /**

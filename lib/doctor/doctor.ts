@@ -20,6 +20,7 @@ import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
+import { packetPath } from "./packet_path.ts";
 import { pluginRuns } from "./plugin_runs.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
@@ -35,6 +36,7 @@ import { askAll, type Asked } from "../node/batch.ts";
 export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
+  packetPath,
   ...linkChecks,
   ...settingChecks,
   ...interfaceChecks,

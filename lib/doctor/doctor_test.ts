@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd } from "../exec/command.ts";
+import { surveyQuestion } from "../diagnosis/kernel_path/survey.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext } from "./check.ts";
 import {
@@ -17,6 +18,10 @@ import {
   settings,
 } from "./doctor_testing.ts";
 
+/** A namespace without links: the last word of the question is what parts its answer. */
+const nothingOnThePath = ["links\n[]", "end\n"]
+  .map((part) => `\n${surveyQuestion.argv.at(-1)} ${part}\n`).join("");
+
 const well: Readonly<Record<string, string>> = {
   "ip-forward": "1\n",
   "bridge-nf": "1\n",
@@ -26,6 +31,7 @@ const well: Readonly<Record<string, string>> = {
     "/proc/sys/net/ipv4/conf/eth0/rp_filter:2\n",
   "interface-settings": settings,
   "conntrack": counters,
+  "packet-path": nothingOnThePath,
   "clock": "1000001\n",
   "disk": room,
   "plugin-runs": '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}',

@@ -194,6 +194,7 @@ export async function gather(
       };
       return [{
         pod: pod.name,
+        sandbox: pod.sandbox,
         result: { ...result, address },
         inside: {
           name: `${pod.name} on ${machine}`,

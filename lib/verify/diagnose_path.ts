@@ -17,6 +17,12 @@ import {
   segmentLink,
 } from "../diagnosis/faults.ts";
 import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
+import type { Obstacle } from "../diagnosis/kernel_path/obstacle.ts";
+import {
+  flowsBetween,
+  obstacleCause,
+} from "../diagnosis/kernel_path/obstacle_cause.ts";
+import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { onNode } from "../diagnosis/remedy.ts";
 import { settingFault } from "../diagnosis/setting_faults.ts";
@@ -57,6 +63,8 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
   for (const suspect of suspects(path, findings)) {
     if (suspect !== undefined) return suspect;
   }
+  const [obstacle] = obstacles(path, findings);
+  if (obstacle !== undefined) return obstacleCause(obstacle);
   return noCauseFound(path, findings);
 }
 
@@ -129,8 +137,32 @@ function* suspects(
   if (path.kind === "pod-to-outside" && from !== undefined) {
     yield defaultRouteFault(from, cluster);
     yield masqueradeFault(from);
+    const [obstacle] = obstacles(path, findings);
+    if (obstacle?.is === "loses") yield obstacleCause(obstacle);
     yield* outsideSilent(path, findings);
   }
+}
+
+/** What lies on a path's way through its nodes and pods; what surely loses packets first. */
+function obstacles(path: Path, findings: PathFindings): readonly Obstacle[] {
+  const ends = endsOf(path, findings);
+  if (ends === undefined) return [];
+  const { source, destination, rewritten } = ends;
+  const masked = findings.facts.get(path.from)?.node.address ?? rewritten;
+  const { there, back } = flowsBetween(
+    startsAtPod(path) ? [source, masked] : [source],
+    destination,
+  );
+  const nodes = new Set([path.from, path.to]);
+  const surveys = [...nodes].flatMap((name) => {
+    const found = findings.facts.get(name);
+    if (found === undefined) return [];
+    const pods: readonly string[] = podsOn(path, found.node);
+    return found.kernel.filter(({ space: { pod } }) =>
+      pod === undefined || pods.includes(pod.name)
+    );
+  });
+  return findObstacles(surveys, findings.cluster, [...there, ...back]);
 }
 
 /** The pods of a path that are on this node. */
@@ -142,9 +174,24 @@ function podsOn(path: Path, { name }: ClusterNode): readonly PodName[] {
 }
 
 function hops(path: Path, findings: PathFindings): readonly Hop[] {
-  const { cluster, addresses, facts, servers, unfiltered } = findings;
-  const { kind, from, to } = path;
+  const { cluster, unfiltered } = findings;
+  const { kind, from } = path;
   if (kind === "pod-to-pod-same-node" && unfiltered.has(from)) return [];
+  const ends = endsOf(path, findings);
+  if (ends === undefined) return [];
+  return packetsOfPath(path, ends, cluster, (name) => {
+    const facts = findings.facts.get(name);
+    return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
+      "eth0";
+  });
+}
+
+/** The addresses of a path's packets; undefined where they are not known. */
+function endsOf(
+  path: Path,
+  { cluster, addresses, facts, servers }: PathFindings,
+) {
+  const { kind, from, to } = path;
   const destination = endsAtPod(path)
     ? servers.get(to)
     : to === outside
@@ -155,23 +202,18 @@ function hops(path: Path, findings: PathFindings): readonly Hop[] {
     : kind === "node-to-own-pod"
     ? addresses.gateways.get(from)
     : addresses.nodes.get(from);
-  if (source === undefined || destination === undefined) return [];
+  if (source === undefined || destination === undefined) return undefined;
   // What leaves the cluster reaches another node as this one.
   const node = facts.get(from);
   const rewrites = kind === "pod-to-other-node" && node !== undefined &&
     node.probes.some(({ stage, answer }) =>
       stage === "07-masquerade" && answer.is === "present"
     );
-  const ends = {
+  return {
     source,
     destination,
     rewritten: rewrites ? addresses.nodes.get(from) ?? source : source,
   };
-  return packetsOfPath(path, ends, cluster, (name) => {
-    const facts = findings.facts.get(name);
-    return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
-      "eth0";
-  });
 }
 
 /** Does a node's filter stand in the way? */

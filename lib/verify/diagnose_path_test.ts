@@ -90,6 +90,7 @@ function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
     ),
     filter: asked(name, cmd`iptables -w -t filter -S`, forwardRules),
     settings: asked(name, cmd`sysctl -a`, ""),
+    kernel: [],
     nat: asked(
       name,
       cmd`iptables -w -t nat -S`,

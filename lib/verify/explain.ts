@@ -20,7 +20,7 @@ import {
   type Tried,
 } from "./matrix.ts";
 import { httpCalls, readCalls, timeout_ms } from "./http_calls.ts";
-import { caller, podOn } from "./namespace_pods.ts";
+import { caller, paths, podOn } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Cause } from "../diagnosis/cause.ts";
@@ -123,6 +123,7 @@ async function gather(
         pod,
         result,
         inside: podOn(runner, pod),
+        sandbox: paths.sandbox(pod),
       }))
       : await podsInside(site, results, options);
     const [found, control] = await Promise.all([

@@ -196,6 +196,7 @@ export async function podsInside(
       pod,
       result: { ...result, address },
       inside: podOn(runner, pod, sandbox),
+      sandbox,
     }];
   });
 }

@@ -81,7 +81,7 @@ const faults: readonly Fault[] = [
       "'{ type filter hook forward priority 5; }'; " +
       "nft add rule ip theirs guard ip saddr 10.244.2.0/24 drop",
     kind: "rule",
-    says: "a rule of ip theirs guard on worker-2 drops the packet",
+    says: "a rule of the chain ip theirs guard of nftables on worker-2 drops",
     shows: "ip saddr 10.244.2.0/24 drop",
     ends: ["back", "worker-2", "forward"],
     after: "nft delete table ip theirs",

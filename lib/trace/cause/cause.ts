@@ -31,6 +31,7 @@ import {
   unansweredCause,
   unexplained,
 } from "./receiver.ts";
+import { answerObstacle, dropObstacle, obstacleFault } from "./obstacle.ts";
 import { kernelRouteOf } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -57,7 +58,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
     for (const suspect of suspects(way.stop, direction, findings)) {
       if (suspect !== undefined) return suspect;
     }
-    return unexplained(way.stop, direction.receiver, findings);
+    return obstacleFault(way.stop, direction.is === "back", findings) ??
+      unexplained(way.stop, direction.receiver, findings);
   }
   return rewrittenFault(findings) ?? duplicateFault(findings) ??
     (answered ? undefined : unansweredCause(findings));
@@ -70,7 +72,8 @@ function* suspects(
 ): Generator<Cause | undefined> {
   switch (stop.is) {
     case "dropped":
-      yield droppedBy(stop, findings);
+      yield dropObstacle(stop, direction.is === "back", findings) ??
+        droppedBy(stop, findings);
       return;
     case "unsent":
       yield* unsent(stop.at, direction, findings);
@@ -149,6 +152,7 @@ function* answerless(
     }
     yield* wayMissing(place, asker, findings);
   }
+  yield answerObstacle(place, findings);
   yield silent(place, findings);
 }
 
@@ -201,10 +205,11 @@ function* unrouted(
 
 /** It left one place and never came to the next. */
 function* lost(
-  { from, to }: Stop & { readonly is: "lost" },
+  stop: Stop & { readonly is: "lost" },
   direction: Direction,
   findings: TraceFindings,
 ): Generator<Cause | undefined> {
+  const { from, to } = stop;
   const { place, left } = from;
   const { cluster } = findings;
   const facts = factsAt(findings, place);
@@ -237,6 +242,7 @@ function* lost(
   const destination = left?.destination ?? receiver.address;
   yield* misrouted(sender, receiver, is === "back", destination, findings);
   yield duplicateFault(findings) ?? rememberedFault(findings);
+  yield obstacleFault(stop, is === "back", findings);
   if (to === undefined && onBridge) yield noPodHasIt(place, receiver, findings);
 }
 

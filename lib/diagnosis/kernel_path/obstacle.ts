@@ -1,0 +1,78 @@
+/** Something on a packet's path that ends it, and the packets that are asked about. Pure. */
+import { cmd, type Command, show } from "../../exec/command.ts";
+import { onNode, type Remedy } from "../remedy.ts";
+import type { Evidence } from "../evidence.ts";
+import type { Space } from "./survey.ts";
+
+/** Where on the kernel's path an obstacle lies. */
+export type ObstacleKind =
+  | "arp"
+  | "bridge-port"
+  | "echo"
+  | "iptables"
+  | "ipsec"
+  | "neighbour"
+  | "nft"
+  /** A chain at the hook forward of the families ip, ip6 and inet. */
+  | "nft-forward"
+  | "qdisc"
+  | "route"
+  | "tc"
+  | "xdp";
+
+/** Something that ends packets. */
+export interface Obstacle {
+  readonly kind: ObstacleKind;
+  /** Whether it loses packets of those that were asked about, or may. */
+  readonly is: "loses" | "may lose";
+  readonly space: Space;
+  /** A sentence without its full stop. */
+  readonly what: string;
+  readonly evidence: readonly Evidence[];
+  /** What takes it away. */
+  readonly remedies: readonly Remedy[];
+}
+
+/** A packet of a path, before it is known by which links it goes. */
+export interface Flow {
+  readonly source: string;
+  readonly destination: string;
+  readonly reply: boolean;
+}
+
+/** What is asked about, of one namespace. */
+export interface Traffic {
+  readonly flows: readonly Flow[];
+  /** The links that such packets go by here. */
+  readonly links: ReadonlySet<string>;
+  /** The bridge that pods are plugged into; none in a pod. */
+  readonly bridge?: string;
+  /** The link by which an address that is not the namespace's own is reached. */
+  readonly linkTo: (address: string) => string | undefined;
+  /** The link-layer addresses of those whose addresses are known. */
+  readonly owners: ReadonlyMap<string, string>;
+}
+
+/** A namespace's name, as evidence has it. */
+export function spaceName({ node, pod }: Space): string {
+  return pod === undefined ? node : `${pod.name} on ${node}`;
+}
+
+/** What a command printed in a namespace, or the part of it that matters. */
+export function shownIn(
+  space: Space,
+  command: Command,
+  printed: string,
+): Evidence {
+  return { where: spaceName(space), command: show(command), printed };
+}
+
+/** A command to run in a namespace, as what mends something. */
+export function mendIn({ node, pod }: Space, command: Command): Remedy {
+  return onNode(
+    node,
+    pod === undefined
+      ? command
+      : cmd`nsenter --net=${pod.sandbox} ${command.argv}`,
+  );
+}

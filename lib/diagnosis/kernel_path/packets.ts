@@ -1,0 +1,56 @@
+/** The packets of a path, as they pass the hooks of one network namespace. Pure. */
+import type { Packet } from "../../net/iptables.ts";
+import type { Flow, Traffic } from "./obstacle.ts";
+import type { KernelSurvey } from "./survey.ts";
+
+/** Netfilter's hooks, by the name of iptables' chain there. */
+export type PacketHook =
+  | "PREROUTING"
+  | "INPUT"
+  | "FORWARD"
+  | "OUTPUT"
+  | "POSTROUTING";
+
+/**
+ * The packets that pass a hook. A packet from an address of the namespace's
+ * own is sent there, one to such an address is taken there.
+ */
+export function packetsOf(
+  survey: KernelSurvey,
+  { flows, linkTo }: Traffic,
+  hook: PacketHook,
+): readonly Packet[] {
+  const own = ownAddresses(survey);
+  return flows.flatMap(({ source, destination, reply }: Flow) => {
+    const sent = own.has(source);
+    const taken = own.has(destination);
+    if (sent && taken) return [];
+    const come = sent ? undefined : linkTo(source);
+    const leave = taken ? undefined : linkTo(destination);
+    const passes = {
+      PREROUTING: !sent,
+      INPUT: taken,
+      FORWARD: !sent && !taken && survey.space.pod === undefined,
+      OUTPUT: sent,
+      POSTROUTING: !taken,
+    };
+    if (!passes[hook]) return [];
+    // A hook before the routing decision knows no link to leave by, the last none to come by.
+    const knowsIn = hook !== "POSTROUTING" && hook !== "OUTPUT";
+    const knowsOut = hook !== "PREROUTING" && hook !== "INPUT";
+    return [{
+      source,
+      destination,
+      reply,
+      ...(knowsIn && come !== undefined ? { in: come } : {}),
+      ...(knowsOut && leave !== undefined ? { out: leave } : {}),
+    }];
+  });
+}
+
+/** The addresses of a namespace's own links. */
+export function ownAddresses({ links }: KernelSurvey): ReadonlySet<string> {
+  return new Set(
+    links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)),
+  );
+}

@@ -1,0 +1,130 @@
+/** The doctor's check of what lies on the kernel's packet path beside the stages' own. Pure. */
+import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
+import { flowsBetween } from "../diagnosis/kernel_path/obstacle_cause.ts";
+import type { Obstacle } from "../diagnosis/kernel_path/obstacle.ts";
+import {
+  readSurvey,
+  type Space,
+  surveyOfPod,
+  surveyQuestion,
+} from "../diagnosis/kernel_path/survey.ts";
+import { containsAddress, familyOf, parseCidr } from "../net/cidr.ts";
+import {
+  byFamily,
+  type Check,
+  type CheckContext,
+  type Finding,
+  type OneFamily,
+  unclear,
+} from "./check.ts";
+
+/** The namespaces of a node: its own, then its pods'. */
+function spacesOf({ node, host }: CheckContext): readonly Space[] {
+  return [
+    { node: node.name },
+    ...host.pods.map(({ name }) => (
+      { node: node.name, pod: { name, sandbox: `/run/netns/${name}` } }
+    )),
+  ];
+}
+
+export const packetPath: Check = {
+  name: "packet-path",
+  well: "nothing else on the kernel's packet path loses what pods send or get",
+  asks: (context) =>
+    spacesOf(context).map(({ pod }) =>
+      pod === undefined ? surveyQuestion : surveyOfPod(pod.sandbox)
+    ),
+  read(context, answers) {
+    const surveys = spacesOf(context).map((space, at) => {
+      const asked = answers[at];
+      return asked === undefined ? undefined : readSurvey(space, asked.outcome);
+    });
+    const [own] = surveys;
+    if (own === undefined) {
+      return [unclear("what lies on the kernel's packet path", answers[0])];
+    }
+    const read = surveys.filter((survey) => survey !== undefined);
+    const found = byFamily(context).flatMap((one) =>
+      findObstacles(
+        read,
+        one.cluster,
+        flowsOf(context, one),
+        ownersIn(context),
+      ).filter((obstacle) => !isToldElsewhere(obstacle, one))
+    );
+    const distinct = new Map(
+      found.map((obstacle) => [obstacle.what, obstacle]),
+    );
+    return [...distinct.values()].map((
+      { is, what, evidence, remedies },
+    ): Finding => ({
+      is: is === "loses" ? "fault" : "warning",
+      what,
+      evidence,
+      remedies,
+    }));
+  },
+};
+
+/** What other checks tell of: the hook forward, and routes into the pod network. */
+function isToldElsewhere(
+  { kind, space, evidence }: Obstacle,
+  { cluster }: OneFamily,
+): boolean {
+  if (space.pod !== undefined) return false;
+  if (kind === "nft-forward") return true;
+  const [, to = ""] = (evidence[0]?.printed ?? "").split(" ");
+  return kind === "route" && cluster.clusterCIDRs.some((cidr) => {
+    const [network = ""] = to.split("/");
+    return familyOf(network) === familyOf(cidr) &&
+      containsAddress(parseCidr(cidr), network);
+  });
+}
+
+/** Of the node's own pods and of itself, with pods and nodes elsewhere and with the outside. */
+function flowsOf(
+  { host, nodes, node: { name } }: CheckContext,
+  { family, cluster, node }: OneFamily,
+) {
+  const ofFamily = (address: string) => familyOf(address) === family;
+  const podsOf = (pods: typeof host.pods) =>
+    pods.flatMap(({ addresses }) =>
+      addresses.map(({ address }) => address).filter(ofFamily)
+    );
+  const pods = podsOf(host.pods);
+  const others = nodes.filter((other) => other.name !== name);
+  const farPods = others.flatMap(({ host }) =>
+    host.is === "read" ? podsOf(host.pods).slice(0, 1) : []
+  );
+  const farNodes = cluster.nodes.filter((other) => other.name !== name)
+    .map(({ address }) => address);
+  const outside = cluster.outside.address;
+  const between = [
+    ...pods.flatMap((pod) =>
+      [...farPods, ...pods.slice(0, 2), ...farNodes.slice(0, 1), outside]
+        .map((other) => [pod, other] as const)
+    ),
+    ...pods.map((pod) => [node.address, pod] as const),
+    ...[...farNodes, ...farPods, outside]
+      .map((other) => [node.address, other] as const),
+  ];
+  return between.flatMap(([source, destination]) => {
+    const { there, back } = flowsBetween([source], destination);
+    return [...there, ...back];
+  });
+}
+
+/** Whose link-layer addresses the inventory knows. */
+function ownersIn({ nodes }: CheckContext): ReadonlyMap<string, string> {
+  return new Map(nodes.flatMap(({ host }) =>
+    host.is !== "read" ? [] : [
+      ...host.links,
+      ...host.pods.flatMap(({ links }) => links),
+    ].filter(({ name }) => name !== "lo").flatMap(({ mac, addresses }) =>
+      mac === undefined
+        ? []
+        : addresses.map(({ address }): [string, string] => [address, mac])
+    )
+  ));
+}
