@@ -11,9 +11,11 @@ hand_over() {
   read -r pid call folder <"$daemons/$version" || return 0
   # The very process that has this pipe open is the daemon, or it is dead.
   [ "/proc/$pid/fd/$call" -ef "$folder/call" ] || return 0
-  for same in root ns/mnt ns/net ns/pid ns/user; do
+  for same in root ns/mnt ns/pid ns/user; do
     [ "/proc/self/$same" -ef "/proc/$pid/$same" ] || return 0
   done
+  # Its own namespace, also while it is in a pod's.
+  [ /proc/self/ns/net -ef "$folder/net" ] || return 0
   slot=$(($$ % 64)) tried=0
   set -C # A file that is there is not written to: it is another launcher's claim.
   until echo $$ >"$folder/slot/$slot"; do

@@ -302,6 +302,27 @@ onDaemonNode(
   },
 );
 
+onDaemonNode(
+  "what calls while the daemon is in a pod's network namespace is served, too",
+  async (node) => {
+    const pod = await node.pod("p1");
+    // All at once, each with its whole input in a pipe when it starts.
+    const crowd = `for at in $(seq 40); do
+        printf %s "$0" | CNI_IFNAME=eth$at /run/plugin >/run/said$at &
+      done
+      wait`;
+    const slow = await slowCalls(node, async () => {
+      for (const command of ["ADD", "DEL", "ADD", "DEL", "ADD", "DEL"]) {
+        const env = environment(command, pod);
+        await node.run(cmd`sh -c ${crowd} ${JSON.stringify(config)}`, env);
+        const addresses = command === "ADD" ? 40 : 0;
+        assertEquals((await node.leases()).length, addresses);
+      }
+    });
+    assertEquals(slow, 0);
+  },
+);
+
 /** How many descriptors the daemon has open. */
 async function openDescriptors(node: TestNode): Promise<number> {
   const count = `read -r pid rest </run/deno-cni/daemon/*/self

@@ -7,6 +7,8 @@
  * - `<process>.<start>/self`: the same of the daemon whose folder it is
  * - `<process>.<start>/call`: a named pipe in which launchers say that they are there
  * - `<process>.<start>/watch`: another, which the watchdog reads
+ * - `<process>.<start>/net`: a link to the daemon's descriptor of its own network namespace; what
+ *   /proc says of the process changes while it is in a pod's
  * - `<process>.<start>/slot/<n>`: the claim of a launcher, a file that holds its process ID;
  *   empty once its ADD has begun
  * - `<process>.<start>/reply/<n>`: a named pipe for what that launcher is answered
@@ -23,7 +25,7 @@ import {
   remove,
   removeFolder,
 } from "../linux/files.ts";
-import { close } from "../linux/libc.ts";
+import { close, openFile } from "../linux/libc.ts";
 import {
   identityOf,
   makePipe,
@@ -84,6 +86,8 @@ export function makeFolder(path: string): Folder {
     call: openForReading(`${own}/call`),
     watch: openForWriting(`${own}/watch`),
   };
+  const home = openFile("/proc/thread-self/ns/net");
+  Deno.symlinkSync(`/proc/${Deno.pid}/fd/${home}`, `${own}/net`);
   createAnew(`${own}/self`, whereabouts(folder));
   return folder;
 }

@@ -27,7 +27,7 @@ const rounds = 40;
 const crowd = 40;
 const leases = 60_000;
 
-/** As many as the issue of memory wants; the quick run has fewer. */
+/** How many are made before the memory is measured; DENO_CNI_BENCH_PAIRS has fewer or more. */
 const pairs = Number(Deno.env.get("DENO_CNI_BENCH_PAIRS") ?? 4_000);
 const pairsAtATime = 250;
 
