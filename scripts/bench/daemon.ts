@@ -13,6 +13,7 @@ import {
   type TestNode,
   testNode,
 } from "../../plugin/sandbox_testing.ts";
+import { callCost } from "./call_cost.ts";
 import type { CrowdPlan, CrowdResults } from "./crowd_node.ts";
 import {
   fillStore,
@@ -40,15 +41,20 @@ export async function benchDaemon(): Promise<BenchPart> {
     return { title, rows: [], notes: [`left out: ${why}`] };
   }
   await using node = await testNode(undefined, "daemon");
+  const peers = await programs(node);
+  const turns = await byTurns(node, peers);
+  const cost = await callCost(node, await node.startDaemon(), ...peers);
   return {
     title,
     rows: [
-      ...await byTurns(node),
+      ...turns,
+      ...cost.rows,
       ...await together(node),
       await manyLeases(node),
       ...await memoryAndTime(node),
     ],
     notes: [
+      ...cost.notes,
       `the peer is ${referenceFolder}/bridge with host-local, unless another is named; ` +
       "stdin is a pipe, as runtimes make it",
       `${await node.coldCalls()} calls went the slow way`,
@@ -68,22 +74,30 @@ async function program(
 
 const atMost = (limit: number) => ({ of: "ratio", limit }) as const;
 
-async function byTurns(node: TestNode): Promise<Measured[]> {
+/** Ours, the reference, and a program that does nothing. */
+async function programs(node: TestNode): Promise<[Program, Program, Program]> {
   const floor = "/run/floor";
   const nothing = "#!/bin/sh\nexit 0\n";
   await node.must({ ...cmd`tee ${floor}`, stdin: nothing });
   await node.must(cmd`chmod 755 ${floor}`);
+  return [
+    await program(node, "ours", node.plugin, config),
+    await program(
+      node,
+      "reference",
+      `${referenceFolder}/bridge`,
+      referenceConfig,
+    ),
+    await program(node, "floor", floor, {}),
+  ];
+}
+
+async function byTurns(
+  node: TestNode,
+  programs: readonly Program[],
+): Promise<Measured[]> {
   const { times } = await measure<BenchPlan, Results>(node, "plugin_node.ts", {
-    programs: [
-      await program(node, "ours", node.plugin, config),
-      await program(
-        node,
-        "reference",
-        `${referenceFolder}/bridge`,
-        referenceConfig,
-      ),
-      await program(node, "floor", floor, {}),
-    ],
+    programs,
     rounds,
     containerID: "p1",
     what: "pairs",
