@@ -2,7 +2,9 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { usualPlugin } from "../../lib/cluster/schema_plugin.ts";
-import { cmd, withInput } from "../../lib/exec/command.ts";
+import { cmd, type Command, succeeded } from "../../lib/exec/command.ts";
+import type { Node } from "../../lib/node/node.ts";
+import { startSystemd, systemdTest } from "../../lib/node/systemd_testing.ts";
 import { examine } from "../../lib/doctor/doctor.ts";
 import { reachOf } from "../../lib/cli/connect.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
@@ -17,6 +19,12 @@ import { clusterOf } from "./verify_testing.ts";
 
 const folder = "/run/deno-cni/daemon";
 const launcher = "/opt/cni/bin/deno-cni";
+
+async function must(node: Node, command: Command): Promise<string> {
+  const outcome = await node.run(command);
+  if (succeeded(outcome)) return outcome.stdout;
+  throw new Error(`${command.argv.join(" ")}: ${outcome.stderr}`);
+}
 
 async function labWith(name: string, plugin: string): Promise<TestLab> {
   const lab = await testLab(
@@ -42,13 +50,17 @@ async function findings(lab: TestLab): Promise<string[]> {
 }
 
 /** The daemon of the installed version on worker-1; undefined where none lives. */
-async function pidOf(lab: TestLab): Promise<number | undefined> {
+function pidOf(lab: TestLab): Promise<number | undefined> {
+  return pidOn(lab.node("worker-1"));
+}
+
+async function pidOn(node: Node): Promise<number | undefined> {
   const script = `for self in ${folder}/*/self; do
     [ -e "$self" ] || continue
     read -r pid call folder <"$self"
     [ ! "/proc/$pid/fd/$call" -ef "$folder/call" ] || echo "$pid"
   done`;
-  const said = (await lab.on("worker-1", cmd`sh -c ${script}`)).trim();
+  const said = (await must(node, cmd`sh -c ${script}`)).trim();
   return said === "" ? undefined : Number(said);
 }
 
@@ -105,35 +117,6 @@ rooted(
   },
 );
 
-/** A systemd that knows one unit, and runs what it says. */
-const systemctl = `#!/bin/sh
-unit=${daemonUnit.path} state=/run/systemd/state
-main=$(cat $state/pid 2>/dev/null)
-command() { sed -n "s/^$1=//p" $unit; }
-stop() {
-  [ -n "$main" ] && kill -0 "$main" 2>/dev/null || return 0
-  eval "MAINPID=$main; $(command ExecStop)"
-  kill "$main" 2>/dev/null
-  rm -f $state/pid
-}
-mkdir -p $state
-echo "$*" >>/run/systemd/log
-case $1 in
-enable) : >$state/enabled ;;
-is-enabled) [ -e $state/enabled ] ;;
-disable) rm -f $state/enabled; stop ;;
-restart) stop; setsid $(command ExecStart) </dev/null >/dev/null 2>&1 & echo $! >$state/pid ;;
-esac
-`;
-
-async function startSystemd(lab: TestLab): Promise<void> {
-  const script = "mkdir -p /run/systemd/system; cat >/run/systemd/systemctl; " +
-    "chmod 755 /run/systemd/systemctl; " +
-    'real=$(command -v systemctl) || { real=/usr/bin/systemctl; : >"$real"; }; ' +
-    'mount --bind /run/systemd/systemctl "$real"';
-  await lab.on("worker-1", withInput(cmd`sh -euc ${script}`, systemctl));
-}
-
 const context: RunContext = {
   timeout_ms: 30_000,
   signal: new AbortController().signal,
@@ -141,26 +124,49 @@ const context: RunContext = {
   tell: () => {},
 };
 
-rooted(
-  "where systemd runs the daemon is a unit: restarted for another version while calls go on, and taken back whole",
+/** Waits until a daemon of the installed version lives that is not this one. */
+async function anotherDaemon(
+  node: Node,
+  than: number | undefined,
+): Promise<number> {
+  const end_ms = performance.now() + 20_000;
+  for (;;) {
+    const pid = await pidOn(node);
+    if (pid !== undefined && pid !== than) return pid;
+    if (performance.now() > end_ms) throw new Error("no other daemon in 20 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+systemdTest(
+  "where systemd runs the daemon is a unit: started again when it dies, restarted for another version while calls go on, and taken back whole",
   async () => {
     await using lab = await labWith("t-daemon-unit", "{ daemon: false }");
     done(await lab.script("04-bridge"));
     done(await lab.script("05-plugin"));
-    const node = lab.node("worker-1");
     // The journal has the steps of 05, which the lab was given without a daemon.
     const stage = "06-forwarding";
     const steps = daemonSteps({ provider: "ssh", plugin: usualPlugin });
+    const bare = lab.node("worker-1");
+    assertEquals(await apply(stage, bare, steps, context), []); // Of no use there.
+    await using machine = await startSystemd(bare);
+    const { node } = machine;
+    const on = (script: string) => must(node, cmd`sh -euc ${script}`);
     const applied = async () => {
       const results = await apply(stage, node, steps, context);
       return results.map(({ status, problem }) => problem ?? status);
     };
-    assertEquals(await applied(), []); // No systemd, no use for it.
-    await startSystemd(lab);
     assertEquals(await applied(), ["changed"]);
     assertEquals(await applied(), ["ok"]);
-    const first = await pidOf(lab);
-    assert(first !== undefined);
+    assertStringIncludes(
+      await on(`systemctl show -p MainPID -p Restart ${daemonUnit.name}`),
+      `MainPID=${await pidOn(node)}`,
+    );
+
+    const first = await pidOn(node);
+    await on(`kill -9 ${first}`);
+    const second = await anotherDaemon(node, first);
+    assertEquals(await applied(), ["ok"]);
 
     // As many pods come and go as can, while another version is installed and started.
     const config =
@@ -174,24 +180,21 @@ rooted(
     const running = [1, 2].map((number) =>
       node.run(cmd`sh -c ${calls} calls ${number}`, { timeout_ms: 60_000 })
     );
-    const other = `sed 's/^version=.*/version=1/' ${launcher} >/run/new;
-      chmod 755 /run/new; mv /run/new ${launcher}.new; mv ${launcher}.new ${launcher}`;
-    await lab.on("worker-1", cmd`sh -euc ${other}`);
+    await on(`sed 's/^version=.*/version=1/' ${launcher} >/run/new
+      chmod 755 /run/new; mv /run/new ${launcher}.new; mv ${launcher}.new ${launcher}`);
     const updated = await applied();
-    await lab.on("worker-1", cmd`touch /run/enough`);
+    await on("touch /run/enough");
     for (const { code, stdout } of await Promise.all(running)) {
       assertEquals(code, 0, stdout);
     }
     assertEquals(updated, ["changed"]);
-    const second = await pidOf(lab);
-    assert(second !== undefined && second !== first);
+    await anotherDaemon(node, second);
 
     const results = await undo(stage, node, steps, context);
     assertEquals(results.map(({ status }) => status), ["changed"]);
-    assertEquals(await pidOf(lab), undefined);
-    const left = `ls -d ${folder} ${daemonUnit.path} 2>/dev/null; :`;
-    assertEquals(await lab.on("worker-1", cmd`sh -c ${left}`), "");
-    const told = await lab.on("worker-1", cmd`cat /run/systemd/log`);
-    assertStringIncludes(told, `disable -q --now ${daemonUnit.name}`);
+    assertEquals(await pidOn(node), undefined);
+    const left = `ls -d ${folder} ${daemonUnit.path} 2>/dev/null || :
+      systemctl list-units --all --no-legend '${daemonUnit.name}'`;
+    assertEquals(await on(left), "");
   },
 );
