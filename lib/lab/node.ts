@@ -80,6 +80,18 @@ function assignments(
     .map(([name, value]) => `${name}=${value}`);
 }
 
+/** The processes that were found last, by lab: to look at all of a machine's takes its time. */
+const lastHolders = new Map<string, ReadonlyMap<string, Process>>();
+
+/** The process that holds a node now; undefined where there is none. */
+function holderOf(lab: string, name: string): Process | undefined {
+  const last = lastHolders.get(lab)?.get(name);
+  if (last !== undefined && isAlive(last)) return last;
+  const found = findHolders(lab);
+  lastHolders.set(lab, found);
+  return found.get(name);
+}
+
 /**
  * What leads into a node: nsenter with the process that holds it.
  *
@@ -90,11 +102,8 @@ function doorOf(
   lab: string,
   name: string,
 ): () => [string, ...string[]] {
-  let holder: Process | undefined;
   return () => {
-    if (holder === undefined || !isAlive(holder)) {
-      holder = findHolders(lab).get(name);
-    }
+    const holder = holderOf(lab, name);
     if (holder === undefined) {
       throw new UnreachableError(name, "not running: make 01-provision");
     }

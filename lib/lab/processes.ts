@@ -185,7 +185,10 @@ export function findHolders(lab: string): ReadonlyMap<string, Process> {
   const owner = Deno.uid();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const process = readProcess(name);
+    // Most processes are no lab's, and need not be asked for more.
+    const marked = readFile(`/proc/${name}/environ`)
+      ?.includes(`DENO_CNI_HOLDER=${lab}/`);
+    const process = marked ? readProcess(name) : undefined;
     if (process?.holds === undefined || process.owner !== owner) continue;
     // Before it holds, it is the shell of lib/lab/machine.sh.
     if (process.command !== "sleep" || hasEnded(process)) continue;
