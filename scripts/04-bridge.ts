@@ -10,11 +10,8 @@ import { cmd } from "../lib/exec/command.ts";
 import { addressOn, linkIs, linkMarked, linkUp } from "../lib/steps/probes.ts";
 import { plugPorts } from "../lib/steps/bridge_ports.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
-import {
-  type LinkSetting,
-  linkSettingOff,
-  sysctlName,
-} from "../lib/steps/link_setting.ts";
+import { type LinkSetting, linkSettingOff } from "../lib/steps/link_setting.ts";
+import { settingName, takenFromPods } from "../lib/net/interface_settings.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/names.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
@@ -25,18 +22,16 @@ function bridgeMac({ name }: ClusterNode): string {
   return mac(`bridge ${name}`);
 }
 
-/** What a pod could say to take the traffic of others: CVE-2020-10749 is the first of it. */
-const notTaken = [
-  [6, "accept_ra", "A router advertisement would make a pod the node's router"],
-  [6, "accept_redirects", "A redirect would send others' packets to a pod"],
-  [6, "accept_source_route", "A packet's way is the kernel's to choose"],
-  [4, "accept_redirects", "A redirect would send others' packets to a pod"],
-  [4, "accept_source_route", "A packet's way is the kernel's to choose"],
-] as const;
+/** What `takenFromPods` would let a pod do. */
+const harm = {
+  accept_ra: "A router advertisement would make a pod the node's router",
+  accept_redirects: "A redirect would send others' packets to a pod",
+  accept_source_route: "A packet's way is the kernel's to choose",
+} as const;
 
 /** @param needed what cannot be without the family; see linkSettingOff() */
 function off(setting: LinkSetting, why: string, needed?: string): Step {
-  const name = sysctlName(setting);
+  const name = settingName(setting.family, setting.name, setting.link);
   // -e: at boot, a setting that the kernel does not have is passed over.
   return {
     why,
@@ -66,8 +61,8 @@ export const bridge = alsoAtBoot({
       doneWhen: linkMarked(bridge),
       run: cmd`ip link set ${bridge} alias ${mark}`,
     },
-    ...notTaken.map(([family, name, why]): Step =>
-      off({ link: bridge, family, name }, why)
+    ...takenFromPods.map(({ family, name }): Step =>
+      off({ link: bridge, family, name }, harm[name])
     ),
     ...node.podCIDRs.filter((podCIDR) => podCIDR.includes(":")).map((
       podCIDR,

@@ -7,27 +7,17 @@
  */
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
+import { familyOf } from "../lib/net/cidr.ts";
+import {
+  bridgedFrames,
+  forwardingSwitch,
+} from "../lib/steps/forwarding_switch.ts";
+import { heedRouters } from "../lib/steps/router_advertisements.ts";
+import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { interfacesForward } from "../lib/steps/forwarding_interfaces.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
-
-const ipv4Sysctls = [
-  ["net.ipv4.ip_forward", "A node is a router for its pods"],
-  [
-    "net.bridge.bridge-nf-call-iptables",
-    "Service addresses need frames on the bridge to meet iptables too",
-  ],
-] as const;
-
-const ipv6Sysctls = [
-  ["net.ipv6.conf.all.forwarding", "A node is a router for its pods"],
-  [
-    "net.bridge.bridge-nf-call-ip6tables",
-    "Service addresses need frames on the bridge to meet ip6tables too",
-  ],
-] as const;
 
 function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
   const iptables = clusterCIDR.includes(":") ? "ip6tables" : "iptables";
@@ -51,18 +41,23 @@ export const forwarding = alsoAtBoot({
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
   steps: (plan) =>
-    plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => [
-      ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
-        .map(([name, why]): Step => ({
-          why,
-          doneWhen: sysctlIs(name, "1"),
-          run: cmd`sysctl -w ${name}=1`,
-          undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
-        })),
-      ...(clusterCIDR.includes(":") ? [] : [interfacesForward(plan)]),
-      accept(clusterCIDR, "-s"),
-      accept(clusterCIDR, "-d"),
-    ]),
+    plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => {
+      const family = familyOf(clusterCIDR);
+      return [
+        ...(family === 6
+          ? [heedRouters(plan.cluster.bridge, plan.node.addresses)]
+          : []),
+        forwardingSwitch(family, "A node is a router for its pods"),
+        bridgedFrames(
+          family,
+          "Service addresses need frames on the bridge to meet " +
+            `${family === 4 ? "iptables" : "ip6tables"} too`,
+        ),
+        ...(family === 4 ? [interfacesForward(plan)] : []),
+        accept(clusterCIDR, "-s"),
+        accept(clusterCIDR, "-d"),
+      ];
+    }),
 });
 
 if (import.meta.main) await main(forwarding);

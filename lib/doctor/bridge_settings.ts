@@ -16,7 +16,10 @@ import { evidence } from "../diagnosis/evidence.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import { someNames } from "../inventory/pod_veths.ts";
 import type { Asked } from "../node/batch.ts";
-import { sysctlName } from "../steps/link_setting.ts";
+import {
+  settingName,
+  takenFromPods as refused,
+} from "../net/interface_settings.ts";
 import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
 
 const path = (family: 4 | 6, link: string, name: string) =>
@@ -34,21 +37,19 @@ function isAnswer(asked: Asked | undefined): asked is Asked {
   return [0, 1, 2].includes(asked?.outcome.code ?? NaN);
 }
 
-/** What a pod could say to get the traffic of others: CVE-2020-10749 is the first of it. */
-const refused = [
-  [6, "accept_ra", "a router advertisement makes a pod the node's router"],
-  [6, "accept_redirects", "a redirect sends others' packets to a pod"],
-  [6, "accept_source_route", "a pod chooses its packets' way"],
-  [4, "accept_redirects", "a redirect sends others' packets to a pod"],
-  [4, "accept_source_route", "a pod chooses its packets' way"],
-] as const;
+/** What a pod can do by each of these. */
+const harm = {
+  accept_ra: "a router advertisement makes a pod the node's router",
+  accept_redirects: "a redirect sends others' packets to a pod",
+  accept_source_route: "a pod chooses its packets' way",
+} as const;
 
 const takenFromPods: Check = {
   name: "taken-from-pods",
   well: "the bridge takes no routers, redirects or source routes from pods",
   asks: ({ cluster: { bridge } }) => [
     cmd`grep -Hs ${""} ${
-      refused.map(([family, name]) => path(family, bridge, name))
+      refused.map(({ family, name }) => path(family, bridge, name))
     }`,
   ],
   read(context, [asked]) {
@@ -57,17 +58,16 @@ const takenFromPods: Check = {
     if (!isAnswer(asked)) {
       return [unclear("what the bridge takes from pods", asked)];
     }
-    const found = refused.filter(([family, name]) =>
+    const found = refused.filter(({ family, name }) =>
       (valueOf(asked, path(family, bridge, name)) ?? 0) > 0
     );
     if (found.length === 0) return [];
-    const names = found.map(([family, name]) =>
-      sysctlName({ family, link: bridge, name })
+    const names = found.map(({ family, name }) =>
+      settingName(family, name, bridge)
     );
-    const [[, , why] = []] = found;
     const what = `${names.join(", ")} ${
       names.length === 1 ? "is" : "are"
-    } on: ${why}`;
+    } on: ${found.slice(0, 1).map(({ name }) => harm[name]).join()}`;
     if (!host.complete.includes("04-bridge")) {
       return [lacking(context, "04-bridge", what, [evidence(asked)])];
     }
@@ -130,11 +130,7 @@ function disabled(
   return places(context)
     .filter((place) => valueOf(asked, path(6, place, "disable_ipv6")) === 1)
     .map((place): Finding => {
-      const name = sysctlName({
-        family: 6,
-        link: place,
-        name: "disable_ipv6",
-      });
+      const name = settingName(6, "disable_ipv6", place);
       return {
         is: "fault",
         what: `IPv6 is off by ${name}: ` +

@@ -25,6 +25,7 @@ import { pluginRuns } from "./plugin_runs.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
+import { defaultRoute } from "./default_route.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   ...interfaceChecks,
   ...podChecks,
   ...routeChecks,
+  defaultRoute,
   twins,
   ...machineChecks,
   pluginRuns,

@@ -25,31 +25,27 @@ import {
   parseSubnet,
 } from "../../plugin/address/address.ts";
 import type { Asked } from "../node/batch.ts";
+import {
+  bridgedFramesSettings,
+  forwardingSwitches,
+} from "../steps/forwarding_switch.ts";
 
 const missing = (asked: Asked | undefined) =>
   /No such file or directory/.test(asked?.outcome.stderr ?? "");
-
-const forwarding = {
-  4: "net.ipv4.ip_forward",
-  6: "net.ipv6.conf.all.forwarding",
-};
-
-const bridged = {
-  4: "net.bridge.bridge-nf-call-iptables",
-  6: "net.bridge.bridge-nf-call-ip6tables",
-};
 
 const ipForward: Check = {
   name: "ip-forward",
   well: "the node forwards",
   asks: (context) =>
-    byFamily(context).map(({ family }) => cmd`sysctl -n ${forwarding[family]}`),
+    byFamily(context).map(({ family }) =>
+      cmd`sysctl -n ${forwardingSwitches[family]}`
+    ),
   read: (context, answers) =>
     byFamily(context).flatMap(({ family }, at) => {
       const asked = answers[at];
       const value = asked?.outcome.stdout.trim();
       if (value === "1") return [];
-      const name = forwarding[family];
+      const name = forwardingSwitches[family];
       if (asked === undefined || value !== "0") return [unclear(name, asked)];
       const what = `the node does not forward: ${name} is off`;
       return [lacking(context, "06-forwarding", what, [evidence(asked)])];
@@ -60,11 +56,13 @@ const bridgeNf: Check = {
   name: "bridge-nf",
   well: "frames on the bridge meet iptables, as Service addresses need it",
   asks: (context) =>
-    byFamily(context).map(({ family }) => cmd`sysctl -n ${bridged[family]}`),
+    byFamily(context).map(({ family }) =>
+      cmd`sysctl -n ${bridgedFramesSettings[family]}`
+    ),
   read: (context, answers) =>
     byFamily(context).flatMap(({ family }, at) => {
       const asked = answers[at];
-      const name = bridged[family];
+      const name = bridgedFramesSettings[family];
       if (asked === undefined) return [unclear(name, asked)];
       if (missing(asked)) return [withoutModule(context, asked)];
       const value = asked.outcome.stdout.trim();

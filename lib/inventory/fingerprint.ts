@@ -6,6 +6,7 @@
  */
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { type AnswerPart, askParts, partOf } from "../node/parts.ts";
+import type { Family } from "../net/cidr.ts";
 import { readLinks, readRoutes } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 
@@ -80,8 +81,8 @@ export function readFingerprint(
     ...ruleLines("iptables", of("iptables")),
     ...ruleLines("ip6tables", of("ip6tables")),
     ...of("settings").split("\n").filter((line) => line.includes("=")),
-    ...routeLines(of("routes4")),
-    ...routeLines(of("routes6")),
+    ...routeLines(of("routes4"), 4),
+    ...routeLines(of("routes6"), 6),
     ...linkLines(of("links")),
   ].toSorted();
 }
@@ -102,8 +103,8 @@ function ruleLines(program: string, saved: string): string[] {
   });
 }
 
-function routeLines(json: string): string[] {
-  return readRoutes(json)
+function routeLines(json: string, family: Family): string[] {
+  return readRoutes(json, family)
     .filter(({ dev = "", protocol }) =>
       protocol !== "kernel" && protocol !== "ra" && !isVeth(dev)
     )

@@ -193,7 +193,10 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     complete,
     ...(fault === undefined ? {} : { journalFault: fault }),
     links,
-    routes: [...readRoutes(text("routes")), ...readRoutes(text("routes6"))],
+    routes: [
+      ...readRoutes(text("routes"), 4),
+      ...readRoutes(text("routes6"), 6),
+    ],
     forward: chains("forward"),
     postrouting: chains("nat"),
     sysctls: Object.fromEntries(
@@ -209,8 +212,8 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
         {
           links: readLinks(of("pod.links")),
           routes: [
-            ...readRoutes(of("pod.routes")),
-            ...readRoutes(of("pod.routes6")),
+            ...readRoutes(of("pod.routes"), 4),
+            ...readRoutes(of("pod.routes6"), 6),
           ],
         },
         links,

@@ -104,6 +104,7 @@ Deno.test("a machine's answer gives its links, routes, rules, settings, configur
     { address: "10.0.1.11", prefixLength: 24 },
   ]);
   assertEquals(host.routes, [{
+    family: 4,
     to: "10.244.2.0/24",
     via: "10.0.1.12",
     dev: "eth0",

@@ -8,7 +8,15 @@ import { cmd, succeeded } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { write } from "../exec/shell_file.ts";
 import { packageSteps, runtimeStep } from "./packages.ts";
-import { sysctlIs, unknown } from "../steps/probes.ts";
+import type { Family } from "../net/cidr.ts";
+import {
+  bridgedFrames,
+  bridgedFramesSettings,
+  forwardingSwitch,
+  forwardingSwitches,
+} from "../steps/forwarding_switch.ts";
+import { heedRouters } from "../steps/router_advertisements.ts";
+import { unknown } from "../steps/probes.ts";
 import { fileIs } from "../steps/file_probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
@@ -30,19 +38,13 @@ export function machineSteps(cluster: Cluster): readonly Step[] {
  * Modules and sysctls, now and after a reboot.
  * https://kubernetes.io/docs/setup/production-environment/container-runtimes/
  */
-function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
+function kernelSteps({ clusterCIDRs, bridge }: Cluster): Step[] {
   const modules = `# ${mark}: written by stage 02\noverlay\nbr_netfilter\n`;
   const six = clusterCIDRs.some((text) => text.includes(":"));
-  const sysctls = [
-    "net.ipv4.ip_forward",
-    "net.bridge.bridge-nf-call-iptables",
-    ...(six
-      ? [
-        "net.ipv6.conf.all.forwarding",
-        "net.bridge.bridge-nf-call-ip6tables",
-      ]
-      : []),
-  ];
+  const families: readonly Family[] = six ? [4, 6] : [4];
+  const sysctls = families.flatMap((family) =>
+    [forwardingSwitches, bridgedFramesSettings].map((names) => names[family])
+  );
   const settings = `# ${mark}: written by stage 02\n` +
     sysctls.map((name) => `${name} = 1\n`).join("");
   const kept = (path: string, content: string, why: string): Step => ({
@@ -64,17 +66,16 @@ function kernelSteps({ clusterCIDRs }: Cluster): Step[] {
       doneWhen: featuresThere(),
       run: cmd`modprobe -a overlay br_netfilter`,
     },
+    ...(six ? [heedRouters(bridge)] : []),
     kept(
       "/etc/sysctl.d/90-deno-cni.conf",
       settings,
       "A node is a router for its pods, also after a reboot",
     ),
-    ...sysctls.map((name): Step => ({
-      why: "The same now",
-      doneWhen: sysctlIs(name, "1"),
-      run: cmd`sysctl -w ${name}=1`,
-      undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
-    })),
+    ...families.flatMap((family) => [
+      forwardingSwitch(family, "The same now"),
+      bridgedFrames(family, "The same now"),
+    ]),
   ];
 }
 

@@ -48,6 +48,19 @@ export const interfaceSettings: readonly InterfaceSetting[] = [
   ...setting(6, "smaller", "accept_source_route"),
 ];
 
+/**
+ * What a bridge must not take from pods, which could get the traffic of others
+ * by it: CVE-2020-10749 is the first of it. The plugin has the same in a list
+ * of its own, since it imports nothing of this.
+ */
+export const takenFromPods = [
+  { family: 6, name: "accept_ra" },
+  { family: 6, name: "accept_redirects" },
+  { family: 6, name: "accept_source_route" },
+  { family: 4, name: "accept_redirects" },
+  { family: 4, name: "accept_source_route" },
+] as const;
+
 /** Values by path, such as `ipv4/conf/eth0/forwarding`. */
 export type InterfaceValues = ReadonlyMap<string, number>;
 

@@ -1,5 +1,7 @@
 /** A machine's links, routes and pods, read from what `ip -j` printed. Pure. */
 
+import type { Family } from "./cidr.ts";
+
 /** A link. */
 export interface InventoryLink {
   readonly name: string;
@@ -27,14 +29,19 @@ interface HeldAddress {
   readonly prefixLength: number;
 }
 
-/** A route of the main table. */
+/** A route of the main table; one by several next hops is a route for each. */
 export interface InventoryRoute {
+  readonly family: Family;
+  /** Of one that leads nowhere: "unreachable", "blackhole", … */
+  readonly type?: string;
   /** "default" or a network. */
   readonly to: string;
   readonly via?: string;
   readonly dev?: string;
   /** "kernel", "244" (ours), "static", … */
   readonly protocol?: string;
+  /** What packets by it may have, where that is less than its device takes. */
+  readonly mtu?: number;
 }
 
 /** A named network namespace, and what of it concerns the pod network. */
@@ -74,11 +81,19 @@ interface IpLink {
 }
 
 /** As `ip -j route` gives a route (ip-route(8)). */
-interface IpRoute {
+interface IpRoute extends IpNextHop {
+  readonly type?: string;
   readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
   readonly protocol?: string;
+  readonly metrics?: readonly { readonly mtu?: number }[];
+  readonly nexthops?: readonly IpNextHop[];
+}
+
+interface IpNextHop {
+  readonly gateway?: string;
+  /** A next hop of the other family. */
+  readonly via?: { readonly host?: string };
+  readonly dev?: string;
 }
 
 /** Reads what `ip -j -d addr` printed. */
@@ -110,15 +125,28 @@ export function readLinks(text: string): readonly InventoryLink[] {
 }
 
 /** Reads what `ip -j route` printed, without what the kernel keeps for itself. */
-export function readRoutes(text: string): readonly InventoryRoute[] {
+export function readRoutes(
+  text: string,
+  family: Family,
+): readonly InventoryRoute[] {
   return readList<IpRoute>(text)
     .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
-    .map(({ dst, gateway, dev, protocol }) => ({
-      to: dst,
-      ...(gateway === undefined ? {} : { via: gateway }),
-      ...(dev === undefined ? {} : { dev }),
-      ...(protocol === undefined ? {} : { protocol }),
-    }));
+    .flatMap(({ nexthops, ...route }) =>
+      (nexthops ?? [{}]).map((hop) => ({ ...route, ...hop }))
+    )
+    .map(({ type, dst, gateway, via = {}, dev, protocol, metrics = [] }) => {
+      const next = gateway ?? via.host;
+      const mtu = metrics.find(({ mtu }) => mtu !== undefined)?.mtu;
+      return {
+        family,
+        ...(type === undefined || type === "unicast" ? {} : { type }),
+        to: dst,
+        ...(next === undefined ? {} : { via: next }),
+        ...(dev === undefined ? {} : { dev }),
+        ...(protocol === undefined ? {} : { protocol }),
+        ...(mtu === undefined ? {} : { mtu }),
+      };
+    });
 }
 
 /** What to call a pod to a person. */

@@ -137,7 +137,7 @@ Deno.test("what a node does not do is said with a sign and a word, and what is n
       policy: "ACCEPT",
       rules: ["-A POSTROUTING -s 10.244.1.0/24 ! -o cni0 -j MASQUERADE"],
     }],
-    routes: [{ to: "10.244.0.0/24", via: "10.0.1.1", dev: "eth0" }],
+    routes: [{ family: 4, to: "10.244.0.0/24", via: "10.0.1.1", dev: "eth0" }],
   }));
   assertEquals(factsAt(broken), [
     "bad: FORWARD drops what pods send",

@@ -80,7 +80,9 @@ function hostOf(
     ],
     routes: has("08-routes")
       ? nodes.flatMap(({ podCIDRs: [to = ""], address: via }, other) =>
-        other === at ? [] : [{ to, via, dev: "eth0", protocol: "244" }]
+        other === at
+          ? []
+          : [{ family: 4, to, via, dev: "eth0", protocol: "244" }]
       )
       : [],
     forward: [{

@@ -1,6 +1,7 @@
-/** A link's own settings below /proc/sys/net: their names for sysctl(8), and their probe. */
+/** A link's own settings below /proc/sys/net, and their probe. */
 import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
 import { cmd, succeeded } from "../exec/command.ts";
+import { settingName } from "../net/interface_settings.ts";
 import { unknown } from "./probes.ts";
 import type { Probe } from "../stage/stage.ts";
 
@@ -10,11 +11,6 @@ export interface LinkSetting {
   readonly family: 4 | 6;
   /** Its file below /proc/sys/net/ipv4/conf/LINK, or ipv6. */
   readonly name: string;
-}
-
-/** The setting as sysctl(8) names it: a dot of the link's name becomes a slash. */
-export function sysctlName({ link, family, name }: LinkSetting): string {
-  return `net.ipv${family}.conf.${link.replaceAll(".", "/")}.${name}`;
 }
 
 /** An exit code that no tool has a meaning for. */
@@ -48,7 +44,9 @@ export function linkSettingOff(setting: LinkSetting, needed?: string): Probe {
         };
       }
       if (saysAbsent(outcome)) return { is: "absent" };
-      if (!succeeded(outcome)) return unknown(outcome, sysctlName(setting));
+      if (!succeeded(outcome)) {
+        return unknown(outcome, settingName(family, name, link));
+      }
       const previous = outcome.stdout.trim();
       return Number(previous) <= 0
         ? { is: "present" }

@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { linkSettingOff, sysctlName } from "./link_setting.ts";
+import { linkSettingOff } from "./link_setting.ts";
 import type { Outcome } from "../exec/command.ts";
 
 const setting = { link: "cni0", family: 6, name: "accept_ra" } as const;
@@ -8,14 +8,6 @@ const setting = { link: "cni0", family: 6, name: "accept_ra" } as const;
 function outcome(code: number, stdout = "", stderr = ""): Outcome {
   return { code, stdout, stderr };
 }
-
-Deno.test("a dot of a link's name is a slash to sysctl, or it would part the name", () => {
-  assertEquals(sysctlName(setting), "net.ipv6.conf.cni0.accept_ra");
-  assertEquals(
-    sysctlName({ ...setting, link: "br.1.x" }),
-    "net.ipv6.conf.br/1/x.accept_ra",
-  );
-});
 
 Deno.test("linkSettingOff() keeps the value that undo has to put back, and takes less than 0 for off", () => {
   const { read } = linkSettingOff(setting);
