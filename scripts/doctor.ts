@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Looks every node over for the known traps: `make doctor`. */
+import { printData, printText } from "../lib/cli/print.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import { countFindings, examine } from "../lib/doctor/doctor.ts";
 import { doctorText } from "../lib/doctor/text.ts";
@@ -7,7 +8,6 @@ import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
-import { printableJSON } from "../lib/text/printable.ts";
 
 const command = {
   name: "doctor",
@@ -54,11 +54,11 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
     session.context,
   );
   if (session.interrupted()) return exitCode.interrupted;
-  if (flags.output === "json") console.log(printableJSON(report));
+  if (flags.output === "json") printData(report);
   else {
     const { verbose, quiet } = flags;
     const text = doctorText(report, { verbose, quiet });
-    if (text !== "") console.log(text);
+    if (text !== "") printText(text);
   }
   if (countFindings(report, "fault") > 0) return exitCode.failed;
   return report.nodes.some(({ is }) => is === "unreachable")

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Removes a lab with all that runs in it, also what is left of a broken one: `make down`. */
+import { printData, printNote, printText } from "../lib/cli/print.ts";
 import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
@@ -51,9 +52,9 @@ async function down(flags: Flags): Promise<number> {
     report(flags, cluster, await removeLab(cluster));
     return exitCode.done;
   } catch (error) {
-    if (error instanceof LabError) console.error(error.message);
+    if (error instanceof LabError) printNote(error.message);
     else if (error instanceof Deno.errors.PermissionDenied) {
-      console.error(
+      printNote(
         `${cluster.stateDir} belongs to another user, and so may the lab: ` +
           "take it down as that user, or with sudo",
       );
@@ -64,19 +65,19 @@ async function down(flags: Flags): Promise<number> {
 
 function dryRun(cluster: Cluster): number {
   const pids = membersOf(takeSnapshot(), labId(cluster)).map(({ pid }) => pid);
-  if (pids.length > 0) console.log(show(cmd`kill -KILL ${pids}`));
-  console.log(show(cmd`rm -rf ${cluster.stateDir}`));
+  if (pids.length > 0) printText(show(cmd`kill -KILL ${pids}`));
+  printText(show(cmd`rm -rf ${cluster.stateDir}`));
   return exitCode.done;
 }
 
 function report(flags: Flags, { name }: Cluster, ended: number): void {
   if (flags.output === "json") {
-    console.log(JSON.stringify({ version: 1, cluster: name, ended }));
+    printData({ version: 1, cluster: name, ended });
   } else if (!flags.quiet) {
     const what = ended === 0
       ? "nothing of it was running"
       : `${ended} ${ended === 1 ? "process" : "processes"} ended`;
-    console.log(`The lab "${name}" is gone: ${what}`);
+    printText(`The lab "${name}" is gone: ${what}`);
   }
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
+import { printData, printNote, printText } from "../lib/cli/print.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
@@ -110,7 +111,7 @@ async function run(flags: Flags, words: readonly string[]): Promise<number> {
     );
   }
   if (!isRunning(cluster)) {
-    console.error(
+    printNote(
       `The lab "${cluster.name}" does not run\nwhat to do: ` +
         `${makeLine("up", cluster)}, or ${makeLine("tour", cluster)}`,
     );
@@ -127,7 +128,7 @@ async function within(
 ): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
-    if (result.problem !== undefined) console.error(failure(result));
+    if (result.problem !== undefined) printNote(failure(result));
   });
   const cluster = await session.cluster();
   const book = await readExerciseBook(cluster);
@@ -140,14 +141,12 @@ async function within(
       remember: (entry) =>
         writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
       say(text) {
-        if (!json && !flags.quiet) console.log(text);
+        if (!json && !flags.quiet) printText(text);
       },
       data(value) {
         const { number } = exercise;
         if (!json) return;
-        console.log(
-          JSON.stringify({ version: 1, exercise: number, ...value }, null, 2),
-        );
+        printData({ version: 1, exercise: number, ...value });
       },
     });
   } catch (error) {
@@ -166,9 +165,9 @@ async function list(
     const states = all.map(({ number, title }) => (
       { number, title, state: book.get(number)?.state ?? "not begun" }
     ));
-    console.log(JSON.stringify({ version: 1, exercises: states }, null, 2));
+    printData({ version: 1, exercises: states });
   } else {
-    console.log(listText(all, book, cluster));
+    printText(listText(all, book, cluster));
   }
   return exitCode.done;
 }
@@ -178,7 +177,7 @@ async function setUp(work: Work): Promise<number> {
   const under = await underWay(work);
   const own = under?.number === exercise.number;
   if (under !== undefined && !own) {
-    console.error(
+    printNote(
       `Exercise ${under.number} is set up and not solved yet\nwhat to do: ` +
         `solve it, or have it repaired by ${makeLine("up", cluster)}`,
     );
@@ -212,7 +211,7 @@ async function broken(work: Work): Promise<number> {
       const wrong = await wrongPaths(session, stageSet, 500);
       if (wrong.length === 0) {
         code = exitCode.failed;
-        console.error(
+        printNote(
           "The exercise does not show in this lab: something lets through " +
             `what it should break\nwhat to do: ${makeLine("down", cluster)}, ` +
             `then ${makeLine("up", cluster)}`,
@@ -226,13 +225,13 @@ async function broken(work: Work): Promise<number> {
     if (code !== exitCode.done) await mendIt(session, exercise, stageSet);
   }
   if (session.interrupted()) {
-    console.error("The exercise was not set up; the lab is as it was");
+    printNote("The exercise was not set up; the lab is as it was");
   }
   return code;
 }
 
 function notWhole({ cluster }: Work, missing: readonly string[]): number {
-  console.error(
+  printNote(
     `${
       problemsText("The lab is not whole, which an exercise wants:", missing)
     }\nwhat to do: ${makeLine("up", cluster)}; where that does not mend it, ` +
@@ -286,7 +285,7 @@ async function check(work: Work): Promise<number> {
 }
 
 function notSetUp({ exercise: { number }, cluster }: Work): number {
-  console.error(
+  printNote(
     `Exercise ${number} is not set up\nwhat to do: ` +
       makeLine(`exercise ${number}`, cluster),
   );

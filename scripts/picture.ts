@@ -1,6 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** The cluster as it is, as a picture: `make picture`. */
-import { printableJSON } from "../lib/text/printable.ts";
+import { printData, printNote, printText } from "../lib/cli/print.ts";
 import { reachOf } from "../lib/cli/connect.ts";
 import {
   choice,
@@ -90,7 +90,7 @@ async function picture(flags: Flags): Promise<number> {
   );
   const code = silent.length === 0 ? exitCode.done : exitCode.unreachable;
   if (flags.output === "json") {
-    console.log(printableJSON(now));
+    printData(now);
     return code;
   }
   const memory = `${cluster.stateDir}/picture.json`;
@@ -104,18 +104,18 @@ async function picture(flags: Flags): Promise<number> {
     ? drawSvg(now, options)
     : drawMermaid(now, options);
   await Deno.mkdir(cluster.stateDir, { recursive: true });
-  if (flags.out === "-") console.log(text.trimEnd());
+  if (flags.out === "-") printText(text.trimEnd());
   else {
     const ending = format === "svg" ? "svg" : "mmd";
     const path = flags.out ?? `${cluster.stateDir}/picture.${ending}`;
     await put(path, text);
-    console.log(path);
+    printText(path);
   }
   await writeWhole(memory, JSON.stringify(now));
-  for (const line of silent) console.error(`does not answer: ${line}`);
+  for (const line of silent) printNote(`does not answer: ${line}`);
   if (before !== undefined && !flags.quiet) {
     for (const line of pictureChanges(before, now, cluster)) {
-      console.error(`since the last picture: ${line}`);
+      printNote(`since the last picture: ${line}`);
     }
   }
   return code;

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Builds the plugin into dist/, in whichever form this machine can make: `make plugin`. */
+import { printText } from "../lib/cli/print.ts";
 import { buildPlugin } from "../lib/packaging/build.ts";
 import { usualExits } from "../lib/cli/exit_code.ts";
 import type { CommandLine } from "../lib/cli/flags.ts";
@@ -25,6 +26,6 @@ await runScript(command, async (flags) => {
     root: projectRoot,
     ...(form === undefined ? {} : { form }),
   });
-  console.log(line);
+  printText(line);
   return 0;
 });

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /** One screen: nodes, stages as they are on them, drift, pods and leases: `make status`. */
+import { printData, printText } from "../lib/cli/print.ts";
 import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
-import { printableJSON } from "../lib/text/printable.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
@@ -63,11 +63,8 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
   const report = flags.nodes.length === 0 ? whole : ofNodes(whole, names);
   if (session.interrupted()) return exitCode.interrupted;
   const { verbose } = flags;
-  console.log(
-    flags.output === "json"
-      ? printableJSON(report)
-      : statusText(report, { cluster, verbose }),
-  );
+  if (flags.output === "json") printData(report);
+  else printText(statusText(report, { cluster, verbose }));
   const gone = report.nodes.some(({ unreachable }) =>
     unreachable !== undefined
   );

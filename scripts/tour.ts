@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** A guided tour of all stages on a lab of its own: `make tour`. */
+import { printColoured, printData, printNote } from "../lib/cli/print.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import { buildFlags, standard } from "../lib/cli/standard_flags.ts";
 import { takesColour, terminalWidth } from "../lib/text/terminal.ts";
@@ -59,15 +60,15 @@ async function run(flags: Flags): Promise<number> {
   }
   try {
     const way = await clearTheWay(flags, (text) => {
-      if (!flags.quiet) console.error(text);
+      if (!flags.quiet) printNote(text);
     });
     if (way !== undefined) {
-      console.error(way);
+      printNote(way);
       return exitCode.failed;
     }
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
-    console.error(error.message);
+    printNote(error.message);
     return exitCode.failed;
   }
   return await guided(flags, cluster);
@@ -76,10 +77,10 @@ async function run(flags: Flags): Promise<number> {
 async function guided(flags: Flags, cluster: Cluster): Promise<number> {
   const json = flags.output === "json";
   const say = (text: string) => {
-    if (!json && !flags.quiet) console.log(text);
+    if (!json && !flags.quiet) printColoured(text);
   };
   await using session = await openSession(flags, (result) => {
-    if (result.problem !== undefined) console.error(failure(result));
+    if (result.problem !== undefined) printNote(failure(result));
   });
   await markAsOurs(cluster);
   const itinerary = { stages, masquerade, probed: probedStages };
@@ -94,7 +95,7 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
       say(unfinished(cluster));
       throw error;
     });
-  if (json) console.log(JSON.stringify(report, null, 2));
+  if (json) printData(report);
   say(
     report.finished
       ? afterwards(report, cluster, exercises(cluster))

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** Follows one real packet hop by hop: `make trace FROM=worker-1/shell TO=worker-2/web`. */
+import { printColoured, printData, printNote } from "../lib/cli/print.ts";
 import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
@@ -12,7 +13,6 @@ import type { TraceReport } from "../lib/trace/report.ts";
 import { takesColour } from "../lib/text/terminal.ts";
 import { traceText } from "../lib/trace/text.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
-import { printableJSON } from "../lib/text/printable.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 
 const command = {
@@ -76,7 +76,7 @@ async function run(flags: Flags): Promise<number> {
     );
   }
   await using session = await openSession(flags, (result) => {
-    if (result.problem !== undefined) console.error(failure(result));
+    if (result.problem !== undefined) printNote(failure(result));
   });
   const cluster = await session.cluster();
   const { timeout_ms, signal } = session.context;
@@ -92,13 +92,13 @@ async function run(flags: Flags): Promise<number> {
     report = await trace(cluster, session.reach(cluster), order);
   } catch (error) {
     if (!session.interrupted() || !(error instanceof Error)) throw error;
-    console.error("the trace was interrupted; nothing of it is left behind");
+    printNote("the trace was interrupted; nothing of it is left behind");
     return exitCode.interrupted;
   }
   const isWell = report.delivered && report.cause === undefined;
-  if (flags.output === "json") console.log(printableJSON(report));
+  if (flags.output === "json") printData(report);
   else if (!flags.quiet || !isWell) {
-    console.log(traceText(report, { colour: takesColour() }));
+    printColoured(traceText(report, { colour: takesColour() }));
   }
   if (session.interrupted()) return exitCode.interrupted;
   return isWell ? exitCode.done : exitCode.failed;

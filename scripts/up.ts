@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
+import { printData, printNote, printText } from "../lib/cli/print.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import {
   buildFlags,
@@ -36,13 +37,13 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
       flags,
     );
     if (flags.output === "table") {
-      console.log('# 09-verify: see make 09-verify ARGS="--dry-run"');
+      printText('# 09-verify: see make 09-verify ARGS="--dry-run"');
     }
     return code;
   }
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
-    if (result.problem !== undefined) console.error(failure(result));
+    if (result.problem !== undefined) printNote(failure(result));
   });
   const cluster = await session.cluster();
   const order = cluster.nodes.map(({ name }) => name);
@@ -50,9 +51,9 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     const { results } = session;
     if (json) {
       const report = runReport(cluster.name, order, results);
-      console.log(JSON.stringify({ ...report, matrix }, null, 2));
+      printData({ ...report, matrix });
     } else if (!flags.quiet && results.length > 0) {
-      console.log(`\n${recap(results, order)}`);
+      printText(`\n${recap(results, order)}`);
     }
     return session.interrupted() ? exitCode.interrupted : code;
   };
@@ -63,7 +64,7 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   for (const stage of flags.undo ? stages.toReversed() : stages) {
     const results = await runStage(session, stage);
     if (!json && !flags.quiet) {
-      console.log(stageLine(stage.name, stage.summary, results));
+      printText(stageLine(stage.name, stage.summary, results));
     }
     const code = exitCode[worst(results)];
     if (code !== exitCode.done || session.interrupted()) return finish(code);
@@ -74,8 +75,8 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     keep: flags.keep,
   });
   if (!json && !flags.quiet) {
-    console.log(`09-verify\n\n${text}`);
-    if (usesKubeadm(cluster)) console.log(kubeconfigWords(cluster));
+    printText(`09-verify\n\n${text}`);
+    if (usesKubeadm(cluster)) printText(kubeconfigWords(cluster));
   }
   return finish(verifyExitCode[status], report);
 }

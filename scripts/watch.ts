@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** A page that shows the cluster while stages run: `make watch`. */
+import { printNote, printText } from "../lib/cli/print.ts";
 import { reachOf } from "../lib/cli/connect.ts";
 import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
@@ -83,8 +84,8 @@ async function main(flags: Flags): Promise<number> {
       server.shutdown();
     });
   }
-  console.log(`http://127.0.0.1:${server.addr.port}/`);
-  console.error("Open it in a browser; Ctrl-C ends it");
+  printText(`http://127.0.0.1:${server.addr.port}/`);
+  printNote("Open it in a browser; Ctrl-C ends it");
   await server.finished;
   return exitCode.done;
 }

@@ -1,4 +1,6 @@
 /** `--dry-run`: the commands of stages, as a script or as data. */
+import { printableJSON } from "../text/printable.ts";
+import { printText } from "./print.ts";
 import { exitCode } from "./exit_code.ts";
 import type { Reach } from "../node/node.ts";
 import { script } from "../stage/plan_script.ts";
@@ -60,8 +62,8 @@ function shower(
   const json = flags.output === "json";
   let first = true;
   const say = (text: string) => {
-    if (json) console.log(`${first ? "[\n" : ",\n"}${text}`);
-    else console.log(`${first ? "" : "\n"}${text}`);
+    if (json) printText(`${first ? "[\n" : ",\n"}${text}`);
+    else printText(`${first ? "" : "\n"}${text}`);
     first = false;
   };
   return {
@@ -69,12 +71,12 @@ function shower(
       if (rest.steps.length === 0 && stages.length > 1) return;
       say(
         json
-          ? JSON.stringify(asData({ stage, ...rest }), null, 2)
+          ? printableJSON(asData({ stage, ...rest }))
           : script(stage, rest, nodeOf).trimEnd(),
       );
     },
     end() {
-      if (json) console.log(first ? "[]" : "]");
+      if (json) printText(first ? "[]" : "]");
     },
   };
 }

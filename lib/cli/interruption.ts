@@ -1,4 +1,5 @@
 /** Ctrl-C, and questions at the terminal that it ends. */
+import { printNote } from "./print.ts";
 
 /** What a run has of Ctrl-C. */
 export interface Interruption extends Disposable {
@@ -24,11 +25,11 @@ export function listenForInterruption(): Interruption {
   let wake: (() => void) | undefined;
   const interrupt = () => {
     if (wake !== undefined) {
-      console.error();
+      printNote("");
       wake();
     } else if (stopping) abort.abort();
     else {
-      console.error(
+      printNote(
         "\nending after the command under way; Ctrl-C again ends that too",
       );
     }

@@ -1,4 +1,5 @@
 /** How a script begins and ends: flags in, exit code out. */
+import { printNote, printText } from "./print.ts";
 import { ClusterFileError } from "../cluster/yaml.ts";
 import { CommandError } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
@@ -27,13 +28,13 @@ export async function runScript<D extends Declared>(
   try {
     const parsed = parseFlags(line, Deno.args, Deno.env.toObject());
     if (parsed === "help") {
-      console.log(helpText(line));
+      printText(helpText(line));
       Deno.exit(exitCode.done);
     }
     Deno.exit(await body(parsed.flags, parsed.words));
   } catch (error) {
     const [code, message] = explain(error);
-    console.error(message);
+    printNote(message);
     Deno.exit(code);
   }
 }

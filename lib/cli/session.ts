@@ -2,6 +2,7 @@
  * One run of a script on a cluster: the cluster as it is known, a lock against
  * a second run, Ctrl-C, and where results go.
  */
+import { printNote } from "./print.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { loadCluster } from "../cluster/load.ts";
 import { paste } from "../exec/command.ts";
@@ -94,7 +95,7 @@ function contextOf(
 ): RunContext {
   const { timeout_ms = 30_000, yes = false, quiet = false } = flags;
   const { signal, stopping, stop, answer } = interruption;
-  const progress = (line: string) => console.error(line);
+  const progress = (line: string) => printNote(line);
   const ask = async (node: string, step: Step) => {
     const goOn = await askStep(node, step, yes, answer);
     if (!goOn) stop();
@@ -128,7 +129,7 @@ async function askStep(
   answer: Session["answer"],
 ): Promise<boolean> {
   const command = "copy" in run ? `copy ${run.copy} to ${run.to}` : paste(run);
-  console.error(`\n${node}: ${why}\n  $ ${command}`);
+  printNote(`\n${node}: ${why}\n  $ ${command}`);
   if (yes) return true;
   const said = await answer("Enter runs it, q ends here: ");
   return said === "" || said === "y";
@@ -148,9 +149,9 @@ async function askConsent(
     );
   }
   if (!yes || !quiet) {
-    if (preview !== undefined) console.error(preview.trim());
+    if (preview !== undefined) printNote(preview.trim());
     const lines = commands.map((line) => `  $ ${line}`).join("\n");
-    console.error(`\nThis will ${what}:\n${lines}`);
+    printNote(`\nThis will ${what}:\n${lines}`);
   }
   return yes || await answer("Type yes to go on: ") === "yes";
 }

@@ -1,4 +1,5 @@
 /** A stage as a script of its own. */
+import { printData, printNote, printText } from "./print.ts";
 import { runStage, worst } from "../stage/run_stage.ts";
 import type { Stage } from "../stage/stage.ts";
 import { dryRun } from "./dry_run.ts";
@@ -40,12 +41,12 @@ async function runOne(stage: Stage, flags: StageFlags): Promise<number> {
   let width = 8;
   await using session = await openSession(flags, (result) => {
     const bad = result.problem !== undefined;
-    if (bad) console.error(failure(result));
+    if (bad) printNote(failure(result));
     if (json || (flags.quiet && !bad)) return;
-    console.log(stepLine(result, width));
+    printText(stepLine(result, width));
     if (!flags.verbose) return;
-    console.log(`    ${result.why}`);
-    if (result.output) console.log(`    ${result.output}`);
+    printText(`    ${result.why}`);
+    if (result.output) printText(`    ${result.output}`);
   });
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);
@@ -53,9 +54,9 @@ async function runOne(stage: Stage, flags: StageFlags): Promise<number> {
   await runStage(session, stage);
   const { results } = session;
   if (json) {
-    console.log(JSON.stringify(runReport(name, order, results), null, 2));
+    printData(runReport(name, order, results));
   } else if (!flags.quiet && results.length > 0) {
-    console.log(`\n${stage.name}\n${recap(results, order)}`);
+    printText(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worst(results) === "done") {
       await conclude(session, stage);
     }
@@ -74,6 +75,6 @@ async function conclude(session: Session, stage: Stage): Promise<void> {
     timeout_ms,
     signal,
   });
-  if (said) console.log(said);
-  console.log(`Look at it: ${stage.afterwards}`);
+  if (said) printText(said);
+  printText(`Look at it: ${stage.afterwards}`);
 }

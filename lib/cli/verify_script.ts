@@ -1,4 +1,5 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
+import { printData, printNote, printText } from "./print.ts";
 import {
   dryRunVerify,
   runVerify,
@@ -44,12 +45,13 @@ async function runWith(
 ): Promise<number> {
   const json = flags.output === "json";
   await using session = await openSession(flags, (result) => {
-    if (result.problem !== undefined) console.error(failure(result));
-    else if (flags.verbose && !json) console.log(stepLine(result, 8));
+    if (result.problem !== undefined) printNote(failure(result));
+    else if (flags.verbose && !json) printText(stepLine(result, 8));
   });
   if (flags.dryRun) {
     const plan = await dryRunVerify(session, verification, flags.noProbes);
-    console.log(json ? JSON.stringify(plan.data, null, 2) : plan.script);
+    if (json) printData(plan.data);
+    else printText(plan.script);
     return exitCode.done;
   }
   if (flags.undo) return await undo(session, flags);
@@ -57,8 +59,8 @@ async function runWith(
     width: terminalWidth(),
     keep: flags.keep,
   });
-  if (json) console.log(JSON.stringify(report, null, 2));
-  else if (!flags.quiet || status !== "passed") console.log(text);
+  if (json) printData(report);
+  else if (!flags.quiet || status !== "passed") printText(text);
   return verifyExitCode[status];
 }
 
@@ -68,9 +70,9 @@ async function undo(session: Session, flags: StageFlags): Promise<number> {
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);
   if (flags.output === "json") {
-    console.log(JSON.stringify(runReport(name, order, results), null, 2));
+    printData(runReport(name, order, results));
   } else if (!flags.quiet) {
-    console.log(
+    printText(
       results.length === 0
         ? "No test pods and no servers: nothing to take away"
         : recap(results, order),

@@ -147,6 +147,17 @@ Deno.test("a file has at most 300 lines, a function 70, a line 100 characters", 
   assertEquals(wrong, []);
 });
 
+Deno.test("what users' scripts print goes out by lib/cli/print.ts, which escapes what a terminal obeys", () => {
+  // Tools for who works on the project, and programs whose readers are programs.
+  const own =
+    /^lib\/(cli\/print|lab\/remove|cloud\/wait_for_sshd)\.ts$|^lib\/dev\/|^scripts\/(bench|docs|run-tests)/;
+  const wrong = product.filter(({ path, code }) =>
+    /^(lib|scripts)\/.*\.ts$/.test(path) && !own.test(path) &&
+    /\bconsole\.\w+\(/.test(code)
+  );
+  assertEquals(wrong.map(({ path }) => path), []);
+});
+
 const hasShellcheck = (await run(cmd`shellcheck --version`)).code === 0;
 
 Deno.test({

@@ -15,11 +15,13 @@ import { daemonCheck } from "./daemon.ts";
 import { settingChecks } from "./bridge_settings.ts";
 import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
+import { hostPorts } from "./host_ports.ts";
 import { journalCheck } from "./journal.ts";
 import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
+import { networkPolicies } from "./network_policies.ts";
 import { packetPath } from "./packet_path.ts";
 import { pluginRuns } from "./plugin_runs.ts";
 import { podChecks } from "./pods.ts";
@@ -51,6 +53,8 @@ export const checks: readonly Check[] = [
   daemonCheck,
   journalCheck,
   kubernetesCheck,
+  networkPolicies,
+  hostPorts,
 ];
 
 /** What the doctor found; the data of `-o json`. */

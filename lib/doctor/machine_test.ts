@@ -15,6 +15,20 @@ Deno.test("a plugin that is there and does not run is a fault, one that is gone 
   assertEquals(found("plugin-runs", [broken], { host: gone }), []);
 });
 
+Deno.test("what the plugin's launcher starts is missed by its name, also while a daemon answers in its stead", () => {
+  const lacks = "lacks /opt/cni/lib/deno-cni/deno\n";
+  const dead = one(found("plugin-runs", [{ code: 127, stdout: lacks }]));
+  assertEquals(
+    dead.what,
+    "/opt/cni/lib/deno-cni/deno, which /opt/cni/bin/deno-cni starts, is gone: " +
+      "no pod can start or end",
+  );
+  assertEquals(mendOf(dead), ['make 05-plugin ARGS="--node worker-1"']);
+  const stdout = `${lacks}{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}`;
+  const served = one(found("plugin-runs", [{ stdout }]));
+  assertStringIncludes(served.what, "once that ends");
+});
+
 Deno.test("plugins that a configuration names, and loopback on machines, have to be there", () => {
   const host = hostWith([
     `"plugins": [`,

@@ -80,6 +80,15 @@ export function question(): Command {
   );
 }
 
+/** What Go's network library and kubectl say of a server that does not answer. */
+const silence =
+  /was refused|no route to host|timeout|timed out|deadline exceeded|connection reset|\bEOF\b/i;
+
+/** Whether kubectl got no answer from the API server, whatever it was asked. */
+export function saysSilent({ code, stderr, ended }: Outcome): boolean {
+  return ended !== undefined || (code !== 0 && silence.test(stderr));
+}
+
 interface Item {
   readonly kind?: string;
   readonly type?: string;

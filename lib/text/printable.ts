@@ -21,6 +21,13 @@ export function printable(text: string): string {
   );
 }
 
+/** Text of several lines as it is shown: only line ends and tabs stay as they are. */
+export function printableLines(text: string): string {
+  return text.split(/([\n\t])/).map((part) =>
+    part === "\n" || part === "\t" ? part : printable(part)
+  ).join("");
+}
+
 /** A value as JSON that a terminal can show; parsed, it is the same value. */
 export function printableJSON(value: unknown): string {
   return JSON.stringify(value, null, 2).split("\n").map((line) =>

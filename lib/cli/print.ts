@@ -1,0 +1,31 @@
+/**
+ * The doors by which a script's text gets out. What nodes said may be in any
+ * of it, so a terminal never gets what it would obey.
+ */
+import { printableJSON, printableLines } from "../text/printable.ts";
+
+/** Prints a result. */
+export function printText(text: string): void {
+  console.log(printableLines(text));
+}
+
+/** Prints a result in colours, of which nothing else is obeyed. */
+export function printColoured(text: string): void {
+  // deno-lint-ignore no-control-regex
+  const parts = text.split(/(\x1b\[[0-9;]*m)/);
+  console.log(
+    parts.map((part, at) => at % 2 === 1 ? part : printableLines(part)).join(
+      "",
+    ),
+  );
+}
+
+/** Prints what is not the result: progress, failures, what a question is about. */
+export function printNote(text: string): void {
+  console.error(printableLines(text));
+}
+
+/** Prints a result as data. */
+export function printData(value: unknown): void {
+  console.log(printableJSON(value));
+}
