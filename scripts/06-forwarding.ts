@@ -5,6 +5,7 @@
  * the same chain.
  * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
  */
+import { iptablesFor } from "../lib/net/iptables.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
@@ -30,7 +31,7 @@ const ipv6Sysctls = [
 ] as const;
 
 function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
-  const iptables = clusterCIDR.includes(":") ? "ip6tables" : "iptables";
+  const iptables = iptablesFor(clusterCIDR);
   const rule = [
     ...[direction, clusterCIDR],
     ...["-m", "comment", "--comment", mark, "-j", "ACCEPT"],
@@ -49,7 +50,10 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
 export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
-  afterwards: "iptables -S FORWARD",
+  afterwards: ({ clusterCIDRs: [first = ""] }) => ({
+    on: "node",
+    run: cmd`${iptablesFor(first)} -S FORWARD`,
+  }),
   steps: (plan) =>
     plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)
