@@ -1,5 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
+import { tellingIfSlow } from "../lib/node/heartbeat.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import {
   buildFlags,
@@ -19,6 +20,8 @@ import { terminalWidth } from "../lib/text/terminal.ts";
 import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
 import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -36,7 +39,9 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
       flags,
     );
     if (flags.output === "table") {
-      console.log('# 09-verify: see make 09-verify ARGS="--dry-run"');
+      const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
+      const line = makeLine("09-verify", cluster, { ARGS: ["--dry-run"] });
+      console.log(`# 09-verify: see ${line}`);
     }
     return code;
   }
@@ -69,10 +74,14 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { status, report, text } = await runVerify(session, verification, {
-    width: terminalWidth(),
-    keep: flags.keep,
-  });
+  const { status, report, text } = await tellingIfSlow(
+    `09-verify: ${verification.stage.summary}`,
+    flags.step ? undefined : session.context.progress,
+    runVerify(session, verification, {
+      width: terminalWidth(),
+      keep: flags.keep,
+    }),
+  );
   if (!json && !flags.quiet) {
     console.log(`09-verify\n\n${text}`);
     if (usesKubeadm(cluster)) console.log(kubeconfigWords(cluster));

@@ -1,4 +1,5 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
+import { tellingIfSlow } from "../node/heartbeat.ts";
 import {
   dryRunVerify,
   runVerify,
@@ -53,10 +54,14 @@ async function runWith(
     return exitCode.done;
   }
   if (flags.undo) return await undo(session, flags);
-  const { status, report, text } = await runVerify(session, verification, {
-    width: terminalWidth(),
-    keep: flags.keep,
-  });
+  const { status, report, text } = await tellingIfSlow(
+    `09-verify: ${verification.stage.summary}`,
+    flags.step ? undefined : session.context.progress,
+    runVerify(session, verification, {
+      width: terminalWidth(),
+      keep: flags.keep,
+    }),
+  );
   if (json) console.log(JSON.stringify(report, null, 2));
   else if (!flags.quiet || status !== "passed") console.log(text);
   return verifyExitCode[status];
