@@ -31,7 +31,7 @@ function making(cluster: Cluster): Step[] {
 export const provision: Stage = {
   name: "01-provision",
   summary: "make the machines",
-  afterwards: "make shell NODE=worker-1",
+  afterwards: () => ({ on: "node" }),
   operator: {
     steps: making,
     endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",

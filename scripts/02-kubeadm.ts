@@ -32,7 +32,10 @@ function podCIDRs(cluster: Cluster): string {
 export const kubeadm: Stage = {
   name: "02-kubeadm",
   summary: "make the cluster, and find out each node's podCIDR",
-  afterwards: "cat .state/<cluster>/pod-cidrs.json",
+  afterwards: (cluster) => ({
+    on: "operator",
+    run: cmd`cat ${podCIDRsPath(cluster)}`,
+  }),
   operator: {
     last: usesKubeadm,
     steps: (cluster) =>

@@ -3,6 +3,7 @@
  * Stage 03: tells each node's container runtime which plugin to call, and the
  * plugin which addresses are its own.
  */
+import { cmd } from "../lib/exec/command.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { linkPortmap } from "../lib/cni/link_portmap.ts";
 import {
@@ -17,7 +18,7 @@ import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
 export const cniConfig: Stage = {
   name: "03-cni-config",
   summary: "tell each node's runtime which plugin to call",
-  afterwards: `cat ${conflistPath}`,
+  afterwards: () => ({ on: "node", run: cmd`cat ${conflistPath}` }),
   needsPodCIDRs: true,
   beforeUndo: beforeNetworkGoes,
   steps: (plan) => [...linkPortmap(plan.cluster), {

@@ -44,14 +44,17 @@ function off(setting: LinkSetting, why: string, needed?: string): Step {
 export const bridge = alsoAtBoot({
   name: "04-bridge",
   summary: "put a bridge on every node",
-  afterwards: "ip addr show cni0",
+  afterwards: ({ bridge }) => ({
+    on: "node",
+    run: cmd`ip addr show ${bridge}`,
+  }),
   needsPodCIDRs: true,
-  steps: ({ node, cluster: { bridge, plugin } }) => [
+  steps: ({ node, cluster: { bridge, plugin, clusterCIDRs } }) => [
     {
       why:
         "A bridge is a switch inside the kernel; each pod's veth will be one of its ports. " +
         "Without an address of its own it would take a port's, and change it with them",
-      doneWhen: linkIs(bridge, "bridge"),
+      doneWhen: linkIs(bridge, "bridge", clusterCIDRs),
       run: cmd`ip link add ${bridge} address ${bridgeMac(node)} type bridge`,
       undo: cmd`ip link del ${bridge}`,
     },

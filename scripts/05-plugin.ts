@@ -51,7 +51,10 @@ function remove(path: string): Command {
 export const plugin: Stage = {
   name: "05-plugin",
   summary: "build the plugin and install it on every node",
-  afterwards: "CNI_COMMAND=VERSION /opt/cni/bin/deno-cni",
+  afterwards: () => ({
+    on: "node",
+    run: cmd`env CNI_COMMAND=VERSION /opt/cni/bin/deno-cni`,
+  }),
   beforeUndo: beforeNetworkGoes,
   build: {
     why: "One build serves all nodes; it is made anew when its sources change",

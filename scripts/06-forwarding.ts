@@ -5,6 +5,7 @@
  * the same chain.
  * Afterwards `iptables -S FORWARD` accepts the clusterCIDR both ways.
  */
+import { iptablesFor } from "../lib/net/iptables.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { familyOf } from "../lib/net/cidr.ts";
@@ -20,7 +21,7 @@ import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
 function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
-  const iptables = clusterCIDR.includes(":") ? "ip6tables" : "iptables";
+  const iptables = iptablesFor(clusterCIDR);
   const rule = [
     ...[direction, clusterCIDR],
     ...["-m", "comment", "--comment", mark, "-j", "ACCEPT"],
@@ -39,7 +40,10 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
 export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
-  afterwards: "iptables -S FORWARD",
+  afterwards: ({ clusterCIDRs: [first = ""] }) => ({
+    on: "node",
+    run: cmd`${iptablesFor(first)} -S FORWARD`,
+  }),
   steps: (plan) =>
     plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => {
       const family = familyOf(clusterCIDR);

@@ -4,6 +4,7 @@
  * Kubernetes wants no NAT, so the clusterCIDR is exempt.
  * Afterwards `iptables -t nat -S POSTROUTING` shows the rule.
  */
+import { iptablesFor } from "../lib/net/iptables.ts";
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
@@ -15,11 +16,14 @@ import { mark } from "../lib/net/mark.ts";
 export const masquerade = alsoAtBoot({
   name: "07-masquerade",
   summary: "give pods a way out of the cluster",
-  afterwards: "iptables -t nat -S POSTROUTING",
+  afterwards: ({ clusterCIDRs: [first = ""] }) => ({
+    on: "node",
+    run: cmd`${iptablesFor(first)} -t nat -S POSTROUTING`,
+  }),
   needsPodCIDRs: true,
   steps: ({ node, cluster }) =>
     node.podCIDRs.map((podCIDR): Step => {
-      const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
+      const iptables = iptablesFor(podCIDR);
       const table = ["-w", "-t", "nat"];
       const clusterCIDR = ofFamily(cluster.clusterCIDRs, familyOf(podCIDR));
       const rule = [

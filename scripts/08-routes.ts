@@ -44,7 +44,13 @@ export const routes = alsoAtBoot({
   name: "08-routes",
   summary:
     "tell every node, or the cloud's router, which node owns which podCIDR",
-  afterwards: `ip route show proto ${routeProtocol}`,
+  afterwards: ({ clusterCIDRs: [first = ""], routes }) =>
+    routes !== "host" ? undefined : {
+      on: "node",
+      run: cmd`ip ${
+        first.includes(":") ? ["-6"] : []
+      } route show proto ${routeProtocol}`,
+    },
   needsPodCIDRs: true,
   operator: { steps: cloudRoutes },
   followUp: {

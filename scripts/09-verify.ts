@@ -9,6 +9,7 @@
  */
 import { verifyMain } from "../lib/cli/verify_script.ts";
 import type { Verification } from "../lib/verify/run_verify.ts";
+import { caller } from "../lib/verify/namespace_pods.ts";
 import { cniConfig } from "./03-cni-config.ts";
 import { probedStages } from "./stages.ts";
 
@@ -16,7 +17,7 @@ export const verification: Verification = {
   stage: {
     name: "09-verify",
     summary: "start test pods and try every path",
-    afterwards: "make shell NODE=worker-1 POD=shell",
+    afterwards: () => ({ on: "node", pod: caller }),
   },
   probed: probedStages,
   cniConfig,

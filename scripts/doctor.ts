@@ -45,7 +45,7 @@ const command = {
 } satisfies CommandLine;
 
 async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
-  await using session = await openSession(flags, () => {}, true);
+  await using session = await openSession(flags, () => {}, "reads");
   const cluster = await session.cluster();
   const report = await examine(
     cluster,

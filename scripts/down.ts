@@ -13,6 +13,7 @@ import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
 const command = {
@@ -42,7 +43,7 @@ async function down(flags: Flags): Promise<number> {
   if (cluster.provider !== "lab") {
     throw new UsageError(
       `${cluster.file} is no lab (provider: ${cluster.provider}): take its ` +
-        'stages back with make up ARGS="--undo"',
+        `stages back with ${makeLine("up", cluster, { ARGS: ["--undo"] })}`,
     );
   }
   if (flags.dryRun) return dryRun(cluster);

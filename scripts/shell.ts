@@ -17,7 +17,9 @@ import { runScript } from "../lib/cli/script.ts";
 import type { Node } from "../lib/node/node.ts";
 import { podNames } from "../lib/verify/namespace_pods.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
-import { UsageError } from "../lib/cli/usage_error.ts";
+import { noSuchNode, UsageError } from "../lib/cli/usage_error.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
+import { nearest } from "../lib/text/nearest.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
 const command = {
@@ -76,11 +78,7 @@ async function shell(
     );
   }
   if (!namesOf(cluster).includes(name)) {
-    throw new UsageError(
-      `--node ${name}: no such node in ${cluster.file}; it has ${
-        namesOf(cluster).join(", ")
-      }`,
-    );
+    throw noSuchNode(name, namesOf(cluster), cluster);
   }
   const node = nodeOf(cluster, name);
   const terminal = Deno.stdin.isTerminal();
@@ -89,7 +87,7 @@ async function shell(
   }
   const entering = await inKubernetes(cluster, node.name, flags.pod, given);
   if (entering !== undefined) return await hold(entering);
-  await checkPod(node, flags.pod);
+  await checkPod(node, flags.pod, cluster);
   return await hold(
     node.enter(await commandInPod(node, flags.pod, given), terminal),
   );
@@ -119,11 +117,7 @@ async function inKubernetes(
   const name = podNames.find((name) => name === pod);
   if (name === undefined || !pods.has(podName(name, node))) {
     const others = podNames.filter((name) => pods.has(podName(name, node)));
-    throw new UsageError(
-      `--pod ${pod}: no such pod on ${node}; it has ${
-        others.join(", ") || "none: make 09-verify starts some"
-      }`,
-    );
+    throw noSuchPod(pod, node, others, cluster);
   }
   const terminal = Deno.stdin.isTerminal();
   const command = given ?? shellCommand(`${node}/${pod}`, false);
@@ -138,14 +132,30 @@ function namesOf({ nodes, provider }: Cluster): string[] {
 /** A pod's network namespace has a name on its node, under this folder. */
 const sandboxes = "/run/netns";
 
-async function checkPod(node: Node, pod: string): Promise<void> {
+async function checkPod(
+  node: Node,
+  pod: string,
+  cluster: Cluster,
+): Promise<void> {
   const { stdout } = await node.run(cmd`ls ${sandboxes}`);
   const pods = stdout.split("\n").filter((line) => line !== "");
   if (pods.includes(pod)) return;
-  throw new UsageError(
-    `--pod ${pod}: no such pod on ${node.name}; it has ${
-      pods.join(", ") || "none: make 09-verify starts some"
-    }`,
+  throw noSuchPod(pod, node.name, pods, cluster);
+}
+
+function noSuchPod(
+  pod: string,
+  node: string,
+  pods: readonly string[],
+  cluster: Cluster,
+): UsageError {
+  const close = nearest(pod, pods);
+  const has = pods.length > 0
+    ? pods.join(", ")
+    : `none: ${makeLine("09-verify", cluster)} starts some`;
+  return new UsageError(
+    `--pod ${pod}: no such pod on ${node}; ` +
+      (close === undefined ? "" : `did you mean ${close}? `) + `it has ${has}`,
   );
 }
 

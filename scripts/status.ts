@@ -51,7 +51,7 @@ const command = {
 } satisfies CommandLine;
 
 async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
-  await using session = await openSession(flags, () => {}, true);
+  await using session = await openSession(flags, () => {}, "reads");
   const cluster = await session.cluster();
   const names = session.selected(cluster);
   const whole = await clusterStatus(

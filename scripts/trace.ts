@@ -77,7 +77,7 @@ async function run(flags: Flags): Promise<number> {
   }
   await using session = await openSession(flags, (result) => {
     if (result.problem !== undefined) printNote(failure(result));
-  });
+  }, "traces");
   const cluster = await session.cluster();
   const { timeout_ms, signal } = session.context;
   const order = {

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
 import { printData, printNote, printText } from "../lib/cli/print.ts";
+import { tellingIfSlow } from "../lib/node/heartbeat.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import {
   buildFlags,
@@ -20,6 +21,8 @@ import { terminalWidth } from "../lib/text/terminal.ts";
 import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
 import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
+import { loadCluster } from "../lib/cluster/load.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -37,7 +40,9 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
       flags,
     );
     if (flags.output === "table") {
-      printText('# 09-verify: see make 09-verify ARGS="--dry-run"');
+      const cluster = await loadCluster(flags.cluster, { ignoreFound: true });
+      const line = makeLine("09-verify", cluster, { ARGS: ["--dry-run"] });
+      printText(`# 09-verify: see ${line}`);
     }
     return code;
   }
@@ -70,10 +75,14 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { status, report, text } = await runVerify(session, verification, {
-    width: terminalWidth(),
-    keep: flags.keep,
-  });
+  const { status, report, text } = await tellingIfSlow(
+    `09-verify: ${verification.stage.summary}`,
+    flags.step ? undefined : session.context.progress,
+    runVerify(session, verification, {
+      width: terminalWidth(),
+      keep: flags.keep,
+    }),
+  );
   if (!json && !flags.quiet) {
     printText(`09-verify\n\n${text}`);
     if (usesKubeadm(cluster)) printText(kubeconfigWords(cluster));

@@ -20,6 +20,7 @@ import { probedStages, stages } from "./stages.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import type { RunContext } from "../lib/stage/context.ts";
 import { JournalError, StepError } from "../lib/stage/errors.ts";
+import { makeLine } from "../lib/stage/make_command.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
 const command = {
@@ -185,7 +186,9 @@ async function tryPaths(
     if (selected.length === 0) {
       return {
         is: "untried",
-        why: "No test pods: make 09-verify starts them, from 05-plugin on",
+        why: `No test pods: ${
+          makeLine("09-verify", cluster)
+        } starts them, from 05-plugin on`,
       };
     }
     const order = { selected, stages: probedStages, context };

@@ -1,5 +1,6 @@
 /** Which transport reaches a node. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { labNode, outsideNode } from "../lab/node.ts";
 import { pinnedKeys } from "../cluster/found_machines.ts";
 import {
@@ -31,7 +32,9 @@ export function nodeOf(cluster: Cluster, name: string): Node {
     case "aws":
     case "gcp": {
       const node = find(cluster, name);
-      if (node.machine?.publicAddress === undefined) return unmade(name);
+      if (node.machine?.publicAddress === undefined) {
+        return unmade(name, cluster);
+      }
       const target = sshTarget(cluster, node);
       return sshNode({ ...target, pinnedKeys: pinnedKeys(cluster) }, cluster);
     }
@@ -45,13 +48,14 @@ function find({ nodes }: Cluster, name: string): ClusterNode {
 }
 
 /** A node whose machine 01 has not made yet, or has found stopped. */
-function unmade(name: string): Node {
+function unmade(name: string, cluster: Cluster): Node {
   const local = localNode(name);
   const refuse = () =>
     Promise.reject(
       new UnreachableError(
         name,
-        "no running machine is known for it: make 01-provision",
+        "no running machine is known for it: " +
+          makeLine("01-provision", cluster),
       ),
     );
   return { ...local, run: refuse, copy: refuse };

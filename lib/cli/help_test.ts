@@ -1,5 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
+import { cmd } from "../exec/command.ts";
 import { option } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { standard } from "./standard_flags.ts";
@@ -49,10 +50,22 @@ Exit codes: 0 done, 2 wrong flags or cluster file`,
 Deno.test("every stage's help fits a terminal and names what to look at", () => {
   for (const name of stageNames) {
     const text = helpText(
-      stageCommand({ name, summary: "do it", afterwards: "ip link" }),
+      stageCommand({
+        name,
+        summary: "do it",
+        afterwards: ({ bridge }) => ({
+          on: "node",
+          run: cmd`ip addr show ${bridge}`,
+        }),
+      }),
     );
     assert(text.split("\n").every((line) => line.length < 80), text);
-    assert(text.includes("Afterwards: ip link"), text);
+    assert(
+      text.includes(
+        'Afterwards:\n  make shell NODE=worker-1 ARGS="-- ip addr show cni0"',
+      ),
+      text,
+    );
     assert(text.includes(`make ${name} ARGS="--undo"`), text);
   }
 });

@@ -1,7 +1,7 @@
 /** How a script begins and ends: flags in, exit code out. */
 import { printNote, printText } from "./print.ts";
 import { ClusterFileError } from "../cluster/yaml.ts";
-import { CommandError } from "../exec/command.ts";
+import { CommandError, quote } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
 import { JournalError, StepError } from "../stage/errors.ts";
 import { describe } from "../stage/result.ts";
@@ -56,5 +56,18 @@ function explain(error: unknown): [code: number, message: string] {
   if (error instanceof StepError || error instanceof JournalError) {
     return [exitCode.failed, error.message];
   }
-  throw error;
+  const refusal = systemRefusal(error);
+  if (refusal === undefined) throw error;
+  return [exitCode.usage, refusal];
+}
+
+/** A file of this machine that cannot be had as it has to be: no fault of this program. */
+function systemRefusal(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const [, what, path = ""] =
+    /^(.*) \(os error \d+\): \w+ '(.*?)'/s.exec(error.message) ?? [];
+  if (what === undefined) return undefined;
+  return `${path}: ${what}\nwhat to do: look at what is there, ` +
+    `ls -ld ${quote(path)}; the state of a cluster can be kept in another ` +
+    "folder, which DENO_CNI_STATE names";
 }

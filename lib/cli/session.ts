@@ -6,15 +6,15 @@ import { printNote } from "./print.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { loadCluster } from "../cluster/load.ts";
 import { paste } from "../exec/command.ts";
-import type { RunContext, StageRun } from "../stage/context.ts";
+import type { RunContext, StageRun, StepChoice } from "../stage/context.ts";
 import type { ConsentRequest, Step } from "../stage/stage.ts";
 import { StepError } from "../stage/errors.ts";
 import type { StepResult } from "../stage/result.ts";
 import { reachOf } from "./connect.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
-import { lock } from "./lock.ts";
+import { lock, type LockName } from "./lock.ts";
 import { formOf } from "./standard_flags.ts";
-import { UsageError } from "./usage_error.ts";
+import { noSuchNode, UsageError } from "./usage_error.ts";
 
 /** What a run takes of a command's flags; a flag that the command does not declare is off. */
 export interface RunFlags {
@@ -38,17 +38,26 @@ export interface Session extends StageRun, AsyncDisposable {
   readonly answer: Interruption["answer"];
 }
 
+/** What a run does to a cluster. A trace listens on the nodes while it lasts. */
+type Access = "changes" | "traces" | "reads";
+
+const lockOf: Readonly<Record<Access, LockName | undefined>> = {
+  changes: "lock",
+  traces: "trace.lock",
+  reads: undefined,
+};
+
 /**
  * Begins a run.
  *
  * @param tell told of each result at once
- * @param reading whether it only reads: then it takes no lock
+ * @param access what it does to the cluster: one that only reads takes no lock
  * @throws {ClusterFileError | UsageError | StepError}
  */
 export async function openSession(
   flags: RunFlags,
   tell: (result: StepResult) => void,
-  reading = flags.dryRun ?? false,
+  access: Access = flags.dryRun ? "reads" : "changes",
 ): Promise<Session> {
   const { nodes = [], undo = false } = flags;
   if (flags.step && !flags.yes && !Deno.stdin.isTerminal()) {
@@ -60,7 +69,8 @@ export async function openSession(
   // What was found out earlier is read where it is needed: `down` must not stop at it.
   const first = await loadCluster(flags.cluster, { ignoreFound: true });
   checkNames(first, nodes);
-  const unlock = reading ? undefined : await lock(first);
+  const which = lockOf[access];
+  const unlock = which === undefined ? undefined : await lock(first, which);
   const results: StepResult[] = [];
   const interruption = listenForInterruption();
   return {
@@ -96,10 +106,12 @@ function contextOf(
   const { timeout_ms = 30_000, yes = false, quiet = false } = flags;
   const { signal, stopping, stop, answer } = interruption;
   const progress = (line: string) => printNote(line);
-  const ask = async (node: string, step: Step) => {
-    const goOn = await askStep(node, step, yes, answer);
-    if (!goOn) stop();
-    return goOn;
+  let all = yes;
+  const ask = async (node: string, step: Step): Promise<StepChoice> => {
+    const said = await askStep(node, step, all, answer);
+    if (said === "all") all = true;
+    if (said === "stop") stop();
+    return said === "all" ? "run" : said;
   };
   return {
     timeout_ms,
@@ -115,24 +127,32 @@ function contextOf(
 function checkNames(cluster: Cluster, wanted: readonly string[]): void {
   const names = cluster.nodes.map(({ name }) => name);
   const wrong = wanted.find((name) => !names.includes(name));
-  if (wrong === undefined) return;
-  throw new UsageError(
-    `--node ${wrong}: no such node in ${cluster.file}; it has ` +
-      names.join(", "),
-  );
+  if (wrong !== undefined) throw noSuchNode(wrong, names, cluster);
 }
 
 async function askStep(
   node: string,
   { why, run }: Step,
-  yes: boolean,
+  goesOn: boolean,
   answer: Session["answer"],
-): Promise<boolean> {
+): Promise<StepChoice | "all"> {
   const command = "copy" in run ? `copy ${run.copy} to ${run.to}` : paste(run);
   printNote(`\n${node}: ${why}\n  $ ${command}`);
-  if (yes) return true;
-  const said = await answer("Enter runs it, q ends here: ");
-  return said === "" || said === "y";
+  if (goesOn) return "run";
+  const said = await answer(
+    "Enter runs it, s skips it, a runs all the rest, q ends here: ",
+  );
+  switch (said) {
+    case "":
+    case "y":
+      return "run";
+    case "s":
+      return "skip";
+    case "a":
+      return "all";
+    default:
+      return "stop";
+  }
 }
 
 /** @throws {StepError} when there is neither -y nor a terminal */

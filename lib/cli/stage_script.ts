@@ -1,7 +1,9 @@
 /** A stage as a script of its own. */
 import { printData, printNote, printText } from "./print.ts";
 import { runStage, worst } from "../stage/run_stage.ts";
-import type { Stage } from "../stage/stage.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { lookLine } from "../stage/make_command.ts";
+import type { LookedAt, Stage } from "../stage/stage.ts";
 import { dryRun } from "./dry_run.ts";
 import { exitCode } from "./exit_code.ts";
 import type { CommandLine, FlagsOf } from "./flags.ts";
@@ -12,15 +14,27 @@ import { buildFlags, stageFlags } from "./standard_flags.ts";
 
 type StageFlags = FlagsOf<typeof stageFlags>;
 
+/** The cluster that the help's lines are for: `make` takes it where none is named. */
+const usual: LookedAt & Pick<Cluster, "file"> = {
+  bridge: "cni0",
+  clusterCIDRs: ["10.244.0.0/16"],
+  routes: "host",
+  stateDir: ".state/lab",
+  file: "config/lab.yaml",
+};
+
 /** A stage as its user sees it; one that builds the plugin takes the plugin's forms. */
 export function stageCommand(
   stage: Pick<Stage, "name" | "summary" | "afterwards" | "build">,
 ): CommandLine<typeof stageFlags> {
   const { name, summary, afterwards, build } = stage;
+  const look = afterwards(usual);
   return {
     name,
     summary,
-    text: [`Afterwards: ${afterwards}`],
+    text: look === undefined
+      ? []
+      : [`Afterwards:\n  ${lookLine(look, "worker-1", usual)}`],
     examples: [
       [`make ${name} ARGS="--dry-run"`, "shows what a run would do"],
       [`make ${name} ARGS="--node worker-1 --step"`, "one node, step by step"],
@@ -76,5 +90,13 @@ async function conclude(session: Session, stage: Stage): Promise<void> {
     signal,
   });
   if (said) printText(said);
-  printText(`Look at it: ${stage.afterwards}`);
+  const look = stage.afterwards(cluster);
+  if (look === undefined) return;
+  const names = session.selected(cluster);
+  const node =
+    cluster.nodes.find(({ name, role }) =>
+      role === "worker" && names.includes(name)
+    )?.name ?? names[0];
+  if (node === undefined) return;
+  printText(`Look at it: ${lookLine(look, node, cluster)}`);
 }

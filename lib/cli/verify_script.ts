@@ -1,5 +1,6 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
 import { printData, printNote, printText } from "./print.ts";
+import { tellingIfSlow } from "../node/heartbeat.ts";
 import {
   dryRunVerify,
   runVerify,
@@ -55,10 +56,14 @@ async function runWith(
     return exitCode.done;
   }
   if (flags.undo) return await undo(session, flags);
-  const { status, report, text } = await runVerify(session, verification, {
-    width: terminalWidth(),
-    keep: flags.keep,
-  });
+  const { status, report, text } = await tellingIfSlow(
+    `09-verify: ${verification.stage.summary}`,
+    flags.step ? undefined : session.context.progress,
+    runVerify(session, verification, {
+      width: terminalWidth(),
+      keep: flags.keep,
+    }),
+  );
   if (json) printData(report);
   else if (!flags.quiet || status !== "passed") printText(text);
   return verifyExitCode[status];

@@ -50,8 +50,8 @@ Deno.test("an answer that is none is unknown, never well", () => {
     .filter((name) =>
       ![
         ...["runtime-folders", "modules", "ipv6", "kubernetes"],
-          ...["plugin-runs", "daemon", "default-route"],
-          ...["network-policies", "host-ports"],
+        ...["plugin-runs", "daemon", "default-route"],
+        ...["network-policies", "host-ports"],
       ].includes(name)
     );
   for (const name of asked) {

@@ -125,7 +125,7 @@ const leftoverVeths: Check = {
     const ports = host.links.filter(({ master }) => master === cluster.bridge);
     const others = host.leases.some(({ network }) => network !== mark);
     return ports.flatMap((link): readonly Finding[] => {
-      const { name, kind, peerIndex, alias = "" } = link;
+      const { name, kind, peerIndex, addresses, alias = "" } = link;
       // ip(8) gives an index for an other end in another namespace alone.
       const isHere = kind === "veth" && peerIndex === undefined;
       // A veth of ours goes with its pod's network namespace, also one without a name.
@@ -140,7 +140,13 @@ const leftoverVeths: Check = {
             ? "whose other end is on the node itself"
             : "that no pod of ours is behind"),
         evidence: [shownBy(context, cmd`ip link show dev ${name}`)],
-        remedies: [onNode(node.name, cmd`ip link del dev ${name}`)],
+        // One with an address may be what the node itself is reached by.
+        remedies: [onNode(
+          node.name,
+          addresses.length > 0
+            ? cmd`ip link set dev ${name} nomaster`
+            : cmd`ip link del dev ${name}`,
+        )],
       }];
     });
   },

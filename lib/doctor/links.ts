@@ -1,5 +1,5 @@
 /** The doctor's checks of links: the bridge, MTU, rp_filter. Pure. */
-import { gateway } from "../net/cidr.ts";
+import { allWithin, gateway } from "../net/cidr.ts";
 import { cmd } from "../exec/command.ts";
 import {
   byFamily,
@@ -47,7 +47,12 @@ const bridge: Check = {
           : `${name} is no bridge`,
         // Addresses are shown without the alias.
         evidence: [shownBy(context, cmd`ip -d link show dev ${name}`)],
-        remedies: [onNode(node.name, cmd`ip link del dev ${name}`), stage],
+        remedies: isNodes(link, context)
+          ? [{
+            say: `choose another name for the bridge in ${cluster.file}: ` +
+              `${node.name} itself is reached by ${name}`,
+          }]
+          : [onNode(node.name, cmd`ip link del dev ${name}`), stage],
       }];
     }
     const wanted = byFamily(context).flatMap(({ podCIDR }) =>
@@ -75,6 +80,19 @@ const bridge: Check = {
     ];
   },
 };
+
+/**
+ * Whether the node itself may need the link: it has an address that is no
+ * pod's, or a default route.
+ */
+function isNodes(
+  { name, addresses }: InventoryLink,
+  { cluster, host }: CheckContext,
+): boolean {
+  const held = addresses.map(({ address }) => address);
+  return !allWithin(held, cluster.clusterCIDRs) ||
+    host.routes.some(({ to, dev }) => to === "default" && dev === name);
+}
 
 const mtu: Check = {
   name: "mtu",

@@ -26,6 +26,24 @@ Deno.test("the bridge of somebody else is never reused", () => {
   assertStringIncludes(mendOf(finding)[0] ?? "", "ip link del dev cni0");
 });
 
+Deno.test("what the node itself is reached by is never advised away", () => {
+  const unmarked: [string, string] = [`"ifalias":"deno-cni",`, ""];
+  for (
+    const change of [
+      [`"local":"10.244.1.1"`, `"local":"10.0.1.11"`],
+      [
+        `"dst":"default","gateway":"10.0.1.1","dev":"eth0"`,
+        `"dst":"default","gateway":"10.244.1.9","dev":"cni0"`,
+      ],
+    ] as const
+  ) {
+    const host = hostWith(unmarked, [...change]);
+    const mend = mendOf(one(found("bridge", [], { host })));
+    assertStringIncludes(mend.join("\n"), "choose another name");
+    assertEquals(mend.filter((line) => line.includes("link del")), []);
+  }
+});
+
 Deno.test("the segment itself within the pod network is not advised away", () => {
   const segment = { clusterCIDRs: ["10.0.0.0/8"] };
   const finding = one(found("overlap", [], { cluster: segment }));

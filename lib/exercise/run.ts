@@ -16,6 +16,7 @@ import {
   type WordOptions,
 } from "../verify/matrix_cells.ts";
 import { otherNodes, stepsFor } from "../stage/run_stage.ts";
+import { tellingIfSlow } from "../node/heartbeat.ts";
 import type { Session } from "../cli/session.ts";
 import { verifyCluster } from "../verify/run_verify.ts";
 import { apply } from "../stage/engine.ts";
@@ -80,7 +81,11 @@ export async function wrongPaths(
   { probed }: StageSet,
   limit_ms?: number,
 ): Promise<readonly string[]> {
-  const { report, known } = await verifyCluster(session, probed, limit_ms);
+  const { report, known } = await tellingIfSlow(
+    "every path is tried",
+    session.context.progress,
+    verifyCluster(session, probed, limit_ms),
+  );
   return wrongIn(report, { addresses: known });
 }
 

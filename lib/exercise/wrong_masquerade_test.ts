@@ -18,7 +18,7 @@ const rule =
 const right: Stage = {
   name: "07-masquerade",
   summary: "",
-  afterwards: "",
+  afterwards: () => undefined,
   steps: () => [{
     why: "right",
     doneWhen: ruleIs(cmd`iptables -w -t nat -C POSTROUTING ${rule}`),

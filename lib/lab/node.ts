@@ -16,6 +16,7 @@ import {
   type Process,
   processNamespace,
 } from "./processes.ts";
+import { makeLine } from "../stage/make_command.ts";
 import { journalPath, type Node, UnreachableError } from "../node/node.ts";
 import { run } from "../exec/run.ts";
 
@@ -28,7 +29,8 @@ const copyScript = `${import.meta.dirname}/copy.sh`;
  */
 export function labNode(cluster: Cluster, name: string): Node {
   const lab = labId(cluster);
-  const door = doorOf(lab, name);
+  const provision = makeLine("01-provision", cluster);
+  const door = doorOf(lab, name, provision);
   const environment = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/run/home",
@@ -51,14 +53,18 @@ export function labNode(cluster: Cluster, name: string): Node {
         ...command.argv,
       ];
       const entering: Command = { ...command, argv: [...door(), ...inner] };
-      return atTheDoor(name, await run(entering, { ...rest, ...here }));
+      return atTheDoor(
+        name,
+        await run(entering, { ...rest, ...here }),
+        provision,
+      );
     },
     async copy(file, path, mode) {
       // Deno adds arguments of its own after its executable's path, wherever
       // that stands in an argv given to node:child_process.
       const source = file.replace(/\/(?=[^/]*$)/, "/./");
       const command = cmd`sh ${copyScript} ${source} ${path} ${mode} ${door()}`;
-      const outcome = atTheDoor(name, await run(command, here));
+      const outcome = atTheDoor(name, await run(command, here), provision);
       if (succeeded(outcome)) return;
       throw new CommandError(name, command, outcome, `copy ${file}`);
     },
@@ -95,17 +101,19 @@ function holderOf(lab: string, name: string): Process | undefined {
 /**
  * What leads into a node: nsenter with the process that holds it.
  *
+ * @param provision the line that makes the node
  * @returns a function that looks for that process, or at it again
  * @throws {UnreachableError} (the function) when there is none
  */
 function doorOf(
   lab: string,
   name: string,
+  provision: string,
 ): () => [string, ...string[]] {
   return () => {
     const holder = holderOf(lab, name);
     if (holder === undefined) {
-      throw new UnreachableError(name, "not running: make 01-provision");
+      throw new UnreachableError(name, `not running: ${provision}`);
     }
     const { pid } = holder;
     // Without root, all of a lab is in a user namespace of its own.
@@ -125,11 +133,15 @@ function doorOf(
  *
  * @throws {UnreachableError} when the node ended before the command could run
  */
-function atTheDoor(name: string, outcome: Outcome): Outcome {
+function atTheDoor(
+  name: string,
+  outcome: Outcome,
+  provision: string,
+): Outcome {
   const { code, stderr } = outcome;
   const said = stderr.trimEnd().split("\n").at(-1) ?? "";
   if (code === 1 && /^nsenter: (cannot open|reassociate)/.test(said)) {
-    throw new UnreachableError(name, "ended just now: make 01-provision");
+    throw new UnreachableError(name, `ended just now: ${provision}`);
   }
   if (!/^nsenter: failed to execute /.test(said)) return outcome;
   const ended = code === 127 ? "no such command" : "not executable";

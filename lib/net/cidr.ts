@@ -149,6 +149,17 @@ export function containsAddress(cidr: Cidr, address: string): boolean {
   return value >= cidr.network && value < end(cidr);
 }
 
+/** Whether each of these addresses lies in one of the CIDRs. */
+export function allWithin(
+  addresses: readonly string[],
+  cidrs: readonly string[],
+): boolean {
+  const known = cidrs.map(parseCidr);
+  return addresses.every((address) =>
+    known.some((cidr) => containsAddress(cidr, address))
+  );
+}
+
 /** Whether all of `inner` lies in `outer`. */
 export function containsCidr(outer: Cidr, inner: Cidr): boolean {
   return outer.family === inner.family && outer.network <= inner.network &&

@@ -22,6 +22,11 @@ export interface Packet {
   readonly reply: boolean;
 }
 
+/** The program for the rules of an address's or a network's family. */
+export function iptablesFor(address: string): "iptables" | "ip6tables" {
+  return address.includes(":") ? "ip6tables" : "iptables";
+}
+
 /** Where a packet's way through a chain ends. */
 export interface Verdict {
   /** ACCEPT, DROP, MASQUERADE, …: the rule's target, or the chain's policy. */

@@ -3,6 +3,29 @@
 /** Milliseconds between two lines. */
 const interval_ms = 10_000;
 
+/** Milliseconds after which a person wants to know what is waited for. */
+const patience_ms = 2000;
+
+/**
+ * Waits for work, and tells once what it is where it is not quick.
+ *
+ * @param tell left out, nothing is told
+ */
+export async function tellingIfSlow<Result>(
+  what: string,
+  tell: ((line: string) => void) | undefined,
+  work: Promise<Result>,
+  after_ms = patience_ms,
+): Promise<Result> {
+  if (tell === undefined) return await work;
+  const timer = setTimeout(() => tell(`${what} …`), after_ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Waits for work, and tells every ten seconds that it goes on.
  *

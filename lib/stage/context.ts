@@ -4,6 +4,9 @@ import type { Node, Reach } from "../node/node.ts";
 import type { StepResult } from "./result.ts";
 import type { ConsentRequest, PluginForm, Step } from "./stage.ts";
 
+/** What the user wants of a step. */
+export type StepChoice = "run" | "skip" | "stop";
+
 /** How a stage is run. */
 export interface RunContext {
   readonly timeout_ms: number;
@@ -20,8 +23,8 @@ export interface RunContext {
    * operator's machine.
    */
   readonly nodes?: readonly string[];
-  /** Asked before each command where the user wants to go step by step; false ends the run. */
-  readonly ask?: (node: string, step: Step) => Promise<boolean>;
+  /** Asked before each command where the user wants to go step by step; "stop" ends the run. */
+  readonly ask?: (node: string, step: Step) => Promise<StepChoice>;
   /** The other nodes, for steps that wait for them or take from them. */
   readonly others?: Others;
   /**

@@ -37,11 +37,14 @@ export async function apply(
   return await nodeRun.keep(async () => {
     await nodeRun.open();
     if (await prune(nodeRun, steps) === "stop") return;
+    let whole = true;
     for (const step of steps) {
       if (context.stopping()) return;
-      if (await applyStep(nodeRun, step, steps) === "stop") return;
+      const went = await applyStep(nodeRun, step, steps);
+      if (went === "stop") return;
+      if (went === "skip") whole = false;
     }
-    await nodeRun.write(withComplete(nodeRun.journal, stage, true));
+    await nodeRun.write(withComplete(nodeRun.journal, stage, whole));
   });
 }
 
@@ -70,7 +73,7 @@ async function applyStep(
   nodeRun: NodeRun,
   step: Step,
   steps: readonly Step[],
-): Promise<"go on" | "stop"> {
+): Promise<"go on" | "skip" | "stop"> {
   const { node, context } = nodeRun;
   try {
     const decision = await look(nodeRun, step);
@@ -79,9 +82,8 @@ async function applyStep(
     if (context.stopping()) return "stop";
     if (answer.is === "unneeded") return "go on";
     if (todo === "skip") return await skip(nodeRun, step, decision);
-    if (context.ask !== undefined && !await context.ask(node.name, step)) {
-      return "stop";
-    }
+    const choice = await context.ask?.(node.name, step) ?? "run";
+    if (choice !== "run") return choice;
     const input = decision.input ?? await takeInput(step, context);
     return await act(nodeRun, step, { ...decision, input });
   } catch (error) {

@@ -1,7 +1,9 @@
 /** Lines for the operator's shell that run a target of the Makefile on a cluster. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import { type Command, quote } from "../exec/command.ts";
+import { projectRoot } from "../exec/project_root.ts";
 import { isPrintable } from "../text/printable.ts";
+import type { Afterwards } from "./stage.ts";
 
 /** The variables of a target, each with the arguments that the script is given by it. */
 type Variables = Readonly<Record<string, string | readonly string[]>>;
@@ -36,6 +38,30 @@ export function shellLine(
   return makeLine("shell", cluster, {
     NODE: node,
     ARGS: ["--", ...visible(command.argv)],
+  });
+}
+
+/**
+ * The line that shows what a stage has done: for the operator's shell, in the
+ * project's folder.
+ *
+ * @param node the name of the node to look at
+ */
+export function lookLine(
+  { on, pod, run }: Afterwards,
+  node: string,
+  cluster: Pick<Cluster, "file">,
+): string {
+  const own = `${projectRoot}/`;
+  if (on === "operator") {
+    return (run?.argv ?? [])
+      .map((part) => part.startsWith(own) ? part.slice(own.length) : part)
+      .map(quote).join(" ");
+  }
+  return makeLine("shell", cluster, {
+    NODE: node,
+    ...(pod === undefined ? {} : { POD: pod }),
+    ...(run === undefined ? {} : { ARGS: ["--", ...visible(run.argv)] }),
   });
 }
 

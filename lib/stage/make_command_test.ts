@@ -1,9 +1,10 @@
 /** Lines for the operator's shell, pasted into real ones. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { makeLine, shellLine } from "./make_command.ts";
+import { lookLine, makeLine, shellLine } from "./make_command.ts";
 import { nastyNames } from "../text/nasty_testing.ts";
 import { isPrintable } from "../text/printable.ts";
+import { projectRoot } from "../exec/project_root.ts";
 import { run } from "../exec/run.ts";
 import { cmd } from "../exec/command.ts";
 
@@ -21,6 +22,23 @@ Deno.test("a line names the cluster's file where make does not take it by itself
     shellLine("worker-1", cmd`ip link set dev ${"eth0"} up`, lab),
     'make shell NODE=worker-1 ARGS="-- ip link set dev eth0 up"',
   );
+});
+
+Deno.test("a look is a line for the operator's shell, with the cluster's own file, folder and names", () => {
+  const dual = { file: "config/lab-dual.yaml" };
+  const run = cmd`ip addr show br-pods`;
+  assertEquals(
+    lookLine({ on: "node", run }, "worker-2", dual),
+    'make shell CLUSTER=config/lab-dual.yaml NODE=worker-2 ARGS="-- ip addr show br-pods"',
+  );
+  assertEquals(
+    lookLine({ on: "node", pod: "shell" }, "worker-1", lab),
+    "make shell NODE=worker-1 POD=shell",
+  );
+  const look = (path: string) =>
+    lookLine({ on: "operator", run: cmd`cat ${path}` }, "worker-1", lab);
+  assertEquals(look(`${projectRoot}/.state/lab/x`), "cat .state/lab/x");
+  assertEquals(look("/my state/lab/x"), "cat '/my state/lab/x'");
 });
 
 /** As the Makefile hands a target's variables on: by a shell. */

@@ -8,6 +8,7 @@ import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
+import { tellingIfSlow, whileTelling } from "../node/heartbeat.ts";
 import { agreeToUndo } from "./undo_consent.ts";
 
 /**
@@ -20,10 +21,14 @@ export async function runStage(
   stage: Stage,
 ): Promise<readonly StepResult[]> {
   const from = run.results.length;
-  if (run.undo) {
-    await agreeToUndo(run, [stage]);
-    await undoStage(run, stage);
-  } else await applyStage(run, stage);
+  if (run.undo) await agreeToUndo(run, [stage]);
+  const { ask, progress } = run.context;
+  await tellingIfSlow(
+    `${stage.name}: ${run.undo ? "take back" : stage.summary}`,
+    // One who is asked at each step sees where it is.
+    ask === undefined ? progress : undefined,
+    run.undo ? undoStage(run, stage) : applyStage(run, stage),
+  );
   return run.results.slice(from);
 }
 
@@ -167,10 +172,7 @@ async function eachNode(
 
 /** The cluster's nodes, none of which is waited for. */
 export function otherNodes({ nodeOf }: Reach): Others {
-  return {
-    node: nodeOf,
-    ended: () => Promise.resolve(true),
-  };
+  return { node: nodeOf, ended: () => Promise.resolve(true) };
 }
 
 /** The nodes with their steps, each behind those that its steps wait for; otherwise as they are. */
@@ -208,7 +210,11 @@ async function build(
     command: byHand.argv.join(" "),
   };
   try {
-    const { files, changed, line } = await make(run.form);
+    const { files, changed, line } = await whileTelling(
+      `${stage.name}: ${common.command}`,
+      run.context.progress,
+      make(run.form),
+    );
     run.context.tell({
       ...common,
       status: changed ? "changed" : "ok",

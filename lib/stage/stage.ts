@@ -247,13 +247,28 @@ interface FollowUp {
   ) => readonly FollowUpStep[];
 }
 
+/** What there is to look at once a stage has run. */
+export interface Afterwards {
+  readonly on: "node" | "operator";
+  /** The pod of the node to look from; the node itself without one. */
+  readonly pod?: string;
+  /** Left out, a shell is what one looks around in. */
+  readonly run?: Command;
+}
+
+/** What a look depends on. */
+export type LookedAt = Pick<
+  Cluster,
+  "bridge" | "clusterCIDRs" | "routes" | "stateDir"
+>;
+
 /** A numbered script. Pure: the same cluster gives the same steps. */
 export interface Stage {
   readonly name: StageName;
   /** One sentence: what it is for. */
   readonly summary: string;
-  /** What one can look at afterwards. */
-  readonly afterwards: string;
+  /** What shows what it has done; nothing where no command of ours does. */
+  readonly afterwards: (cluster: LookedAt) => Afterwards | undefined;
   /**
    * What a person has to agree to before any of it is taken back, if anything:
    * asked of the nodes, changing nothing.

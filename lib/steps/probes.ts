@@ -3,6 +3,7 @@
  * pure reading of what came back. What we make carries our mark, so that a
  * probe can tell it from what is not ours.
  */
+import { allWithin } from "../net/cidr.ts";
 import { parseIpList } from "../net/ip_json.ts";
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
@@ -33,6 +34,7 @@ interface Link {
   readonly flags?: readonly string[];
   readonly ifalias?: string;
   readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info?: readonly AddressInfo[];
 }
 
 function readLink(outcome: Outcome): Link | "absent" | undefined {
@@ -44,10 +46,20 @@ function readLink(outcome: Outcome): Link | "absent" | undefined {
     : undefined;
 }
 
-/** Is there a link of this name, of this kind, made by us? */
-export function linkIs(name: string, kind: string): Probe {
+/**
+ * Is there a link of this name, of this kind, made by us?
+ *
+ * @param pods the CIDRs of pods: a link that has another address may be what
+ * the node itself is reached by, and no remedy takes that away
+ */
+export function linkIs(
+  name: string,
+  kind: string,
+  pods: readonly string[],
+): Probe {
+  const rename = "choose another name in the cluster file";
   return {
-    ask: askLink(name),
+    ask: cmd`ip -j -d addr show dev ${name}`,
     read(outcome) {
       const link = readLink(outcome);
       if (link === undefined) return unknown(outcome, `whether ${name} exists`);
@@ -57,17 +69,20 @@ export function linkIs(name: string, kind: string): Probe {
         return {
           is: "different",
           found: `${name} is a ${found}, not a ${kind}`,
-          remedy:
-            `rename or remove it (ip link del ${name}), or choose another name in the cluster file`,
+          remedy: rename,
         };
       }
       if (link.ifalias === mark) return { is: "present", ours: true };
+      const held = (link.addr_info ?? [])
+        .filter(({ scope }) => scope === "global")
+        .map(({ local }) => local);
       return {
         is: link.ifalias === undefined ? "unmarked" : "different",
         found: `${name} is a ${kind} that this tool did not make ` +
           (link.ifalias ? `(its alias is "${link.ifalias}")` : "(no alias)"),
-        remedy: `remove it (ip link del ${name}) if nothing needs it, ` +
-          "or choose another name in the cluster file",
+        remedy: allWithin(held, pods)
+          ? `remove it (ip link del ${name}) if nothing needs it, or ${rename}`
+          : `${rename}: this one has the address ${held.join(", ")}`,
       };
     },
   };

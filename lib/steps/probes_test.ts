@@ -1,5 +1,5 @@
 // @ts-types="../std/assert.d.ts"
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Outcome } from "../exec/command.ts";
 import {
   addressOn,
@@ -51,7 +51,7 @@ const dockerBridge =
 const vxlan = '[{"ifname":"cni0","flags":[],"linkinfo":{"info_kind":"vxlan"}}]';
 
 Deno.test("linkIs() tells ours, absent, somebody else's and unknown apart", () => {
-  const probe = linkIs("cni0", "bridge");
+  const probe = linkIs("cni0", "bridge", ["10.244.0.0/16"]);
   assertEquals(probe.read(out(ourBridge)), { is: "present", ours: true });
   assertEquals(is(probe, noLink), "absent");
   assertEquals(is(probe, out("[{}]")), "absent");
@@ -59,7 +59,7 @@ Deno.test("linkIs() tells ours, absent, somebody else's and unknown apart", () =
 });
 
 Deno.test("linkIs() refuses another kind, another alias, and a bridge without one", () => {
-  const probe = linkIs("cni0", "bridge");
+  const probe = linkIs("cni0", "bridge", ["10.244.0.0/16"]);
   for (
     const [text, found, is] of [
       [vxlan, "cni0 is a vxlan, not a bridge", "different"],
@@ -71,6 +71,25 @@ Deno.test("linkIs() refuses another kind, another alias, and a bridge without on
     assertEquals(answer.is, is);
     assertStringIncludes("found" in answer ? answer.found : "", found);
   }
+});
+
+Deno.test("linkIs() advises to remove a bridge of pods alone, never what the node may be reached by", () => {
+  const probe = linkIs("cni0", "bridge", ["10.244.0.0/16"]);
+  const remedyFor = (...locals: string[]) => {
+    const addr_info = locals.map((local) => ({ local, scope: "global" }));
+    const [link] = JSON.parse(barePort);
+    const answer = probe.read(out(JSON.stringify([{ ...link, addr_info }])));
+    return "remedy" in answer ? answer.remedy : "";
+  };
+  assertStringIncludes(remedyFor("10.244.1.1"), "ip link del cni0");
+  assertStringIncludes(remedyFor(), "ip link del cni0");
+  for (const own of [["10.0.1.11"], ["10.244.1.1", "192.0.2.7"], ["fd00::1"]]) {
+    const remedy = remedyFor(...own);
+    assertStringIncludes(remedy, "choose another name in the cluster file");
+    assert(!remedy.includes("link del"), remedy);
+  }
+  const other = probe.read(out(vxlan));
+  assert("remedy" in other && !other.remedy.includes("link del"));
 });
 
 Deno.test("linkMarked() and linkUp() look at the alias and at the flag", () => {

@@ -19,7 +19,7 @@ export function wrap(
   let line = indent;
   let empty = true;
   for (const word of text.split(" ")) {
-    if (!empty && line.length + 1 + word.length > width) {
+    if (!empty && shownLength(line) + 1 + shownLength(word) > width) {
       lines.push(line);
       line = hanging;
       empty = true;
@@ -43,13 +43,24 @@ export function columns(
   ).join("\n");
 }
 
-/** Breaks the lines that are too long, under their own indentation; one to paste stays whole. */
-export function wrapLines(text: string): string {
+/**
+ * Breaks the lines that are too long, under their own indentation; one to paste
+ * stays whole.
+ *
+ * @param most what a line may take before it is broken
+ */
+export function wrapLines(text: string, most = width): string {
   return text.split("\n").map((line) => {
-    if (line.length <= width || /^ *mend: /.test(line)) return line;
+    if (shownLength(line) <= most || /^ *mend: /.test(line)) return line;
     const [, indent = "", rest = ""] = /^( *)(.*)$/s.exec(line) ?? [];
     return wrap(rest, indent, `${indent}  `);
   }).join("\n");
+}
+
+/** Columns that a terminal takes for it: what sets a colour takes none. */
+function shownLength(text: string): number {
+  // deno-lint-ignore no-control-regex -- ECMA-48, 8.3.117: "SGR".
+  return [...text.replace(/\x1b\[[\d;]*m/g, "")].length;
 }
 
 /** A command without its input, for a POSIX shell, over as many lines as it needs. */

@@ -25,6 +25,21 @@ Deno.test("lines that fit stay as they are, however they are spaced", () => {
   assertEquals(wrapLines(`${table}\n  ${words}`).slice(0, table.length), table);
 });
 
+Deno.test("what sets a colour takes no room: a coloured row of a table stays whole where a plain one does", () => {
+  const green = (text: string) => `\x1b[1;32m${text}\x1b[0m`;
+  const cell = "▸ yes, as the pod".padEnd(18);
+  for (const [most, cells] of [[79, 3], [119, 5]] as const) {
+    const row = "pod → pod, other node".padEnd(24) + cell.repeat(cells);
+    const coloured = row.replaceAll("▸ yes, as the pod", green("$&"));
+    assertEquals(wrapLines(row, most), row);
+    assertEquals(wrapLines(coloured, most), coloured);
+    const long = green(`${words} ${words}`);
+    // deno-lint-ignore no-control-regex
+    const plain = wrapLines(long, most).replace(/\x1b\[[\d;]*m/g, "");
+    assertEquals(plain, wrapLines(`${words} ${words}`, most));
+  }
+});
+
 Deno.test("a wrapped command is the same command for a shell, and an option stays with its value", async () => {
   const rule = [
     ...["-w", "-t", "nat", "-A", "POSTROUTING", "-s", "10.244.1.0/24"],

@@ -9,6 +9,7 @@ import {
 } from "../verify/matrix_diff.ts";
 import type { MatrixReport, PathReport } from "../verify/matrix_report.ts";
 import { matrixTable } from "../verify/matrix_table.ts";
+import { tellingIfSlow } from "../node/heartbeat.ts";
 import type { Session } from "../cli/session.ts";
 import { verifyCluster } from "../verify/run_verify.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -85,13 +86,19 @@ export async function showMatrix(
     readonly lesson?: Lesson;
   },
 ): Promise<StopResult> {
-  const { report: matrix, known } = await verifyCluster(session, probed);
+  const { report: matrix, known } = await tellingIfSlow(
+    "09-verify: every path is tried",
+    session.context.progress,
+    verifyCluster(session, probed),
+  );
   const cluster = await session.cluster();
   const listening = lesson && await listen(matrix, cluster, voice, lesson);
   const options = { cluster, addresses: known, width: voice.width };
+  const table = (options: Parameters<typeof matrixTable>[1]) =>
+    wrapLines(matrixTable(matrix, options), voice.width);
   const heard = listening === undefined ? {} : { listening };
   if (before === undefined) {
-    voice.say(`${wrapLines(matrixTable(matrix, options))}\n`);
+    voice.say(`${table(options)}\n`);
     return { matrix, ...heard };
   }
   const changed = new Set(changedPaths(before, matrix));
@@ -100,7 +107,7 @@ export async function showMatrix(
     emphasize: voice.emphasize,
   };
   const found = matrixChanges(before, matrix, options);
-  voice.say(`${wrapLines(matrixTable(matrix, { ...options, marks }))}\n`);
+  voice.say(`${table({ ...options, marks })}\n`);
   voice.say(`${changesText(found)}\n`);
   return { matrix, changes: found, ...heard };
 }

@@ -73,9 +73,9 @@ export function stepRunnerFor(context: RunContext): StepRunner {
     options,
     async do(runner, step) {
       if (context.stopping()) throw interruptedError();
-      if (ask !== undefined && !await ask(runner.name, step)) {
-        throw interruptedError();
-      }
+      const choice = await ask?.(runner.name, step) ?? "run";
+      if (choice === "stop") throw interruptedError();
+      if (choice === "skip") return "";
       const outcome = await whileTelling(
         `09-verify on ${runner.name}: ${label(step.run)}`,
         context.progress,

@@ -56,7 +56,10 @@ Deno.test(
     await using lab = await testLab("shell-three");
     const dead = await lab.script("shell", "--node", "worker-1", "--", "true");
     assertEquals(dead.code, 4);
-    assertEquals(dead.stderr, "worker-1: not running: make 01-provision\n");
+    assertEquals(
+      dead.stderr,
+      `worker-1: not running: make 01-provision CLUSTER=${lab.file}\n`,
+    );
     await lab.script("01-provision");
     const none = await lab.script("shell");
     assertEquals(none.code, 2);

@@ -89,3 +89,37 @@ Deno.test("through make, a flag in ARGS beats CLUSTER, NODE, POD, FROM and TO, w
   );
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("a state folder that cannot be one is told in a line, without a stack, by exit code 2", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/file`;
+  await Deno.writeTextFile(file, "");
+  const deno = `${Deno.execPath()} run -A --no-check ${projectRoot}/scripts`;
+  const places: [string, string, string][] = [
+    [file, "", "Not a directory"],
+    [`${folder}/${"x".repeat(300)}`, "", "File name too long"],
+    ["/proc/self", "", "No such file or directory"],
+  ];
+  // A file system of one's own wants root.
+  if (Deno.uid() === 0) {
+    const mount = `mount -t tmpfs -o ro none ${folder} && exec `;
+    places.push([`${folder}/state`, mount, "Read-only file system"]);
+  }
+  for (const [state, mount, why] of places) {
+    for (const name of ["04-bridge", "picture"]) {
+      const script = `${mount}${deno}/${name}.ts`;
+      const command = mount === ""
+        ? cmd`sh -c ${script}`
+        : cmd`unshare --mount sh -c ${script}`;
+      const { code, stderr } = await run(command, {
+        env: { ...Deno.env.toObject(), DENO_CNI_STATE: state },
+      });
+      assertEquals(code, 2, `${name} ${state}: ${stderr}`);
+      assertStringIncludes(stderr, `${state}/lab`);
+      assertStringIncludes(stderr, why);
+      assertStringIncludes(stderr, "DENO_CNI_STATE");
+      assert(!/\n\s+at /.test(stderr), stderr);
+    }
+  }
+  await Deno.remove(folder, { recursive: true });
+});

@@ -1,6 +1,11 @@
 /** Stages that are cut off in the middle, by Ctrl-C or by the end of a node. */
 // @ts-types="../../lib/std/assert.d.ts"
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { cmd, withInput } from "../../lib/exec/command.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import { killNode, scriptCommand, type TestLab } from "./lab_testing.ts";
@@ -107,17 +112,47 @@ rooted(
 );
 
 rooted(
-  "Ctrl-C at the question that --step asks ends the run at once, and that step is not run",
+  "--step: Ctrl-C ends the run at once and s skips the step, which is not run; meanwhile one can look, and a runs the rest",
   async () => {
     await using lab = await provisioned("t-step");
     const before = await stateOf(lab, "master");
     const command = scriptCommand("06-forwarding", lab.file, "--step");
     const terminal = atTerminal(command, lab.env);
-    await terminal.until("Enter runs it, q ends here: ");
+    await terminal.until("q ends here: ");
     await terminal.type("\x03");
     const { code, said } = await terminal.end();
     assertEquals(code, 130, said);
     assert(!said.includes("after the command under way"), said);
     assertEquals(await stateOf(lab, "master"), before);
+
+    // While it waits, who looks is let in, who would change something is not.
+    const waiting = atTerminal(command, lab.env);
+    await waiting.until("q ends here: ");
+    const [status, doctor, other, trace] = await Promise.all([
+      lab.script("status"),
+      lab.script("doctor"),
+      lab.script("07-masquerade"),
+      lab.script("trace", "--from", "master", "--to", "worker-1"),
+    ]);
+    assertEquals([status.code, doctor.code, trace.code], [0, 0, 0]);
+    assertEquals(other.code, 1);
+    assertMatch(
+      other.stderr,
+      /another run is at work on the cluster "t-step": process \d+, 06-forwarding --cluster \S+ --step\n/,
+    );
+    await waiting.type("s\n");
+    await waiting.until("q ends here: ");
+    await waiting.type("a\n");
+    const rest = await waiting.end();
+    assertEquals(rest.code, 0, rest.said);
+    assertStringIncludes(rest.said, "worker-2");
+    const nodes = await lab.on("master", cmd`sysctl -n net.ipv4.ip_forward`);
+    assertEquals(nodes.trim(), "0", "the skipped step was run");
+    const after = await lab.script("status", "-o", "json");
+    const { stages } = JSON.parse(after.stdout);
+    const on = stages.find((stage: { name: string }) =>
+      stage.name === "06-forwarding"
+    ).on.map(({ is }: { is: string }) => is);
+    assertEquals(on, ["partly", "applied", "applied"]);
   },
 );
