@@ -23,12 +23,17 @@ export interface Question {
   readonly sandbox?: string;
 }
 
-const head = `
-errors=$(mktemp) || errors=/dev/null
-ended() { part $?; cat "$errors"; }
-`;
+/**
+ * A question as a shell asks it: what it printed, then its exit code above what
+ * it said of errors. No file holds any of that: however the shell ends, none is
+ * left.
+ */
+function asking(question: Question): string {
+  return `part begin\n{ said=$({ ${lineOf(question)}\n` +
+    "} 2>&1 >&3 3>&- </dev/null)\n} 3>&1; code=$?; part $code; said\n";
+}
 
-const tail = '[ "$errors" = /dev/null ] || rm -f "$errors"\n';
+const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;
 
 /**
  * Asks all of these, one after the other. They change nothing.
@@ -41,22 +46,9 @@ export async function askAll(
   options: RunOptions,
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
-  const asked = questions.map((question) =>
-    `part begin\n{ ${lineOf(question)}\n} 2>"$errors" </dev/null; ended\n`
-  );
-  const script = `${head}${asked.join("")}${tail}`;
+  const script = head + questions.map(asking).join("");
   return await run(runner, script, questions, options);
 }
-
-const foot = `
-wait
-for number in $(seq "$count"); do
-  part begin
-  cat "$folder/$number.out"
-  part "$(cat "$folder/$number.code")"
-  cat "$folder/$number.err"
-done
-`;
 
 /**
  * Asks all of these at once, for those that take their time.
@@ -69,14 +61,57 @@ export async function askTogether(
   options: RunOptions,
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
-  const asked = questions.map((question, at) =>
-    `{ { ${lineOf(question)}\n} </dev/null >"$folder/${at + 1}.out" ` +
-    `2>"$folder/${at + 1}.err"; echo $? >"$folder/${at + 1}.code"; } &\n`
+  // A pipeline begins with all of its commands at once. Each hands on what
+  // comes after its own answer.
+  const script = questions.toReversed().map((question, at) =>
+    `{ answer=$(${asking(question)})\nprintf '%s\\n' "$answer"\n` +
+    `${at === 0 ? "" : "cat\n"}}`
+  ).join(" |\n");
+  return await run(runner, `${head}${script}\n`, questions, options);
+}
+
+/**
+ * Runs commands, one after the other, up to the first that fails.
+ *
+ * @returns what came of each that was begun
+ * @throws {UnreachableError}
+ */
+export async function runInTurn(
+  runner: Runner,
+  commands: readonly Command[],
+  options: RunOptions,
+): Promise<readonly Outcome[]> {
+  const questions = commands.map((command) => ({
+    where: runner.name,
+    command,
+  }));
+  const script = questions.map((question) =>
+    `${asking(question)}[ "$code" = 0 ] || exit 0\n`
   );
-  const script = "\nfolder=$(mktemp -d) || exit\n" +
-    `trap 'rm -rf "$folder"' EXIT\ncount=${questions.length}\n` +
-    asked.join("") + foot;
-  return await run(runner, script, questions, options);
+  const asked = await run(runner, head + script.join(""), questions, options);
+  const failed = asked.findIndex(({ outcome: { code } }) => code !== 0);
+  const begun = failed < 0 ? asked : asked.slice(0, failed + 1);
+  return begun.map(({ command, outcome }) => unlessMissing(command, outcome));
+}
+
+/** Tells a command that is not there from one that says 127 (POSIX, Shell, 2.8.2). */
+export function unlessMissing(
+  { argv: [program] }: Command,
+  outcome: Outcome,
+): Outcome {
+  const { code, stdout, stderr } = outcome;
+  const said = stderr.trimEnd();
+  const ended = code === 127 && said.endsWith(": not found") &&
+      said.includes(` ${program}: `)
+    ? "no such command"
+    : code === 127 && said.endsWith(`${program}: command not found`)
+    ? "no such command"
+    : code === 126 && said.endsWith(`${program}: Permission denied`)
+    ? "not executable"
+    : undefined;
+  return ended === undefined
+    ? outcome
+    : { code: undefined, stdout, stderr, ended };
 }
 
 function lineOf({ command, sandbox }: Question): string {

@@ -2,7 +2,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { cmd, withInput } from "../exec/command.ts";
 import { localNode, type Runner, UnreachableError } from "./node.ts";
-import { askAll, askTogether, gathering, type Question } from "./batch.ts";
+import {
+  askAll,
+  askTogether,
+  gathering,
+  type Question,
+  runInTurn,
+} from "./batch.ts";
 
 const here = localNode("here");
 const questions: readonly Question[] = [
@@ -29,7 +35,77 @@ for (const ask of [askAll, askTogether]) {
     assertEquals(asked[1]?.outcome.stderr.trim(), "err");
     assertEquals(await ask(here, [], {}), []);
   });
+
+  Deno.test(`${ask.name}() leaves no file behind, also where its time is over`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const env = { PATH: Deno.env.get("PATH") ?? "", TMPDIR: folder };
+      const slow = { where: "here", command: cmd`sleep 60` };
+      const options = { env, timeout_ms: 300 };
+      const asked = await ask(here, [...questions, slow], options);
+      assertEquals(asked.at(-1)?.outcome.ended, "timed out");
+      assertEquals([...Deno.readDirSync(folder)], []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  Deno.test(`${ask.name}() takes much on both outputs, of a command that reads no input`, async () => {
+    const much = "seq 50000; seq 50000 >&2; cat";
+    const command = cmd`sh -c ${much}`;
+    const asked = await ask(
+      here,
+      [command, command].map((command) => ({
+        where: "here",
+        command,
+      })),
+      {},
+    );
+    for (const { outcome: { code, stdout, stderr } } of asked) {
+      assertEquals([code, stdout.length], [0, 288894]);
+      assertEquals(stderr.trimEnd().length, 288893);
+    }
+  });
 }
+
+Deno.test("askTogether() asks all at once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    // Each waits until the other has begun.
+    const meet = 'touch "$1/$2"; until [ -e "$1/$3" ]; do sleep 0.01; done';
+    const asked = await askTogether(
+      here,
+      [
+        { where: "here", command: cmd`sh -c ${meet} x ${folder} a b` },
+        { where: "here", command: cmd`sh -c ${meet} x ${folder} b a` },
+      ],
+      { timeout_ms: 20_000 },
+    );
+    assertEquals(asked.map(({ outcome: { code } }) => code), [0, 0]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("runInTurn() stops at the first that fails, and tells of none after it", async () => {
+  const commands = ["true", "exit 3", "true"].map((line) => cmd`sh -c ${line}`);
+  const outcomes = await runInTurn(here, commands, {});
+  assertEquals(outcomes.map(({ code }) => code), [0, 3]);
+  const missing = await runInTurn(here, [cmd`true`, cmd`no-such-one`], {});
+  assertEquals(missing.map(({ ended }) => ended), [
+    undefined,
+    "no such command",
+  ]);
+});
+
+Deno.test("runInTurn() tells what ended it, as the last outcome", async () => {
+  const commands = [cmd`true`, cmd`sleep 60`, cmd`true`];
+  const outcomes = await runInTurn(here, commands, { timeout_ms: 300 });
+  assertEquals(outcomes.map(({ code, ended }) => ended ?? code), [
+    0,
+    "timed out",
+  ]);
+});
 
 /** This machine, and how often it was asked. */
 function counted(): { runner: Runner; times: () => number } {

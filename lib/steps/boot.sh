@@ -1,7 +1,26 @@
 # deno-cni: run at boot by deno-cni.service. Runs the commands of boot.d/, a file
 # a stage, in their order. Each may run where its effect is there already; one
 # that fails keeps none from running, and is told by the exit code.
+# watch, for deno-cni-watch.service: does so again whenever the kernel has made the
+# routes of a link or an address that is back, or one of ours was removed. The
+# kernel tells of no route that it removes with its link.
 # shellcheck shell=sh disable=SC1090,SC2317
+if [ "${1-}" = watch ]; then
+  sh "$0"
+  ip -o monitor route | while read -r event; do
+    case $event in
+    *" dev veth"* | fe80:* | *" fe80:"* | multicast* | *" ff00:"*) continue ;; # with pods, too
+    # A stage may be at work, which writes its file last.
+    Deleted*" proto 244 "* | Deleted*" proto 244") wait_s=5 ;;
+    Deleted*) continue ;;
+    *" proto kernel "*) wait_s=1 ;;
+    *) continue ;;
+    esac
+    timeout "$wait_s" cat >/dev/null # what comes with it
+    sh "$0"
+  done
+  exit 1
+fi
 failed=0
 ip() {
   case "$1 $2" in

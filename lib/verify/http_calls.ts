@@ -1,9 +1,10 @@
 /**
- * Trying paths: one command at each starting point calls all its targets at
- * once. A target answers with the address that it saw (see namespace_pods.ts), or
+ * Trying paths: one command at each starting point calls all its targets. A
+ * target answers with the address that it saw (see namespace_pods.ts), or
  * writes that into its log (see node_server.ts).
  */
 import { cmd, type Command, ending, type Outcome } from "../exec/command.ts";
+import { shellProgram } from "../exec/shell_program.ts";
 import type { Observed } from "./matrix.ts";
 
 /**
@@ -25,17 +26,23 @@ export function url(
   return `http://${host}${port === 80 ? "" : `:${port}`}/${page}`;
 }
 
-/** Calls all these at once, from wherever it runs. */
+/**
+ * Calls all these, from wherever it runs. One process calls one after the other
+ * as long as they answer as they should, each with a line; those that are left
+ * are called at once, by a process each, so that one that is silent does not
+ * keep the others waiting.
+ */
 export function httpCalls(
   urls: readonly string[],
   limit_ms: number = timeout_ms,
 ): Command {
-  // busybox's own `wget -T` crashes when it is linked statically.
-  const script = "limit=$1; shift; for url; do { " +
-    'said=$(timeout "$limit" busybox wget -qO- "$url" 2>&1); ' +
-    'printf "%s %s %s\\n" "$?" "$url" "$said"; } & done; wait';
-  return cmd`sh -c ${script} call ${limit_ms / 1000} ${urls}`;
+  const brief_ms = urls.length < 2 ? 0 : limit_ms / 3 + 20 * urls.length;
+  const limits = [limit_ms / 1000, brief_ms / 1000];
+  return cmd`sh -c ${script} call ${limits} ${pageText} ${urls}`;
 }
+
+// busybox's own `wget -T` crashes when it is linked statically.
+const script = shellProgram("http_calls.sh", import.meta.url);
 
 /** What came of each URL that httpCalls() was given. */
 export function readCalls(

@@ -12,6 +12,8 @@ import {
   stagePath,
   unit,
   unitPath,
+  watchUnit,
+  watchUnitPath,
 } from "../../lib/steps/boot_restore.ts";
 import { apply } from "../../lib/stage/engine.ts";
 import { undo } from "../../lib/stage/undo.ts";
@@ -69,6 +71,7 @@ const disk = [
   "etc/cni",
   "etc/deno-cni",
   "etc/systemd/system/deno-cni.service",
+  "etc/systemd/system/deno-cni-watch.service",
   "opt/cni",
   "var/lib/deno-cni",
 ];
@@ -148,6 +151,11 @@ Deno.test({
       ]
     ) assertMatch(file, line);
     assertEquals(await lab.on("worker-1", cmd`cat ${unitPath}`), unit);
+    assertStringIncludes(
+      await lab.on("worker-1", cmd`cat /run/systemd/log`),
+      "enable -q deno-cni.service deno-cni-watch.service\n" +
+        "restart deno-cni-watch.service",
+    );
 
     // It may run where all is there, and changes nothing then.
     const before = await lab.on("worker-1", cmd`sh -c ${kernelState}`);
@@ -164,6 +172,8 @@ Deno.test({
     assertEquals(after, before);
     const verified = await lab.script("09-verify");
     assertEquals(verified.code, 0, verified.stderr + verified.stdout);
+
+    await comesBack(lab, start);
 
     // What cannot be done is no reason to leave out the rest, and is not hidden.
     await reboot(lab, ["worker-2"]);
@@ -197,20 +207,55 @@ Deno.test({
       await undone(stage, "worker-1");
     }
     const left = await lab.node("worker-1").run(
-      cmd`ls -d /etc/deno-cni ${unitPath}`,
+      cmd`ls -d /etc/deno-cni ${unitPath} ${watchUnitPath}`,
     );
-    assertEquals(left.code, 2, left.stdout);
+    assertEquals(left.stdout, "");
     assertStringIncludes(
       await lab.on("worker-1", cmd`cat /run/systemd/log`),
-      "disable -q deno-cni.service",
+      "disable -q deno-cni.service\ndisable -q --now deno-cni-watch.service",
     );
   },
 });
 
+/** What a restart of the network takes away on worker-1 comes back by itself. */
+async function comesBack(lab: TestLab, start: string): Promise<void> {
+  const seen = () => lab.on("worker-1", cmd`ip route show proto 244`);
+  const before = await seen();
+  assertMatch(before, /10\.244\.2\.0\/24/);
+  const linkDown = "ip link set eth0 down; ip link set eth0 up";
+
+  // By the unit itself, as systemd runs it with the network's own services.
+  await lab.on("worker-1", cmd`sh -c ${linkDown}`);
+  assertEquals(await seen(), "");
+  await lab.on("worker-1", cmd`sh -c ${start}`);
+  assertEquals(await seen(), before);
+
+  const [, watch = ""] = /^ExecStart=(.*)$/m.exec(watchUnit) ?? [];
+  const background = `setsid ${watch} >/dev/null 2>&1 & echo $!`;
+  const pid = (await lab.on("worker-1", cmd`sh -c ${background}`)).trim();
+  await lab.on("worker-1", cmd`sleep 0.7`);
+  for (
+    const loss of [
+      linkDown,
+      "ip route flush proto 244",
+      "ip addr del 10.0.1.11/24 dev eth0; ip addr add 10.0.1.11/24 dev eth0",
+    ]
+  ) {
+    await lab.on("worker-1", cmd`sh -c ${loss}`);
+    assertEquals(await seen(), "", loss);
+    for (let left = 70; left > 0 && await seen() !== before; left--) {
+      await lab.on("worker-1", cmd`sleep 0.1`);
+    }
+    assertEquals(await seen(), before, loss);
+    await lab.on("worker-1", cmd`sleep 0.3`);
+  }
+  await lab.on("worker-1", cmd`kill -- -${pid}`);
+}
+
 const analyze = (await run(cmd`systemd-analyze --version`)).code === 0;
 
 Deno.test({
-  name: `systemd takes the unit as it is${
+  name: `systemd takes the units as they are${
     analyze ? "" : " (needs systemd-analyze)"
   }`,
   ignore: !analyze,
@@ -218,8 +263,12 @@ Deno.test({
     const folder = await Deno.makeTempDir();
     try {
       const path = `${folder}/deno-cni.service`;
+      const watchPath = `${folder}/deno-cni-watch.service`;
       await Deno.writeTextFile(path, unit);
-      const verified = await run(cmd`systemd-analyze verify --man=no ${path}`);
+      await Deno.writeTextFile(watchPath, watchUnit);
+      const verified = await run(
+        cmd`systemd-analyze verify --man=no ${path} ${watchPath}`,
+      );
       assertEquals(verified.code, 0, verified.stderr);
       assert(!verified.stderr.includes("deno-cni"), verified.stderr);
       // The test can fail: a unit that cannot be is told of.
