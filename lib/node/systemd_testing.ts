@@ -67,7 +67,14 @@ echo 0 >"$group/cgroup.procs"
 set -- unshare --pid --mount --cgroup --fork --mount-proc --kill-child sh -euc "$2"
 setsid "$@" </dev/null >/run/systemd.start 2>&1 &
 unshare=$! first=
-until [ -n "$first" ] && nsenter -t "$first" --pid --mount systemctl is-system-running -q; do
+booted() { # A unit that failed makes it degraded.
+  [ -n "$first" ] || return 1
+  case $(nsenter -t "$first" --pid --mount systemctl is-system-running) in
+  running | degraded) ;;
+  *) return 1 ;;
+  esac
+}
+until booted; do
   kill -0 $unshare || { cat /run/systemd.start /run/systemd.log >&2; exit 1; }
   sleep 0.02
   read -r first </proc/$unshare/task/$unshare/children || :
@@ -81,7 +88,11 @@ export async function startSystemd(node: Node): Promise<SystemdNode> {
   if (hierarchy === undefined) throw new Error("no cgroup2 is mounted here");
   const group = `${hierarchy}/deno-cni-test-${crypto.randomUUID()}`;
   const outcome = await node.run(cmd`sh -euc ${start} start ${group} ${boot}`);
+  const clear = `until [ -z "$(cat "$1/cgroup.procs")" ]; do sleep 0.02; done
+    find "$1" -depth -type d -exec rmdir {} +`;
+  const end = () => run(cmd`sh -euc ${clear} clear ${group}`);
   if (!succeeded(outcome)) {
+    await end();
     throw new Error(`systemd does not start: ${outcome.stderr}`);
   }
   const pid = outcome.stdout.trim();
@@ -96,7 +107,11 @@ export async function startSystemd(node: Node): Promise<SystemdNode> {
         }, options),
     },
     async [Symbol.asyncDispose]() {
-      Deno.kill(Number(pid), "SIGKILL");
+      try {
+        Deno.kill(Number(pid), "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
       const clear =
         `until [ -z "$(cat "$1/cgroup.procs")" ]; do sleep 0.02; done
         find "$1" -depth -type d -exec rmdir {} +`;

@@ -96,7 +96,7 @@ systemctl restart "\${4##*/}"`;
 /** The last stage's file takes the units with it. */
 const remove = `rm -f "$1" "$1.new"
 if [ -d "\${1%/*}" ] && ! rmdir "\${1%/*}" 2>/dev/null; then exit 0; fi
-[ ! -e "$3" ] || systemctl disable -q "\${3##*/}"
+[ ! -e "$3" ] || systemctl disable -q --now "\${3##*/}"
 [ ! -e "$4" ] || systemctl disable -q --now "\${4##*/}"
 rm -f "$2" "$2.new" "$3" "$3.new" "$4" "$4.new" "\${2%/*}/restore.sh"
 rmdir "\${2%/*}" 2>/dev/null || :

@@ -3,17 +3,22 @@ import {
   assert,
   assertEquals,
   assertMatch,
-  assertStringIncludes,
+  assertNotEquals,
 } from "@std/assert";
 import { type Cluster } from "../../lib/cluster/cluster.ts";
-import { cmd, withInput } from "../../lib/exec/command.ts";
+import { cmd, succeeded } from "../../lib/exec/command.ts";
+import type { Node } from "../../lib/node/node.ts";
+import {
+  startSystemd,
+  type SystemdNode,
+  systemdTest,
+} from "../../lib/node/systemd_testing.ts";
 import {
   bootPath,
   stagePath,
   unit,
   unitPath,
   watchUnit,
-  watchUnitPath,
 } from "../../lib/steps/boot_restore.ts";
 import { apply } from "../../lib/stage/engine.ts";
 import { undo } from "../../lib/stage/undo.ts";
@@ -36,23 +41,45 @@ const context: RunContext = {
   tell: () => {},
 };
 
-/** A systemd that only writes down what it was told. */
-const systemctl = `#!/bin/sh
-echo "$*" >>/run/systemd/log
-case $1 in
-enable) : >/run/systemd/enabled ;;
-disable) rm -f /run/systemd/enabled ;;
-is-enabled) [ -e /run/systemd/enabled ] ;;
-esac
-`;
-
-async function boot(lab: TestLab, name: string): Promise<void> {
-  const script = "mkdir -p /run/systemd/system; cat >/run/systemd/systemctl; " +
-    "chmod 755 /run/systemd/systemctl; " +
-    'real=$(command -v systemctl) || { real=/usr/bin/systemctl; : >"$real"; }; ' +
-    'mount --bind /run/systemd/systemctl "$real"';
-  await lab.on(name, withInput(cmd`sh -euc ${script}`, systemctl));
+/** A lab's nodes, each with a systemd from when it was booted. */
+interface Machines extends AsyncDisposable {
+  node(name: string): Node;
+  /** Runs a shell's commands there; throws where they fail. */
+  on(name: string, script: string): Promise<string>;
+  boot(name: string): Promise<void>;
+  end(name: string): Promise<void>;
 }
+
+function machinesOf(lab: TestLab): Machines {
+  const running = new Map<string, SystemdNode>();
+  const node = (name: string) => running.get(name)?.node ?? lab.node(name);
+  const end = async (name: string) => {
+    await running.get(name)?.[Symbol.asyncDispose]();
+    running.delete(name);
+  };
+  return {
+    node,
+    end,
+    async on(name, script) {
+      const outcome = await node(name).run(cmd`sh -euc ${script}`);
+      if (succeeded(outcome)) return outcome.stdout;
+      throw new Error(`${name}: ${script}: ${outcome.stderr}`);
+    },
+    async boot(name) {
+      running.set(name, await startSystemd(lab.node(name)));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running.keys()].map(end));
+    },
+  };
+}
+
+/** The network's own service, which takes the link down for a moment when it starts. */
+const networking = `[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'ip link set eth0 down; ip link set eth0 up'
+`;
 
 /** The steps of a node that is no lab's: with what a reboot needs. */
 function stepsOf(stage: Stage, cluster: Cluster, name: string) {
@@ -70,18 +97,26 @@ const kernelState =
 const disk = [
   "etc/cni",
   "etc/deno-cni",
-  "etc/systemd/system/deno-cni.service",
   "etc/systemd/system/deno-cni-watch.service",
   "opt/cni",
   "var/lib/deno-cni",
 ];
 
-/** Ends a lab's nodes, makes them anew, empty, and gives them back what their disks would have kept. */
-async function reboot(lab: TestLab, names: readonly string[]): Promise<void> {
+/** Cuts the power of nodes, makes them anew, and gives them back what their disks would have kept. */
+async function powerCut(
+  lab: TestLab,
+  machines: Machines,
+  names: readonly string[],
+): Promise<void> {
   const folder = lab.file.slice(0, lab.file.lastIndexOf("/"));
   for (const name of names) {
     // A lab's node may have a link to what a real one has itself.
-    await lab.on(name, cmd`tar -h -C / -cf ${folder}/${name}.tar ${disk}`);
+    await machines.on(
+      name,
+      `tar -h -C / -cf ${folder}/${name}.tar ${disk.join(" ")}
+      tar -C / -cf ${folder}/${name}.units.tar etc/systemd/system`,
+    );
+    await machines.end(name);
     await killNode(lab, name);
   }
   assertEquals((await lab.script("01-provision")).code, 0);
@@ -91,16 +126,18 @@ async function reboot(lab: TestLab, names: readonly string[]): Promise<void> {
       1,
       "the node is not empty",
     );
-    await lab.on(name, cmd`tar -C / -xf ${folder}/${name}.tar`);
+    await machines.on(
+      name,
+      `tar -C / -xf ${folder}/${name}.tar; tar -C / -xf ${folder}/${name}.units.tar`,
+    );
   }
 }
 
-Deno.test({
-  name:
-    "a node that was booted anew has its bridge, rules, routes and sysctls by the file that stages 04 to 08 wrote (needs root)",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+systemdTest(
+  "a node that was booted anew has its bridge, rules, routes and sysctls by the file that stages 04 to 08 wrote, and they come back when the network restarts",
+  async () => {
     await using lab = await testLab("t-restore");
+    await using machines = machinesOf(lab);
     for (const stage of ["01-provision", "02-kubeadm", "03-cni-config"]) {
       assertEquals((await lab.script(stage)).code, 0, stage);
     }
@@ -116,7 +153,7 @@ Deno.test({
           ...await before,
           ...await apply(
             stage.name,
-            lab.node(name),
+            machines.node(name),
             stepsOf(stage, cluster, name),
             context,
           ),
@@ -134,12 +171,12 @@ Deno.test({
         .includes("reboot"),
     );
 
-    await each((name) => boot(lab, name));
+    await each((name) => machines.boot(name));
     await each(applyAll);
     const again = await applyAll("worker-1");
     assert(again.every(({ status }) => status === "ok"), JSON.stringify(again));
     const paths = stages.map(({ name }) => stagePath(name));
-    const file = await lab.on("worker-1", cmd`cat ${paths}`);
+    const file = await machines.on("worker-1", `cat ${paths.join(" ")}`);
     for (
       const line of [
         /^ip link add cni0 address [0-9a-f:]{17} type bridge$/m,
@@ -150,106 +187,100 @@ Deno.test({
         /^ip route replace 10\.244\.2\.0\/24 via 10\.0\.1\.12 proto 244$/m,
       ]
     ) assertMatch(file, line);
-    assertEquals(await lab.on("worker-1", cmd`cat ${unitPath}`), unit);
-    assertStringIncludes(
-      await lab.on("worker-1", cmd`cat /run/systemd/log`),
-      "enable -q deno-cni.service deno-cni-watch.service\n" +
-        "restart deno-cni-watch.service",
-    );
+    assertEquals(await machines.on("worker-1", `cat ${unitPath}`), unit);
 
     // It may run where all is there, and changes nothing then.
-    const before = await lab.on("worker-1", cmd`sh -c ${kernelState}`);
-    await lab.on("worker-1", cmd`sh ${bootPath}`);
-    assertEquals(
-      await lab.on("worker-1", cmd`sh -c ${kernelState}`),
-      before,
-    );
+    const before = await machines.on("worker-1", kernelState);
+    await machines.on("worker-1", `sh ${bootPath}`);
+    assertEquals(await machines.on("worker-1", kernelState), before);
 
-    await reboot(lab, names);
-    const [, start = ""] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
-    await each((name) => lab.on(name, cmd`sh -c ${start}`));
-    const after = await lab.on("worker-1", cmd`sh -c ${kernelState}`);
-    assertEquals(after, before);
+    await powerCut(lab, machines, names);
+    const writeUnit =
+      `cat >/etc/systemd/system/networking.service <<'END'\n${networking}END`;
+    await machines.on("worker-1", writeUnit);
+    await each((name) => machines.boot(name));
+    assertEquals(await machines.on("worker-1", kernelState), before);
     const verified = await lab.script("09-verify");
     assertEquals(verified.code, 0, verified.stderr + verified.stdout);
 
-    await comesBack(lab, start);
+    await comesBack(machines);
 
     // What cannot be done is no reason to leave out the rest, and is not hidden.
-    await reboot(lab, ["worker-2"]);
-    await lab.on("worker-2", cmd`ip link set eth0 down`);
-    const failing = await lab.node("worker-2").run(cmd`sh ${bootPath}`);
-    assertEquals(failing.code, 1);
+    await powerCut(lab, machines, ["worker-2"]);
+    await machines.on("worker-2", "ip link set eth0 down");
+    await machines.boot("worker-2");
     assertMatch(
-      await lab.on("worker-2", cmd`ip -br addr show dev cni0`),
+      await machines.on("worker-2", "systemctl --failed --no-legend"),
+      /deno-cni\.service/,
+    );
+    assertMatch(
+      await machines.on("worker-2", "ip -br addr show dev cni0"),
       /10\.244\.2\.1\/24/,
     );
-    await lab.on("worker-2", cmd`ip link set eth0 up`);
 
     // Each stage takes its own commands out; the last one takes all away.
     const undone = async (stage: Stage, name: string) => {
       const results = await undo(
         stage.name,
-        lab.node(name),
+        machines.node(name),
         stepsOf(stage, cluster, name),
         context,
       );
       const bad = results.find(({ problem }) => problem !== undefined);
       assertEquals(bad, undefined, JSON.stringify(bad));
     };
-    await boot(lab, "worker-1");
     await undone(routes, "worker-1");
     assertEquals(
-      await lab.on("worker-1", cmd`ls /etc/deno-cni/boot.d`),
+      await machines.on("worker-1", "ls /etc/deno-cni/boot.d"),
       "04-bridge.sh\n06-forwarding.sh\n07-masquerade.sh\n",
     );
     for (const stage of [masquerade, forwarding, bridge]) {
       await undone(stage, "worker-1");
     }
-    const left = await lab.node("worker-1").run(
-      cmd`ls -d /etc/deno-cni ${unitPath} ${watchUnitPath}`,
+    const left = await machines.on(
+      "worker-1",
+      `ls -d /etc/deno-cni 2>/dev/null || :
+      find /etc/systemd -name 'deno-cni*'
+      systemctl list-units --all --no-legend 'deno-cni*'`,
     );
-    assertEquals(left.stdout, "");
-    assertStringIncludes(
-      await lab.on("worker-1", cmd`cat /run/systemd/log`),
-      "disable -q deno-cni.service\ndisable -q --now deno-cni-watch.service",
-    );
+    assertEquals(left, "");
   },
-});
+);
 
 /** What a restart of the network takes away on worker-1 comes back by itself. */
-async function comesBack(lab: TestLab, start: string): Promise<void> {
-  const seen = () => lab.on("worker-1", cmd`ip route show proto 244`);
+async function comesBack(machines: Machines): Promise<void> {
+  const seen = () => machines.on("worker-1", "ip route show proto 244");
   const before = await seen();
   assertMatch(before, /10\.244\.2\.0\/24/);
-  const linkDown = "ip link set eth0 down; ip link set eth0 up";
+  const back = async (loss: string) => {
+    for (let left = 70; left > 0 && await seen() !== before; left--) {
+      await machines.on("worker-1", "sleep 0.1");
+    }
+    assertEquals(await seen(), before, loss);
+    await machines.on("worker-1", "sleep 0.3");
+  };
 
-  // By the unit itself, as systemd runs it with the network's own services.
-  await lab.on("worker-1", cmd`sh -c ${linkDown}`);
-  assertEquals(await seen(), "");
-  await lab.on("worker-1", cmd`sh -c ${start}`);
-  assertEquals(await seen(), before);
+  // By the unit itself, which is part of the network's service.
+  const invocation = () =>
+    machines.on("worker-1", "systemctl show -p InvocationID deno-cni");
+  const first = await invocation();
+  await machines.on("worker-1", "systemctl stop deno-cni-watch");
+  await machines.on("worker-1", "systemctl restart networking");
+  await back("systemctl restart networking");
+  assertNotEquals(await invocation(), first);
+  await machines.on("worker-1", "systemctl start deno-cni-watch; sleep 0.7");
 
-  const [, watch = ""] = /^ExecStart=(.*)$/m.exec(watchUnit) ?? [];
-  const background = `setsid ${watch} >/dev/null 2>&1 & echo $!`;
-  const pid = (await lab.on("worker-1", cmd`sh -c ${background}`)).trim();
-  await lab.on("worker-1", cmd`sleep 0.7`);
   for (
     const loss of [
-      linkDown,
+      "ip link set eth0 down; ip link set eth0 up",
       "ip route flush proto 244",
       "ip addr del 10.0.1.11/24 dev eth0; ip addr add 10.0.1.11/24 dev eth0",
     ]
   ) {
-    await lab.on("worker-1", cmd`sh -c ${loss}`);
+    await machines.on("worker-1", loss);
     assertEquals(await seen(), "", loss);
-    for (let left = 70; left > 0 && await seen() !== before; left--) {
-      await lab.on("worker-1", cmd`sleep 0.1`);
-    }
-    assertEquals(await seen(), before, loss);
-    await lab.on("worker-1", cmd`sleep 0.3`);
+    await back(loss);
   }
-  await lab.on("worker-1", cmd`kill -- -${pid}`);
 }
 
 const analyze = (await run(cmd`systemd-analyze --version`)).code === 0;
