@@ -35,6 +35,8 @@ export interface InventoryRoute {
   readonly dev?: string;
   /** "kernel", "244" (ours), "static", … */
   readonly protocol?: string;
+  /** "blackhole", "local", …; none for one that leads somewhere. */
+  readonly type?: string;
 }
 
 /** A named network namespace, and what of it concerns the pod network. */
@@ -79,6 +81,7 @@ interface IpRoute {
   readonly gateway?: string;
   readonly dev?: string;
   readonly protocol?: string;
+  readonly type?: string;
 }
 
 /** Reads what `ip -j -d addr` printed. */
@@ -113,11 +116,12 @@ export function readLinks(text: string): readonly InventoryLink[] {
 export function readRoutes(text: string): readonly InventoryRoute[] {
   return readList<IpRoute>(text)
     .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
-    .map(({ dst, gateway, dev, protocol }) => ({
+    .map(({ dst, gateway, dev, protocol, type }) => ({
       to: dst,
       ...(gateway === undefined ? {} : { via: gateway }),
       ...(dev === undefined ? {} : { dev }),
       ...(protocol === undefined ? {} : { protocol }),
+      ...(type === undefined ? {} : { type }),
     }));
 }
 
