@@ -233,6 +233,12 @@ const masquerade: Check = {
         const rewritten = ["MASQUERADE", "SNAT"].includes(target);
         const outside = packet.destination === one.cluster.outside.address;
         if (rewritten === outside) return [];
+        // The check of the packet path tells of a source that is nowhere.
+        const to = / --to-source (\S+)$/.exec(rule ?? "")?.[1];
+        const own = context.host.links.flatMap(({ addresses }) => addresses);
+        const isStrange = target === "SNAT" &&
+          !own.some(({ address }) => address === to);
+        if (isStrange) return [];
         if (outside) {
           return [lacking(
             context,

@@ -8,7 +8,7 @@ import {
   surveyOfPod,
   surveyQuestion,
 } from "../diagnosis/kernel_path/survey.ts";
-import { containsAddress, familyOf, parseCidr } from "../net/cidr.ts";
+import { familyOf } from "../net/cidr.ts";
 import {
   byFamily,
   type Check,
@@ -51,7 +51,7 @@ export const packetPath: Check = {
         one.cluster,
         flowsOf(context, one),
         ownersIn(context),
-      ).filter((obstacle) => !isToldElsewhere(obstacle, one))
+      ).filter((obstacle) => !isToldElsewhere(obstacle))
     );
     const distinct = new Map(
       found.map((obstacle) => [obstacle.what, obstacle]),
@@ -68,18 +68,9 @@ export const packetPath: Check = {
 };
 
 /** What other checks tell of: the hook forward, and routes into the pod network. */
-function isToldElsewhere(
-  { kind, space, evidence }: Obstacle,
-  { cluster }: OneFamily,
-): boolean {
-  if (space.pod !== undefined) return false;
-  if (kind === "nft-forward") return true;
-  const [, to = ""] = (evidence[0]?.printed ?? "").split(" ");
-  return kind === "route" && cluster.clusterCIDRs.some((cidr) => {
-    const [network = ""] = to.split("/");
-    return familyOf(network) === familyOf(cidr) &&
-      containsAddress(parseCidr(cidr), network);
-  });
+function isToldElsewhere({ kind, space, what }: Obstacle): boolean {
+  return space.pod === undefined &&
+    (kind === "nft-forward" || (kind === "route" && / pods of /.test(what)));
 }
 
 /** Of the node's own pods and of itself, with pods and nodes elsewhere and with the outside. */

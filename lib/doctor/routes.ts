@@ -18,6 +18,7 @@ import {
 } from "./check.ts";
 import type { InventoryRoute } from "../inventory/inventory.ts";
 import { routeProtocol } from "../steps/probes.ts";
+import { takenWords } from "../diagnosis/kernel_path/routes.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
 
 const asCidr = (to: string) => {
@@ -86,7 +87,8 @@ const overlap: Check = {
       );
       return host.routes
         .filter(({ to, dev, protocol }) =>
-          dev !== cluster.bridge && protocol !== routeProtocol && !known.has(to)
+          (dev !== cluster.bridge || protocol !== "kernel") &&
+          protocol !== routeProtocol && !known.has(to)
         )
         .flatMap((route) => overlapFinding(context, one, route));
     }),
@@ -114,20 +116,32 @@ function overlapFinding(
   const address = link?.addresses.find(({ address }) =>
     containsAddress(cidr, address)
   );
+  // Of the address that makes such a route the check of the packet path tells.
+  const isPods = cluster.nodes.some(({ podCIDRs }) =>
+    podCIDRs.some((podCIDR) =>
+      address !== undefined &&
+      containsAddress(parseCidr(podCIDR), address.address)
+    )
+  );
+  if (route.protocol === "kernel" && hit.length > 0 && isPods) return [];
   const command = route.protocol === "kernel" && address !== undefined
     ? cmd`ip addr del ${address.address}/${address.prefixLength} dev ${
       route.dev ?? ""
     }`
-    : cmd`ip route del ${route.to}`;
+    : cmd`ip route del ${
+      route.type === undefined ? [] : [route.type]
+    } ${route.to}`;
   // The node's own network stays: it is the pods' that has to be another.
   const isOwn = link !== undefined && route.protocol === "kernel" &&
     link.name === uplinkOf(host, node.addresses)?.name;
   return [{
     is: hit.length > 0 ? "fault" : "warning",
     what: hit.length > 0
-      ? `the network ${route.to} takes what is for pods of ${
-        hit.map(({ name }) => name).join(", ")
-      }`
+      ? takenWords(
+        node.name,
+        { type: route.type, dst: route.to },
+        hit.map(({ name }) => name).join(", "),
+      )
       : `the network ${route.to} lies in the pod network: whoever is there ` +
         "and the pods cannot reach each other",
     evidence: [

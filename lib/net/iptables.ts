@@ -20,6 +20,10 @@ export interface Packet {
   readonly out?: string;
   /** Whether it answers a packet that went the other way (conntrack's ESTABLISHED). */
   readonly reply: boolean;
+  /** What it carries: TCP, where that is not said. */
+  readonly protocol?: "tcp" | "icmp";
+  /** How long it is: as a ping, where that is not said. */
+  readonly length_bytes?: number;
 }
 
 /** The program for the rules of an address's or a network's family. */
@@ -66,6 +70,16 @@ const passing = new Set([
   "CONNMARK",
   "TRACE",
   "AUDIT",
+  "CHECKSUM",
+  "CLASSIFY",
+  "DSCP",
+  "ECN",
+  "SECMARK",
+  "CONNSECMARK",
+  "SET",
+  "TCPMSS",
+  "TEE",
+  "TOS",
 ]);
 
 /** Reads what `iptables -t TABLE -S` printed; lines of another form are left out. */
@@ -177,13 +191,11 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
     case "-o":
       return isLink(packet.out, value);
     case "-p":
-      return value === "tcp" || value === "all";
+      return value === "all" || isProtocol(value, packet);
     case "-m": // Loads a match; what it asks follows.
-      return value === "comment" || value === "conntrack" ||
-          value === "state" || value === "tcp" || value === "addrtype" ||
-          value === "mark"
-        ? true
-        : undefined;
+      return understood.has(value) ? true : undefined;
+    case "--length":
+      return inRange(packet.length_bytes ?? usual_bytes, value);
     case "--comment":
       return true;
     case "--mark":
@@ -194,6 +206,27 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
     default:
       return undefined;
   }
+}
+
+/** Matches whose questions are understood here. */
+const understood = new Set([
+  ...["comment", "conntrack", "state", "tcp", "icmp", "icmp6", "addrtype"],
+  ...["length", "mark"],
+]);
+
+function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
+  return protocol === "icmp"
+    ? /^(icmp|ipv6-icmp|icmpv6|1|58)$/.test(value)
+    : value === "tcp" || value === "6";
+}
+
+/** How long most packets are, as far as rules tell them apart by it. */
+const usual_bytes = 84;
+
+/** Whether a number is in FROM:TO, either of which may be left out. */
+function inRange(number: number, range: string): boolean {
+  const [from = "", to = from] = range.split(":");
+  return number >= Number(from || 0) && number <= Number(to || Infinity);
 }
 
 /**

@@ -124,7 +124,7 @@ const faults: readonly Fault[] = [
     name: "a route leads nowhere, more exact than ours",
     break: "ip route add blackhole 10.244.2.0/25",
     kind: "route",
-    says: "leads nowhere for 10.244.2.",
+    says: "leads nowhere for pods of worker-2: ",
     shows: "blackhole",
     ends: ["there", "worker-1", "routing"],
   },

@@ -160,7 +160,7 @@ function devicesOf(
 
 function chainObstacle(
   chain: NftChain,
-  { is, packet: { source, destination } }: Frame,
+  { is }: Frame,
   verdict: NftVerdict | undefined,
   survey: KernelSurvey,
 ): Obstacle {
@@ -179,9 +179,11 @@ function chainObstacle(
     space,
     what: `${rule === undefined ? "the policy" : "a rule"} of the chain ` +
       `${place.join(" ")} of nftables on ${spaceName(space)} ` +
-      `${verdict?.maybe === true ? "may drop" : "drops"} ` +
-      `${is === "arp" ? "ARP for " : ""}what goes from ${source} to ` +
-      destination,
+      `${verdict?.maybe === true ? "may drop" : "drops"}` +
+      (is === "arp" ? " ARP" : "") +
+      (rule === undefined || shown === undefined
+        ? ""
+        : `: ${shown.replace(/ # handle \d+$/, "")}`),
     evidence: [shownIn(
       space,
       cmd`nft -a list chain ${place}`,

@@ -1,23 +1,34 @@
 /** Something on a packet's path that ends it, and the packets that are asked about. Pure. */
 import { cmd, type Command, show } from "../../exec/command.ts";
+import type { Cluster, ClusterNode } from "../../cluster/cluster.ts";
+import { containsAddress, familyOf, parseCidr } from "../../net/cidr.ts";
 import { onNode, type Remedy } from "../remedy.ts";
 import type { Evidence } from "../evidence.ts";
 import type { Space } from "./survey.ts";
 
 /** Where on the kernel's path an obstacle lies. */
 export type ObstacleKind =
+  | "address"
   | "arp"
   | "bridge-port"
   | "echo"
   | "iptables"
   | "ipsec"
+  /** What a rule of nat writes, or keeps from being written. */
+  | "nat"
   | "neighbour"
   | "nft"
   /** A chain at the hook forward of the families ip, ip6 and inet. */
   | "nft-forward"
+  | "pod-address"
+  | "pod-route"
   | "qdisc"
   | "route"
+  | "setting"
   | "tc"
+  | "ttl"
+  /** An address or a route that a node has on a pod's veth. */
+  | "veth"
   | "xdp";
 
 /** Something that ends packets. */
@@ -38,10 +49,15 @@ export interface Flow {
   readonly source: string;
   readonly destination: string;
   readonly reply: boolean;
+  /** What it carries and how long it is, where that is known. */
+  readonly protocol?: "tcp" | "icmp";
+  readonly length_bytes?: number;
 }
 
 /** What is asked about, of one namespace. */
 export interface Traffic {
+  /** With the addresses of one family alone. */
+  readonly cluster: Cluster;
   readonly flows: readonly Flow[];
   /** The links that such packets go by here. */
   readonly links: ReadonlySet<string>;
@@ -49,6 +65,10 @@ export interface Traffic {
   readonly bridge?: string;
   /** The link by which an address that is not the namespace's own is reached. */
   readonly linkTo: (address: string) => string | undefined;
+  /** Whether a link is the host end of a pod's veth. */
+  readonly isPort: (link: string) => boolean;
+  /** The host veths of pods by the pods' link-layer addresses. */
+  readonly podPorts: ReadonlyMap<string, string>;
   /** The link-layer addresses of those whose addresses are known. */
   readonly owners: ReadonlyMap<string, string>;
 }
@@ -74,5 +94,27 @@ export function mendIn({ node, pod }: Space, command: Command): Remedy {
     pod === undefined
       ? command
       : cmd`nsenter --net=${pod.sandbox} ${command.argv}`,
+  );
+}
+
+/** Whether a network has an address; "default" has all. */
+export function networkHas(network: string, address: string): boolean {
+  if (network === "default") return true;
+  const family = familyOf(address);
+  if (familyOf(network) !== family) return false;
+  const bits = family === 4 ? 32 : 128;
+  return containsAddress(
+    parseCidr(network.includes("/") ? network : `${network}/${bits}`),
+    address,
+  );
+}
+
+/** The node whose pods have such an address. */
+export function ownerOfPod(
+  { nodes }: Pick<Cluster, "nodes">,
+  address: string,
+): ClusterNode | undefined {
+  return nodes.find(({ podCIDRs }) =>
+    podCIDRs.some((podCIDR) => networkHas(podCIDR, address))
   );
 }

@@ -4,11 +4,17 @@ import type { Flow, Obstacle, ObstacleKind } from "./obstacle.ts";
 
 /** Those kinds that have a name of their own among causes. */
 const named: Readonly<Partial<Record<ObstacleKind, CauseKind>>> = {
+  address: "duplicate-address",
   iptables: "rule",
+  nat: "masquerade",
   neighbour: "neighbour",
   nft: "rule",
   "nft-forward": "rule",
+  "pod-address": "pod-address",
+  "pod-route": "pod-route",
   route: "route",
+  setting: "setting",
+  veth: "pod-link",
 };
 
 /** The cause of a path's not working that an obstacle is. */

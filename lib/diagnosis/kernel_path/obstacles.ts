@@ -1,30 +1,32 @@
 /** All that ends packets in the namespaces of a path, of what these told. Pure. */
 import type { Cluster } from "../../cluster/cluster.ts";
-import { containsAddress, familyOf, parseCidr } from "../../net/cidr.ts";
 import { iptablesObstacles } from "./iptables_chains.ts";
+import { portObstacles } from "./bridge_ports.ts";
 import {
   arpObstacles,
-  portObstacles,
   qdiscObstacles,
   tcObstacles,
   xdpObstacles,
 } from "./links.ts";
 import { nftObstacles } from "./nft_chains.ts";
-import type { Flow, Obstacle, Traffic } from "./obstacle.ts";
-import { ownAddresses } from "./packets.ts";
 import {
-  echoObstacles,
-  ipsecObstacles,
-  neighbourObstacles,
-  routeObstacles,
-} from "./stack.ts";
-import type { KernelSurvey } from "./survey.ts";
+  type Flow,
+  type Obstacle,
+  ownerOfPod,
+  type Traffic,
+} from "./obstacle.ts";
+import { ownAddresses } from "./packets.ts";
+import { addressObstacles } from "./pod_links.ts";
+import { routeObstacles } from "./routes.ts";
+import { settingObstacles } from "./settings.ts";
+import { ipsecObstacles, neighbourObstacles } from "./stack.ts";
+import type { KernelSurvey, PathLink } from "./survey.ts";
 
 /** In the order of a packet's way into a machine and out of it (nf_hook, netdev). */
 const kinds = [
   ...[xdpObstacles, tcObstacles, portObstacles, nftObstacles],
   ...[iptablesObstacles, routeObstacles, ipsecObstacles, neighbourObstacles],
-  ...[arpObstacles, qdiscObstacles, echoObstacles],
+  ...[addressObstacles, arpObstacles, qdiscObstacles, settingObstacles],
 ];
 
 /**
@@ -61,47 +63,68 @@ function ownersIn({ links }: KernelSurvey): readonly [string, string][] {
 function trafficOf(
   survey: KernelSurvey,
   surveys: readonly KernelSurvey[],
-  { bridge, nodes }: Cluster,
+  cluster: Cluster,
   flows: readonly Flow[],
   owners: ReadonlyMap<string, string>,
 ): Traffic {
-  const { space, links } = survey;
+  const { space } = survey;
   const own = ownAddresses(survey);
-  if (space.pod !== undefined) {
-    return {
-      flows: flows.filter(({ source, destination }) =>
-        own.has(source) || own.has(destination)
-      ),
-      links: new Set(["eth0"]),
-      owners,
-      linkTo: (address) => own.has(address) ? undefined : "eth0",
-    };
+  if (space.pod === undefined) {
+    return { ...nodeTraffic(survey, surveys, cluster), flows, owners };
   }
-  const node = nodes.find(({ name }) => name === space.node);
+  return {
+    cluster,
+    flows: flows.filter(({ source, destination }) =>
+      own.has(source) || own.has(destination)
+    ),
+    links: new Set(["eth0"]),
+    owners,
+    isPort: () => false,
+    podPorts: new Map(),
+    linkTo: (address) => own.has(address) ? undefined : "eth0",
+  };
+}
+
+function nodeTraffic(
+  survey: KernelSurvey,
+  surveys: readonly KernelSurvey[],
+  cluster: Cluster,
+): Omit<Traffic, "flows" | "owners"> {
+  const { space, links } = survey;
+  const { bridge } = cluster;
+  const own = ownAddresses(survey);
+  const node = cluster.nodes.find(({ name }) => name === space.node);
   const uplink = links.find(({ addr_info }) =>
     addr_info.some(({ local }) => local === node?.address)
   )?.ifname;
-  const pods = node?.podCIDRs.map(parseCidr) ?? [];
-  const isPod = (address: string) =>
-    pods.some((podCIDR) =>
-      podCIDR.family === familyOf(address) && containsAddress(podCIDR, address)
-    );
-  const peers = surveys.filter(({ space: { node, pod } }) =>
+  const ends = surveys.filter(({ space: { node, pod } }) =>
     node === space.node && pod !== undefined
-  ).flatMap(({ links }) => links.map(({ link_index }) => link_index));
-  const veths = links.filter(({ ifindex, master }) =>
-    master === bridge && peers.includes(ifindex)
-  ).map(({ ifname }) => ifname);
+  ).flatMap(({ links }) => links);
+  const portOf = ({ link_index }: PathLink) =>
+    links.find(({ ifindex }) => ifindex === link_index);
+  const ports = ends.flatMap((end) => portOf(end) ?? []);
+  const names = new Set(ports.map(({ ifname }) => ifname));
   return {
-    flows,
+    cluster,
     links: new Set([
       bridge,
       ...(uplink === undefined ? [] : [uplink]),
-      ...veths,
+      ...ports.filter(({ master }) => master === bridge)
+        .map(({ ifname }) => ifname),
     ]),
     bridge,
-    owners,
+    isPort: (link) => names.has(link),
+    podPorts: new Map(ends.flatMap((end): [string, string][] => {
+      const port = portOf(end)?.ifname;
+      return end.address === undefined || port === undefined
+        ? []
+        : [[end.address, port]];
+    })),
     linkTo: (address) =>
-      own.has(address) ? undefined : isPod(address) ? bridge : uplink,
+      own.has(address)
+        ? undefined
+        : ownerOfPod(cluster, address)?.name === space.node
+        ? bridge
+        : uplink,
   };
 }

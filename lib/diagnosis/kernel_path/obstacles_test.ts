@@ -9,7 +9,8 @@ import { readSurvey, surveyQuestion } from "./survey.ts";
 
 const link = (ifname: string, local: string, more: object = {}) => ({
   ...{ ifname, ifindex: 1, flags: ["UP", "LOWER_UP"], link_type: "ether" },
-  addr_info: local === "" ? [] : [{ local, scope: "global" }],
+  mtu: 1500,
+  addr_info: local === "" ? [] : [{ local, prefixlen: 24, scope: "global" }],
   ...more,
 });
 
@@ -26,6 +27,7 @@ function found(
   parts: Readonly<Record<string, string>>,
   ports: readonly object[] = [port({ state: "forwarding" })],
   own: object = bridge,
+  inside: { readonly prefix?: number; readonly parts?: typeof parts } = {},
 ) {
   const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
   const boundary = surveyQuestion.argv.at(-1);
@@ -39,10 +41,23 @@ function found(
   const pod = readSurvey({
     node: "worker-1",
     pod: { name: "shell", sandbox },
-  }, { stdout: answer([link("eth0", "10.244.1.2", { link_index: 7 })]) });
+  }, {
+    stdout: answer([
+      link("eth0", "10.244.1.2", {
+        ...{ link_index: 7, address: "0a:58:0a:f4:01:02" },
+        addr_info: [{
+          ...{ local: "10.244.1.2", scope: "global" },
+          prefixlen: inside.prefix ?? 24,
+        }],
+      }),
+    ], inside.parts),
+  });
   assert(node !== undefined && pod !== undefined);
-  const { there, back } = flowsBetween(["10.244.1.2"], "10.244.2.2");
-  return findObstacles([node, pod], cluster, [...there, ...back]);
+  const ways = [
+    flowsBetween(["10.244.1.2"], "10.244.2.2"),
+    flowsBetween(["10.244.1.2"], "203.0.113.8"),
+  ].flatMap(({ there, back }) => [...there, ...back]);
+  return findObstacles([node, pod], cluster, ways);
 }
 
 const cases: readonly {
@@ -50,6 +65,7 @@ const cases: readonly {
   readonly parts?: Readonly<Record<string, string>>;
   readonly port?: object;
   readonly bridge?: object;
+  readonly inside?: Parameters<typeof found>[3];
   readonly is: "loses" | "may lose";
   readonly says: string;
   readonly mend: string;
@@ -103,7 +119,8 @@ const cases: readonly {
     name: "the policy of mangle FORWARD",
     parts: { iptables: "*mangle\n:FORWARD DROP [0:0]\nCOMMIT\n" },
     is: "loses",
-    says: "the policy of FORWARD in the table mangle of iptables",
+    says:
+      "the policy of FORWARD in the table mangle of iptables on worker-1 says DROP",
     mend: "iptables -w -t mangle -P FORWARD ACCEPT",
   },
   {
@@ -123,8 +140,222 @@ const cases: readonly {
         '{"type":"prohibit","dst":"10.244.2.2"}]\n[]',
     },
     is: "loses",
-    says: "a route that leads nowhere for 10.244.2.2: prohibit 10.244.2.2",
+    says:
+      "a route that leads nowhere for pods of worker-2: prohibit 10.244.2.2",
     mend: "ip route del prohibit 10.244.2.2",
+  },
+  {
+    name: "a route into another link than the owner's",
+    parts: { routes: '[{"dst":"10.244.2.0/26","dev":"cni0"}]\n[]' },
+    is: "loses",
+    says: "the network 10.244.2.0/26 takes what is for pods of worker-2",
+    mend: "ip route del 10.244.2.0/26 dev cni0",
+  },
+  {
+    name: "a route that carries less than its link",
+    parts: {
+      routes: '[{"dst":"10.244.2.2","gateway":"10.0.1.12","dev":"eth0",' +
+        '"metrics":[{"mtu":500,"lock":true}]}]\n[]',
+    },
+    is: "may lose",
+    says: "takes packets of 500 bytes at most: 10.244.2.2 dev eth0 mtu 500",
+    mend: "ip route del 10.244.2.2 via 10.0.1.12 dev eth0",
+  },
+  {
+    name: "a default route by a pod's veth",
+    parts: {
+      routes: '[{"dst":"default","dev":"veth1","metric":5},' +
+        '{"dst":"default","gateway":"10.0.1.1","dev":"eth0","metric":9}]\n[]',
+    },
+    is: "loses",
+    says: "worker-1 has a route to a pod's veth: default dev veth1",
+    mend: "ip route del default dev veth1 metric 5",
+  },
+  {
+    name: "an address on a pod's veth",
+    port: {
+      ...port({ state: "forwarding" }),
+      addr_info: [{ local: "169.254.9.9", prefixlen: 16, scope: "link" }],
+    },
+    is: "may lose",
+    says: "veth1 of worker-1 has the address 169.254.9.9/16, and is a pod's",
+    mend: "ip addr del 169.254.9.9/16 dev veth1",
+  },
+  {
+    name: "a pod that takes all others for its neighbours",
+    inside: { prefix: 16 },
+    is: "loses",
+    says: "shell on worker-1 has 10.244.1.2/16, and its podCIDR is " +
+      "10.244.1.0/24",
+    mend: "ip addr add 10.244.1.2/24 dev eth0",
+  },
+  {
+    name: "a pod with another gateway than its bridge",
+    inside: {
+      parts: {
+        routes: '[{"dst":"default","gateway":"10.244.1.99","dev":"eth0"}]\n[]',
+      },
+    },
+    is: "loses",
+    says: "sends to the gateway 10.244.1.99, and its gateway, the bridge " +
+      "cni0, is 10.244.1.1",
+    mend: "ip route replace default via 10.244.1.1",
+  },
+  {
+    name: "a pod whose packets pass one machine only",
+    inside: { parts: { settings: "ipv4/ip_default_ttl:2\n" } },
+    is: "loses",
+    says: "what shell on worker-1 sends passes one machine: " +
+      "net.ipv4.ip_default_ttl is 2",
+    mend: "sysctl -w net/ipv4/ip_default_ttl=64",
+  },
+  {
+    name: "a pod that answers no ARP request",
+    inside: { parts: { settings: "ipv4/conf/eth0/arp_ignore:8\n" } },
+    is: "loses",
+    says: "answers no ARP request: net.ipv4.conf.eth0.arp_ignore is 8",
+    mend: "sysctl -w net/ipv4/conf/eth0/arp_ignore=0",
+  },
+  {
+    name: "a node that asks for no link-layer address",
+    parts: { settings: "ipv4/neigh/cni0/mcast_solicit:0\n" },
+    is: "loses",
+    says: "worker-1 asks for no link-layer address on cni0",
+    mend: "sysctl -w net/ipv4/neigh/cni0/mcast_solicit=3",
+  },
+  {
+    name: "a rule that lets packets end by their TTL",
+    parts: {
+      iptables: "*mangle\n:PREROUTING ACCEPT [0:0]\n" +
+        "-A PREROUTING -i cni0 -j TTL --ttl-set 1\nCOMMIT\n",
+    },
+    is: "loses",
+    says: "of iptables on worker-1 lets packets end by its TTL of 1",
+    mend: "iptables -w -t mangle -D PREROUTING -i cni0 -j TTL --ttl-set 1",
+  },
+  {
+    name: "a rule that keeps connections from being tracked",
+    parts: {
+      iptables: "*raw\n:PREROUTING ACCEPT [0:0]\n" +
+        "-A PREROUTING -i eth0 -j CT --notrack\nCOMMIT\n",
+    },
+    is: "loses",
+    says: "keeps packets from being tracked",
+    mend: "iptables -w -t raw -D PREROUTING -i eth0 -j CT --notrack",
+  },
+  {
+    name: "a zone of connection tracking for one direction",
+    parts: {
+      iptables: "*raw\n:PREROUTING ACCEPT [0:0]\n" +
+        "-A PREROUTING -i eth0 -j CT --zone 5\nCOMMIT\n",
+    },
+    is: "loses",
+    says: "puts packets into zone 5 of connection tracking",
+    mend: "iptables -w -t raw -D PREROUTING -i eth0 -j CT --zone 5",
+  },
+  {
+    name: "a source that nobody has",
+    parts: {
+      iptables: "*nat\n:POSTROUTING ACCEPT [0:0]\n" +
+        "-A POSTROUTING -o eth0 -j SNAT --to-source 10.0.1.99\nCOMMIT\n",
+    },
+    is: "loses",
+    says: "writes 10.0.1.99 as the source, which worker-1 does not have",
+    mend: "iptables -w -t nat -D POSTROUTING -o eth0 -j SNAT --to-source " +
+      "10.0.1.99",
+  },
+  {
+    name: "a rule about long packets",
+    parts: {
+      iptables: "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m length " +
+        "--length 1000:65535 -j DROP\nCOMMIT\n",
+    },
+    is: "may lose",
+    says: "on worker-1 says DROP to packets of 1500 bytes: -A FORWARD",
+    mend: "iptables -w -t filter -D FORWARD -m length --length 1000:65535",
+  },
+  {
+    name: "a rule about pings",
+    inside: {
+      parts: {
+        iptables: "*filter\n:INPUT ACCEPT [0:0]\n" +
+          "-A INPUT -p icmp -j DROP\nCOMMIT\n",
+      },
+    },
+    is: "may lose",
+    says: "iptables on shell on worker-1 says DROP to ICMP: -A INPUT -p icmp",
+    mend: "iptables -w -t filter -D INPUT -p icmp -j DROP",
+  },
+  {
+    name: "a program that nobody may be running",
+    parts: {
+      iptables: "*mangle\n:FORWARD ACCEPT [0:0]\n" +
+        "-A FORWARD -j NFQUEUE --queue-num 3\nCOMMIT\n",
+    },
+    is: "loses",
+    says: "says NFQUEUE: -A FORWARD -j NFQUEUE --queue-num 3",
+    mend: "iptables -w -t mangle -D FORWARD -j NFQUEUE --queue-num 3",
+  },
+  {
+    name: "a frame's way that was written down by hand",
+    parts: {
+      frames: '[{"mac":"0a:58:0a:f4:01:02","ifname":"veth1","flags":[],' +
+        '"master":"cni0","state":"permanent"}]',
+      "frames.text": "0a:58:0a:f4:01:02 dev veth1 master cni0 permanent\n",
+    },
+    is: "loses",
+    says: "has it written down that 0a:58:0a:f4:01:02 is the node's own",
+    mend: "bridge fdb del 0a:58:0a:f4:01:02 dev veth1 master",
+  },
+  {
+    name: "a port that is locked",
+    port: port({ state: "forwarding", locked: true }),
+    is: "may lose",
+    says: "is locked",
+    mend: "bridge link set dev veth1 locked off",
+  },
+  {
+    name: "a port that gets no broadcast",
+    port: port({ state: "forwarding", bcast_flood: false }),
+    is: "may lose",
+    says: "gets no broadcast",
+    mend: "bridge link set dev veth1 bcast_flood on",
+  },
+  {
+    name: "a filter of tc that sends elsewhere",
+    parts: {
+      "filter ingress veth1":
+        "filter parent ffff: protocol ip pref 49152 u32 chain 0 \n" +
+        "  match 00000000/00000000 at 0\n" +
+        "\taction order 1: mirred (Egress Redirect to device lo) stolen\n",
+    },
+    is: "may lose",
+    says: "tc has a filter that sends elsewhere what comes in by veth1",
+    mend: "tc filter del dev veth1 ingress",
+  },
+  {
+    name: "nftables on what leaves a link",
+    parts: {
+      nft: JSON.stringify({
+        nftables: [{
+          chain: {
+            ...{ family: "netdev", table: "fw", name: "e" },
+            ...{ hook: "egress", policy: "accept" },
+          },
+        }, {
+          rule: {
+            ...{ family: "netdev", table: "fw", chain: "e", handle: 2 },
+            expr: [{ drop: null }],
+          },
+        }],
+      }),
+      "nft.text": "table netdev fw { # handle 1\n\tchain e { # handle 1\n" +
+        '\t\ttype filter hook egress device "eth0" priority 0; policy ' +
+        "accept;\n\t\tdrop # handle 2\n\t}\n}\n",
+    },
+    is: "loses",
+    says: "a rule of the chain netdev fw e of nftables on worker-1 drops: drop",
+    mend: "nft delete rule netdev fw e handle 2",
   },
   {
     name: "an IPsec default that blocks",
@@ -138,7 +369,12 @@ const cases: readonly {
 for (const one of cases) {
   Deno.test(`${one.name} is named with what takes it away`, () => {
     const ports = [one.port ?? port({ state: "forwarding" })];
-    const [obstacle, ...more] = found(one.parts ?? {}, ports, one.bridge);
+    const [obstacle, ...more] = found(
+      one.parts ?? {},
+      ports,
+      one.bridge,
+      one.inside,
+    );
     assert(obstacle !== undefined);
     assertEquals(more, []);
     assertEquals(obstacle.is, one.is);

@@ -21,7 +21,8 @@ export function packetsOf(
   hook: PacketHook,
 ): readonly Packet[] {
   const own = ownAddresses(survey);
-  return flows.flatMap(({ source, destination, reply }: Flow) => {
+  return flows.flatMap((flow: Flow) => {
+    const { source, destination } = flow;
     const sent = own.has(source);
     const taken = own.has(destination);
     if (sent && taken) return [];
@@ -39,9 +40,7 @@ export function packetsOf(
     const knowsIn = hook !== "POSTROUTING" && hook !== "OUTPUT";
     const knowsOut = hook !== "PREROUTING" && hook !== "INPUT";
     return [{
-      source,
-      destination,
-      reply,
+      ...flow,
       ...(knowsIn && come !== undefined ? { in: come } : {}),
       ...(knowsOut && leave !== undefined ? { out: leave } : {}),
     }];

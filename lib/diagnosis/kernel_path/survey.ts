@@ -23,6 +23,7 @@ export interface PathLink {
   readonly ifindex: number;
   /** The other end of a veth: its number there. */
   readonly link_index?: number;
+  readonly mtu: number;
   readonly flags: readonly string[];
   readonly link_type?: string;
   readonly address?: string;
@@ -39,12 +40,15 @@ export interface PathLink {
       readonly state?: string;
       readonly learning?: boolean;
       readonly flood?: boolean;
+      readonly bcast_flood?: boolean;
+      readonly mcast_flood?: boolean;
       readonly isolated?: boolean;
       readonly locked?: boolean;
     };
   };
   readonly addr_info: readonly {
     readonly local: string;
+    readonly prefixlen: number;
     readonly scope?: string;
   }[];
 }

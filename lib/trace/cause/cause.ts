@@ -31,7 +31,13 @@ import {
   unansweredCause,
   unexplained,
 } from "./receiver.ts";
-import { answerObstacle, dropObstacle, obstacleFault } from "./obstacle.ts";
+import {
+  answerObstacle,
+  dropObstacle,
+  farObstacle,
+  lengthObstacle,
+  obstacleFault,
+} from "./obstacle.ts";
 import { kernelRouteOf } from "../place_state.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -47,7 +53,11 @@ interface Direction {
 /** The likeliest cause of what is wrong; undefined when nothing is. */
 export function causeOf(findings: TraceFindings): Cause | undefined {
   const { followed: { there, back, sending, answered }, from, to } = findings;
-  if (!answered && sending.kind === "full-mtu") return mtuFault(findings);
+  if (!answered && sending.kind === "full-mtu") {
+    return lengthObstacle(findings) ?? mtuFault(findings);
+  }
+  const far = answered ? undefined : farObstacle(findings);
+  if (far !== undefined) return far;
   const ways = [
     [there, { is: "there", sender: from, receiver: to }],
     [back, { is: "back", sender: to, receiver: from }],

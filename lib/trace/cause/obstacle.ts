@@ -5,6 +5,7 @@ import {
   obstacleCause,
 } from "../../diagnosis/kernel_path/obstacle_cause.ts";
 import { findObstacles } from "../../diagnosis/kernel_path/obstacles.ts";
+import type { Flow, Obstacle } from "../../diagnosis/kernel_path/obstacle.ts";
 import { placeName } from "../place_state.ts";
 import type { Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -16,10 +17,14 @@ export function obstacleFault(
   isBack: boolean,
   findings: TraceFindings,
 ): Cause | undefined {
-  const [found] = obstaclesAt(placesOf(stop), isBack, findings);
+  const here = obstaclesAt(placesOf(stop), isBack, findings);
+  const [found = here[0]] = [
+    ...here.filter(({ is }) => is === "loses"),
+    ...passedObstacles(isBack, findings),
+  ];
   if (found === undefined) return undefined;
   const cause = obstacleCause(found);
-  if (stop.is !== "lost") return cause;
+  if (stop.is !== "lost" || !here.includes(found)) return cause;
   const { from: { place }, to } = stop;
   const never = to === undefined
     ? "is not seen again"
@@ -28,6 +33,55 @@ export function obstacleFault(
     ...cause,
     what: `the packet left ${placeName(place)} and ${never}: ${cause.what}`,
   };
+}
+
+/** What a packet meets at one place, and loses it at a later one. */
+function passedObstacles(
+  isBack: boolean,
+  findings: TraceFindings,
+): readonly Obstacle[] {
+  const { there, back } = findings.followed;
+  const places = [...there.passages, ...(isBack ? back.passages : [])]
+    .map(({ place }) => place);
+  return obstaclesAt(places, isBack, findings).filter(({ is, kind }) =>
+    // A rule that the packet passed did not drop it.
+    is === "loses" && !["iptables", "nft", "nft-forward"].includes(kind)
+  );
+}
+
+/**
+ * What is sure to keep an answer from coming, wherever the packet ends by it:
+ * a source that is nowhere, a connection that is not remembered, a TTL too small.
+ */
+export function farObstacle(findings: TraceFindings): Cause | undefined {
+  const [found] = [false, true].flatMap((isBack) =>
+    obstaclesAt(undefined, isBack, findings)
+  ).filter(({ is, kind }) =>
+    is === "loses" && (kind === "nat" || kind === "ttl")
+  );
+  return found && obstacleCause(found);
+}
+
+/** A rule that drops packets of the full length, and lets others pass. */
+export function lengthObstacle(findings: TraceFindings): Cause | undefined {
+  const [found] = [false, true].flatMap((isBack) =>
+    obstaclesAt(undefined, isBack, findings)
+  ).filter(({ kind, what }) =>
+    (kind === "route" && what.includes(" at most")) ||
+    kind === "iptables" && what.includes(" to packets of 1500 bytes")
+  );
+  return found && obstacleCause(found);
+}
+
+/** A route of a machine that takes the packet elsewhere, or nowhere. */
+export function routeObstacle(
+  { machine }: Pick<Place, "machine">,
+  isBack: boolean,
+  findings: TraceFindings,
+): Cause | undefined {
+  const found = obstaclesAt([{ machine }], isBack, findings)
+    .find(({ kind }) => kind === "route");
+  return found && obstacleCause(found);
 }
 
 /** The rule or policy that dropped a packet, in the words that doctor and 09 have for it. */
@@ -56,24 +110,30 @@ export function answerObstacle(
   return found && obstacleCause(found);
 }
 
+/** @param places none for all that were asked */
 function obstaclesAt(
-  places: readonly Place[],
+  places: readonly Place[] | undefined,
   isBack: boolean,
-  { cluster, from, to, facts }: TraceFindings,
-) {
+  { cluster, from, to, facts, followed: { sending } }: TraceFindings,
+): readonly Obstacle[] {
   const masked = cluster.nodes.find(({ name }) => name === from.machine);
   const sources = [
     from.address,
     ...(masked === undefined || from.pod === undefined ? [] : [masked.address]),
   ];
   const { there, back } = flowsBetween(sources, to.address);
+  const flows = (isBack ? back : there).map((flow): Flow => ({
+    ...flow,
+    protocol: sending.kind === "request" ? "tcp" : "icmp",
+    length_bytes: sending.kind === "full-mtu" ? 1500 : 84,
+  }));
   const surveys = [...facts.values()].flatMap(({ kernel }) => kernel);
-  return findObstacles(surveys, cluster, isBack ? back : there)
-    .filter(({ space }) =>
-      places.some(({ machine, pod }) =>
-        machine === space.node && pod?.name === space.pod?.name
-      )
-    );
+  return findObstacles(surveys, cluster, flows).filter(({ space }) =>
+    places === undefined ||
+    places.some(({ machine, pod }) =>
+      machine === space.node && pod?.name === space.pod?.name
+    )
+  );
 }
 
 /** Where a packet may have ended: its last place and the next one. */

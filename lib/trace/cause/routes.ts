@@ -14,6 +14,7 @@ import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode } from "../../diagnosis/remedy.ts";
 import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
+import { routeObstacle } from "./obstacle.ts";
 import { inSomePodCIDR } from "./ends.ts";
 import { kernelRouteOf, placeName } from "../place_state.ts";
 import { covers, type End, type Place } from "../endpoints.ts";
@@ -36,34 +37,12 @@ export function* wayMissing(
   if (receiver.machine === outsideName || receiver.machine === undefined) {
     yield defaultRouteFault(facts, findings.cluster);
   }
-  yield rejectingRoute(facts, receiver.address);
-  yield wrongGateway(facts, receiver, findings);
-}
-
-/** A route as `ip -j route show` has it, those that lead nowhere among them. */
-interface AnyRoute extends RouteFacts {
-  readonly type?: string;
-}
-
-/** A route that says no: it is there on purpose, and more exact than the right one. */
-function rejectingRoute(
-  { node, routes }: NodeFacts,
-  address: string,
-): Cause | undefined {
-  const found = listed<AnyRoute>(routes).find(({ type, dst }) =>
-    ["blackhole", "unreachable", "prohibit"].includes(type ?? "") &&
-    covers(dst, address)
+  yield routeObstacle(
+    { machine },
+    receiver.address === findings.from.address,
+    findings,
   );
-  if (found === undefined) return undefined;
-  const { type = "", dst } = found;
-  return {
-    kind: "route",
-    on: node.name,
-    what:
-      `${node.name} has a route that leads nowhere for ${address}: ${type} ${dst}`,
-    evidence: [evidence(routes, found)],
-    remedies: [onNode(node.name, cmd`ip route del ${type} ${dst}`)],
-  };
+  yield wrongGateway(facts, receiver, findings);
 }
 
 /** A route to part of a podCIDR by another node than its owner. */
@@ -78,7 +57,7 @@ function wrongGateway(
   ) {
     return undefined;
   }
-  const found = listed<AnyRoute>(routes)
+  const found = listed<RouteFacts>(routes)
     .filter(({ dst }) => covers(dst, address))
     .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
   if (found === undefined) return undefined;

@@ -1,0 +1,205 @@
+/** Routes of a node or a pod that lead its packets elsewhere, or nowhere. Pure. */
+import { type Family, familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
+import { cmd } from "../../exec/command.ts";
+import {
+  mendIn,
+  networkHas,
+  type Obstacle,
+  ownerOfPod,
+  shownIn,
+  spaceName,
+  type Traffic,
+} from "./obstacle.ts";
+import { ownAddresses } from "./packets.ts";
+import { readList } from "../../net/ip_json.ts";
+import type { KernelSurvey, Space } from "./survey.ts";
+
+/** A route as `ip -j route` has it. */
+interface Route {
+  readonly type?: string;
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly metric?: number;
+  readonly protocol?: string;
+  readonly metrics?: readonly { readonly mtu?: number }[];
+}
+
+/** The kinds of routes that take a packet nowhere (ip-route(8)). */
+const refusing = ["blackhole", "unreachable", "prohibit", "throw"];
+
+/** What a route does that takes a pod's packets from their way, in words. */
+export function takenWords(
+  node: string,
+  { type, dst }: { readonly type?: string | undefined; readonly dst: string },
+  owners: string,
+): string {
+  return type !== undefined && refusing.includes(type)
+    ? `${node} has a route that leads nowhere for pods of ${owners}: ` +
+      `${type} ${dst}`
+    : `on ${node} the network ${dst} takes what is for pods of ${owners}`;
+}
+
+/** Routes that are the most exact ones for a packet, and not the right ones. */
+export function routeObstacles(
+  survey: KernelSurvey,
+  traffic: Traffic,
+): readonly Obstacle[] {
+  const { space } = survey;
+  const own = ownAddresses(survey);
+  const routes = routesOf(survey);
+  const found = new Map<Route, string>();
+  for (const { destination } of traffic.flows) {
+    if (own.has(destination)) continue;
+    const best = bestRoute(routes[familyOf(destination)], destination);
+    if (best === undefined || found.has(best)) continue;
+    const what = (space.pod === undefined
+      ? ofNode(best, destination, survey, traffic)
+      : ofPod(best, survey, traffic)) ?? narrow(best, survey);
+    if (what !== undefined) {
+      found.set(best, what);
+    }
+  }
+  return [...found].map(([route, what]): Obstacle => ({
+    kind: space.pod === undefined ? "route" : "pod-route",
+    is: narrow(route, survey) === what ? "may lose" : "loses",
+    space,
+    what,
+    evidence: [
+      shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
+    ],
+    remedies: mends(route, survey, traffic),
+  }));
+}
+
+function ofNode(
+  route: Route,
+  destination: string,
+  { space: { node } }: KernelSurvey,
+  { cluster, bridge, links, isPort }: Traffic,
+): string | undefined {
+  const { type, dst, dev = "", gateway } = route;
+  const owner = ownerOfPod(cluster, destination);
+  if (type !== undefined && refusing.includes(type)) {
+    return owner === undefined
+      ? `${node} has a route that leads nowhere: ${type} ${dst}`
+      : takenWords(node, route, owner.name);
+  }
+  if (isPort(dev)) {
+    return `${node} has a route to a pod's veth: ${dst} dev ${dev}`;
+  }
+  if (owner === undefined) return undefined;
+  if (owner.name === node) {
+    return dev === bridge ? undefined : takenWords(node, route, owner.name);
+  }
+  // A wider one gives way to 08's, and of that one the stages' own checks tell.
+  const isNarrow = owner.podCIDRs.some((podCIDR) =>
+    lengthOf(route) > lengthOf({ dst: podCIDR })
+  );
+  if (cluster.routes !== "host" || !isNarrow) return undefined;
+  return gateway === owner.address && links.has(dev)
+    ? undefined
+    : takenWords(node, route, owner.name);
+}
+
+function ofPod(
+  route: Route,
+  { space }: KernelSurvey,
+  { cluster, bridge = cluster.bridge }: Traffic,
+): string | undefined {
+  const { type, dst, gateway } = route;
+  if (type !== undefined && refusing.includes(type)) {
+    return `${spaceName(space)} has a route that leads nowhere: ${type} ${dst}`;
+  }
+  const right = gatewayIn(space, cluster);
+  if (gateway === undefined || right === undefined || gateway === right) {
+    return undefined;
+  }
+  return `pod ${spaceName(space)} sends to the gateway ${gateway}, and its ` +
+    `gateway, the bridge ${bridge}, is ${right}`;
+}
+
+/** A route that carries less than its link does. */
+function narrow(
+  { dst, dev, metrics }: Route,
+  { space, links }: KernelSurvey,
+): string | undefined {
+  const mtu = metrics?.find(({ mtu }) => mtu !== undefined)?.mtu ?? 0;
+  const link = links.find(({ ifname }) => ifname === dev);
+  if (mtu === 0 || link === undefined || mtu >= link.mtu) return undefined;
+  return `${spaceName(space)} has a route that takes packets of ${mtu} bytes ` +
+    `at most: ${dst} dev ${dev} mtu ${mtu}`;
+}
+
+/** The gateway of a node's pods. */
+function gatewayIn(
+  { node }: Space,
+  { nodes }: Traffic["cluster"],
+): string | undefined {
+  const podCIDR = nodes.find(({ name }) => name === node)?.podCIDRs[0];
+  return podCIDR === undefined ? undefined : gatewayOf(podCIDR).split("/")[0];
+}
+
+function mends(
+  { type, dst, dev, gateway, metric, protocol }: Route,
+  survey: KernelSurvey,
+  { cluster }: Traffic,
+): Obstacle["remedies"] {
+  const { space, links } = survey;
+  const right = gatewayIn(space, cluster);
+  const address = links.find(({ ifname }) => ifname === dev)?.addr_info
+    .find(({ local }) => dst !== "default" && networkHas(dst, local));
+  const remove = protocol === "kernel" && address !== undefined
+    ? cmd`ip addr del ${address.local}/${address.prefixlen} dev ${dev ?? ""}`
+    : cmd`ip route del ${[
+      ...(type === undefined || type === "unicast" ? [] : [type]),
+      dst,
+      ...(gateway === undefined ? [] : ["via", gateway]),
+      ...(dev === undefined || type !== undefined ? [] : ["dev", dev]),
+      ...(metric === undefined ? [] : ["metric", String(metric)]),
+    ]}`;
+  const replace = space.pod !== undefined && gateway !== undefined &&
+    dst === "default" && right !== undefined;
+  return [
+    mendIn(space, remove),
+    ...(replace
+      ? [mendIn(space, cmd`ip route replace default via ${right}`)]
+      : []),
+  ];
+}
+
+/** A route's line, as `ip route` prints it. */
+function lineOf(
+  { type, dst, dev, gateway }: Route,
+  survey: KernelSurvey,
+): string {
+  const begin = [...(type === undefined ? [] : [type]), dst].join(" ");
+  const line = (survey.parts.get("routes.text") ?? "").split("\n").find((
+    line,
+  ) =>
+    (line === begin || line.startsWith(`${begin} `)) &&
+    (gateway === undefined || line.includes(`via ${gateway} `)) &&
+    (dev === undefined || line.includes(`dev ${dev}`))
+  );
+  return line?.trim() ?? begin;
+}
+
+/** A namespace's routes: each family's are a list of their own, on a line. */
+function routesOf({ parts }: KernelSurvey): Record<Family, readonly Route[]> {
+  const [four = "", six = ""] = (parts.get("routes") ?? "").split("\n");
+  return { 4: readList<Route>(four), 6: readList<Route>(six) };
+}
+
+function bestRoute(
+  routes: readonly Route[],
+  destination: string,
+): Route | undefined {
+  return routes.filter(({ dst }) => networkHas(dst, destination))
+    .toSorted((a, b) =>
+      lengthOf(b) - lengthOf(a) || (a.metric ?? 0) - (b.metric ?? 0)
+    )[0];
+}
+
+function lengthOf({ dst }: Pick<Route, "dst">): number {
+  return dst === "default" ? 0 : Number(dst.split("/")[1] ?? 128);
+}

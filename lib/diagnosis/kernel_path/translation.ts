@@ -1,0 +1,86 @@
+/** Rules that keep addresses from being rewritten, or rewrite them to what is nowhere. Pure. */
+import { cmd } from "../../exec/command.ts";
+import { words } from "../../net/iptables.ts";
+import {
+  type Flow,
+  mendIn,
+  type Obstacle,
+  ownerOfPod,
+  shownIn,
+  spaceName,
+  type Traffic,
+} from "./obstacle.ts";
+import { ownAddresses } from "./packets.ts";
+import type { KernelSurvey } from "./survey.ts";
+
+/** A rule that a packet ends at. */
+interface ChainEnd {
+  /** The program that printed it. */
+  readonly tool: string;
+  readonly table: string;
+  readonly hook: string;
+  readonly rule: string;
+  readonly target: string;
+  readonly packet: Flow;
+}
+
+/**
+ * What a rule of the table raw or nat does to what it meets, where its target
+ * neither lets it through nor drops it.
+ */
+export function translationObstacle(
+  { tool, table, hook, rule, target, packet }: ChainEnd,
+  survey: KernelSurvey,
+  traffic: Traffic,
+): Obstacle | undefined {
+  const { space } = survey;
+  const what = table === "nat"
+    ? strangeSource(rule, target, survey)
+    : untracked(rule, target, packet, traffic);
+  if (what === undefined) return undefined;
+  return {
+    kind: "nat",
+    is: "loses",
+    space,
+    what: `a rule of ${hook} in the table ${table} of ${tool} on ` +
+      `${spaceName(space)} ${what}`,
+    evidence: [shownIn(space, cmd`${tool} -t ${table} -S ${hook}`, rule)],
+    remedies: [
+      mendIn(space, cmd`${tool} -w -t ${table} -D ${words(rule).slice(1)}`),
+    ],
+  };
+}
+
+/** Connection tracking is what brings answers back to what 07 rewrites. */
+function untracked(
+  rule: string,
+  target: string,
+  { source, destination }: Flow,
+  { cluster }: Traffic,
+): string | undefined {
+  const zone = /--zone(?:-orig|-reply)? (\S+)/.exec(rule)?.[1];
+  const untracks = target === "NOTRACK" || / --notrack/.test(rule);
+  if (!untracks && (target !== "CT" || zone === undefined)) return undefined;
+  const isPod = (address: string) => ownerOfPod(cluster, address) !== undefined;
+  // What goes between pods is rewritten nowhere.
+  if (isPod(source) && isPod(destination)) return undefined;
+  return untracks
+    ? `keeps packets from being tracked: they are not masqueraded, and ` +
+      `answers are not translated back: ${rule}`
+    : `puts packets into zone ${zone} of connection tracking: what comes ` +
+      `back in another zone is not translated back: ${rule}`;
+}
+
+/** A source that no link of the node has: answers go to it, and never come back. */
+function strangeSource(
+  rule: string,
+  target: string,
+  survey: KernelSurvey,
+): string | undefined {
+  const to = / --to-source \[?([0-9a-fA-F.:]+?)\]?(?:[-:]\d\S*)?$/.exec(rule)
+    ?.[1];
+  if (target !== "SNAT" || to === undefined) return undefined;
+  if (ownAddresses(survey).has(to)) return undefined;
+  return `writes ${to} as the source, which ${spaceName(survey.space)} does ` +
+    "not have: no answer comes back to it";
+}
