@@ -22,6 +22,7 @@ import { linkChecks } from "./links.ts";
 import { machineChecks } from "./machine.ts";
 import { packetPath } from "./packet_path.ts";
 import { pluginRuns } from "./plugin_runs.ts";
+import { policyRouting } from "./policy_routing.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   ...interfaceChecks,
   ...podChecks,
   ...routeChecks,
+  policyRouting,
   twins,
   ...machineChecks,
   pluginRuns,
