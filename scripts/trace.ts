@@ -1,7 +1,12 @@
 #!/usr/bin/env -S deno run -A
 /** Follows one real packet hop by hop: `make trace FROM=worker-1/shell TO=worker-2/web`. */
 import { printColoured, printData, printNote } from "../lib/cli/print.ts";
-import { type CommandLine, type FlagsOf, option } from "../lib/cli/flags.ts";
+import {
+  type CommandLine,
+  type FlagsOf,
+  option,
+  switched,
+} from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { failure } from "../lib/cli/report.ts";
@@ -19,7 +24,7 @@ const command = {
   name: "trace",
   summary: "follow one real packet, hop by hop",
   usage: [
-    "scripts/trace.ts --from NODE[/POD] --to NODE[/POD]|ADDRESS|outside [flags]",
+    "scripts/trace.ts --from NODE[/POD]|outside --to NODE[/POD]|ADDRESS|outside [flags]",
     'make trace FROM=worker-1/shell TO=worker-2/web [ARGS="flags"]',
   ],
   text: [
@@ -32,12 +37,16 @@ const command = {
     ["make trace FROM=worker-1/shell TO=worker-2/web", "from pod to pod"],
     ["make trace FROM=worker-1/shell TO=outside", "out of the cluster"],
     ['make trace FROM=master TO=10.244.1.3 ARGS="-o json"', "as data"],
+    [
+      'make trace FROM=worker-1/shell TO=10.96.0.10 ARGS="--port 53 --udp"',
+      "to a Service",
+    ],
   ],
   flags: {
     from: option({
       name: "from",
       value: "NODE[/POD]",
-      does: "who sends: a pod (its name in /run/netns), or a node",
+      does: "who sends: a pod (its name in /run/netns), a node, or outside",
       read: String,
     }),
     to: option({
@@ -53,6 +62,17 @@ const command = {
       expected: "4 or 6",
       read: (value) => ([4, 6] as const).find((one) => String(one) === value),
     }),
+    port: option({
+      name: "port",
+      value: "N",
+      does: "call this port, of TCP, instead of stage 09's web server",
+      expected: "1 to 65535",
+      read: (value) => {
+        const port = /^\d+$/.test(value) ? Number(value) : 0;
+        return port > 0 && port < 65_536 ? port : undefined;
+      },
+    }),
+    udp: switched("udp", "send a UDP datagram to --port", { needs: "port" }),
     ...standard("cluster", "output", "quiet", "timeout_ms"),
   },
   lacks: {
@@ -69,12 +89,13 @@ const command = {
 type Flags = FlagsOf<typeof command.flags>;
 
 async function run(flags: Flags): Promise<number> {
-  const { from, to, family } = flags;
+  const { from, to, family, port, udp } = flags;
   if (from === undefined || to === undefined) {
     throw new UsageError(
       "expected --from and --to, e.g. make trace FROM=worker-1/shell TO=worker-2/web",
     );
   }
+  const protocol = udp ? "udp" : "tcp";
   await using session = await openSession(flags, (result) => {
     if (result.problem !== undefined) printNote(failure(result));
   }, "traces");
@@ -84,6 +105,7 @@ async function run(flags: Flags): Promise<number> {
     from: parseEnd(from, "--from", cluster),
     to: parseEnd(to, "--to", cluster),
     ...(family === undefined ? {} : { family }),
+    ...(port === undefined ? {} : { call: { protocol, port } as const }),
     stages: probedStages,
     options: { timeout_ms, signal },
   };

@@ -29,6 +29,7 @@ export type CauseKind =
   | "pod-route"
   | "receiver"
   | "route"
+  | "routing-rule"
   | "rp-filter"
   | "rule"
   | "segment"

@@ -24,6 +24,7 @@ import { machineChecks } from "./machine.ts";
 import { networkPolicies } from "./network_policies.ts";
 import { packetPath } from "./packet_path.ts";
 import { pluginRuns } from "./plugin_runs.ts";
+import { policyRouting } from "./policy_routing.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
@@ -46,6 +47,7 @@ export const checks: readonly Check[] = [
   ...podChecks,
   ...routeChecks,
   defaultRoute,
+  policyRouting,
   twins,
   ...machineChecks,
   pluginRuns,

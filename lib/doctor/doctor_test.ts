@@ -32,6 +32,10 @@ const well: Readonly<Record<string, string>> = {
   "interface-settings": settings,
   "conntrack": counters,
   "packet-path": nothingOnThePath,
+  "policy-routing": "\ndeno-cni-policy-routing rules 4\n" +
+    '[{"priority":0,"src":"all","table":"local"},' +
+    '{"priority":32766,"src":"all","table":"main"}]\n' +
+    "\ndeno-cni-policy-routing end\n",
   "clock": "1000001\n",
   "disk": room,
   "plugin-runs": '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}',

@@ -15,22 +15,26 @@ import { grown } from "./kernel_counters.ts";
 import { type Told, traceHops } from "./hops.ts";
 import type { End } from "./endpoints.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
-import type { Passage } from "./packet_path.ts";
+import type { Passage } from "./passages.ts";
+import { routedPacket, ruleOf } from "./kernel_routes.ts";
+import { ruleText } from "../diagnosis/routing_policy.ts";
+import { placeName } from "./place_state.ts";
 
 /** What a report is made of. */
 interface Findings {
   readonly findings: TraceFindings;
-  readonly sent: readonly FollowedPacket[];
   readonly cause: Cause | undefined;
   readonly family: Family;
   readonly clusterName: string;
+  /** The cluster's other family, which was not tried. */
+  readonly otherFamily?: Family;
 }
 
 /** Puts a report together. */
 export function traceReport(
-  { findings, sent, cause, family, clusterName }: Findings,
+  { findings, cause, family, clusterName, otherFamily }: Findings,
 ): TraceReport {
-  const { from, to, followed, cluster, answersOf } = findings;
+  const { from, to, called, followed, sent, cluster, answersOf } = findings;
   const told: Told = {
     bridge: cluster.bridge,
     answersOf,
@@ -50,14 +54,19 @@ export function traceReport(
     cluster: clusterName,
     family,
     from: endOf(from, findings),
-    to: endOf(to, findings),
+    to: endOf(called, findings),
     packets: sent.map(packetOf),
     followed: followed.sending.kind,
     delivered: followed.answered && followed.there.stop === undefined,
     hops,
     lastGood: lastGoodOf(hops, cause),
     ...(cause === undefined ? {} : { cause: reported(cause, cluster) }),
-    remarks: remarksOf(followed, cause, findings),
+    remarks: [
+      ...remarksOf(followed, cause, findings),
+      ...(otherFamily === undefined ? [] : [
+        `IPv${otherFamily} was not tried: ARGS="--family ${otherFamily}" does`,
+      ]),
+    ],
   };
 }
 
@@ -109,10 +118,12 @@ function endOf(
 }
 
 function packetOf({ sending, answered, said }: FollowedPacket): TracePacket {
-  const { kind, command, size_bytes } = sending;
+  const { kind, command, size_bytes, servers } = sending;
+  const port = kind === "request" ? undefined : servers?.[0]?.port;
   return {
     kind,
     command: show(command),
+    ...(port === undefined ? {} : { port }),
     ...(size_bytes === undefined ? {} : { size_bytes }),
     answered,
     said,
@@ -133,16 +144,15 @@ function lastGoodOf(
 }
 
 function remarksOf(
-  { there, back, answered }: FollowedPacket,
+  followed: FollowedPacket,
   cause: Cause | undefined,
-  { from, to }: TraceFindings,
+  findings: TraceFindings,
 ): readonly string[] {
-  const detours = [there, back].map(({ passages }) =>
-    passages.map(({ place: { machine } }) => machine)
-      .find((machine) => machine !== from.machine && machine !== to.machine)
-  );
+  const { there, back, answered } = followed;
+  const { to, called, deaf } = findings;
+  const [out, home] = [there, back].map((way) => detourOf(way, findings));
   const masked = there.passages.find(rewrites);
-  const [out, home] = detours;
+  const isLost = there.stop?.is === "lost" || back.stop?.is === "lost";
   return [
     ...(cause !== undefined || to.machine === undefined || !(out ?? home)
       ? []
@@ -151,11 +161,43 @@ function remarksOf(
           out ?? home
         }, which is at neither end`,
       ]),
+    ...(called.address === to.address || cause?.kind === "rule" ? [] : [
+      `what is sent to ${called.address} goes to ${
+        to.machine === undefined ? to.address : placeName({
+          machine: to.machine,
+          ...(to.pod === undefined ? {} : { pod: to.pod }),
+        })
+      }: a rule rewrites it`,
+    ]),
     ...(cause !== undefined || masked === undefined ? [] : [
       `${masked.place.machine} masquerades this path: the receiver sees ${masked.left?.source}`,
     ]),
+    ...(isLost && deaf.length > 0
+      ? [`${deaf.join(", ")} could not be listened at`]
+      : []),
     ...(answered && (there.stop !== undefined || back.stop !== undefined)
       ? ["an answer came all the same: somebody else gave it"]
       : []),
   ];
+}
+
+/** The machine at neither end that a way goes by, and the rule that sent it there. */
+function detourOf(
+  { passages }: FollowedPacket["there"],
+  { from, to, answersOf }: TraceFindings,
+): string | undefined {
+  const at = passages.findIndex(({ place: { machine } }) =>
+    machine !== from.machine && machine !== to.machine
+  );
+  const detour = passages[at];
+  if (detour === undefined) return undefined;
+  const before = passages[at - 1];
+  const packet = before && routedPacket(before);
+  const rule = before && packet && ruleOf(answersOf(before.place), packet);
+  const { machine } = detour.place;
+  return rule === undefined
+    ? machine
+    : `${machine} (by the rule "${
+      ruleText(rule)
+    }" of ${before?.place.machine})`;
 }

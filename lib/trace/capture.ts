@@ -13,16 +13,17 @@ import { isWhole, parseEvents } from "./nft_events.ts";
 import type { TraceContext } from "./context.ts";
 import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
 import {
-  type End,
+  covers,
+  type ListeningPlace,
   longestMatch,
   networkNamespace,
-  type Place,
 } from "./endpoints.ts";
-import { probePackets } from "./probe_packets.ts";
+import { probePackets, type Sending } from "./probe_packets.ts";
+import { nodePort } from "../verify/namespace_pods.ts";
 import type { FollowedPacket } from "./findings.ts";
 import { sendAll, type SentPacket } from "./send_packets.ts";
-import type { SurveyedMachine } from "./machine_survey.ts";
-import { type Heard, walk } from "./packet_path.ts";
+import { walk } from "./packet_path.ts";
+import type { Heard } from "./passages.ts";
 import { StepError } from "../stage/errors.ts";
 
 /** What came of the packets, and what was heard of them. */
@@ -44,21 +45,11 @@ export interface Listened {
  */
 export async function listenAndSend(context: TraceContext): Promise<Listened> {
   const { from, to, family, machines, places, options, runnerOf } = context;
-  const planned = probePackets(
-    to,
-    isServing(to, machines),
-    family,
-    mtuOf(context),
-    [
-      identifier(),
-      identifier(),
-    ],
-  );
-  const server = planned.find(({ kind }) => kind === "request")?.server;
+  const planned = packetsOf(context);
   const watched: Watched = {
     family,
     ids: planned.flatMap(({ id }) => id ?? []),
-    ...(server === undefined ? {} : { server }),
+    servers: planned.flatMap(({ servers = [] }) => servers),
   };
   const byMachine = Map.groupBy(places, ({ machine }) => machine);
   const sender = places[0];
@@ -70,7 +61,7 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
   let claimed: readonly Claimed[];
   const heard: Heard[] = [];
   const incomplete = new Set<string>();
-  const listening: [string, readonly Place[]][] = [];
+  const listening: [string, readonly ListeningPlace[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
       listening.push([machine, own]);
@@ -96,7 +87,8 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
         for (const [at, place] of own.entries()) {
           const text = texts[at] ?? "";
           if (!isWhole(text)) incomplete.add(machine);
-          heard.push({ place, events: parseEvents(text) });
+          const { aside = false } = place;
+          heard.push({ place, aside, events: parseEvents(text) });
         }
       }),
     );
@@ -141,12 +133,38 @@ export function identifier(): number {
   return 1024 + crypto.getRandomValues(new Uint16Array(1))[0]! % 60_000;
 }
 
-function isServing(
-  { machine, pod }: End,
-  machines: ReadonlyMap<string, SurveyedMachine>,
-): boolean {
-  if (pod !== undefined) return pod.serving;
-  return machine !== undefined && machines.get(machine)?.serving === true;
+/** The packets, each with all names that its receiver has on the way. */
+function packetsOf(context: TraceContext): readonly Sending[] {
+  const { called, to, family, call, lastPort } = context;
+  const server = serverAt(context);
+  return probePackets({
+    address: called.address,
+    ...(server === undefined ? {} : { server }),
+    ...(call === undefined ? {} : { call }),
+    family,
+    mtu: mtuOf(context),
+    ids: [identifier(), identifier()],
+  }).map((sending): Sending => {
+    const [first] = sending.servers ?? [];
+    if (first === undefined || called.address === to.address) return sending;
+    const last = {
+      ...first,
+      address: to.address,
+      port: lastPort ?? first.port,
+    };
+    return { ...sending, servers: [first, last] };
+  });
+}
+
+/** The port of a server of stage 09 that answers under the name that is called. */
+function serverAt(
+  { called, machines }: TraceContext,
+): number | undefined {
+  if (called.pod !== undefined) return called.pod.serving ? 80 : undefined;
+  const own = called.machine === undefined
+    ? undefined
+    : machines.get(called.machine);
+  return own?.serving === true ? nodePort : undefined;
 }
 
 /** The MTU of the link by which the sender sends. */
@@ -163,10 +181,12 @@ function mtuOf({ from, to, machines }: TraceContext): number {
 export function follow(
   answer: SentPacket,
   heard: readonly Heard[],
-  { to }: TraceContext,
+  { to, cluster: { segmentCIDRs } }: TraceContext,
 ): FollowedPacket {
-  const open = to.machine === undefined;
-  const { sending } = answer;
+  const { sending, answered } = answer;
+  // What answers on the segment may be a machine that is not known; what does not is not there.
+  const isNear = segmentCIDRs.some((cidr) => covers(cidr, to.address));
+  const open = to.machine === undefined && (answered || !isNear);
   const there = walk(heard, { sending, direction: "there" }, {
     begin: false,
     end: open,

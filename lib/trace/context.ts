@@ -15,11 +15,11 @@ import {
   type End,
   familyFor,
   findEnd,
+  type ListeningPlace,
   listeningPlaces,
   longestMatch,
   machineOf,
   type Named,
-  type Place,
 } from "./endpoints.ts";
 import {
   machineSurvey,
@@ -27,6 +27,7 @@ import {
   readMachine,
   type SurveyedMachine,
 } from "./machine_survey.ts";
+import type { CalledPort } from "./probe_packets.ts";
 import { StepError } from "../stage/errors.ts";
 
 /** What to trace, and how. */
@@ -34,9 +35,19 @@ export interface TraceOrder {
   readonly from: Named;
   readonly to: Named;
   readonly family?: Family;
+  /** The port to call instead of a web server of stage 09. */
+  readonly call?: CalledPort;
   /** The stages whose probes give evidence. */
   readonly stages: readonly Stage[];
   readonly options: RunOptions;
+}
+
+/** What a first look found out, for a second one. */
+export interface SecondLook {
+  /** Listens on all machines, however many they are. */
+  readonly everywhere?: boolean;
+  /** Who receives what is sent to the end that was named, and its server there. */
+  readonly renamed?: { readonly address: string; readonly port?: number };
 }
 
 /** What is known of a trace's surroundings before packets are sent. */
@@ -45,67 +56,132 @@ export interface TraceContext {
   readonly cluster: Cluster;
   readonly family: Family;
   readonly from: End;
+  /** Who receives. */
   readonly to: End;
+  /** Whom the sender names: another than `to` where somebody rewrites that. */
+  readonly called: End;
+  readonly call?: CalledPort;
+  /** The port that a server has under its last name. */
+  readonly lastPort?: number;
   readonly machines: ReadonlyMap<string, SurveyedMachine>;
-  readonly places: readonly Place[];
+  /** The machines at neither end that could not be listened at. */
+  readonly deaf: readonly string[];
+  readonly places: readonly ListeningPlace[];
   readonly runnerOf: (machine: string) => Runner;
   readonly options: RunOptions;
 }
 
+/** A cluster of up to so many nodes is listened to as a whole at once. */
+const few = 6;
+
 /**
- * Looks at the machines of both ends, and at those that their routes name.
+ * Looks at the machines of both ends, and at the others that a packet may come by.
  *
  * @throws {EndError} when there is no such end
- * @throws {UnreachableError} when a machine cannot be reached
- * @throws {StepError} when one lacks a program that tracing takes
+ * @throws {UnreachableError} when a machine of an end cannot be reached
+ * @throws {StepError} when one of them lacks a program that tracing takes
  */
 export async function survey(
   whole: Cluster,
   reach: Reach,
-  { from: fromName, to: toName, family: asked, options }: TraceOrder,
+  order: TraceOrder,
+  { everywhere = whole.nodes.length <= few, renamed }: SecondLook = {},
 ): Promise<TraceContext> {
-  const family = familyFor(toName, asked, whole);
+  const { from: fromName, to: named, options, call } = order;
+  const family = familyFor(named, order.family, whole);
   const cluster = inFamily(whole, family);
+  const toName: Named = renamed === undefined
+    ? named
+    : { is: "address", address: renamed.address };
   const runnerOf = (machine: string): Runner => {
     if (machine !== outsideName) return reach.nodeOf(machine);
     if (reach.outside !== undefined) return reach.outside;
     throw new UnreachableError(machine, "no machine of this cluster");
   };
-  const lookAt = async (name: string): Promise<SurveyedMachine> => {
-    const wanted = {
-      family,
-      pods: [fromName, toName].flatMap((end) =>
-        end.is === "pod" && end.node === name ? [end.pod] : []
-      ),
-      ...(toName.is === "address" ? { address: toName.address } : {}),
-    };
-    const { parts, outcome, command } = await askParts(
+  const lookAt = (name: string) =>
+    askMachine(
+      name,
       runnerOf(name),
-      machineSurvey(name, wanted),
+      { ends: [fromName, toName, named], cluster, family },
       options,
     );
-    const address = name === outsideName
-      ? cluster.outside.gateway
-      : cluster.nodes.find((node) => node.name === name)?.address;
-    if (parts !== undefined) return checked(readMachine(name, address, parts));
-    const why = "see what is there before the packets are sent";
-    throw new CommandError(name, command, outcome, why);
-  };
-  const look = async (names: readonly string[]) =>
-    (await Promise.all(names.map(lookAt)))
-      .map((machine) => [machine.name, machine] as const);
-  const ends = [machineOf(fromName, cluster), machineOf(toName, cluster)];
-  const names = new Set(ends.filter((name) => name !== undefined));
-  const first = new Map(await look([...names]));
+  const ends = new Set(
+    [fromName, toName, named].map((end) => machineOf(end, cluster))
+      .filter((name) => name !== undefined),
+  );
+  const deaf: string[] = [];
+  const lookAside = async (names: readonly string[]) =>
+    await Promise.all(names.map(async (name) => {
+      try {
+        return [await lookAt(name)];
+      } catch (error) {
+        if (!isDeaf(error)) throw error;
+        deaf.push(name);
+        return [];
+      }
+    }));
+  const all = [
+    ...cluster.nodes.map(({ name }) => name),
+    ...(reach.outside === undefined ? [] : [outsideName]),
+  ].filter((name) => !ends.has(name));
+  const [first, rest] = await Promise.all([
+    Promise.all([...ends].map(lookAt)),
+    lookAside(everywhere ? all : []),
+  ]);
+  const known = new Map(first.map((machine) => [machine.name, machine]));
   const find = (end: Named) =>
-    findEnd(end, first.get(machineOf(end, cluster) ?? ""), cluster);
-  const [from, to] = [find(fromName), find(toName)];
+    findEnd(end, known.get(machineOf(end, cluster) ?? ""), cluster);
+  const [from, to, called] = [find(fromName), find(toName), find(named)];
   checkApart(from, to);
-  const between = hopsBetween(from, to, first, cluster)
-    .filter((name) => !names.has(name));
-  const machines = new Map([...first, ...await look(between)]);
-  const places = listeningPlaces(from, to, between);
-  return { cluster, family, from, to, machines, places, runnerOf, options };
+  const between = everywhere
+    ? []
+    : hopsBetween(from, to, known, cluster).filter((name) => !ends.has(name));
+  const aside = [...rest, ...await lookAside(between)].flat();
+  const machines = new Map(
+    [...first, ...aside].map((machine) => [machine.name, machine]),
+  );
+  const places = listeningPlaces(from, to, machines);
+  const lastPort = renamed?.port;
+  return {
+    ...{ cluster, family, from, to, called, machines, deaf, places },
+    ...{ runnerOf, options },
+    ...(call === undefined ? {} : { call }),
+    ...(lastPort === undefined ? {} : { lastPort }),
+  };
+}
+
+/** Whether an error says that a machine cannot be listened at, which others make up for. */
+function isDeaf(error: unknown): boolean {
+  return error instanceof UnreachableError || error instanceof StepError ||
+    error instanceof CommandError;
+}
+
+/** Looks at a machine, and into the pods of the ends that are there. */
+async function askMachine(
+  name: string,
+  runner: Runner,
+  { ends, cluster, family }: {
+    readonly ends: readonly Named[];
+    readonly cluster: Cluster;
+    readonly family: Family;
+  },
+  options: RunOptions,
+): Promise<SurveyedMachine> {
+  const wanted = {
+    family,
+    pods: ends.flatMap((end) =>
+      end.is === "pod" && end.node === name ? [end.pod] : []
+    ),
+    addresses: ends.flatMap((end) => end.is === "address" ? [end.address] : []),
+  };
+  const question = machineSurvey(name, wanted);
+  const { parts, outcome, command } = await askParts(runner, question, options);
+  const address = name === outsideName
+    ? cluster.outside.gateway
+    : cluster.nodes.find((node) => node.name === name)?.address;
+  if (parts !== undefined) return checked(readMachine(name, address, parts));
+  const why = "see what is there before the packets are sent";
+  throw new CommandError(name, command, outcome, why);
 }
 
 /** @throws {StepError} when a program is missing that tracing takes */

@@ -44,7 +44,7 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
     if (pod === undefined) return { is: "node", node };
     if (/^[\w.-]+$/.test(pod)) return { is: "pod", node, pod };
   }
-  if (flag === "--to" && text === outsideName) return { is: "outside" };
+  if (text === outsideName) return { is: "outside" };
   if (flag === "--to" && addressOrUndefined(text) !== undefined) {
     if (noOnes.test(text)) {
       throw new EndError(
@@ -57,8 +57,8 @@ export function parseEnd(text: string, flag: string, cluster: Cluster): Named {
     `${flag} ${text}: expected a pod as NODE/POD, e.g. ${
       names.at(-1)
     }/web, or a node${
-      flag === "--to" ? `, an address, or ${outsideName}` : ""
-    }; the nodes of ${cluster.file} are ${names.join(", ")}`,
+      flag === "--to" ? ", an address" : ""
+    }, or ${outsideName}; the nodes of ${cluster.file} are ${names.join(", ")}`,
   );
 }
 
@@ -229,30 +229,60 @@ export interface Place {
   readonly pod?: Pod;
 }
 
+/** Whether two are one: pods of several machines may have the same path. */
+export function isSamePlace(a: Partial<Place>, b: Partial<Place>): boolean {
+  return a.machine === b.machine && a.pod?.sandbox === b.pod?.sandbox;
+}
+
 /** The network namespace of a place, as listen() takes it. */
 export function networkNamespace({ pod }: Place): string {
   return pod?.sandbox ?? ownNamespace;
 }
 
+/** A place at which a trace listens, and whether it is neither end's. */
+export interface ListeningPlace extends Place {
+  readonly aside?: boolean;
+}
+
 /**
- * Where to listen, in the order of the way there: inside the pod that sends,
- * on its machine, on those that its route goes by, on the receiver's machine,
- * inside the pod that receives.
- *
- * @param between the names of machines that the packet may come by on its way
+ * Where to listen: inside the pod that sends, on its machine, on all others
+ * that a packet may come by, on the receiver's machine, inside the pod that
+ * receives.
  */
 export function listeningPlaces(
   from: End,
   to: End,
-  between: readonly string[],
-): readonly Place[] {
-  const machines = [from.machine, ...between, to.machine]
-    .filter((name) => name !== undefined);
+  machines: ReadonlyMap<string, SurveyedMachine>,
+): readonly ListeningPlace[] {
+  const ends = [from, to].map(({ machine }) => machine);
+  const between = [...machines.keys()].filter((name) => !ends.includes(name));
+  const gateways = [from, to].flatMap((end) => gatewayPods(end, machines))
+    .filter((place, at, all) =>
+      all.findIndex((other) => isSamePlace(other, place)) === at &&
+      ![from, to].some((end) => isSamePlace(end, place))
+    );
+  const last = to.machine === from.machine ? undefined : to.machine;
   return [
     ...inside(from),
-    ...[...new Set(machines)].map((machine) => ({ machine })),
+    ...(from.machine === undefined ? [] : [{ machine: from.machine }]),
+    ...gateways,
+    ...between.map((machine) => ({ machine, aside: true })),
+    ...(last === undefined ? [] : [{ machine: last }]),
     ...inside(to),
   ];
+}
+
+/** Other pods of an end's machine that its routes name as gateways. */
+function gatewayPods(
+  { machine, pod }: End,
+  machines: ReadonlyMap<string, SurveyedMachine>,
+): readonly ListeningPlace[] {
+  const others = machine === undefined ? undefined : machines.get(machine);
+  if (machine === undefined || pod === undefined) return [];
+  return (others?.pods ?? []).filter((other) =>
+    other.sandbox !== pod.sandbox &&
+    pod.routes.some(({ gateway = "" }) => has(other.links, gateway))
+  ).map((pod) => ({ machine, pod, aside: true }));
 }
 
 function inside({ machine, pod }: End): readonly Place[] {

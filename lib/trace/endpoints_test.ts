@@ -1,5 +1,5 @@
 // @ts-types="../std/assert.d.ts"
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { show } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import {
@@ -11,7 +11,7 @@ import {
   machineOf,
   parseEnd,
 } from "./endpoints.ts";
-import { probePackets } from "./probe_packets.ts";
+import { type CalledPort, probePackets } from "./probe_packets.ts";
 import type { SurveyedMachine } from "./machine_survey.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { parseCluster } from "../cluster/load.ts";
@@ -78,7 +78,6 @@ Deno.test("what is no end is refused with what is expected", () => {
     ["worker-1/../x", "--to"],
     ["worker-1/", "--to"],
     ["10.244.2", "--to"],
-    ["outside", "--from"],
     ["10.244.1.2", "--from"],
   ];
   for (const [text, flag] of wrong) {
@@ -157,32 +156,66 @@ Deno.test("of several routes the longest prefix counts", () => {
 Deno.test("places go from the sender's inside to the receiver's, each machine once", () => {
   const from = { machine: "one", pod: shell, address: "10.244.1.2" };
   const to = { machine: "two", pod: shell, address: "10.244.2.2" };
+  const machines = (...names: readonly string[]) =>
+    new Map(names.map((name) => [name, { ...machine, name }]));
   const names = (places: ReturnType<typeof listeningPlaces>) =>
-    places.map(({ machine, pod }) => pod ? `${machine}/${pod.name}` : machine);
-  assertEquals(names(listeningPlaces(from, to, ["middle", "middle"])), [
+    places.map(({ machine, pod, aside = false }) =>
+      `${machine}${pod ? `/${pod.name}` : ""}${aside ? " aside" : ""}`
+    );
+  assertEquals(names(listeningPlaces(from, to, machines("two", "one", "x"))), [
     "one/shell",
     "one",
-    "middle",
+    "x aside",
     "two",
     "two/shell",
   ]);
-  assertEquals(names(listeningPlaces(from, { ...to, machine: "one" }, [])), [
+  const near = { ...to, machine: "one" };
+  assertEquals(names(listeningPlaces(from, near, machines("one"))), [
     "one/shell",
     "one",
     "one/shell",
+  ]);
+  // Another pod is the gateway of the one that sends.
+  const other = { ...shell, name: "other" };
+  const sender = {
+    ...from,
+    pod: {
+      ...shell,
+      sandbox: "/run/netns/sender",
+      routes: [{ dst: "default", gateway: "10.244.1.2", dev: "eth0" }],
+    },
+  };
+  const one = { ...machine, pods: [sender.pod, other] };
+  assertEquals(names(listeningPlaces(sender, to, new Map([["one", one]]))), [
+    "one/shell",
+    "one",
+    "one/other aside",
+    "two",
+    "two/shell",
   ]);
 });
 
 Deno.test("the packets: a request where one is answered, a ping, and one of full length", () => {
-  const to = { machine: "two", pod: shell, address: "10.244.2.2" };
-  const lines = (serving: boolean, family: 4 | 6, mtu: number) =>
-    probePackets(to, serving, family, mtu, [7, 8]).map(({ command }) =>
-      show(command)
-    );
+  const lines = (
+    serving: boolean,
+    family: 4 | 6,
+    mtu: number,
+    call?: CalledPort,
+  ) =>
+    probePackets({
+      address: "10.244.2.2",
+      ...(serving ? { server: 80 } : {}),
+      ...(call === undefined ? {} : { call }),
+      ...{ family, mtu, ids: [7, 8] },
+    }).map(({ command }) => show(command));
   assertEquals(lines(true, 4, 1500), [
     "timeout 0.7 busybox wget -qO- http://10.244.2.2/source.cgi",
     "ping -n -c 1 -W 0.7 -e 7 10.244.2.2",
     "ping -n -c 1 -W 0.7 -e 8 -M do -s 1472 10.244.2.2",
   ]);
   assertEquals(lines(false, 6, 1280)[1]?.includes("-s 1232"), true);
+  assertStringIncludes(
+    lines(true, 4, 1500, { protocol: "tcp", port: 53 })[0] ?? "",
+    "10.244.2.2 53",
+  );
 });

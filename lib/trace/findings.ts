@@ -51,7 +51,12 @@ export interface TraceFindings {
   /** With the addresses of one family alone (inFamily()). */
   readonly cluster: Cluster;
   readonly from: End;
+  /** Who receives. */
   readonly to: End;
+  /** Whom the sender names: another than `to` where somebody rewrites that. */
+  readonly called: End;
+  /** The machines at neither end that could not be listened at. */
+  readonly deaf: readonly string[];
   readonly machines: ReadonlyMap<string, SurveyedMachine>;
   /** What the nodes say of themselves; empty where nothing had to be explained. */
   readonly facts: ReadonlyMap<string, NodeFacts>;
@@ -59,6 +64,7 @@ export interface TraceFindings {
   readonly claimed: readonly Claimed[];
   readonly responders: readonly UnexpectedResponder[];
   readonly sizes?: SizesTried;
-  /** The packet that is told of. */
+  /** All packets, and the one that is told of. */
+  readonly sent: readonly FollowedPacket[];
   readonly followed: FollowedPacket;
 }

@@ -17,6 +17,8 @@ import {
 } from "../node/batch.ts";
 import type { TraceContext } from "./context.ts";
 import { identifier } from "./capture.ts";
+import type { RoutedPacket } from "../diagnosis/routing_policy.ts";
+import { routedPacket, routeKey } from "./kernel_routes.ts";
 import { inquiry, type PlaceAnswers } from "./place_state.ts";
 import { globalAddress, type Place } from "./endpoints.ts";
 import { largest, soon_seconds } from "./probe_packets.ts";
@@ -27,18 +29,19 @@ import type {
 } from "./findings.ts";
 import { atPlace, linksQuestion, sendAll, sizesBelow } from "./send_packets.ts";
 import type { SurveyedLink } from "./machine_survey.ts";
-import type { Heard } from "./packet_path.ts";
+import type { Heard } from "./passages.ts";
 
 /** Asks every place what it knows, once the packets are through. */
 export async function inquire(
   heard: readonly Heard[],
-  { from, to, family, runnerOf, options }: TraceContext,
+  sent: readonly FollowedPacket[],
+  context: TraceContext,
 ): Promise<(place: Place) => PlaceAnswers> {
-  const inquiries = heard.map((one) => {
-    const seen = one.events.map(({ packet }) => packet.destination);
-    const destinations = [...new Set([from.address, to.address, ...seen])];
-    return { place: one.place, ...inquiry(one, family, destinations) };
-  });
+  const { family, runnerOf, options } = context;
+  const inquiries = heard.map((one) => ({
+    place: one.place,
+    ...inquiry(one, family, packetsAt(one, sent, context)),
+  }));
   const byMachine = Map.groupBy(inquiries, ({ place }) => place.machine);
   const found = await Promise.all(
     [...byMachine].map(async ([machine, own]) => {
@@ -59,6 +62,35 @@ export async function inquire(
     if (answers === undefined) throw new TypeError("nobody listened there");
     return answers;
   };
+}
+
+/** The packets whose routes a place is asked for: as they were, and by destination alone. */
+function packetsAt(
+  { place, events }: Heard,
+  sent: readonly FollowedPacket[],
+  { from, to, called }: TraceContext,
+): readonly RoutedPacket[] {
+  const passages = sent.flatMap(({ there, back }) =>
+    [...there.passages, ...back.passages].filter((one) => one.place === place)
+  );
+  const ends = [from, to, called].map(({ address }) => address);
+  const seen = events.map(({ packet }) => packet.destination);
+  const asked: readonly RoutedPacket[] = [
+    ...[...ends, ...seen].map((destination) => ({ destination })),
+    ...passages.flatMap((passage) => routedPacket(passage) ?? []),
+    // Their answers, as whoever took them would send those.
+    ...passages.flatMap(({ taken }) =>
+      taken === undefined
+        ? []
+        : [{ source: taken.destination, destination: taken.source }]
+    ),
+    ...[[from, to], [to, from]].flatMap(([own, other]) =>
+      own?.machine === place.machine && other !== undefined
+        ? [{ source: own.address, destination: other.address }]
+        : []
+    ),
+  ];
+  return [...new Map(asked.map((one) => [routeKey(one), one])).values()];
 }
 
 /** Finds out which pod or machine answers for the address of another. */

@@ -1,15 +1,15 @@
 /** A packet's way as a reader sees it: hops, each with what decided there. Pure. */
 import type { Decision, TraceHop } from "./report.ts";
 import type { SeenPacket } from "./nft_events.ts";
+import { kernelRouteOf, routeDecision, routedPacket } from "./kernel_routes.ts";
 import {
-  kernelRouteOf,
   neighbourDecision,
   type PlaceAnswers,
-  routeDecision,
   ruleDecision,
 } from "./place_state.ts";
 import type { Place } from "./endpoints.ts";
-import type { Hook, Passage, Stop, Way } from "./packet_path.ts";
+import type { Stop, Way } from "./packet_path.ts";
+import type { Hook, Passage } from "./passages.ts";
 
 /** What hops are told with. */
 export interface Told {
@@ -28,9 +28,18 @@ export function traceHops(
   direction: TraceHop["direction"],
   told: Told,
 ): readonly TraceHop[] {
-  const hops = passages.flatMap((passage) => hopsAt(passage, direction, told));
+  const hops = onceRound(passages)
+    .flatMap((passage) => hopsAt(passage, direction, told));
   if (stop === undefined) return hops;
   return [...hops, endHop(stop, direction, told)];
+}
+
+/** Of a packet that goes in a circle, its first round and the place where it ends. */
+function onceRound(passages: readonly Passage[]): readonly Passage[] {
+  return passages.filter(({ place }, at) => {
+    const before = passages.slice(0, at).filter((one) => one.place === place);
+    return before.length < 2 || at === passages.length - 1;
+  });
 }
 
 /** A hop without what decided there. */
@@ -69,7 +78,7 @@ function hopsAt(
     passage.met.filter((met) => met.hook === hook)
       .map(({ event }) => ruleDecision(answers, event));
   const routeFor = ({ destination }: SeenPacket) =>
-    routeDecision(answers, destination, told.bridge);
+    routeDecision(answers, routedPacket(passage) ?? destination, told.bridge);
   const hops: TraceHop[] = [];
   if (sent !== undefined) {
     const by = [...rules("output"), routeFor(sent)];
@@ -91,8 +100,12 @@ function hopsAt(
   }
   const before = through ?? sent;
   if (left !== undefined && before !== undefined && isOther(before, left)) {
-    const by = rules("postrouting");
-    const one = at("postrouting", "REWRITTEN", before, left.out, by);
+    // Of what begins here, output gives another destination before the route is chosen.
+    const isOutput = sent !== undefined && rules("postrouting").length === 0 &&
+      before.destination !== left.destination;
+    const by = rules(isOutput ? "output" : "postrouting");
+    const where = isOutput ? "output" : "postrouting";
+    const one = at(where, "REWRITTEN", before, left.out, by);
     hops.push(rewritten(one, left));
   }
   if (taken !== undefined) {
@@ -144,7 +157,11 @@ function endHop(
     case "unrouted": {
       const { place, came } = stop.at;
       const packet = came ?? told;
-      const by = told.refusalOf(stop.at) ?? routeAt(place, packet);
+      const by = told.refusalOf(stop.at) ?? routeDecision(
+        told.answersOf(place),
+        routedPacket(stop.at) ?? packet.destination,
+        told.bridge,
+      );
       return drop(place, "routing", packet, came?.in, by);
     }
     case "taken": {
@@ -168,7 +185,8 @@ function lostHop(
   const destination = packet?.destination ?? told.destination;
   const bridged = packet?.in === told.bridge && packet.out === told.bridge;
   // A bridged frame bears its link-layer addresses already.
-  const gateway = kernelRouteOf(answers, destination)?.gateway;
+  const gateway = kernelRouteOf(answers, routedPacket(from) ?? destination)
+    ?.gateway;
   const isVeth = place.pod !== undefined || packet?.out === told.bridge;
   const ends = {
     source: packet?.source ?? told.source,

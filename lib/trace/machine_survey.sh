@@ -1,10 +1,11 @@
 #!/bin/sh
-# FAMILY PODS ADDRESS PORT FOLDER MACHINE PROGRAM...: what a machine has before a trace, in parts.
-family=$1 pods=$2 address=$3 port=$4 folder=$5 machine=$6
+# FAMILY PODS ADDRESSES PORT FOLDER MACHINE PROGRAM...: what a machine has before a trace, in parts.
+family=$1 pods=$2 addresses=$3 port=$4 folder=$5 machine=$6
 shift 6
 part programs; for program; do command -v "$program"; done
 part links; ip -j addr show
 part routes; ip -j "-$family" route show
+part rules; ip -j "-$family" rule
 part counters; cat /proc/net/snmp /proc/net/netstat /proc/net/snmp6 2>/dev/null
 part ids; ip netns list-id
 part serving; ss -Hltn "sport = :$port"
@@ -35,16 +36,24 @@ tell() { # POD SANDBOX RESULT...
   part pod.serving; nsenter --net="$at" ss -Hltn 'sport = :80'
   part pod.cached; grep -hsF -e "\"sandbox\":\"$at\"" "$@"
   [ ! -e "$folder/$name.json" ] || { part pod.result; cat "$folder/$name.json"; }
+  for gateway in $(nsenter --net="$at" ip "-$family" route show |
+    sed -n 's/.* via \([^ ]*\) .*/\1/p'); do
+    ip -o addr show to "$gateway" | grep -q . || addresses="$addresses $gateway"
+  done
 }
 
 for pod in $pods; do
   sandbox=$(sandbox_of "$pod" "$@")
   if [ -n "$sandbox" ]; then tell "$pod" "$sandbox" "$@"; fi
 done
-[ -z "$address" ] || for sandbox in /run/netns/*; do
+# Pods by an address: the receiver, and whichever is a gateway of those above.
+[ -z "$addresses" ] || for sandbox in /run/netns/*; do
   pod=${sandbox##*/}
   case " $pods " in *" $pod "*) continue ;; esac
   [ -e "$sandbox" ] || continue
-  nsenter --net="$sandbox" ip -o addr show to "$address" 2>/dev/null | grep -q . || continue
-  tell "$pod" "$sandbox" "$@"
+  for one in $addresses; do
+    nsenter --net="$sandbox" ip -o addr show to "$one" 2>/dev/null | grep -q . || continue
+    tell "$pod" "$sandbox" "$@"
+    break
+  done
 done

@@ -70,7 +70,7 @@ export interface SurveyedMachine {
 interface PodSelector {
   readonly family: Family;
   readonly pods: readonly string[];
-  readonly address?: string;
+  readonly addresses: readonly string[];
 }
 
 /** What a trace needs on each machine, by Debian's package. */
@@ -87,13 +87,20 @@ export const programs = {
  */
 export function machineSurvey(
   machine: string,
-  { family, pods, address = "" }: PodSelector,
+  { family, pods, addresses }: PodSelector,
 ): PartsProgram {
   return {
     name: "survey",
     program: shellProgram("machine_survey.sh", import.meta.url),
     args: [
-      ...[family, pods.join(" "), address, nodePort, folder, machine],
+      ...[
+        family,
+        pods.join(" "),
+        addresses.join(" "),
+        nodePort,
+        folder,
+        machine,
+      ],
       ...Object.keys(programs),
     ],
   };

@@ -20,6 +20,8 @@ export interface SeenPacket {
    * told, and the header is counted in.
    */
   readonly size_bytes?: number;
+  /** How many routers may still pass it on (of IPv6 the hop limit). */
+  readonly ttl?: number;
   readonly what:
     | {
       readonly protocol: "icmp";
@@ -27,7 +29,7 @@ export interface SeenPacket {
       readonly id: number;
     }
     | {
-      readonly protocol: "tcp";
+      readonly protocol: "tcp" | "udp";
       readonly sport: number;
       readonly dport: number;
     }
@@ -40,6 +42,8 @@ export interface TraceEvent {
   readonly table: string;
   readonly chain: string;
   readonly packet: SeenPacket;
+  /** The mark that the packet bears for the kernel's own use, once a chain is through. */
+  readonly mark?: number;
   readonly met:
     /** It came into a base chain. */
     | { readonly is: "chain" }
@@ -77,8 +81,11 @@ export function parseEvents(text: string): readonly TraceEvent[] {
     if (kind === "rule") {
       return [{ table, chain, packet, met: parseRule(rest) }];
     }
-    const verdict = rest.trim();
-    return [{ table, chain, packet, met: { is: "policy", verdict } }];
+    const [, verdict = rest.trim(), mark] =
+      /^(\w+) +meta mark (0x[0-9a-f]+)/.exec(rest) ?? [];
+    const marked = mark === undefined ? {} : { mark: Number(mark) };
+    const met = { is: "policy", verdict } as const;
+    return [{ table, chain, packet, ...marked, met }];
   });
 }
 
@@ -108,6 +115,7 @@ function parsePacket(text: string): SeenPacket | undefined {
   if (source === undefined || destination === undefined) return undefined;
   const length = field("ip length");
   const payload = field("ip6 length");
+  const ttl = field("ip ttl") ?? field("ip6 hoplimit");
   const links = {
     in: field("iif"),
     out: field("oif"),
@@ -123,6 +131,7 @@ function parsePacket(text: string): SeenPacket | undefined {
       : payload !== undefined
       ? { size_bytes: Number(payload) + 40 }
       : {}),
+    ...(ttl === undefined ? {} : { ttl: Number(ttl) }),
     what: whatOf(field),
   };
 }
@@ -142,10 +151,12 @@ function whatOf(
       id: Number(id),
     };
   }
-  const sport = field("tcp sport");
-  const dport = field("tcp dport");
-  if (sport !== undefined && dport !== undefined) {
-    return { protocol: "tcp", sport: Number(sport), dport: Number(dport) };
+  for (const protocol of ["tcp", "udp"] as const) {
+    const sport = field(`${protocol} sport`);
+    const dport = field(`${protocol} dport`);
+    if (sport !== undefined && dport !== undefined) {
+      return { protocol, sport: Number(sport), dport: Number(dport) };
+    }
   }
   return { protocol: "other" };
 }

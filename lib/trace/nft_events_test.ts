@@ -57,6 +57,7 @@ Deno.test("a packet has its links, addresses, length and identifier", () => {
     source: "10.244.1.2",
     destination: "203.0.113.8",
     size_bytes: 1500,
+    ttl: 63,
     what: { protocol: "icmp", type: "request", id: 77 },
   });
 });
@@ -103,6 +104,15 @@ Deno.test("what drops a packet is read: a policy, and a rule that rejects", () =
   );
   assertEquals(rule?.chain, "THEIRS");
   assertEquals(rule?.met.is === "rule" && rule.met.verdict, "drop");
+});
+
+Deno.test("a mark that a packet bears is no part of a policy's verdict", () => {
+  const line =
+    'trace id 1 ip mangle FORWARD packet: iif "cni0" oif "eth0" ip saddr 10.244.1.2 ip daddr 10.244.2.3 ip ttl 8 ip length 84 icmp type echo-request icmp id 5\n' +
+    "trace id 1 ip mangle FORWARD policy drop meta mark 0x00000007 \n";
+  const event = parseEvents(line).at(-1);
+  assertEquals(event?.met, { is: "policy", verdict: "drop" });
+  assertEquals(event?.mark, 7);
 });
 
 Deno.test("lines that are not of packets, and of packets never shown, are left out", () => {

@@ -19,6 +19,7 @@ import { shellProgram } from "../exec/shell_program.ts";
 import type { Runner } from "../node/node.ts";
 import { askParts, partOf } from "../node/parts.ts";
 import { ownTable } from "./nft_events.ts";
+import type { Server } from "./probe_packets.ts";
 
 /** Where a machine keeps what is heard. */
 const listenFolder = "/run/deno-cni-trace";
@@ -34,8 +35,8 @@ export interface Watched {
   readonly family: Family;
   /** The identifiers of echo requests and their replies. */
   readonly ids: readonly number[];
-  /** The beginning of a TCP connection with this server, and its answer. */
-  readonly server?: { readonly address: string; readonly port: number };
+  /** What goes to these servers and comes of them; of TCP, how a connection begins. */
+  readonly servers?: readonly Server[];
 }
 
 /**
@@ -43,17 +44,21 @@ export interface Watched {
  * the packets; its last ones come after all others, so that a packet that is
  * seen there was let through, and has the addresses that it leaves with.
  */
-function rules({ family, ids, server }: Watched): string {
+function rules({ family, ids, servers = [] }: Watched): string {
   const icmp = family === 4 ? "icmp" : "icmpv6";
   const ip = family === 4 ? "ip" : "ip6";
   const marks = [
     `${icmp} type { echo-request, echo-reply } ${icmp} id { ${
       ids.join(", ")
     } }`,
-    ...(server === undefined ? [] : [
-      `${ip} daddr ${server.address} tcp dport ${server.port} tcp flags & (syn | ack) == syn`,
-      `${ip} saddr ${server.address} tcp sport ${server.port} tcp flags & (syn | rst) != 0`,
-    ]),
+    ...servers.flatMap(({ protocol, address, port }) => {
+      const there = `${ip} daddr ${address} ${protocol} dport ${port}`;
+      const back = `${ip} saddr ${address} ${protocol} sport ${port}`;
+      return protocol === "udp" ? [there, back] : [
+        `${there} tcp flags & (syn | ack) == syn`,
+        `${back} tcp flags & (syn | rst) != 0`,
+      ];
+    }),
   ].map((match) => `    ${match} meta nftrace set 1\n`).join("");
   const chain = (hook: string, priority: number, body = "") =>
     `  chain ${hook} {\n    type filter hook ${hook} priority ${priority}; ` +

@@ -1,47 +1,18 @@
-/** One packet's way through the places at which it was heard, and where it ends. Pure. */
-import type { SeenPacket, TraceEvent } from "./nft_events.ts";
-import { ownTable } from "./nft_events.ts";
+/**
+ * One packet's way through the places at which it was heard, and where it ends.
+ * The way is the packet's own: which place comes next is known by how many
+ * routers the packet has passed (its TTL), not by what routes promise. Pure.
+ */
 import type { Place } from "./endpoints.ts";
-import type { Sending } from "./probe_packets.ts";
-
-/** A place, and all that was heard there. */
-export interface Heard {
-  readonly place: Place;
-  readonly events: readonly TraceEvent[];
-}
-
-/** A hook of the kernel's packet filter. */
-export type Hook =
-  | "prerouting"
-  | "input"
-  | "forward"
-  | "output"
-  | "postrouting";
-
-/** A rule or a policy that decided on a packet. */
-export interface Met {
-  readonly hook: Hook;
-  readonly event: TraceEvent;
-}
-
-/** A packet at one place: which hooks it passed, and with what addresses. */
-export interface Passage {
-  readonly place: Place;
-  /** As it came in, before anything else saw it. */
-  readonly came?: SeenPacket;
-  /** As a program here sent it. */
-  readonly sent?: SeenPacket;
-  /** As the filter let it through. */
-  readonly through?: SeenPacket;
-  /** As it was handed to a program here. */
-  readonly taken?: SeenPacket;
-  /** As it left, after its addresses were rewritten. */
-  readonly left?: SeenPacket;
-  /** The rules that decided on it. */
-  readonly met: readonly Met[];
-  /** What ended its way. */
-  readonly dropped?: Met;
-}
+import {
+  type Heard,
+  lastSeen,
+  type Met,
+  type PacketFilter,
+  type Passage,
+  passagesOf,
+  senderPort,
+} from "./passages.ts";
 
 /** Where and how a way ends before its end. */
 export type Stop =
@@ -62,31 +33,10 @@ export interface Way {
   readonly stop?: Stop;
 }
 
-/** Which of a trace's packets, and in which direction. */
-interface PacketFilter {
-  readonly sending: Pick<Sending, "id" | "server">;
-  readonly direction: "there" | "back";
-}
-
-/** Whether a packet that was heard is the wanted one. */
-function matchesFilter(
-  { what, source, destination }: SeenPacket,
-  { sending: { id, server }, direction }: PacketFilter,
-): boolean {
-  if (what.protocol === "icmp") {
-    return what.id === id &&
-      what.type === (direction === "there" ? "request" : "reply");
-  }
-  if (what.protocol !== "tcp" || server === undefined) return false;
-  return direction === "there"
-    ? what.dport === server.port && destination === server.address
-    : what.sport === server.port && source === server.address;
-}
-
 /**
  * Follows a packet.
  *
- * @param heard in the order of its way
+ * @param heard the sender's place first, the receiver's last
  * @param open whether it begins or ends beyond the places that were listened at
  */
 export function walk(
@@ -94,95 +44,96 @@ export function walk(
   wanted: PacketFilter,
   open: { readonly begin: boolean; readonly end: boolean },
 ): Way {
+  const planned = heard.filter(({ aside = false }) => !aside);
+  const sender = planned[0]?.place;
+  if (sender === undefined) throw new TypeError("a place to listen at");
+  const port = senderPort(heard, wanted.sending);
+  const filter = { ...wanted, ...(port === undefined ? {} : { port }) };
+  const waiting = heard.flatMap((one) => passagesOf(one, filter));
+  const first = firstOf(waiting, sender, open.begin);
+  if (first === undefined) {
+    return { passages: [], stop: { is: "unsent", at: sender } };
+  }
   const passages: Passage[] = [];
-  for (const [at, { place, events }] of heard.entries()) {
-    const first = at === 0;
-    const last = at === heard.length - 1;
-    const passage = passageOf(place, events, wanted);
-    const before = passages.at(-1);
-    if (passage === undefined) {
-      if (first && !open.begin) {
-        return { passages, stop: { is: "unsent", at: place } };
-      }
-      // A machine between is on the way only if the packet comes by.
-      if (!last && isBetween(heard, at)) continue;
-      if (before === undefined) {
-        return { passages, stop: { is: "unsent", at: place } };
-      }
-      return { passages, stop: { is: "lost", from: before, to: place } };
-    }
-    passages.push(passage);
-    const { dropped, taken, through, sent, left } = passage;
-    if (dropped !== undefined) {
-      return { passages, stop: { is: "dropped", at: passage, by: dropped } };
-    }
-    const ends = last && !open.end;
-    if (ends && taken === undefined) {
-      if (left === undefined) {
-        return { passages, stop: { is: "unrouted", at: passage } };
-      }
-      return { passages, stop: { is: "lost", from: passage } };
-    }
-    if (ends) continue;
-    if (taken !== undefined) {
-      return { passages, stop: { is: "taken", at: passage } };
-    }
-    if (through === undefined && sent === undefined && left === undefined) {
-      return { passages, stop: { is: "unrouted", at: passage } };
-    }
+  const receiver = open.end ? undefined : planned.at(-1)?.place;
+  for (let next: Passage | undefined = first; next !== undefined;) {
+    const current: Passage = next;
+    waiting.splice(waiting.indexOf(current), 1);
+    passages.push(current);
+    const stop = stopAt(current, receiver);
+    if (stop !== undefined) return { passages, stop };
+    if (current.place === receiver && current.taken !== undefined) break;
+    next = nextOf(waiting, current, heard);
+    if (next !== undefined || open.end) continue;
+    const to = plannedAfter(current.place, heard);
+    return {
+      passages,
+      stop: { is: "lost", from: current, ...(to === undefined ? {} : { to }) },
+    };
   }
   return { passages };
 }
 
-/** Neither end's machine, but one that a route may go by. */
-function isBetween(heard: readonly Heard[], at: number): boolean {
-  const machines = heard.filter(({ place }) => place.pod === undefined);
-  const place = heard[at]?.place;
-  return place !== undefined && place.pod === undefined &&
-    place !== machines[0]?.place && place !== machines.at(-1)?.place;
-}
-
-function passageOf(
-  place: Place,
-  events: readonly TraceEvent[],
-  wanted: PacketFilter,
+/** Where the way begins: where the packet was sent, or where it came in from beyond. */
+function firstOf(
+  waiting: readonly Passage[],
+  sender: Place,
+  isOpen: boolean,
 ): Passage | undefined {
-  const own = events.filter(({ packet }) => matchesFilter(packet, wanted));
-  if (own.length === 0) return undefined;
-  const seen: { -readonly [Key in keyof Passage]?: Passage[Key] } = {};
-  const met: Met[] = [];
-  for (const event of own) {
-    const { table, chain, packet } = event;
-    if (table === `inet ${ownTable}`) {
-      if (event.met.is !== "chain") continue;
-      if (chain === "prerouting") seen.came ??= packet;
-      if (chain === "output") seen.sent ??= packet;
-      if (chain === "input") seen.taken ??= packet;
-      if (chain === "forward") seen.through ??= packet;
-      if (chain === "postrouting") seen.left ??= packet;
-      continue;
-    }
-    if (event.met.is === "chain") continue;
-    const decided = { hook: hookOf(event, seen), event };
-    if (event.met.verdict === "drop") seen.dropped ??= decided;
-    else if (event.met.is === "rule" && event.met.verdict === "accept") {
-      met.push(decided);
-    }
-  }
-  return { ...seen, place, met };
+  const own = waiting.find(({ place, sent }) =>
+    place === sender && sent !== undefined
+  );
+  if (own !== undefined || !isOpen) return own;
+  return byTTL(waiting.filter(({ came }) => came !== undefined))[0];
 }
 
-/** The hook that a foreign chain hangs at, by what the packet has passed already. */
-function hookOf(
-  { chain, packet }: TraceEvent,
-  { sent, through }: Pick<Passage, "sent" | "through">,
-): Hook {
-  if (sent !== undefined) {
-    return /post/i.test(chain) ? "postrouting" : "output";
+/** Those that have passed the fewest routers first; the order of places decides between equals. */
+function byTTL(passages: readonly Passage[]): readonly Passage[] {
+  const ttl = ({ came }: Passage) => came?.ttl ?? 0;
+  return passages.toSorted((a, b) => ttl(b) - ttl(a));
+}
+
+/** The first passage that the packet can have had after this one. */
+function nextOf(
+  waiting: readonly Passage[],
+  current: Passage,
+  heard: readonly Heard[],
+): Passage | undefined {
+  const left = lastSeen(current)?.ttl;
+  const candidates = waiting.filter(({ came }) =>
+    came !== undefined &&
+    (left === undefined || came.ttl === undefined || came.ttl <= left)
+  );
+  // Where no TTL is told, and within one segment: the place that is next by plan.
+  const at = heard.findIndex(({ place }) => place === current.place);
+  const distance = ({ place }: Passage) => {
+    const there = heard.findIndex((one) => one.place === place);
+    return there > at ? there - at : heard.length + there;
+  };
+  return byTTL(candidates.toSorted((a, b) => distance(a) - distance(b)))[0];
+}
+
+function stopAt(
+  passage: Passage,
+  receiver: Place | undefined,
+): Stop | undefined {
+  const { dropped, taken, through, sent, left, place } = passage;
+  if (dropped !== undefined) {
+    return { is: "dropped", at: passage, by: dropped };
   }
-  if (through !== undefined) return "postrouting";
-  if (packet.out !== undefined) {
-    return /post/i.test(chain) ? "postrouting" : "forward";
+  if (taken !== undefined) {
+    return place === receiver ? undefined : { is: "taken", at: passage };
   }
-  return /input/i.test(chain) ? "input" : "prerouting";
+  return through === undefined && sent === undefined && left === undefined
+    ? { is: "unrouted", at: passage }
+    : undefined;
+}
+
+/** Where a packet should come next. */
+function plannedAfter(
+  place: Place,
+  heard: readonly Heard[],
+): Place | undefined {
+  const at = heard.findIndex((one) => one.place === place);
+  return heard.slice(at + 1).find(({ aside = false }) => !aside)?.place;
 }

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import type { SeenPacket, TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
-import { type Heard, walk, type Way } from "./packet_path.ts";
+import { walk, type Way } from "./packet_path.ts";
+import type { Heard } from "./passages.ts";
 
 const pod = (name: string) => ({
   name,
@@ -85,7 +86,7 @@ Deno.test("a machine that a route only might go by is left out when nothing come
     [
       heard(shell, sends),
       heard(one, forwards),
-      heard(middle, []),
+      { ...heard(middle, []), aside: true },
       heard(two, forwards),
       heard(web, takes),
     ],
@@ -93,6 +94,74 @@ Deno.test("a machine that a route only might go by is left out when nothing come
     closed,
   );
   assertEquals(end(way), "shell one two web");
+});
+
+/** A packet that a machine sends on, from one TTL to the next. */
+const routes = (ttl: number) => [
+  seen("prerouting", { ttl }),
+  seen("forward", { ttl: ttl - 1 }),
+  seen("postrouting", { ttl: ttl - 1 }),
+];
+
+Deno.test("the TTL tells which way a packet took, by machines that no route promised", () => {
+  const way = walk(
+    [
+      heard(shell, [seen("output", { ttl: 64 })]),
+      // Another pod of the node was the gateway: the packet came by the node twice.
+      heard(one, [
+        seen("prerouting", { ttl: 64 }),
+        seen("forward", { ttl: 64 }),
+        seen("postrouting", { ttl: 64 }),
+        ...routes(63),
+      ]),
+      {
+        ...heard({ machine: "one", pod: pod("other") }, routes(64)),
+        aside: true,
+      },
+      { ...heard(middle, routes(62)), aside: true },
+      heard(two, routes(61)),
+      heard(web, [seen("prerouting", { ttl: 60 }), seen("input", { ttl: 60 })]),
+    ],
+    wanted,
+    closed,
+  );
+  assertEquals(end(way), "shell one other one middle two web");
+});
+
+Deno.test("a packet that goes in a circle ends where its TTL does", () => {
+  const way = walk(
+    [
+      heard(shell, [seen("output", { ttl: 4 })]),
+      heard(one, [...routes(4), ...routes(2)]),
+      heard(two, [...routes(3), seen("prerouting", { ttl: 1 })]),
+      heard(web, []),
+    ],
+    wanted,
+    closed,
+  );
+  assertEquals(end(way), "shell one two one two: unrouted");
+});
+
+Deno.test("what a rule changed, and the mark that a route is chosen by, are kept", () => {
+  const notrack: TraceEvent = {
+    ...rule("ip raw", "PREROUTING", "continue"),
+    packet: { ...packet, in: "cni0" },
+    met: { is: "rule", text: "meta l4proto icmp notrack", verdict: "continue" },
+  };
+  const mangle: TraceEvent = {
+    ...notrack,
+    table: "ip mangle",
+    mark: 7,
+    met: { is: "policy", verdict: "accept" },
+  };
+  const way = walk(
+    [heard(one, [forwards[0]!, notrack, mangle, ...forwards.slice(2)])],
+    wanted,
+    { begin: true, end: true },
+  );
+  const [passage] = way.passages;
+  assertEquals(passage?.mark, 7);
+  assertEquals(passage?.changed.map(({ hook }) => hook), ["prerouting"]);
 });
 
 Deno.test("each way to end early is told apart", () => {
@@ -166,7 +235,7 @@ Deno.test("others' pings, and the answer, are not the packet", () => {
 });
 
 Deno.test("a request is known by its server, whatever its source became", () => {
-  const server = { address: "10.244.2.3", port: 80 };
+  const server = { protocol: "tcp", address: "10.244.2.3", port: 80 } as const;
   const what = { protocol: "tcp", sport: 4000, dport: 80 } as const;
   const rewritten = seen("output", { what, source: "10.0.1.11" });
   const back = seen("output", {
@@ -177,7 +246,7 @@ Deno.test("a request is known by its server, whatever its source became", () => 
   const all = [heard(one, [rewritten, back])];
   const open = { begin: false, end: true };
   for (const direction of ["there", "back"] as const) {
-    const way = walk(all, { sending: { server }, direction }, open);
+    const way = walk(all, { sending: { servers: [server] }, direction }, open);
     assertEquals(way.passages.length, 1);
   }
 });

@@ -6,8 +6,8 @@ import { type Family, familyOf } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { atPlace } from "./send_packets.ts";
-import { type RouteFacts } from "../diagnosis/evidence.ts";
-import { routeProtocol } from "../steps/probes.ts";
+import type { RoutedPacket } from "../diagnosis/routing_policy.ts";
+import { type RouteAnswers, routeKey, routeQuestion } from "./kernel_routes.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Decision } from "./report.ts";
 import { type Asked, listed, type Question } from "../node/batch.ts";
@@ -18,7 +18,7 @@ import {
 } from "./kernel_counters.ts";
 import type { TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
-import type { Heard } from "./packet_path.ts";
+import type { Heard } from "./passages.ts";
 import { mark } from "../net/mark.ts";
 import { isNftName } from "../net/nft_name.ts";
 
@@ -32,14 +32,11 @@ interface Neighbour {
 }
 
 /** What a place answered. */
-export interface PlaceAnswers {
-  readonly place: Place;
+export interface PlaceAnswers extends RouteAnswers {
   readonly neighbours: Asked;
   /** The kernel's counters once the packets are through, and the question. */
   readonly counters: Asked;
   readonly after: Counters;
-  /** `ip route get fibmatch`, by destination. */
-  readonly routes: ReadonlyMap<string, Asked>;
   /** The chains that packets met: as nft lists them, and as iptables does. */
   readonly chains: ReadonlyMap<
     string,
@@ -74,7 +71,7 @@ function chainsOf({ events }: Heard): readonly string[] {
 export function inquiry(
   heard: Heard,
   family: Family,
-  destinations: readonly string[],
+  packets: readonly RoutedPacket[],
 ): {
   readonly questions: readonly Question[];
   readonly read: (answers: readonly Asked[]) => PlaceAnswers;
@@ -88,10 +85,8 @@ export function inquiry(
   const questions: Question[] = [
     { ...at, command: cmd`ip ${`-${family}`} -j neigh show` },
     { ...at, command: cmd`cat ${counterFiles}` },
-    ...destinations.map((destination) => ({
-      ...at,
-      command: cmd`ip -j route get fibmatch ${destination}`,
-    })),
+    { ...at, command: cmd`ip ${`-${family}`} -j rule` },
+    ...packets.map((packet) => ({ ...at, command: routeQuestion(packet) })),
     ...chains.flatMap((name) => {
       const [ip = "", table = "", chain = ""] = name.split(" ");
       const iptables = ip === "ip" ? "iptables" : "ip6tables";
@@ -104,19 +99,22 @@ export function inquiry(
   return {
     questions,
     read(answers) {
-      const [neighbours, counters, ...rest] = answers;
-      if (neighbours === undefined || counters === undefined) {
+      const [neighbours, counters, rules, ...rest] = answers;
+      if (!neighbours || !counters || !rules) {
         throw new TypeError("an answer each");
       }
-      const ofChains = rest.slice(destinations.length);
+      const ofChains = rest.slice(packets.length);
       return {
         place,
         neighbours,
         counters,
+        rules,
         after: readCounters(counters.outcome.stdout),
-        routes: new Map(destinations.flatMap((destination, at) => {
+        routes: new Map(packets.flatMap((packet, at) => {
           const asked = rest[at];
-          return asked === undefined ? [] : [[destination, asked] as const];
+          return asked === undefined
+            ? []
+            : [[routeKey(packet), asked] as const];
         })),
         chains: new Map(chains.flatMap((name, at) => {
           const [nft, iptables] = ofChains.slice(2 * at, 2 * at + 2);
@@ -127,55 +125,6 @@ export function inquiry(
       };
     },
   };
-}
-
-/** A route as `ip -j route get fibmatch` has it. */
-interface FibRoute extends RouteFacts {
-  readonly type?: string;
-  readonly protocol?: string;
-}
-
-/**
- * The route of the kernel's table by which a place reaches an address;
- * undefined where it has none.
- */
-export function kernelRouteOf(
-  { routes }: PlaceAnswers,
-  destination: string,
-): FibRoute | undefined {
-  const asked = routes.get(destination);
-  return asked === undefined ? undefined : listed<FibRoute>(asked)[0];
-}
-
-/** The route, or that there is none, as what decided. */
-export function routeDecision(
-  answers: PlaceAnswers,
-  destination: string,
-  bridge: string,
-): Decision {
-  const found = kernelRouteOf(answers, destination);
-  if (found === undefined) {
-    const said = answers.routes.get(destination)?.outcome.stderr.trim() ?? "";
-    const why = /: (.*)$/m.exec(said)?.[1];
-    return {
-      kind: "route",
-      text: `no route to ${destination}${why === undefined ? "" : ` (${why})`}`,
-    };
-  }
-  const { type, dst, gateway, dev, protocol } = found;
-  const text = [
-    ...(type === undefined ? [] : [type]),
-    dst,
-    ...(gateway === undefined ? [] : ["via", gateway]),
-    ...(dev === undefined ? [] : ["dev", dev]),
-    ...(protocol === routeProtocol ? ["proto", protocol] : []),
-  ].join(" ");
-  const stage: StageName | undefined = protocol === routeProtocol
-    ? "08-routes"
-    : dev === bridge && answers.place.pod === undefined
-    ? "04-bridge"
-    : undefined;
-  return { kind: "route", text, ...(stage === undefined ? {} : { stage }) };
 }
 
 /** What a place knows of a neighbour. */

@@ -41,16 +41,21 @@ export interface TraceEnd {
  * The kinds of packet that are sent: the call that a user would make, the
  * smallest that crosses the path, and the largest that may not be cut in pieces.
  */
-const packetKinds = ["request", "ping", "full-mtu"] as const;
-
-/** A kind of packet. */
-export type PacketKind = typeof packetKinds[number];
+export type PacketKind =
+  | "request"
+  /** The beginning of a TCP connection, and a UDP datagram, to a port that was named. */
+  | "connection"
+  | "datagram"
+  | "ping"
+  | "full-mtu";
 
 /** A packet that was sent. */
 export interface TracePacket {
   readonly kind: PacketKind;
   /** The command that sent it, as it was run at the sender. */
   readonly command: string;
+  /** The port that it goes to, of a connection or datagram to one that was named. */
+  readonly port?: number;
   /** Its length as an IP packet, where it is known. */
   readonly size_bytes?: number;
   readonly answered: boolean;

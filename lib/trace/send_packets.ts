@@ -66,6 +66,12 @@ function wordsOf({ kind }: Sending, outcome: Outcome): string {
     // The server tells whom it saw, an IPv4 address as one of IPv6 perhaps.
     return text.replace(/^\[(?:::ffff:)?(.*)\]$/, "$1") || ending(outcome);
   }
+  if (kind === "connection" || kind === "datagram") {
+    if (code === 0) return "answered";
+    if (code !== undefined && timedOut.includes(code)) return "no answer";
+    const [, why] = /: ([^:\n]+)\n*$/.exec(stderr.trimEnd()) ?? [];
+    return why ?? ending(outcome);
+  }
   const reply = /^\d+ bytes from .*$/m.exec(all)?.[0];
   const error = /^(?:From .*|ping: .*)$/m.exec(all)?.[0];
   return reply ?? error ?? "no answer";

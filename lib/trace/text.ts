@@ -52,6 +52,8 @@ function titleOf({ node, pod, address }: TraceEnd): string {
 
 const packetNames = {
   request: "a web request",
+  connection: "a TCP connection",
+  datagram: "a UDP datagram",
   ping: "a ping",
   "full-mtu": "a ping of full length",
 } as const;
@@ -61,7 +63,10 @@ function followedWords({ packets, followed }: TraceReport): string {
   const size = packet?.size_bytes === undefined
     ? ""
     : ` (${packet.size_bytes} bytes)`;
-  return `${packetNames[followed]}${followed === "full-mtu" ? size : ""}`;
+  const port = packet?.port === undefined ? "" : ` to port ${packet.port}`;
+  return `${packetNames[followed]}${port}${
+    followed === "full-mtu" ? size : ""
+  }`;
 }
 
 function ways(report: TraceReport, options: TextOptions): string[] {
@@ -176,8 +181,10 @@ function packetLines({ packets }: TraceReport): string[] {
   );
 }
 
-function packetName({ kind, size_bytes }: TracePacket): string {
+function packetName({ kind, size_bytes, port }: TracePacket): string {
   if (kind === "request") return "web request";
+  if (kind === "connection") return `TCP, port ${port}`;
+  if (kind === "datagram") return `UDP, port ${port}`;
   return kind === "ping"
     ? `ping, ${size_bytes} bytes`
     : `ping, ${size_bytes} bytes, not to be cut`;

@@ -7,7 +7,15 @@ import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
 import { gather, identify, inquire, trySizes } from "./follow_up.ts";
-import { survey, type TraceContext, type TraceOrder } from "./context.ts";
+import {
+  type SecondLook,
+  survey,
+  type TraceContext,
+  type TraceOrder,
+} from "./context.ts";
+import { familyOf } from "../net/cidr.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import { lastSeen, strangePod } from "./passages.ts";
 import { follow, listenAndSend, type Listened } from "./capture.ts";
 import { traceReport } from "./build_report.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
@@ -27,37 +35,93 @@ export async function trace(
   reach: Reach,
   order: TraceOrder,
 ): Promise<TraceReport> {
-  const context = await survey(whole, reach, order);
-  const { answers, heard, claimed } = await listenWell(context);
-  const sent = answers.map((answer): FollowedPacket =>
-    follow(answer, heard, context)
-  );
-  const followed = sent.find(({ answered }) => !answered) ??
-    sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
-  if (followed === undefined) throw new TypeError("a ping is always sent");
+  const look = async (second?: SecondLook): Promise<Look> => {
+    const context = await survey(whole, reach, order, second);
+    const { answers, heard, claimed } = await listenWell(context);
+    const sent = answers.map((answer): FollowedPacket =>
+      follow(answer, heard, context)
+    );
+    return { context, heard, claimed, sent, told: toldOf(sent, context) };
+  };
+  let found = await look();
+  const renamed = renamedTo(found);
+  const isLost = found.told.there.stop?.is === "lost" ||
+    found.told.back.stop?.is === "lost";
+  const isFar = found.context.machines.size <= whole.nodes.length &&
+    found.context.deaf.length === 0;
+  if (renamed !== undefined || (isLost && isFar)) {
+    found = await look({
+      everywhere: true,
+      ...(renamed === undefined ? {} : { renamed }),
+    });
+  }
+  const { context, heard, claimed, sent, told: followed } = found;
   const doubtful = !followed.answered || followed.there.stop !== undefined ||
-    followed.back.stop !== undefined || isRewritten(followed);
+    followed.back.stop !== undefined || isRewritten(followed) ||
+    strangePod([followed.there, followed.back], [context.from, context.to]) !==
+      undefined;
   const [answersOf, responders, sizes, facts] = await Promise.all([
-    inquire(heard, context),
+    inquire(heard, sent, context),
     identify(claimed, context),
     trySizes(followed, context),
     doubtful ? gather(context, order.stages) : new Map<string, NodeFacts>(),
   ]);
-  const { cluster, from, to, machines, family } = context;
+  const { cluster, from, to, called, machines, deaf, family } = context;
   const findings: TraceFindings = {
-    ...{ cluster, from, to, machines, answersOf, claimed, responders, facts },
-    followed,
+    ...{ cluster, from, to, called, machines, deaf, answersOf, claimed },
+    ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
   };
   const cause = causeOf(findings);
   const { name: clusterName } = whole;
-  return traceReport({ findings, sent, cause, family, clusterName });
+  const otherFamily = familiesOf(whole).find((one) => one !== family);
+  return traceReport({
+    ...{ findings, cause, family, clusterName },
+    ...(otherFamily === undefined ? {} : { otherFamily }),
+  });
+}
+
+/** What came of sending the packets once. */
+interface Look extends Pick<Listened, "heard" | "claimed"> {
+  readonly context: TraceContext;
+  readonly sent: readonly FollowedPacket[];
+  /** The one of them that is told of. */
+  readonly told: FollowedPacket;
+}
+
+/** The first that got no answer, or else that went astray. */
+function toldOf(
+  all: readonly FollowedPacket[],
+  { call, called, to }: TraceContext,
+): FollowedPacket {
+  // Who rewrites what goes to a port leaves pings alone.
+  const isOne = call !== undefined && called.address !== to.address;
+  const sent = isOne ? all.slice(0, 1) : all;
+  const told = sent.find(({ answered }) => !answered) ??
+    sent.find(({ there }) => there.stop !== undefined) ?? sent[0];
+  if (told === undefined) throw new TypeError("a ping is always sent");
+  return told;
+}
+
+/** Under which name a packet goes on, where somebody gave it another than the sender did. */
+function renamedTo(
+  { told, sent, context: { called, family } }: Look,
+): SecondLook["renamed"] {
+  for (const { there } of [told, ...sent]) {
+    const last = there.passages.at(-1);
+    const seen = last && lastSeen(last);
+    if (seen === undefined || seen.destination === called.address) continue;
+    if (familyOf(seen.destination) !== family) continue;
+    const { destination: address, what } = seen;
+    return { address, ...("dport" in what ? { port: what.dport } : {}) };
+  }
+  return undefined;
 }
 
 /** A rule of nat may have had a say. */
 function isRewritten({ there }: FollowedPacket): boolean {
   return there.passages.some(({ met }) =>
-    met.some(({ hook }) => hook === "postrouting")
+    met.some(({ hook }) => hook === "postrouting" || hook === "prerouting")
   );
 }
 

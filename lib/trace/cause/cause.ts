@@ -14,7 +14,9 @@ import { settingFault } from "../../diagnosis/setting_faults.ts";
 import {
   duplicateFault,
   gatewayFault,
+  placeOf,
   rememberedFault,
+  strangeGateway,
   takenFault,
 } from "./links.ts";
 import {
@@ -26,6 +28,7 @@ import {
 import { droppedBy, rewrittenFault, unseenDrop } from "./rules.ts";
 import { mtuFault } from "./mtu.ts";
 import {
+  nobodyHasIt,
   noPodHasIt,
   silent,
   unansweredCause,
@@ -38,7 +41,9 @@ import {
   lengthObstacle,
   obstacleFault,
 } from "./obstacle.ts";
-import { kernelRouteOf } from "../place_state.ts";
+import { kernelRouteOf } from "../kernel_routes.ts";
+import { lifetimeFault, redirectFault, untrackedFault } from "./altered.ts";
+import { policyRoutingFault } from "./policy_routing.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Stop } from "../packet_path.ts";
@@ -56,6 +61,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
   if (!answered && sending.kind === "full-mtu") {
     return lengthObstacle(findings) ?? mtuFault(findings);
   }
+  const redirected = redirectFault(findings);
+  if (redirected !== undefined) return redirected;
   const far = answered ? undefined : farObstacle(findings);
   if (far !== undefined) return far;
   const ways = [
@@ -64,6 +71,11 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
   ] as const;
   for (const [way, direction] of ways) {
     if (way.stop === undefined) continue;
+    const { sender, receiver } = direction;
+    const altered = policyRoutingFault(way, sender, receiver, findings) ??
+      lifetimeFault(way, receiver, findings) ??
+      (direction.is === "back" ? untrackedFault(findings) : undefined);
+    if (altered !== undefined) return altered;
     // Another machine may have answered in the receiver's place.
     for (const suspect of suspects(way.stop, direction, findings)) {
       if (suspect !== undefined) return suspect;
@@ -72,7 +84,10 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
       unexplained(way.stop, direction.receiver, findings);
   }
   return rewrittenFault(findings) ?? duplicateFault(findings) ??
-    (answered ? undefined : unansweredCause(findings));
+    strangeGateway(findings) ??
+    (answered
+      ? undefined
+      : untrackedFault(findings) ?? unansweredCause(findings));
 }
 
 function* suspects(
@@ -254,10 +269,7 @@ function* lost(
   yield duplicateFault(findings) ?? rememberedFault(findings);
   yield obstacleFault(stop, is === "back", findings);
   if (to === undefined && onBridge) yield noPodHasIt(place, receiver, findings);
-}
-
-function placeOf({ machine = "", pod }: End): Place {
-  return { machine, ...(pod === undefined ? {} : { pod }) };
+  if (to === undefined && !onBridge) yield nobodyHasIt(from, findings);
 }
 
 /** A pod's frame did not come through its veth and the bridge. */

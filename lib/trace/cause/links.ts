@@ -11,15 +11,11 @@ import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
-import {
-  neighbourOf,
-  placeName,
-  remedyAt,
-  routeDecision,
-} from "../place_state.ts";
+import { neighbourOf, placeName, remedyAt } from "../place_state.ts";
+import { routeDecision } from "../kernel_routes.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
-import type { Passage } from "../packet_path.ts";
+import { type Passage, strangePod } from "../passages.ts";
 import { listed } from "../../node/batch.ts";
 
 /** Does a pod send to another address than its gateway? */
@@ -47,6 +43,20 @@ export function gatewayFault(
       remedyAt({ machine, pod }, cmd`ip route replace default via ${wanted}`),
     ],
   };
+}
+
+/** Another pod is an end's gateway, and sends on what it gets. */
+export function strangeGateway(findings: TraceFindings): Cause | undefined {
+  const { followed: { there, back }, from, to } = findings;
+  const ends = [from, to];
+  if (strangePod([there, back], ends) === undefined) return undefined;
+  return ends.map((end) => gatewayFault(placeOf(end), findings))
+    .find((fault) => fault !== undefined);
+}
+
+/** The place that an end is. */
+export function placeOf({ machine = "", pod }: End): Place {
+  return { machine, ...(pod === undefined ? {} : { pod }) };
 }
 
 /** Does a second machine or pod answer for an address on the path? */

@@ -3,7 +3,11 @@ import { cmd, show } from "../../exec/command.ts";
 import { evidence } from "../../diagnosis/evidence.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
-import { remedyAt } from "../place_state.ts";
+import { placeName, remedyAt } from "../place_state.ts";
+import { kernelRouteOf, routedPacket, routeKey } from "../kernel_routes.ts";
+import { routeText } from "../../diagnosis/routing_policy.ts";
+import { dropObstacle, obstacleFault } from "./obstacle.ts";
+import { droppedBy } from "./rules.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { SurveyedLink } from "../machine_survey.ts";
@@ -11,6 +15,8 @@ import { listed } from "../../node/batch.ts";
 
 /** The cause of a packet of full length that got no answer. */
 export function mtuFault(findings: TraceFindings): Cause {
+  const other = lengthDrop(findings) ?? routeMTU(findings);
+  if (other !== undefined) return other;
   const { followed: { sending, said }, from, sizes } = findings;
   const size_bytes = sending.size_bytes ?? 0;
   const narrow = sizes?.narrow.toSorted((a, b) => a.mtu - b.mtu)[0];
@@ -87,4 +93,65 @@ function smaller(
 function forget({ machine = "", pod }: End): Remedy {
   const place = pod === undefined ? { machine } : { machine, pod };
   return remedyAt(place, cmd`ip route flush cache`);
+}
+
+/** A rule may drop by a packet's length, which looks like a narrow link. */
+function lengthDrop(findings: TraceFindings): Cause | undefined {
+  const { there, back } = findings.followed;
+  for (const [way, isBack] of [[there, false], [back, true]] as const) {
+    if (way.stop?.is === "dropped") {
+      return dropObstacle(way.stop, isBack, findings) ??
+        droppedBy(way.stop, findings);
+    }
+    const found = way.stop && obstacleFault(way.stop, isBack, findings);
+    const isByLength = found?.evidence.some(({ printed }) =>
+      /\blength\b/.test(printed)
+    );
+    if (isByLength) return found;
+  }
+  return undefined;
+}
+
+/** A route may bear a smaller MTU than its link (ip-route(8)). */
+function routeMTU(
+  { followed: { there, back, sending, said }, answersOf }: TraceFindings,
+): Cause | undefined {
+  for (const passage of [...there.passages, ...back.passages]) {
+    const packet = routedPacket(passage);
+    const answers = answersOf(passage.place);
+    const route = packet && kernelRouteOf(answers, packet);
+    const asked = packet && answers.routes.get(routeKey(packet));
+    const mtu = route?.metrics?.map(({ mtu }) => mtu).find((mtu) =>
+      mtu !== undefined
+    );
+    if (
+      !route || !asked || Number(mtu ?? Infinity) >= (sending.size_bytes ?? 0)
+    ) {
+      continue;
+    }
+    const { place } = passage;
+    const { gateway, dev, table, protocol } = route;
+    const named = (name: string, value?: string) =>
+      value === undefined ? [] : [name, value];
+    return {
+      kind: "mtu",
+      on: place.machine,
+      what: `the route of ${placeName(place)} lets packets of ${mtu} bytes ` +
+        `pass at most: "${routeText(route)}"`,
+      evidence: [
+        evidence(asked),
+        { where: "the sender", command: show(sending.command), printed: said },
+      ],
+      remedies: [
+        remedyAt(
+          place,
+          cmd`ip route replace ${route.dst} ${[
+            ...[...named("via", gateway), ...named("dev", dev)],
+            ...[...named("table", table), ...named("proto", protocol)],
+          ]}`,
+        ),
+      ],
+    };
+  }
+  return undefined;
 }

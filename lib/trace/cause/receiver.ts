@@ -6,11 +6,13 @@ import { onNode } from "../../diagnosis/remedy.ts";
 import { cmd, show } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import {
-  kernelRouteOf,
   neighbourDecision,
+  neighbourOf,
   placeName,
   remedyAt,
 } from "../place_state.ts";
+import { kernelRouteOf, routedPacket } from "../kernel_routes.ts";
+import type { Passage } from "../passages.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Stop } from "../packet_path.ts";
@@ -18,7 +20,7 @@ import type { Stop } from "../packet_path.ts";
 /** The receiver took the packet and did not send an answer. */
 export function silent(place: Place, findings: TraceFindings): Cause {
   const { said, sending } = findings.followed;
-  return {
+  return refused(place, findings) ?? {
     kind: "receiver",
     on: place.machine,
     what: `${placeName(place)} took the packet and did not answer it`,
@@ -33,6 +35,29 @@ export function silent(place: Place, findings: TraceFindings): Cause {
         place.pod === undefined ? cmd`iptables -S INPUT` : cmd`ss -ltn`,
       ),
     ],
+  };
+}
+
+/** A port that nothing listens at: the kernel refuses by itself. */
+function refused(place: Place, findings: TraceFindings): Cause | undefined {
+  const { said, sending } = findings.followed;
+  const server = sending.servers?.at(-1);
+  if (server === undefined || !/connection refused/i.test(said)) {
+    return undefined;
+  }
+  const { protocol, port } = server;
+  const list = protocol === "tcp" ? "-Hltnp" : "-Hlunp";
+  return {
+    kind: "receiver",
+    on: place.machine,
+    what: `${placeName(place)} takes what comes for ${protocol} port ${port} ` +
+      "and refuses it: nothing listens there",
+    evidence: [{
+      where: senderName(findings),
+      command: show(sending.command),
+      printed: said,
+    }],
+    remedies: [remedyAt(place, cmd`ss ${list} ${`sport = :${port}`}`)],
   };
 }
 
@@ -62,19 +87,44 @@ export function noPodHasIt(
   };
 }
 
-/** Both ways went well, and the program is not content. */
-export function unansweredCause(
-  { followed: { said, sending }, to }: TraceFindings,
-): Cause {
-  const on = to.machine ?? outsideName;
-  const port = sending.server?.port;
+/** An address of the segment that no machine has. */
+export function nobodyHasIt(
+  from: Passage,
+  { answersOf }: TraceFindings,
+): Cause | undefined {
+  const { place } = from;
+  const answers = answersOf(place);
+  const packet = routedPacket(from);
+  const next = packet && (kernelRouteOf(answers, packet)?.gateway ??
+    packet.destination);
+  if (next === undefined || neighbourOf(answers, next)?.lladdr !== undefined) {
+    return undefined;
+  }
+  const { text } = neighbourDecision(answers, next);
+  const known = neighbourOf(answers, next);
   return {
+    kind: "receiver",
+    on: place.machine,
+    what:
+      `no machine answers for ${next}, to which ${placeName(place)} sends ` +
+      `what is for ${packet?.destination}`,
+    evidence: [evidence(answers.neighbours, known ?? text)],
+    remedies: [remedyAt(place, cmd`ip neigh show ${next}`)],
+  };
+}
+
+/** Both ways went well, and the program is not content. */
+export function unansweredCause(findings: TraceFindings): Cause {
+  const { followed: { said, sending }, to } = findings;
+  const on = to.machine ?? outsideName;
+  const port = sending.servers?.[0]?.port;
+  return refused({ ...to, machine: on }, findings) ?? {
     kind: "receiver",
     on,
     what: "packets go there and back, and the program that should answer " +
       "does not",
     evidence: [{
-      where: on,
+      where: senderName(findings),
       command: show(sending.command),
       printed: said,
     }],

@@ -16,10 +16,11 @@ import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { routeObstacle } from "./obstacle.ts";
 import { inSomePodCIDR } from "./ends.ts";
-import { kernelRouteOf, placeName } from "../place_state.ts";
+import { placeName } from "../place_state.ts";
+import { kernelRouteOf } from "../kernel_routes.ts";
 import { covers, type End, type Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
-import type { Passage } from "../packet_path.ts";
+import type { Passage } from "../passages.ts";
 import { listed } from "../../node/batch.ts";
 
 /** A place has no good route to where the packet should go. */

@@ -1,5 +1,5 @@
 /** What a rule does to a packet that it should not. Pure. */
-import { evidence } from "../../diagnosis/evidence.ts";
+import { evidence, type NodeFacts } from "../../diagnosis/evidence.ts";
 import { readTable, traverse } from "../../net/iptables.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import {
@@ -8,18 +8,15 @@ import {
   rewriteCause,
 } from "../../diagnosis/iptables_faults.ts";
 import { cmd, show } from "../../exec/command.ts";
-import {
-  kernelRouteOf,
-  placeName,
-  remedyAt,
-  ruleDecision,
-} from "../place_state.ts";
+import { placeName, remedyAt, ruleDecision } from "../place_state.ts";
+import { kernelRouteOf } from "../kernel_routes.ts";
 import { isNftName } from "../../net/nft_name.ts";
 import type { Remedy } from "../../diagnosis/remedy.ts";
 import type { Place } from "../endpoints.ts";
 import type { TraceEvent } from "../nft_events.ts";
 import type { TraceFindings } from "../findings.ts";
-import type { Met, Passage, Stop } from "../packet_path.ts";
+import type { Stop } from "../packet_path.ts";
+import type { Met, Passage } from "../passages.ts";
 
 /** Why the filter drops a packet. */
 export function droppedBy(
@@ -55,6 +52,19 @@ export function droppedBy(
       ? [deleteRule(found.node, table, decision.text)]
       : [withoutDrop(place, event)],
   };
+}
+
+/** Takes away a rule that changed a packet, in iptables' words where it has those. */
+export function withoutRule(
+  place: Place,
+  event: TraceEvent,
+  text: string,
+  found: NodeFacts | undefined,
+): readonly Remedy[] {
+  const [, table = ""] = event.table.split(" ");
+  return found !== undefined && place.pod === undefined && text.startsWith("-")
+    ? [deleteRule(found.node, table, text)]
+    : [withoutDrop(place, event)];
 }
 
 /** Takes away the rule that an event tells of, or opens its chain's policy. */
