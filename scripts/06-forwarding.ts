@@ -43,6 +43,7 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
     doneWhen: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
     run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
     undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
+    independent: true,
   };
 }
 
@@ -58,6 +59,7 @@ export const forwarding = alsoAtBoot({
           doneWhen: sysctlIs(name, "1"),
           run: cmd`sysctl -w ${name}=1`,
           undo: (previous: string) => cmd`sysctl -w ${name}=${previous}`,
+          independent: true,
         })),
       ...(clusterCIDR.includes(":") ? [] : [interfacesForward(plan)]),
       accept(clusterCIDR, "-s"),
