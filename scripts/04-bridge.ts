@@ -38,6 +38,7 @@ function off(setting: LinkSetting, why: string, needed?: string): Step {
     doneWhen: linkSettingOff(setting, needed),
     run: cmd`sysctl -e -w ${name}=0`,
     undo: (previous: string) => cmd`sysctl -e -w ${name}=${previous}`,
+    independent: true,
   };
 }
 

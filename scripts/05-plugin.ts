@@ -87,6 +87,7 @@ export const plugin: Stage = {
       doneWhen: copied(file),
       run: file,
       undo: remove(file.to),
+      independent: true,
     })),
     // Last: it is restarted where the files of its version have come.
     ...daemonSteps(cluster),

@@ -34,6 +34,7 @@ function accept(clusterCIDR: string, direction: "-s" | "-d"): Step {
     doneWhen: ruleIs(cmd`${iptables} ${table} -C FORWARD ${rule}`),
     run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
     undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
+    independent: true,
   };
 }
 

@@ -24,6 +24,7 @@ function hostRoutes({ node, cluster }: Plan): Step[] {
         const via = ofFamily(other.addresses, family) ?? other.address;
         return {
           why: `Pods of ${other.name} are reached through ${other.name}`,
+          independent: true,
           // Made when it is asked for: a plan for 1,000 nodes has a million steps.
           get doneWhen() {
             return routeByOwner(podCIDR, other.name, via);

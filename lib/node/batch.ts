@@ -139,13 +139,20 @@ async function run(
     return {
       where,
       command,
-      outcome: printed === undefined || said === undefined ? outcome : {
+      outcome: printed === undefined || said === undefined ? cutOff(outcome) : {
         code: Number(said.name),
         stdout: printed.text,
         stderr: said.text,
       },
     };
   });
+}
+
+/** What came of a question that the shell did not come to. */
+function cutOff(outcome: Outcome): Outcome {
+  return outcome.code === 0
+    ? { ...outcome, code: undefined, ended: "killed" }
+    : outcome;
 }
 
 /**

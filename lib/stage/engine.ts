@@ -3,7 +3,9 @@
  * of networks; the stages know nothing of journals.
  */
 import { askStep, decide } from "./decide.ts";
-import { find, NodeRun, stepKey } from "./node_run.ts";
+import { type Answers, inOneGo } from "./ask_ahead.ts";
+import { actTogether, toRunTogether } from "./act_together.ts";
+import { find, NodeRun, recordOf } from "./node_run.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
@@ -15,7 +17,6 @@ import {
   type Stage,
   type StageName,
   type Step,
-  undoOf,
 } from "./stage.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunContext } from "./context.ts";
@@ -37,15 +38,66 @@ export async function apply(
   return await nodeRun.keep(async () => {
     await nodeRun.open();
     if (await prune(nodeRun, steps) === "stop") return;
-    let whole = true;
-    for (const step of steps) {
-      if (context.stopping()) return;
-      const went = await applyStep(nodeRun, step, steps);
-      if (went === "stop") return;
-      if (went === "skip") whole = false;
-    }
-    await nodeRun.write(withComplete(nodeRun.journal, stage, whole));
+    const went = await applyAll(nodeRun, steps);
+    if (went === "stop") return;
+    await nodeRun.write(withComplete(nodeRun.journal, stage, went !== "skip"));
   });
+}
+
+/** What follows for the steps after; "skip" where a person left one out. */
+type Went = "go on" | "skip" | "stop";
+
+async function applyAll(
+  nodeRun: NodeRun,
+  steps: readonly Step[],
+): Promise<Went> {
+  let all: Went = "go on";
+  const { context, journal, stage } = nodeRun;
+  // Most likely nothing is to be done: then all can be asked at once.
+  let answers: Answers = journal.complete.includes(stage)
+    ? await nodeRun.askAhead(steps)
+    : new Map();
+  for (let at = 0; at < steps.length;) {
+    const group = inOneGo(steps.slice(at));
+    at += group.length;
+    if (context.stopping()) return "stop";
+    if (!group.every((step) => answers.has(step))) {
+      answers = await nodeRun.askAhead(group);
+    }
+    const told = nodeRun.results.length;
+    const went = await applyGroup(nodeRun, group, steps, answers);
+    if (went === "stop") return "stop";
+    if (went === "skip") all = "skip";
+    // What was asked before a change may be otherwise now.
+    if (nodeRun.results.slice(told).some(({ status }) => status !== "ok")) {
+      answers = new Map();
+    }
+  }
+  return all;
+}
+
+/** @param steps all of this run, for the person who has to agree to them */
+async function applyGroup(
+  nodeRun: NodeRun,
+  group: readonly Step[],
+  steps: readonly Step[],
+  answers: Answers,
+): Promise<Went> {
+  let all: Went = "go on";
+  const todo = toRunTogether(nodeRun, group, answers);
+  const together = todo.length > 1 ? todo.map(({ step }) => step) : [];
+  for (const step of group) {
+    if (nodeRun.context.stopping()) return "stop";
+    if (step === together[0]) {
+      if (await actTogether(nodeRun, todo) === "stop") return "stop";
+    }
+    if (together.includes(step)) continue;
+    const answer = answers.get(step);
+    const went = await applyStep(nodeRun, step, steps, answer);
+    if (went === "stop") return "stop";
+    if (went === "skip") all = "skip";
+  }
+  return all;
 }
 
 /** The stage's steps on the operator's machine that concern these nodes. */
@@ -68,15 +120,19 @@ interface Decision {
   readonly input: string | undefined;
 }
 
-/** @param steps all of this run, for the person who has to agree to them */
+/**
+ * @param steps all of this run, for the person who has to agree to them
+ * @param known what its probe said, where it was asked ahead
+ */
 async function applyStep(
   nodeRun: NodeRun,
   step: Step,
   steps: readonly Step[],
-): Promise<"go on" | "skip" | "stop"> {
+  known: Answer | undefined,
+): Promise<Went> {
   const { node, context } = nodeRun;
   try {
-    const decision = await look(nodeRun, step);
+    const decision = await look(nodeRun, step, known);
     const { todo, answer } = decision;
     if (todo === "run") await agree(nodeRun, step, answer, steps);
     if (context.stopping()) return "stop";
@@ -101,13 +157,17 @@ async function applyStep(
  *
  * @throws {StepError} when it is not ours, or could not be found out
  */
-async function look(nodeRun: NodeRun, step: Step): Promise<Decision> {
+async function look(
+  nodeRun: NodeRun,
+  step: Step,
+  known: Answer | undefined,
+): Promise<Decision> {
   const { node, context, journal, stage } = nodeRun;
   await waitForOthers(step, context.others);
   const input = step.input?.compared
     ? await takeInput(step, context)
     : undefined;
-  const answer = await askStep(node, step, nodeRun.options, input);
+  const answer = known ?? await askStep(node, step, nodeRun.options, input);
   const old = find(journal, stage, step);
   return { todo: decide(node, step, answer, old), answer, old, input };
 }
@@ -155,31 +215,6 @@ async function act(
   if (didNothing) await nodeRun.write(withComplete(before, stage, false));
   nodeRun.tellFailure(step.why, command, outcome);
   return "stop";
-}
-
-/** What the journal says of a step that is done. */
-function recordOf(
-  stage: StageName,
-  step: Step,
-  answer: Answer,
-  old: JournalRecord | undefined,
-): JournalRecord {
-  const { node, timeout_ms, consent } = step;
-  const previous = old?.previous ??
-    (answer.is === "absent" ? answer.previous : undefined);
-  const undo = undoOf(step, previous);
-  return {
-    stage,
-    step: stepKey(step),
-    state: "done",
-    changed: true,
-    ...(node === undefined ? {} : { node }),
-    ...(previous === undefined ? {} : { previous }),
-    ...(undo === undefined ? {} : { undo }),
-    ...(timeout_ms === undefined ? {} : { timeout_ms }),
-    ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
-    ...(isCleanup(step.undo) ? { partial: true } : {}),
-  };
 }
 
 /** Runs a step; undefined when it was a copy, which throws where it fails. */

@@ -23,7 +23,15 @@ import {
   type Status,
   type StepResult,
 } from "./result.ts";
-import type { ConsentRequest, StageName, Step } from "./stage.ts";
+import {
+  type Answer,
+  type ConsentRequest,
+  isCleanup,
+  type StageName,
+  type Step,
+  undoOf,
+} from "./stage.ts";
+import { type Answers, askAhead } from "./ask_ahead.ts";
 import type { RunContext } from "./context.ts";
 import { JournalError, StepError } from "./errors.ts";
 
@@ -67,6 +75,15 @@ export class NodeRun {
     this.#agreed ||= await this.context.consent?.(request) ?? false;
     if (this.#agreed) return;
     throw new StepError("nobody agreed to it; nothing was done from here on");
+  }
+
+  /** Asks the probes of several steps at once; that it goes on is told where it takes long. */
+  askAhead(steps: readonly Step[]): Promise<Answers> {
+    return whileTelling(
+      `${this.stage} on ${this.node.name}: what is there already`,
+      this.context.progress,
+      askAhead(this.node, steps, this.options),
+    );
   }
 
   /** Runs a command; what it does is told meanwhile where it takes long. */
@@ -159,3 +176,28 @@ export function recordsOf(
 /** Why something of an earlier run is taken back. */
 export const noLongerWanted =
   "The cluster no longer asks for what an earlier run did here";
+
+/** What the journal says of a step that is done. */
+export function recordOf(
+  stage: StageName,
+  step: Step,
+  answer: Answer,
+  old: JournalRecord | undefined,
+): JournalRecord {
+  const { node, timeout_ms, consent } = step;
+  const previous = old?.previous ??
+    (answer.is === "absent" ? answer.previous : undefined);
+  const undo = undoOf(step, previous);
+  return {
+    stage,
+    step: stepKey(step),
+    state: "done",
+    changed: true,
+    ...(node === undefined ? {} : { node }),
+    ...(previous === undefined ? {} : { previous }),
+    ...(undo === undefined ? {} : { undo }),
+    ...(timeout_ms === undefined ? {} : { timeout_ms }),
+    ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
+    ...(isCleanup(step.undo) ? { partial: true } : {}),
+  };
+}

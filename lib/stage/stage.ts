@@ -123,6 +123,11 @@ export interface Step {
   readonly timeout_ms?: number;
   /** What a person has to agree to before it is run or taken back. */
   readonly consent?: Consent;
+  /**
+   * Neither its probe's answer nor its command depends on the steps next to it
+   * that say the same: these are asked, and run, in one go.
+   */
+  readonly independent?: true;
 }
 
 /**

@@ -68,7 +68,7 @@ async function call(answers: Readonly<Record<string, string>>) {
     `${url}) ${does} ;;\n`
   );
   const program =
-    `#!/bin/sh\nshift 2; echo "$*" >>${folder}/log; for url; do case $url in\n` +
+    `#!/bin/sh\n[ "$1" = wget ] || exec "$@"\nshift 2; echo "$*" >>${folder}/log; for url; do case $url in\n` +
     `${cases.join("")}esac || exit; done\n`;
   try {
     await Deno.writeTextFile(`${folder}/busybox`, program, { mode: 0o755 });
