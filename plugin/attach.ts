@@ -63,7 +63,7 @@ export function add(
       sandbox,
       hostName,
       bridge,
-      mtu: mtuFor(kernel, config.mtu, gateways),
+      mtu: mtuFor(kernel, config, gateways),
       mac: config.mac === undefined ? macOf(addressing) : parseMac(config.mac),
       hairpinMode: config.hairpinMode,
     });

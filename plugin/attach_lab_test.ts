@@ -263,7 +263,7 @@ onNode(
 );
 
 onNode(
-  "the pod's MTU is that of the node's default route's device unless told",
+  "the pod's MTU is the smallest on the ways out and to the other nodes unless told",
   async (node) => {
     await node.must(cmd`ip link add uplink mtu 1450 type veth peer name far`);
     await node.must(cmd`ip link set far up`);
@@ -279,6 +279,21 @@ onNode(
     };
     assertEquals(await mtuOf("p1", config), 1450);
     assertEquals(await mtuOf("p2", { ...config, mtu: 1400 }), 1400);
+
+    // The other nodes are in another network, with less room; so is what a route says.
+    await node.must(cmd`ip link add apart mtu 1420 type veth peer name far2`);
+    await node.must(cmd`ip link set far2 up`);
+    await node.must(cmd`ip link set apart up`);
+    await node.must(cmd`ip addr add 203.0.113.2/24 dev apart`);
+    const peers = ["203.0.113.3"];
+    assertEquals(await mtuOf("p3", { ...config, peers }), 1420);
+    await node.must(cmd`ip route add 203.0.113.3 dev apart mtu 1390`);
+    assertEquals(await mtuOf("p4", { ...config, peers }), 1390);
+    assertEquals(await mtuOf("p5", { ...config, peers, mtu: 1500 }), 1500);
+    await node.must(cmd`ip route change default via 192.0.2.1 mtu lock 1300`);
+    assertEquals(await mtuOf("p6", { ...config, peers }), 1300);
+    // A pod of IPv4 is not bound by what is on the way of IPv6.
+    assertEquals(await mtuOf("p7", { ...config, peers: ["::1"] }), 1300);
   },
 );
 

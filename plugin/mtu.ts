@@ -14,37 +14,45 @@ const outside: readonly Address[] = [
 ];
 
 /**
- * The MTU of a pod: the configured one, else that of the default route's device.
+ * The MTU of a pod: the configured one, else the smallest on its packets' ways
+ * out and to the other nodes. What is longer is lost where a router may not cut
+ * it and its answer does not arrive.
  * @throws {CniError} 7 for one that is too small for the addresses
  */
 export function mtuFor(
   kernel: Kernel,
-  configured: number | undefined,
+  { mtu: configured, peers }: { mtu: number | undefined; peers: Address[] },
   { all }: Gateways,
 ): number {
-  const mtu = configured ?? defaultMtu(kernel);
+  const families = all.map(({ address }) => address.family);
+  const mtu = configured ?? smallest(
+    kernel,
+    [...outside, ...peers].filter(({ family }) => families.includes(family)),
+  );
   // RFC 8200, 5; Linux then switches IPv6 off on the link.
-  if (mtu >= 1280 || all.every(({ address }) => address.family === 4)) {
-    return mtu;
-  }
+  if (mtu >= 1280 || !families.includes(6)) return mtu;
   throw new CniError(
     code.configuration,
     `mtu is ${mtu}` +
-      (configured === undefined ? ", that of the default route's device" : ""),
+      (configured === undefined
+        ? ", the smallest on the ways out and to the other nodes"
+        : ""),
     "IPv6 needs 1280 at least",
   );
 }
 
-/** The MTU of the device of the node's default route; 1500 on a node that has none. */
-function defaultMtu(kernel: Kernel): number {
-  for (const address of outside) {
+/** The smallest MTU on the ways to these, of device and route; 1500 where there is no way. */
+function smallest(kernel: Kernel, to: readonly Address[]): number {
+  const devices = new Map<number, number | undefined>();
+  const sizes = to.flatMap((address) => {
     const route = routeTo(kernel, address);
-    if (route === undefined || route.link === 0) continue;
-    const device = link(kernel, route.link);
-    // The bounds are those of the configuration's key.
-    if (device !== undefined && device.mtu >= 68) {
-      return Math.min(device.mtu, 65535);
+    if (route === undefined || route.link === 0) return [];
+    if (!devices.has(route.link)) {
+      devices.set(route.link, link(kernel, route.link)?.mtu);
     }
-  }
-  return 1500;
+    // The bounds are those of the configuration's key.
+    return [devices.get(route.link) ?? 0, route.mtu ?? 0]
+      .filter((mtu) => mtu >= 68);
+  });
+  return sizes.length === 0 ? 1500 : Math.min(...sizes, 65535);
 }

@@ -45,7 +45,7 @@ export function status(config: Config, path: string): void {
     }));
     const delegated = ipam !== undefined;
     inspectBridge(kernel, config.bridge, { all, delegated });
-    mtuFor(kernel, config.mtu, { all, delegated });
+    mtuFor(kernel, config, { all, delegated });
     if (!delegated) checkRoutes(config);
     if (ipam === undefined) hasFreeAddresses(config);
   } catch (error) {

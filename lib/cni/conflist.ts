@@ -10,6 +10,7 @@ import {
   succeeded,
   withInput,
 } from "../exec/command.ts";
+import { addressNumber, familyOf } from "../net/cidr.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Answer, Plan, Probe } from "../stage/stage.ts";
@@ -31,6 +32,25 @@ export function withoutPortmap(text: string): string {
   return text.replace(portmapLine, "");
 }
 
+/**
+ * Addresses of other nodes, one of each network that they are in: a pod's MTU
+ * is the smallest on the ways to them. Nodes of one /24, or /64, are reached
+ * the same way, as a rule.
+ */
+function peersOf({ cluster, node }: Plan): readonly string[] {
+  const networks = new Map<string, string>();
+  for (const { name, addresses } of cluster.nodes) {
+    if (name === node.name) continue;
+    for (const address of addresses) {
+      const family = familyOf(address);
+      const hostBits = family === 6 ? 64n : 8n;
+      const network = `${family} ${addressNumber(address) >> hostBits}`;
+      if (!networks.has(network)) networks.set(network, address);
+    }
+  }
+  return [...networks.values()];
+}
+
 /** The list, with portmap unless the cluster file says no. */
 export function conflist({ cluster, node }: Plan): string {
   const { clusterCIDRs, cniVersion, bridge, mtu, plugin } = cluster;
@@ -40,7 +60,7 @@ export function conflist({ cluster, node }: Plan): string {
       ? { network: clusterCIDRs[0], subnet: node.podCIDRs[0] }
       : { networks: clusterCIDRs, subnets: node.podCIDRs }),
     bridge,
-    ...(mtu === undefined ? {} : { mtu }),
+    ...(mtu === undefined ? { peers: peersOf({ cluster, node }) } : { mtu }),
     hairpinMode: plugin.hairpin,
     ...(plugin.logFile === undefined ? {} : { logFile: plugin.logFile }),
     ...(plugin.logLevel === undefined ? {} : { logLevel: plugin.logLevel }),
@@ -156,7 +176,7 @@ const known = {
   list: ["cniVersion", "name", "plugins"],
   own: [
     ...["type", "network", "subnet", "networks", "subnets", "bridge", "mtu"],
-    ...["hairpinMode", "logFile", "logLevel"],
+    ...["peers", "hairpinMode", "logFile", "logLevel"],
   ],
   portmap: ["type", "capabilities", "snat"],
 };

@@ -2,7 +2,7 @@
  * What a node's settings of interfaces do to pods' packets: the kernel's
  * combined values on every device on their way. Pure.
  */
-import { containsAddress, familyOf, parseCidr } from "../net/cidr.ts";
+import { familyOf } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import {
@@ -23,6 +23,7 @@ import {
   type RouteFacts,
 } from "./evidence.ts";
 import { makeStage, onNode, type Remedy } from "./remedy.ts";
+import { routeFor } from "./ways.ts";
 
 /** A node's settings, and what tells which devices are on its pods' way. */
 export interface SettingFacts {
@@ -162,23 +163,6 @@ function reversePath(
       onNode(node.name, cmd`sysctl -w net.ipv4.conf.all.rp_filter=2`),
     ],
   }];
-}
-
-/** The most exact route to an address. */
-function routeFor(
-  routes: readonly RouteFacts[],
-  address: string,
-): RouteFacts | undefined {
-  const length = ({ dst }: RouteFacts) =>
-    dst === "default" ? 0 : Number(dst.split("/")[1] ?? 32);
-  return routes
-    .filter(({ dst }) =>
-      dst === "default" ||
-      (dst.includes("/")
-        ? containsAddress(parseCidr(dst), address)
-        : dst === address)
-    )
-    .toSorted((one, other) => length(other) - length(one))[0];
 }
 
 function ipv6Faults(facts: SettingFacts, { device, is }: Way): SettingFault[] {

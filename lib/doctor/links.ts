@@ -1,4 +1,4 @@
-/** The doctor's checks of links: the bridge, MTU, rp_filter. Pure. */
+/** The doctor's checks of links: the bridge, rp_filter. Pure. */
 import { allWithin, gateway } from "../net/cidr.ts";
 import { cmd } from "../exec/command.ts";
 import {
@@ -9,13 +9,12 @@ import {
   lacking,
   shownBy,
   unclear,
-  uplinkOf,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
-import { podsAnew } from "./pod_remedy.ts";
+import { mtuCheck } from "./mtu.ts";
 import {
   effectiveValue,
   readInterfaceValues,
@@ -94,70 +93,6 @@ function isNodes(
     host.routes.some(({ to, dev }) => to === "default" && dev === name);
 }
 
-const mtu: Check = {
-  name: "mtu",
-  well: "the link to the other nodes takes what pods send at full length",
-  read(context) {
-    const { cluster, node, nodes, host } = context;
-    const uplink = uplinkOf(host, node.addresses);
-    if (uplink === undefined) {
-      return [{
-        is: "unknown",
-        what: `no link has the node's address ${node.address}`,
-        evidence: [],
-      }];
-    }
-    const widest = Math.max(...nodes.map((other) => {
-      if (other.host.is !== "read") return 0;
-      return uplinkOf(other.host, [other.address])?.mtu ?? 0;
-    }));
-    const ask = (name: string) => cmd`ip link show dev ${name}`;
-    const seen = [shownBy(context, ask(uplink.name))];
-    const raise = widest > uplink.mtu
-      ? [onNode(node.name, cmd`ip link set dev ${uplink.name} mtu ${widest}`)]
-      : [];
-    const pods = host.pods.flatMap((pod) =>
-      pod.links.filter(({ mtu }) => mtu > uplink.mtu)
-        .map((link) => ({ pod, link }))
-    );
-    const [first] = pods;
-    if (first !== undefined) {
-      return [{
-        is: "fault",
-        what:
-          `${pods.length === 1 ? "a pod sends" : `${pods.length} pods send`} ` +
-          `packets of up to ${first.link.mtu} bytes, and ${uplink.name} takes ` +
-          `${uplink.mtu}: long ones that must not be cut are lost`,
-        evidence: [
-          ...seen,
-          shownBy(
-            context,
-            cmd`nsenter --net=/run/netns/${first.pod.name} ${
-              ask(first.link.name).argv
-            }`,
-          ),
-        ],
-        remedies: raise.length > 0 ? raise : [
-          ...(cluster.mtu === undefined || cluster.mtu <= uplink.mtu ? [] : [
-            { say: `write mtu: ${uplink.mtu} into ${cluster.file}` },
-            makeStage("03-cni-config", node.name),
-          ]),
-          ...podsAnew(cluster, node.name, pods.map(({ pod }) => pod)),
-        ],
-      }];
-    }
-    if (widest <= uplink.mtu) return [];
-    return [{
-      is: "warning",
-      what:
-        `${uplink.name} takes ${uplink.mtu} bytes, another node's link ${widest}: ` +
-        "what comes from there at full length may be lost",
-      evidence: seen,
-      remedies: raise,
-    }];
-  },
-};
-
 /** Links that lead nowhere else: they hang on the node alone. */
 const inner = new Set(["bridge", "dummy"]);
 
@@ -212,4 +147,4 @@ const rpFilter: Check = {
   },
 };
 
-export const linkChecks: readonly Check[] = [bridge, mtu, rpFilter];
+export const linkChecks: readonly Check[] = [bridge, mtuCheck, rpFilter];

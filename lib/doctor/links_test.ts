@@ -66,21 +66,6 @@ Deno.test("a machine that was copied from another one has its MAC address", () =
   assertStringIncludes(finding.what, "worker-2 has the same MAC address");
 });
 
-Deno.test("pods that are wider than the way out are mended at the configuration, where that says so", () => {
-  const host = hostWith([
-    /("ifname":"eth0","flags":\["BROADCAST","MULTICAST","UP","LOWER_UP"\],"mtu":)1500(?=.*"master")/g,
-    "$11450",
-  ]);
-  const wide = { cluster: { mtu: 1500 }, host };
-  const finding = one(found("mtu", [], wide));
-  assertEquals(finding.is, "fault");
-  assertStringIncludes(finding.what, "2 pods send packets of up to 1500 bytes");
-  assertEquals(mendOf(finding).slice(0, 2), [
-    "write mtu: 1450 into config/lab.yaml",
-    'make 03-cni-config ARGS="--node worker-1"',
-  ]);
-});
-
 Deno.test("a link that leads to nobody is no second way", () => {
   const strict = "/proc/sys/net/ipv4/conf/all/rp_filter:1\n" +
     "/proc/sys/net/ipv4/conf/eth0/rp_filter:0\n";

@@ -23,6 +23,8 @@ import { type Counters, readCounters } from "./kernel_counters.ts";
 export interface SurveyedLink extends LinkFacts {
   readonly ifindex: number;
   readonly mtu: number;
+  /** "ether", or what else is below it: "none" of a tunnel, … */
+  readonly link_type?: string;
   /** Its link-layer address. */
   readonly address: string;
   /** The other end of a veth: its number there. */

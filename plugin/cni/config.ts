@@ -22,6 +22,7 @@ import {
   integer,
   type Json,
   type JsonObject,
+  listOf,
   object,
   read,
   shown,
@@ -59,8 +60,10 @@ export interface Config {
   /** One subnet a family at most; none where `ipam` gives the addresses. */
   subnets: Subnet[];
   bridge: string;
-  /** undefined: that of the node's default route's device. */
+  /** undefined: the smallest on the ways out and to the peers. */
   mtu: number | undefined;
+  /** Addresses of other nodes, one of each network that they are in. */
+  peers: Address[];
   hairpinMode: boolean;
   routes: PodRoute[];
   dns: Dns;
@@ -135,6 +138,7 @@ export function parseConfig(
     subnets,
     bridge: parseBridge(config),
     mtu: parseMtu(config),
+    peers: parsePeers(config),
     hairpinMode: read(config, "hairpinMode", flag) ?? false,
     routes: parsePodRoutes(config),
     dns: parseDns(config, "dns", ""),
@@ -211,6 +215,11 @@ function parseMtu(config: JsonObject): number | undefined {
   if (mtu === undefined || mtu === 0) return undefined;
   if (mtu >= 68 && mtu <= 65535) return mtu;
   throw wrong(`mtu is ${mtu}`, "68 to 65535 is expected, or 0 for the default");
+}
+
+function parsePeers(config: JsonObject): Address[] {
+  return (read(config, "peers", listOf(text)) ?? [])
+    .map((peer, at) => parsed(`peers[${at}]`, peer, parseAddress));
 }
 
 function parseDataDir(config: JsonObject): string {

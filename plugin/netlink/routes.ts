@@ -42,6 +42,7 @@ const RTA = {
   GATEWAY: 5,
   PRIORITY: 6,
   METRICS: 8,
+  CACHEINFO: 12,
   TABLE: 15,
   /** Inside METRICS. */
   METRIC_MTU: 2,
@@ -109,6 +110,8 @@ export interface KernelRoute {
   /** Index of the link it leaves by; 0 for none. */
   link: number;
   table: number;
+  /** What its packets may have, where the route says so; not what was learnt for a while. */
+  mtu: number | undefined;
 }
 
 /** Puts an address on a link, usable at once: a fresh veth has no duplicates to look for. */
@@ -246,7 +249,19 @@ export function routeOf(body: Uint8Array): KernelRoute {
     gateway: address(RTA.GATEWAY),
     link: numberOf(found.get(RTA.OIF) ?? none),
     table: numberOf(found.get(RTA.TABLE) ?? none) || (body[4] ?? 0),
+    mtu: mtuOf(found),
   };
+}
+
+/** Of struct rta_cacheinfo, the third number says when an entry ends that was learnt. */
+function mtuOf(found: ReadonlyMap<number, Uint8Array>): number | undefined {
+  const cached = found.get(RTA.CACHEINFO);
+  if (cached !== undefined && numberOf(cached.subarray(8, 12)) !== 0) {
+    return undefined;
+  }
+  const metrics = attributes(found.get(RTA.METRICS) ?? none, 0);
+  const mtu = metrics.get(RTA.METRIC_MTU);
+  return mtu === undefined ? undefined : numberOf(mtu);
 }
 
 function familyNumber(family: Family): AddressFamily {

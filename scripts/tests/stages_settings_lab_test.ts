@@ -61,14 +61,27 @@ const settings: readonly Setting[] = [
   },
 ];
 
-async function doctorSays(lab: TestLab) {
+/** All links of the segment take 1400; worker-1 has its default route by another one. */
+async function narrowSegment(lab: TestLab): Promise<void> {
+  for (const name of ["master", "worker-1", "worker-2"]) {
+    await lab.on(name, cmd`ip link set eth0 mtu 1400`);
+    await lab.on("outside", cmd`ip link set dev ${name} mtu 1400`);
+  }
+  const wan =
+    "ip link add wan type veth peer name wanp; ip link set wanp up; " +
+    "ip link set wan up; ip addr add 192.0.2.2/24 dev wan; " +
+    "ip route add 203.0.113.8 via 10.0.1.1; ip route replace default via 192.0.2.1";
+  await lab.on("worker-1", cmd`sh -euc ${wan}`);
+}
+
+async function doctorSays(lab: TestLab, check = "interface-settings") {
   const cluster = await clusterOf(lab);
   const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
     timeout_ms: 20_000,
   });
   const [node] = nodes;
   assert(node?.is === "examined");
-  return node.checks.filter(({ name }) => name === "interface-settings")
+  return node.checks.filter(({ name }) => name === check)
     .flatMap(({ findings }) => findings);
 }
 
@@ -105,6 +118,28 @@ Deno.test({
         assertEquals(report.causes, [], text);
       });
     }
+    await t.step(
+      "the nodes are joined by links that take less than the way out",
+      async () => {
+        await narrowSegment(lab);
+        const [finding] = await doctorSays(lab, "mtu");
+        assert(finding !== undefined && "mend" in finding);
+        assertStringIncludes(finding.what, "eth0 takes 1400");
+        const { report, text } = await traced(
+          lab,
+          "worker-1/shell",
+          "worker-2/web",
+        );
+        assertEquals(report.cause?.kind, "mtu", text);
+        const mend = report.cause?.mend ?? [];
+        // Set to more, one of these links would lose what the next cannot take.
+        assertEquals(mend.filter((line) => line.includes("ip link set")), []);
+        for (const line of mend) await follow(lab, line);
+        const again = await traced(lab, "worker-1/shell", "worker-2/web");
+        assertEquals(again.report.cause, undefined, again.text);
+        assertEquals(await doctorSays(lab, "mtu"), []);
+      },
+    );
     await t.step("status shows an interface that drifted", async () => {
       await lab.on("worker-1", cmd`sysctl -qw net.ipv4.conf.eth0.forwarding=0`);
       const { stdout } = await lab.script("status");

@@ -67,26 +67,61 @@ export function mtuFault(findings: TraceFindings): Cause {
         ),
       ]),
     ],
-    remedies: narrow === undefined ? smaller(findings, most) : [
-      onNode(
-        narrow.machine,
-        cmd`ip link set dev ${narrow.link} mtu ${size_bytes}`,
-      ),
-      // A sender that was told of the narrow link remembers it (ip-route(8), cached exceptions).
-      ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
-    ],
+    remedies: narrow === undefined
+      ? smaller(findings, most)
+      : mendOf(narrow, findings),
   };
 }
 
-/** What lies between cannot be mended from here: pods have to send less at a time. */
+type Narrow = NonNullable<TraceFindings["sizes"]>["narrow"][number];
+
+/**
+ * A link is set to more only where it alone is too narrow: what leaves one of
+ * several, or a tunnel, at full length is lost at the next, and nobody is told.
+ */
+function mendOf(narrow: Narrow, findings: TraceFindings): readonly Remedy[] {
+  const { followed: { sending: { size_bytes = 0 }, said }, from } = findings;
+  const { machine, link: name } = narrow;
+  // A sender that was told of the narrow link remembers it (ip-route(8), cached exceptions).
+  const forgotten = /mtu ?= ?\d/.test(said) ? [forget(from)] : [];
+  if (name.startsWith("veth")) return [...newPods(machine), ...forgotten];
+  const all = findings.sizes?.narrow ?? [];
+  const alone = !all.some((one) =>
+    one.machine !== machine && !one.link.startsWith("veth") &&
+    one.link !== findings.cluster.bridge
+  );
+  const link = listed<SurveyedLink>(narrow.asked)
+    .find(({ ifname }) => ifname === name);
+  const isTunnel = link?.link_type !== undefined && link.link_type !== "ether";
+  return alone && !isTunnel
+    ? [
+      onNode(machine, cmd`ip link set dev ${name} mtu ${size_bytes}`),
+      ...forgotten,
+    ]
+    : [...smaller(findings, narrow.mtu, true), ...forgotten];
+}
+
+/**
+ * What lies between cannot be mended from here: pods have to send less at a time.
+ *
+ * @param isSeen whether a link of the node's own takes no more
+ */
 function smaller(
-  { cluster, from }: TraceFindings,
+  { cluster, from, to }: TraceFindings,
   most = 1280,
+  isSeen = false,
 ): readonly Remedy[] {
+  const ends = [from, to].filter(({ pod }) => pod !== undefined)
+    .flatMap(({ machine }) => machine === undefined ? [] : [machine]);
   return [
-    { say: `write mtu: ${most} into ${cluster.file}` },
+    ...(isSeen && (cluster.mtu ?? 0) <= most
+      ? [] // The plugin sees for itself what its links take.
+      : [{ say: `write mtu: ${most} into ${cluster.file}` }]),
     { stage: "03-cni-config" },
-    ...(from.machine === undefined ? [] : newPods(from.machine)),
+    ...[...new Set(ends)].map((node): Remedy => (
+      { stage: "09-verify", node, undo: true }
+    )),
+    ...(ends.length === 0 ? [] : [{ stage: "09-verify" } as const]),
   ];
 }
 

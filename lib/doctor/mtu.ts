@@ -1,0 +1,155 @@
+/** The doctor's check of how much a node's links take. Pure. */
+import { cmd } from "../exec/command.ts";
+import {
+  byFamily,
+  type Check,
+  type CheckContext,
+  type Finding,
+  shownBy,
+  uplinkOf,
+} from "./check.ts";
+import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { isTunnel, type WayOut, waysOut } from "../diagnosis/ways.ts";
+import type { InventoryLink, InventoryNode } from "../inventory/inventory.ts";
+import { podsAnew } from "./pod_remedy.ts";
+
+export const mtuCheck: Check = {
+  name: "mtu",
+  well:
+    "the ways out and to the other nodes take what pods send at full length",
+  read(context) {
+    const { node, host } = context;
+    const uplink = uplinkOf(host, node.addresses);
+    if (uplink === undefined) {
+      return [{
+        is: "unknown",
+        what: `no link has the node's address ${node.address}`,
+        evidence: [],
+      }];
+    }
+    const narrowest = [...waysOf(context), {
+      device: uplink.name,
+      mtu: uplink.mtu,
+    }].toSorted((one, other) => one.mtu - other.mtu)[0];
+    const pods = tooWide(context, narrowest);
+    return pods.length > 0 ? pods : narrowerThanOthers(context, uplink);
+  },
+};
+
+function waysOf(context: CheckContext): readonly WayOut[] {
+  const { host, node } = context;
+  return byFamily(context).flatMap(({ family, cluster }) =>
+    waysOut(
+      host.routes.filter((route) =>
+        route.family === family && route.type === undefined
+      ).map(({ to, dev, mtu }) => ({
+        dst: to,
+        ...(dev === undefined ? {} : { dev }),
+        ...(mtu === undefined ? {} : { mtu }),
+      })),
+      host.links,
+      cluster.nodes.filter(({ name }) => name !== node.name)
+        .flatMap(({ addresses }) => addresses),
+    )
+  );
+}
+
+const ask = (name: string) => cmd`ip link show dev ${name}`;
+
+/** Pods that send more than the narrowest way takes. */
+function tooWide(
+  context: CheckContext,
+  way: WayOut | undefined,
+): readonly Finding[] {
+  const { cluster, host, node } = context;
+  if (way === undefined) return [];
+  const pods = host.pods.flatMap((pod) =>
+    pod.links.filter(({ mtu }) => mtu > way.mtu).map((link) => ({ pod, link }))
+  );
+  const [first] = pods;
+  if (first === undefined) return [];
+  const link = host.links.find(({ name }) => name === way.device);
+  const byRoute = link !== undefined && link.mtu > way.mtu;
+  const raise = byRoute ? [] : raised(context, link);
+  return [{
+    is: "fault",
+    what: `${pods.length === 1 ? "a pod sends" : `${pods.length} pods send`} ` +
+      `packets of up to ${first.link.mtu} bytes, and ` +
+      (byRoute ? `a route by ${way.device}` : way.device) +
+      ` takes ${way.mtu}: long ones that must not be cut are lost`,
+    evidence: [
+      shownBy(context, byRoute ? cmd`ip route` : ask(way.device)),
+      shownBy(
+        context,
+        cmd`nsenter --net=/run/netns/${first.pod.name} ${
+          ask(first.link.name).argv
+        }`,
+      ),
+    ],
+    remedies: raise.length > 0 ? raise : [
+      ...(cluster.mtu === undefined || cluster.mtu <= way.mtu
+        ? []
+        : [{ say: `write mtu: ${way.mtu} into ${cluster.file}` }]),
+      makeStage("03-cni-config", node.name),
+      ...podsAnew(cluster, node.name, pods.map(({ pod }) => pod)),
+    ],
+  }];
+}
+
+/** The links of the other nodes that can be asked, to this one. */
+function uplinksOfOthers(
+  { nodes, node }: CheckContext,
+): readonly { readonly other: InventoryNode; readonly link: InventoryLink }[] {
+  return nodes.flatMap((other) => {
+    if (other.name === node.name || other.host.is !== "read") return [];
+    const link = uplinkOf(other.host, [other.address]);
+    return link === undefined ? [] : [{ other, link }];
+  });
+}
+
+/**
+ * Sets the link to what all others take. Where only some of them take more,
+ * or it is a tunnel, that would lose what it is to carry.
+ */
+function raised(
+  context: CheckContext,
+  link: InventoryLink | undefined,
+): readonly Remedy[] {
+  const { node, host } = context;
+  const others = uplinksOfOthers(context).map(({ link }) => link.mtu);
+  const least = Math.min(...others);
+  if (
+    link === undefined || others.length === 0 || least <= link.mtu ||
+    isTunnel(link.kind) || link.name !== uplinkOf(host, node.addresses)?.name
+  ) return [];
+  return [onNode(node.name, cmd`ip link set dev ${link.name} mtu ${least}`)];
+}
+
+/** A link that takes less than those of other nodes, whose pods send it too much. */
+function narrowerThanOthers(
+  context: CheckContext,
+  uplink: InventoryLink,
+): readonly Finding[] {
+  const wider = uplinksOfOthers(context)
+    .filter(({ link }) => link.mtu > uplink.mtu);
+  const [first] = wider;
+  if (first === undefined) return [];
+  const raise = raised(context, uplink);
+  const widest = Math.max(...wider.map(({ link }) => link.mtu));
+  return [{
+    is: "warning",
+    what:
+      `${uplink.name} takes ${uplink.mtu} bytes, another node's link ${widest}: ` +
+      "what comes from there at full length may be lost",
+    evidence: [shownBy(context, ask(uplink.name))],
+    remedies: raise.length > 0 ? raise : wider.flatMap(({ other, link }) => [
+      onNode(
+        other.name,
+        cmd`ip link set dev ${link.name} mtu ${uplink.mtu}`,
+      ),
+      ...(other.host.is === "read"
+        ? podsAnew(context.cluster, other.name, other.host.pods)
+        : []),
+    ]),
+  }];
+}

@@ -1,0 +1,83 @@
+/** What the doctor reads of how much links take. */
+// @ts-types="../std/assert.d.ts"
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { InventoryNode } from "../inventory/inventory.ts";
+import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+
+/** The node's own eth0, not its pods'. */
+const uplink =
+  /("ifname":"eth0","flags":\["BROADCAST","MULTICAST","UP","LOWER_UP"\],"mtu":)1500(?=.*"master")/g;
+
+const narrow = (mtu: number) => hostWith([uplink, `$1${mtu}`]);
+
+/** Another node, whose link takes so much. */
+const other = (at: number, mtu: number): InventoryNode => ({
+  name: at === 0 ? "master" : "worker-2",
+  role: at === 0 ? "control-plane" : "worker",
+  address: `10.0.1.1${at}`,
+  podCIDRs: [`10.244.${at}.0/24`],
+  host: hostWith(
+    [/10\.0\.1\.11/g, `10.0.1.1${at}`],
+    [uplink, `$1${mtu} `],
+  ),
+});
+
+Deno.test("pods that are wider than the way out are mended at the configuration, where that says so", () => {
+  const host = hostWith([
+    /("ifname":"eth0","flags":\["BROADCAST","MULTICAST","UP","LOWER_UP"\],"mtu":)1500(?=.*"master")/g,
+    "$11450",
+  ]);
+  const wide = { cluster: { mtu: 1500 }, host };
+  const finding = one(found("mtu", [], wide));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(finding.what, "2 pods send packets of up to 1500 bytes");
+  assertEquals(mendOf(finding).slice(0, 2), [
+    "write mtu: 1450 into config/lab.yaml",
+    'make 03-cni-config ARGS="--node worker-1"',
+  ]);
+});
+
+Deno.test("a link is set to what all others take, and to no more", () => {
+  const host = narrow(1400);
+  const set = (...others: InventoryNode[]) =>
+    mendOf(one(found("mtu", [], { host, others }))).join("\n");
+  assertStringIncludes(set(other(0, 1500), other(2, 1450)), "eth0 mtu 1450");
+  // Set to what one of them takes, it would lose what the other cannot.
+  const some = set(other(0, 1500), other(2, 1400));
+  assertEquals(some.includes("ip link set"), false, some);
+  assertStringIncludes(some, "make 03-cni-config");
+});
+
+Deno.test("a tunnel that takes less than the default route's device is not widened, the pods are narrowed", () => {
+  const tunnel = `{"ifindex":9,"ifname":"wg0","flags":["UP"],"mtu":1420,` +
+    `"linkinfo":{"info_kind":"wireguard"},"addr_info":[]}`;
+  const host = hostWith(
+    ["PART links\n[", `PART links\n[${tunnel},`],
+    ["PART routes\n[", 'PART routes\n[{"dst":"10.0.1.12","dev":"wg0"},'],
+  );
+  const finding = one(found("mtu", [], { host }));
+  assertStringIncludes(finding.what, "1500 bytes, and wg0 takes 1420");
+  assertEquals(
+    mendOf(finding)[0],
+    'make 03-cni-config ARGS="--node worker-1"',
+  );
+});
+
+Deno.test("what a route takes counts as what its device does", () => {
+  const host = hostWith([
+    '{"dst":"default",',
+    '{"dst":"default","metrics":[{"mtu":1380}],',
+  ]);
+  const finding = one(found("mtu", [], { host }));
+  assertStringIncludes(finding.what, "a route by eth0 takes 1380");
+});
+
+Deno.test("where only some links of others take more, those are set lower", () => {
+  const host = hostWith([/("mtu":)1500/g, "$11400"]);
+  const finding = one(
+    found("mtu", [], { host, others: [other(0, 1400), other(2, 1500)] }),
+  );
+  assertEquals(finding.is, "warning");
+  assertStringIncludes(mendOf(finding)[0] ?? "", "NODE=worker-2");
+  assertStringIncludes(mendOf(finding)[0] ?? "", "eth0 mtu 1400");
+});
