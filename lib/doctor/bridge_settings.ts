@@ -17,7 +17,11 @@ import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import { someNames } from "../inventory/pod_veths.ts";
 import type { Asked } from "../node/batch.ts";
 import { sysctlName } from "../steps/link_setting.ts";
-import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
+import {
+  fullPodName,
+  podAddressesCommand,
+  podsAnew,
+} from "../verify/pod_remedy.ts";
 
 const path = (family: 4 | 6, link: string, name: string) =>
   `/proc/sys/net/ipv${family}/conf/${link}/${name}`;

@@ -15,7 +15,7 @@ import { evidence } from "../diagnosis/evidence.ts";
 import type { InventoryLink } from "../inventory/inventory.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { mark } from "../net/mark.ts";
-import { podsAnew } from "./pod_remedy.ts";
+import { podsAnew } from "../verify/pod_remedy.ts";
 import {
   effectiveValue,
   readInterfaceValues,
