@@ -8,6 +8,7 @@
  */
 import { splitClusterCIDR } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
+import { keptPodCIDRs } from "../lib/cluster/load.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { podCIDRsPath } from "../lib/cluster/cluster.ts";
 import { cmd } from "../lib/exec/command.ts";
@@ -62,8 +63,13 @@ export const kubeadm: Stage = {
     return cluster.runtime === undefined ? [] : containerdSteps();
   },
   followUp: {
-    report: async (cluster, nodeOf, options) =>
-      usesKubeadm(cluster) ? await readiness(cluster, nodeOf, options) : "",
+    report: async (cluster, nodeOf, options) => {
+      const ready = usesKubeadm(cluster)
+        ? await readiness(cluster, nodeOf, options)
+        : "";
+      const kept = await keptPodCIDRs(cluster);
+      return [ready, kept ?? ""].filter((line) => line !== "").join("\n");
+    },
     afterUndo: (cluster, gone) =>
       usesKubeadm(cluster) ? forgetSteps(cluster, gone) : [],
   },

@@ -8,7 +8,8 @@ import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
 import { isUnmade, statusText } from "../lib/status/text.ts";
 import { stages } from "./stages.ts";
-import { columns } from "../lib/text/wrap.ts";
+import { keptPodCIDRs } from "../lib/cluster/load.ts";
+import { columns, wrap } from "../lib/text/wrap.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -64,7 +65,11 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
   if (session.interrupted()) return exitCode.interrupted;
   const { verbose } = flags;
   if (flags.output === "json") printData(report);
-  else printText(statusText(report, { cluster, verbose }));
+  else {
+    printText(statusText(report, { cluster, verbose }));
+    const kept = await keptPodCIDRs(cluster);
+    if (kept !== undefined) printText(`\n${wrap(kept, "", "  ")}`);
+  }
   const gone = report.nodes.some(({ unreachable }) =>
     unreachable !== undefined
   );

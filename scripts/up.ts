@@ -19,6 +19,7 @@ import { verifyExitCode } from "../lib/cli/verify_script.ts";
 import { runVerify, undoVerify } from "../lib/verify/run_verify.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
 import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
+import { keptPodCIDRs } from "../lib/cluster/load.ts";
 import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
@@ -86,6 +87,8 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   if (!json && !flags.quiet) {
     printText(`09-verify\n\n${text}`);
     if (usesKubeadm(cluster)) printText(kubeconfigWords(cluster));
+    const kept = await keptPodCIDRs(await session.cluster());
+    if (kept !== undefined) printText(kept);
   }
   return finish(verifyExitCode[status], report);
 }

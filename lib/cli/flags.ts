@@ -4,6 +4,7 @@
  */
 // @ts-types="../std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
+import { makeLine } from "../stage/make_command.ts";
 import type { exitCode } from "./exit_code.ts";
 import { nearest } from "../text/nearest.ts";
 import { UsageError } from "./usage_error.ts";
@@ -125,7 +126,10 @@ export function parseFlags<D extends Declared>(
   if (help) return "help";
   const known = all.map(([, { name }]) => name);
   const wrong = unknown.map((arg) => noSuchFlag(arg, known, line));
-  if (wrong.length > 0) throw new UsageError(wrong.join("\n"));
+  if (wrong.length > 0) {
+    const hint = line.takes === "command" ? [behindDashes(line.name)] : [];
+    throw new UsageError([...wrong, ...hint].join("\n"));
+  }
   const isGiven = (name: string) => (given.get(name) ?? []).length > 0;
   for (const [, { name, excludes, needs }] of all) {
     if (!isGiven(name)) continue;
@@ -206,13 +210,22 @@ function withLoneDashes(
   });
 }
 
+/** How a command is given through make, which reads `$` before any shell does. */
+function behindDashes(name: string): string {
+  const args = ["--", "sh", "-c", "echo $HOME"];
+  const line = makeLine(name, { file: "config/lab.yaml" }, { ARGS: args });
+  return `a command goes behind "--"; make takes $ for itself, so write $$: ${line}`;
+}
+
 function noSuchFlag(
   arg: string,
   known: readonly string[],
-  { lacks }: CommandLine,
+  { lacks, takes }: CommandLine,
 ): string {
   if (!/^-./.test(arg)) {
-    return `${arg}: expected flags alone; --help lists them`;
+    return `${arg}: expected flags alone${
+      takes === "command" ? ' before "--"' : ""
+    }; --help lists them`;
   }
   const [flag = arg] = arg.split("=");
   const name = flag.replace(/^-+/, "");

@@ -99,7 +99,13 @@ Deno.test("words, or a command after --, are read where they are declared", () =
   assertEquals(words(shell, "-q", "--", "ip", "-br", "addr", "--help"), [
     ...["ip", "-br", "addr", "--help"],
   ]);
-  assertThrows(() => words(shell, "ip"), UsageError, "ip: expected flags");
+  assertThrows(
+    () => words({ ...shell, name: "shell" }, "ip"),
+    UsageError,
+    'ip: expected flags alone before "--"; --help lists them\n' +
+      'a command goes behind "--"; make takes $ for itself, so write $$: ' +
+      `make shell ARGS='-- sh -c '\\''echo $$HOME'\\'''`,
+  );
 });
 
 Deno.test("--node may be given several times, joined or apart", () => {

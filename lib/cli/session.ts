@@ -84,7 +84,8 @@ export async function openSession(
       results.push(result);
       tell(result);
     }),
-    cluster: () => loadCluster(flags.cluster),
+    // What is taken back was made by the journals, whatever the file says now.
+    cluster: () => loadCluster(flags.cluster, { dropUnfit: undo }),
     selected: (cluster) =>
       cluster.nodes.map(({ name }) => name)
         .filter((name) => nodes.length === 0 || nodes.includes(name)),

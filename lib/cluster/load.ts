@@ -4,6 +4,7 @@ import { CidrError, splitClusterCIDR } from "../net/cidr.ts";
 import { ClusterFileError, readYaml } from "./yaml.ts";
 import { defaultRoutes } from "./schema_cloud.ts";
 import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
+import { keptWords, moveWords } from "./kept_pod_cidrs.ts";
 import { checkTogether } from "./rules.ts";
 import {
   type InFile,
@@ -26,6 +27,8 @@ interface LoadOptions {
   readonly stateRoot?: string;
   /** Reads the file alone: for what has to work also when the two no longer fit. */
   readonly ignoreFound?: boolean;
+  /** Passes over podCIDRs that no longer fit: for what takes back all that was made by them. */
+  readonly dropUnfit?: boolean;
 }
 
 /**
@@ -36,7 +39,7 @@ interface LoadOptions {
  */
 export async function loadCluster(
   file: string,
-  { stateRoot, ignoreFound = false }: LoadOptions = {},
+  { stateRoot, ignoreFound = false, dropUnfit = false }: LoadOptions = {},
 ): Promise<Cluster> {
   let content: string;
   try {
@@ -58,7 +61,15 @@ export async function loadCluster(
   const cluster = withRuntime(parseCluster(content, file, absolute), runtime);
   return ignoreFound
     ? cluster
-    : await withMachines(await withFoundPodCIDRs(cluster));
+    : await withMachines(await withFoundPodCIDRs(cluster, dropUnfit));
+}
+
+/** What an edit of the cluster's file leaves as it was, in a sentence; undefined where nothing. */
+export async function keptPodCIDRs(
+  cluster: Cluster,
+): Promise<string | undefined> {
+  const inFile = await loadCluster(cluster.file, { ignoreFound: true });
+  return keptWords(inFile, cluster);
 }
 
 /**
@@ -176,7 +187,10 @@ function withRuntime(cluster: Cluster, value: string | undefined): Cluster {
 }
 
 /** Gives each node the podCIDRs that 02 found out, where the file has none. */
-async function withFoundPodCIDRs(cluster: Cluster): Promise<Cluster> {
+async function withFoundPodCIDRs(
+  cluster: Cluster,
+  dropUnfit: boolean,
+): Promise<Cluster> {
   const path = podCIDRsPath(cluster);
   let content: string;
   try {
@@ -202,17 +216,22 @@ async function withFoundPodCIDRs(cluster: Cluster): Promise<Cluster> {
     name,
     ...(podCIDRs.length > 0 ? { podCIDRs: [...podCIDRs] } : {}),
   }));
+  if (mistakes.length > 0) throw new ClusterFileError(mistakes);
+  const unfit: string[] = [];
   checkPodCIDRs(
     { clusterCIDR: [...cluster.clusterCIDRs], nodes: listed },
-    (node, _at, message) =>
-      wrong(`${nodes[node]?.name}: ${message} (${cluster.file})`),
+    (node, _at, message) => unfit.push(`${nodes[node]?.name}: ${message}`),
   );
-  if (mistakes.length === 0) {
-    const mistake = mistakeInSplit(merged);
-    if (mistake !== undefined) wrong(`${mistake} (${cluster.file})`);
-  }
-  if (mistakes.length > 0) throw new ClusterFileError(mistakes);
-  return merged;
+  const mistake = unfit.length > 0 ? undefined : mistakeInSplit(merged);
+  if (mistake !== undefined) unfit.push(mistake);
+  if (unfit.length === 0) return merged;
+  if (dropUnfit) return cluster;
+  throw new ClusterFileError([
+    ...unfit.map((what) => `${path}: ${what} (${cluster.file})`),
+    `what to do: write back what ${cluster.file} had, for ${
+      moveWords(cluster)
+    }`,
+  ]);
 }
 
 function parsePodCIDRs(

@@ -3,6 +3,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClusterFileError } from "./yaml.ts";
 import { mistakes, small } from "./cluster_file_testing.ts";
+import { keptWords } from "./kept_pod_cidrs.ts";
 import { loadCluster, parseCluster } from "./load.ts";
 
 /** The small cluster in a folder of its own, with what 02 found out about it. */
@@ -75,18 +76,6 @@ Deno.test("what stage 02 found out and no longer fits is refused, with what to d
         "worker-1: x is not a CIDR; expected e.g. 10.244.0.0/16",
         "worker-1: 1 is not text; expected a CIDR, e.g. 10.244.0.0/16",
       ],
-      [
-        '{"worker-1":["10.9.1.0/24"]}',
-        "worker-1: 10.9.1.0/24 lies outside the clusterCIDR 10.244.0.0/16 (FILE)",
-      ],
-      [
-        '{"worker-1":["10.244.1.0/24"],"master":["10.244.0.0/23"]}',
-        "worker-1: 10.244.1.0/24 overlaps 10.244.0.0/23 of master (FILE)",
-      ],
-      [
-        '{"worker-1":["10.244.0.0/16"]}',
-        "10.244.0.0/16 has no subnet left for the node master (FILE)",
-      ],
     ] as const
   ) {
     await withState(content, async (file, stateRoot) => {
@@ -106,6 +95,69 @@ Deno.test("what stage 02 found out and no longer fits is refused, with what to d
       assertEquals(alone.nodes[1]?.podCIDRs, []);
     });
   }
+});
+
+Deno.test("podCIDRs that an edited file no longer holds are kept by what was made of them: said, with the line that moves all of it", async () => {
+  for (
+    const [content, said] of [
+      [
+        '{"worker-1":["10.9.1.0/24"]}',
+        "worker-1: 10.9.1.0/24 lies outside the clusterCIDR 10.244.0.0/16",
+      ],
+      [
+        '{"worker-1":["10.244.1.0/24"],"master":["10.244.0.0/23"]}',
+        "worker-1: 10.244.1.0/24 overlaps 10.244.0.0/23 of master",
+      ],
+      [
+        '{"worker-1":["10.244.0.0/16"]}',
+        "10.244.0.0/16 has no subnet left for the node master",
+      ],
+    ] as const
+  ) {
+    await withState(content, async (file, stateRoot) => {
+      const { mistakes: [what, todo, ...more] } = await assertRejects(
+        () => loadCluster(file, { stateRoot }),
+        ClusterFileError,
+      );
+      assertEquals(more, []);
+      const path = `${stateRoot}/small/pod-cidrs.json`;
+      assertEquals(what, `${path}: ${said} (${file})`);
+      assertEquals(
+        todo,
+        `what to do: write back what ${file} had, for bridges, leases, routes and ` +
+          "the nodes' journals keep the podCIDRs that the nodes were given " +
+          `(${path}); to move them: make down CLUSTER=${file} && make up CLUSTER=${file}`,
+      );
+      // What takes all of it back goes by journals.
+      const undone = await loadCluster(file, { stateRoot, dropUnfit: true });
+      assertEquals(undone.nodes.map(({ podCIDRs }) => podCIDRs), [[], []]);
+    });
+  }
+});
+
+Deno.test("a nodeMask that was edited moves nothing, which is said; on machines the usual one says nothing", () => {
+  const words = (text: string, podCIDR = "10.244.1.0/24") => {
+    const inFile = parseCluster(text, "c.yaml", "/state");
+    const nodes = inFile.nodes.map((node) => ({
+      ...node,
+      podCIDRs: [podCIDR],
+    }));
+    return keptWords(inFile, { ...inFile, nodes });
+  };
+  assertEquals(words(small), undefined);
+  const edited = small.replace("nodes:", "nodeMask: 25\nnodes:");
+  assertStringIncludes(
+    words(edited) ?? "",
+    "nodeMask is 25 in c.yaml, and the nodes have podCIDRs of /24: bridges",
+  );
+  assertStringIncludes(words(small, "10.244.1.0/25") ?? "", "of /25");
+  const machines = (text: string) =>
+    text.replace("nodes:", "provider: ssh\nnodes:");
+  assertEquals(words(machines(small), "10.244.1.0/25"), undefined);
+  assertStringIncludes(
+    words(machines(edited)) ?? "",
+    "make up ARGS=--undo CLUSTER=c.yaml && make up CLUSTER=c.yaml",
+  );
 });
 
 Deno.test("$DENO_CNI_RUNTIME beats the file's runtime", () =>

@@ -20,6 +20,7 @@ import { checkSegment } from "./rules_segment.ts";
 export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkFamilies(value, reading);
   checkMasks(value, reading);
+  checkRoom(value, reading);
   checkMtu(value, reading);
   checkPlugin(value, reading);
   checkNodes(value, reading);
@@ -122,17 +123,16 @@ function checkMasks(value: Draft<InFile>, reading: Reading): void {
     if (nodeMask !== undefined && nodeMask[at] === undefined) continue;
     const { prefixLength, family } = parseCidr(text);
     const mask = nodeMaskOf(value, text, at);
-    const widest = family === 4 ? 29 : 125;
-    const most = Math.min(prefixLength + 16, widest);
+    const longest = longestMask[family];
+    const most = Math.min(prefixLength + 16, longest);
     const subnets = 2 ** (mask - prefixLength);
     const said = nodeMask === undefined
       ? `the default of ${mask}`
       : String(mask);
-    if (nodeMask !== undefined && mask > widest) {
+    if (nodeMask !== undefined && mask > longest) {
       reading.wrong(
         ["nodeMask", at],
-        `${said} leaves a node room for fewer than the 2 pods that stage 09 starts; ` +
-          `expected ${widest} or less`,
+        `${said} ${tooFew}; expected ${longest} or less`,
       );
     } else if (mask < prefixLength || mask > most) {
       reading.wrong(
@@ -147,6 +147,27 @@ function checkMasks(value: Draft<InFile>, reading: Reading): void {
         nodeMask === undefined ? ["clusterCIDR", at] : ["nodeMask", at],
         `${text} holds ${subnets} podCIDRs of /${mask}; ` +
           `expected ${nodes.length}, one for each node`,
+      );
+    }
+  }
+}
+
+/** Longest masks that leave a node room for the gateway and two pods. */
+const longestMask: Readonly<Record<Family, number>> = { 4: 29, 6: 125 };
+
+const tooFew =
+  "leaves a node room for fewer than the 2 pods that stage 09 starts";
+
+/** A node's own podCIDR has the room that nodeMask has to leave. */
+function checkRoom({ nodes }: Draft<InFile>, reading: Reading): void {
+  for (const [node, { podCIDRs }] of present(nodes)) {
+    for (const [at, text] of present(podCIDRs)) {
+      const { prefixLength, family } = parseCidr(text);
+      const longest = longestMask[family];
+      if (prefixLength <= longest) continue;
+      reading.wrong(
+        ["nodes", node, "podCIDRs", at],
+        `${text} ${tooFew}; expected /${longest} or shorter`,
       );
     }
   }

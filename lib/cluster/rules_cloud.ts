@@ -175,6 +175,12 @@ function checkRanges(
   }
   for (const [at, node] of present(nodes)) {
     if (node.name === undefined) continue;
+    if (node.name.includes(".")) {
+      reading.wrong(
+        ["nodes", at, "name"],
+        `${node.name} has a dot; expected none, since machines on gcp are named so`,
+      );
+    }
     const instance = `${name}-${node.name}`;
     if (instance.length <= 63) continue;
     reading.wrong(

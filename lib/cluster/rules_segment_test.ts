@@ -137,6 +137,10 @@ Deno.test("podCIDRs that overlap, lie outside, are too small or of a family too 
     ": 10.244.1.0/31 holds 2 addresses; a gateway and a pod need 4",
   );
   given(
+    "10.244.1.0/30",
+    ": 10.244.1.0/30 leaves a node room for fewer than the 2 pods that stage 09 starts; expected /29 or shorter",
+  );
+  given(
     "10.244.1.1/24",
     ": 10.244.1.1/24 has host bits set; did you mean 10.244.1.0/24?",
   );

@@ -80,7 +80,7 @@ export interface InFile {
   nodes: NodeInFile[];
 }
 
-/** RFC 1123, section 2.1; Kubernetes wants node names so too. */
+/** RFC 1123, section 2.1. */
 const label = textValue(
   'a name of a-z, 0-9 and "-" inside, 63 characters at most, in quotes if it looks like a number',
   (value) =>
@@ -92,10 +92,25 @@ const label = textValue(
 /** Names of machines that are not nodes. */
 const reserved = ["outside", "operator"];
 
+/**
+ * A subdomain of RFC 1123, as Kubernetes takes it for a Node: labels with dots between them.
+ * Kubernetes labels each Node with its name, and a label's value has 63 characters at most.
+ */
+const domainName = textValue(
+  'a name of a-z, 0-9, "-" and "." inside, 63 characters at most, ' +
+    "in quotes if it looks like a number",
+  (value) =>
+    value.length <= 63 &&
+      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+        .test(value)
+      ? undefined
+      : 'is not a name; expected a-z, 0-9, "-" and "." inside, 63 characters at most',
+);
+
 const nodeName: Validator<string> = {
-  ...label,
+  ...domainName,
   read(value, path, reading) {
-    const name = label.read(value, path, reading);
+    const name = domainName.read(value, path, reading);
     if (name === undefined || !reserved.includes(name)) return name;
     reading.wrong(
       path,

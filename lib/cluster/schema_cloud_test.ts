@@ -192,3 +192,15 @@ Deno.test("settings that a command line would take for something else are refuse
     "gcp.zone: europe-west3 is not a zone; expected one like europe-west3-a",
   );
 });
+
+Deno.test("a node of gcp has no dot in its name, which its machine has too", () => {
+  const dotted = aws.replace("name: worker-1", "name: worker-1.example");
+  assertEquals(parse(dotted).nodes[1]?.name, "worker-1.example");
+  assertEquals(
+    mistakes(gcp, "name: worker-1", "name: worker-1.example")
+      .map((line) => line.replace(/^.*: nodes/, "nodes")),
+    [
+      "nodes[1].name: worker-1.example has a dot; expected none, since machines on gcp are named so",
+    ],
+  );
+});

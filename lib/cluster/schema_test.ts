@@ -262,15 +262,27 @@ nodes:
   );
 });
 
-Deno.test("a name that is no RFC 1123 label is refused", () => {
+Deno.test("a node's name that Kubernetes does not take is refused; dots it takes", () => {
+  for (const name of ["worker-1.example.org", "ip-10-0-1-11.ec2.internal"]) {
+    const [, node] = parse(small.replace("worker-1", name)).nodes;
+    assertEquals(node?.name, name);
+  }
+  refused(
+    "name: small",
+    "name: small.example",
+    'c.yaml:1: name: small.example is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most',
+  );
   const not =
-    'is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most';
+    'is not a name; expected a-z, 0-9, "-" and "." inside, 63 characters at most';
   for (
     const [name, said] of [
+      ["a..b", `a..b ${not}`],
+      [".a", `.a ${not}`],
+      ["a.-b", `a.-b ${not}`],
+      ["a.b.", `a.b. ${not}`],
       ["a_b", `a_b ${not}`],
       ["-a", `-a ${not}`],
       ["a-", `a- ${not}`],
-      ["a.b", `a.b ${not}`],
       ["a b", `"a b" ${not}`],
       ['""', `"" ${not}`],
       [
@@ -279,7 +291,7 @@ Deno.test("a name that is no RFC 1123 label is refused", () => {
       ],
       [
         "12",
-        '12 is not text; expected a name of a-z, 0-9 and "-" inside, 63 characters at most, in quotes if it looks like a number',
+        '12 is not text; expected a name of a-z, 0-9, "-" and "." inside, 63 characters at most, in quotes if it looks like a number',
       ],
     ] as const
   ) {

@@ -16,6 +16,7 @@ export type CauseKind =
   | "forwarding"
   | "image"
   | "kubelet"
+  | "lease"
   | "masquerade"
   | "mtu"
   | "neighbour"

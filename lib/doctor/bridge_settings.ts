@@ -20,7 +20,11 @@ import {
   settingName,
   takenFromPods as refused,
 } from "../net/interface_settings.ts";
-import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
+import {
+  fullPodName,
+  podAddressesCommand,
+  podsAnew,
+} from "../verify/pod_remedy.ts";
 
 const path = (family: 4 | 6, link: string, name: string) =>
   `/proc/sys/net/ipv${family}/conf/${link}/${name}`;

@@ -11,7 +11,7 @@ import {
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { isTunnel, type WayOut, waysOut } from "../diagnosis/ways.ts";
 import type { InventoryLink, InventoryNode } from "../inventory/inventory.ts";
-import { podsAnew } from "./pod_remedy.ts";
+import { podsAnew } from "../verify/pod_remedy.ts";
 
 export const mtuCheck: Check = {
   name: "mtu",

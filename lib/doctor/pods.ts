@@ -1,5 +1,6 @@
 /** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
-import { ownerOf, vethAlias } from "../../plugin/veth.ts";
+import { vethAlias } from "../../plugin/veth.ts";
+import { vethsWithoutLease } from "../inventory/pod_claims.ts";
 import { cmd } from "../exec/command.ts";
 import {
   type Check,
@@ -21,7 +22,11 @@ import type {
   InventoryPod,
 } from "../inventory/inventory.ts";
 import { mark } from "../net/mark.ts";
-import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
+import {
+  fullPodName,
+  podAddressesCommand,
+  podsAnew,
+} from "../verify/pod_remedy.ts";
 
 /** As many links are shown. */
 const few = 3;
@@ -65,19 +70,7 @@ const unleasedPods: Check = {
 /** Host veths of our network whose attachments have no lease at all. */
 function withoutLease(context: CheckContext): readonly Finding[] {
   const { host, node, cluster } = context;
-  // An IPAM plugin of another kind keeps its leases where it likes.
-  if (/"ipam"\s*:/.test(host.list?.text ?? "")) return [];
-  const leased = new Set(host.leases.map(vethAlias));
-  // One lease of the oldest format is of all interfaces of its container.
-  const whole = new Set(
-    host.leases.filter(({ ifname }) => ifname === "")
-      .map(({ containerID }) => containerID),
-  );
-  const bare = host.links.filter(({ kind, alias = "", peerIndex }) =>
-    kind === "veth" && peerIndex !== undefined &&
-    alias.startsWith(`${mark} ${mark} `) && !leased.has(alias) &&
-    !whole.has(ownerOf(alias)?.containerID ?? "")
-  );
+  const bare = vethsWithoutLease(host);
   if (bare.length === 0) return [];
   const names = bare.map((link) => {
     const pod = podOf(link, host);

@@ -1,5 +1,10 @@
 /** The doctor's check of addresses that are held twice, on one node or on two. Pure. */
-import { containsAddress, parseCidr } from "../net/cidr.ts";
+import { parseCidr } from "../net/cidr.ts";
+import {
+  heldTwice,
+  podNetworkAddresses,
+  podsOnce,
+} from "../inventory/pod_claims.ts";
 import { cmd } from "../exec/command.ts";
 import {
   type Check,
@@ -9,17 +14,12 @@ import {
   uplinkOf,
 } from "./check.ts";
 import { onNode } from "../diagnosis/remedy.ts";
-import type {
-  Host,
-  InventoryNode,
-  InventoryPod,
-} from "../inventory/inventory.ts";
+import type { InventoryNode } from "../inventory/inventory.ts";
 import {
   fullPodName,
-  holdsLease,
   podAddressesCommand,
   podsAnew,
-} from "./pod_remedy.ts";
+} from "../verify/pod_remedy.ts";
 
 export const twins: Check = {
   name: "twins",
@@ -31,57 +31,27 @@ export const twins: Check = {
   ],
 };
 
-/** A node's pods, each once: several names may stand for one network namespace. */
-function podsOf({ pods }: Host): readonly InventoryPod[] {
-  return [
-    ...new Map(
-      pods.map((pod) => [pod.hostLink?.name ?? `sandbox ${pod.name}`, pod]),
-    ).values(),
-  ];
-}
-
-/** The addresses of the pod network that a pod has; others may be on a network of its own. */
-function podAddresses(
-  { addresses }: InventoryPod,
-  { cluster }: CheckContext,
-): readonly string[] {
-  const pods = cluster.clusterCIDRs.map(parseCidr);
-  return addresses.map(({ address }) => address)
-    .filter((address) => pods.some((cidr) => containsAddress(cidr, address)));
-}
-
-/** Pods of the node that share an address; they share the MAC address, too. */
+/** Pods of the node that share an address. */
 function samePods(context: CheckContext): readonly Finding[] {
   const { host, node, cluster } = context;
-  const holders = new Map<string, readonly InventoryPod[]>();
-  for (const pod of podsOf(host)) {
-    for (const address of podAddresses(pod, context)) {
-      holders.set(address, [...holders.get(address) ?? [], pod]);
-    }
-  }
-  return [...holders].filter(([, pods]) => pods.length > 1)
-    .map(([address, pods]): Finding => {
-      const without = pods.filter((pod) => !holdsLease(pod, host, address));
-      return {
-        is: "fault",
-        what: `${address} is held by ${pods.length} pods of the node: ${
-          pods.map(fullPodName).join(", ")
-        }`,
-        evidence: pods.map((pod) => shownBy(context, podAddressesCommand(pod))),
-        remedies: podsAnew(
-          cluster,
-          node.name,
-          without.length > 0 ? without : pods,
-        ),
-      };
-    });
+  return heldTwice(host, cluster.clusterCIDRs.map(parseCidr)).map((
+    { address, pods, surplus },
+  ): Finding => ({
+    is: "fault",
+    what: `${address} is held by ${pods.length} pods of the node: ${
+      pods.map(fullPodName).join(", ")
+    }`,
+    evidence: pods.map((pod) => shownBy(context, podAddressesCommand(pod))),
+    remedies: podsAnew(cluster, node.name, surplus),
+  }));
 }
 
 /** Pods that have an address of the node's own. */
 function sameAsNode(context: CheckContext): readonly Finding[] {
   const { host, node, cluster } = context;
-  return podsOf(host).flatMap((pod) =>
-    podAddresses(pod, context).flatMap((address): readonly Finding[] => {
+  const network = cluster.clusterCIDRs.map(parseCidr);
+  return podsOnce(host).flatMap((pod) =>
+    podNetworkAddresses(pod, network).flatMap((address): readonly Finding[] => {
       const link = host.links.find(({ addresses }) =>
         addresses.some((own) => own.address === address)
       );
@@ -131,7 +101,7 @@ function elsewhere(
       ],
     }))
   );
-  const inPods = podsOf(other.host).flatMap((pod) =>
+  const inPods = podsOnce(other.host).flatMap((pod) =>
     pod.addresses.filter(isMine).map(({ address }): Finding => ({
       is: "fault",
       what: `${address} is also held by ${other.name} (pod ${

@@ -125,7 +125,7 @@ function inventoryProgram(
 /** Reads all machines of a cluster, at once. */
 export async function inventory(
   cluster: Cluster,
-  reach: Reach,
+  reach: Pick<Reach, "nodeOf" | "outside">,
   options: RunOptions = {},
 ): Promise<Inventory> {
   const families = familiesOf(cluster);

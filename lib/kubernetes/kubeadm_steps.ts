@@ -5,6 +5,7 @@
 import { askPath, saysAbsent } from "../exec/shell_file.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { usualKubernetes } from "../cluster/schema_kubernetes.ts";
+import { usualMask } from "../cluster/kept_pod_cidrs.ts";
 import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
 import { familyOf } from "../net/cidr.ts";
 import { shellProgram } from "../exec/shell_program.ts";
@@ -91,9 +92,6 @@ function initStep(cluster: Cluster, { name, address }: ClusterNode): Step {
       : withInput(init.run, initConfig(cluster, { name, address })),
   };
 }
-
-/** What kube-controller-manager gives each node unless it is told otherwise. */
-const usualMask = { 4: 24, 6: 64 } as const;
 
 /**
  * The flags of init as a file: kubeadm has none for a node's mask.

@@ -47,7 +47,7 @@ interface Findings {
   readonly dns: readonly DnsTried[];
   /** What became of pods' calls to themselves. */
   readonly hairpins: readonly HairpinTried[];
-  /** The nodes whose other pods are cut off. */
+  /** The nodes whose other pods are not as they should be. */
   readonly others: readonly OthersTried[];
 }
 
@@ -72,8 +72,13 @@ export function matrixReport(findings: Findings): MatrixReport {
     // What is wrong with the pod itself explains it.
     ...numberOf(cause && (findings.explained.pods.get(one.node) ?? cause)),
   }));
-  const others = findings.others.map(({ cause, ...one }): OthersReport => ({
-    ...one,
+  const others = findings.others.map((
+    { node, trouble, count, cause },
+  ): OthersReport => ({
+    node,
+    cutOff: trouble === "cut off" ? count : 0,
+    heldTwice: trouble === "address held twice" ? count : 0,
+    withoutLease: trouble === "no lease" ? count : 0,
     asExpected: false,
     ...numberOf(cause),
   }));

@@ -12,7 +12,7 @@ import { newPods } from "../diagnosis/remedy.ts";
 import { kubectl, namespace } from "../kubernetes/kubectl.ts";
 import type { Runner } from "../node/node.ts";
 import { httpCalls, readCalls, url } from "./http_calls.ts";
-import { execOn, podName } from "./kubernetes_pods.ts";
+import { execOn, serviceName } from "./kubernetes_pods.ts";
 import type { Kubernetes } from "./kubernetes_state.ts";
 import { paths, type PodName, podNames, server } from "./namespace_pods.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
@@ -101,7 +101,7 @@ export async function tryHairpins(
       const v6 = address?.includes(":");
       const service = kubernetes === undefined
         ? serviceAddresses[v6 ? 1 : 0]
-        : services.get(podName(server, name));
+        : services.get(serviceName(name));
       if (address === undefined || service === undefined) return [];
       if (!forwards || !selected.includes(name)) return [];
       if (kubernetes === undefined && cluster.provider !== "lab") return [];

@@ -16,7 +16,13 @@ import {
   namespace,
 } from "../kubernetes/kubectl.ts";
 import type { Node, Runner } from "../node/node.ts";
-import { type PodName, podNames, type PodStep } from "./namespace_pods.ts";
+import { mac } from "../lab/names.ts";
+import {
+  type PodName,
+  podNames,
+  type PodStep,
+  server,
+} from "./namespace_pods.ts";
 import { type AddResult, ifname, parseAddResult } from "../cni/runtime.ts";
 import { projectRoot } from "../exec/project_root.ts";
 
@@ -44,6 +50,17 @@ export function podName(pod: PodName, node: string): string {
   return `${pod}-${node}`;
 }
 
+/**
+ * The name of the service by which a node's pod calls itself: a label of RFC 1035, which has no
+ * dots and 63 characters at most.
+ */
+export function serviceName(node: string): string {
+  const usual = podName(server, node);
+  return /^[a-z][-a-z0-9]{0,62}$/.test(usual)
+    ? usual
+    : `${server}-${mac(node).replaceAll(":", "")}`;
+}
+
 /** The pods of these nodes, as `kubectl apply -f -` takes them. */
 export function manifest(
   { template, image }: PodTemplate,
@@ -54,7 +71,10 @@ export function manifest(
   return [
     ...documents.filter((text) => !ofNode(text)),
     ...nodes.flatMap((node) =>
-      documents.filter(ofNode).map((text) => text.replaceAll("${NODE}", node))
+      documents.filter(ofNode).map((text) =>
+        text.replace('name: "web-${NODE}"', `name: "${serviceName(node)}"`)
+          .replaceAll("${NODE}", node)
+      )
     ),
   ].join("---\n").replaceAll("${IMAGE}", image);
 }

@@ -1,5 +1,10 @@
 // @ts-types="../std/assert.d.ts"
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { show } from "../exec/command.ts";
 import { readKubernetes } from "../kubernetes/kubectl.ts";
 import {
@@ -9,6 +14,7 @@ import {
   insideOf,
   manifest,
   readCache,
+  serviceName,
   templateOf,
 } from "./kubernetes_pods.ts";
 import { missingSteps } from "./kubernetes_start.ts";
@@ -200,4 +206,14 @@ Deno.test("a runtime's cache tells where a pod's network namespace is, by name a
   const now = found.get(cacheKey("shell-worker-1", "10.244.1.6"));
   assertEquals(now?.sandbox, "/var/run/netns/cni-new");
   assertEquals(now?.result.hostLinks, ["cni0", "veth1"]);
+});
+
+Deno.test("a service is named by its node as far as a service's name may be", () => {
+  assertEquals(serviceName("worker-1"), "web-worker-1");
+  const dotted = serviceName("worker-1.example.org");
+  assertMatch(dotted, /^web-[0-9a-f]{12}$/);
+  assertMatch(serviceName("a".repeat(63)), /^web-[0-9a-f]{12}$/);
+  const text = manifest(template, ["worker-1.example.org"]);
+  assertStringIncludes(text, `name: "${dotted}"`);
+  assertStringIncludes(text, "name: web-worker-1.example.org\n");
 });

@@ -1,6 +1,6 @@
 /** The causes in stage 09's findings, as text for people. Pure. */
 import { causeLines } from "../diagnosis/cause.ts";
-import type { MatrixReport } from "./matrix_report.ts";
+import type { MatrixReport, OthersReport } from "./matrix_report.ts";
 import {
   expectedWords,
   labels,
@@ -33,12 +33,9 @@ export function note(
     if (number !== cause.number) continue;
     lines.push(`    pod → own service, ${node}: expected yes, saw no`);
   }
-  for (const { node, cutOff, cause: number } of report.others ?? []) {
-    if (number !== cause.number) continue;
-    lines.push(
-      `    other pods on ${node}: expected all plugged in, saw ${cutOff} that ` +
-        `${cutOff === 1 ? "is" : "are"} not`,
-    );
+  for (const others of report.others ?? []) {
+    if (others.cause !== cause.number) continue;
+    lines.push(`    ${othersWords(others)}`);
   }
   const explained = report.paths.filter((path) => path.cause === cause.number);
   for (const path of explained) {
@@ -60,4 +57,18 @@ export function note(
   }
   lines.push(...causeLines(cause).map((line) => `    ${line}`));
   return lines.join("\n");
+}
+
+function othersWords(
+  { node, cutOff, heldTwice, withoutLease }: OthersReport,
+): string {
+  const pods = `other pods on ${node}: expected`;
+  if (heldTwice > 0) {
+    return `${pods} an address each, saw ${heldTwice} held twice`;
+  }
+  return withoutLease > 0
+    ? `${pods} a lease each, saw ${withoutLease} without`
+    : `${pods} all plugged in, saw ${cutOff} that ${
+      cutOff === 1 ? "is" : "are"
+    } not`;
 }

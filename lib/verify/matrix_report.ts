@@ -22,7 +22,7 @@ export interface MatrixReport {
   readonly dns?: readonly DnsReport[];
   /** Whether each worker's pod reaches itself by a service; absent where it was not tried. */
   readonly hairpin?: readonly HairpinReport[];
-  /** The nodes whose other pods are cut off; absent where all are plugged in. */
+  /** The nodes whose other pods are not as they should be, an entry a cause. */
   readonly others?: readonly OthersReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
@@ -81,6 +81,10 @@ export interface OthersReport {
   readonly node: string;
   /** How many are plugged into the bridge no more. */
   readonly cutOff: number;
+  /** How many addresses several of them have. */
+  readonly heldTwice: number;
+  /** How many have no lease. */
+  readonly withoutLease: number;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;

@@ -87,8 +87,9 @@ export function summary(report: MatrixReport): string {
 function names(
   found: readonly { node: string; asExpected: boolean }[] | undefined,
 ): string {
-  return (found ?? []).filter(({ asExpected }) => !asExpected)
-    .map(({ node }) => node).join(", ");
+  const nodes = (found ?? []).filter(({ asExpected }) => !asExpected)
+    .map(({ node }) => node);
+  return [...new Set(nodes)].join(", ");
 }
 
 /** The kinds of path that a stage turns to yes. */

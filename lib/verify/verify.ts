@@ -87,7 +87,7 @@ async function tryAll(
   const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
-  const [tried, checks, dns, hairpins] = await Promise.all([
+  const [tried, checks, dns, hairpins, others] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
@@ -103,6 +103,7 @@ async function tryAll(
     order.hairpins
       ? tryHairpins(situation, selected, serversOf(views), options)
       : [],
+    tryOthers(situation, selected, runner.options),
   ]);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
@@ -134,7 +135,7 @@ async function tryAll(
     nodes: tryNodes(situation, selected),
     dns,
     hairpins,
-    others: tryOthers(situation, selected),
+    others,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known };

@@ -91,6 +91,15 @@ Deno.test({
         assert(after.report.passed, after.text);
       });
     }
+    await t.step("without its lease", async () => {
+      const script =
+        'cd /run/deno-cni/networks/deno-cni; rm "$(grep -l guest-id *.*)"';
+      await lab.on("worker-1", cmd`sh -euc ${script}`);
+      const { report, text } = await verified(cluster);
+      assertEquals(report.causes.map(({ kind }) => kind), ["lease"], text);
+      assertStringIncludes(text, "a pod has no lease on worker-1");
+      assertStringIncludes(text, "expected a lease each, saw 1 without");
+    });
   },
 });
 
@@ -112,6 +121,10 @@ Deno.test({
       found.what,
       "is held by 2 pods of the node: shell, web",
     );
+    const { report, text } = await verified(await clusterOf(lab));
+    const kinds = report.causes.map(({ kind }) => kind);
+    assert(kinds.includes("duplicate-address"), text);
+    assertStringIncludes(text, "expected an address each, saw 1 held twice");
     for (const advice of found.mend) await follow(lab, advice);
     assertEquals(await told(lab), []);
   },

@@ -1,13 +1,12 @@
 /** Pods by the names that their runtime knows, and what makes one anew. Pure. */
-import { vethAlias } from "../../plugin/veth.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { newPods, onNode, type Remedy } from "../diagnosis/remedy.ts";
-import type { Host, InventoryPod } from "../inventory/inventory.ts";
+import type { InventoryPod } from "../inventory/inventory.ts";
 import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { kubectl } from "../kubernetes/kubectl.ts";
 import { calledName } from "../net/ip_json.ts";
-import { podNames } from "../verify/namespace_pods.ts";
+import { podNames } from "./namespace_pods.ts";
 
 /** A pod's name with its namespace where Kubernetes runs it, else its sandbox's. */
 export function fullPodName(pod: InventoryPod): string {
@@ -66,17 +65,6 @@ function byWhatStarted(what: string, node: string): Remedy {
   return {
     say: `end the ${what} of ${node}, and start it anew, by what started it`,
   };
-}
-
-/** Whether the pod holds the lease of this address. */
-export function holdsLease(
-  { hostLink }: InventoryPod,
-  { leases }: Host,
-  address: string,
-): boolean {
-  return leases.some((lease) =>
-    lease.address === address && vethAlias(lease) === hostLink?.alias
-  );
 }
 
 /** Shows a pod's addresses. */
