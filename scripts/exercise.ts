@@ -32,7 +32,7 @@ import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { worst } from "../lib/stage/run_stage.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
-import { isRunning } from "../lib/tour/lab.ts";
+import { isRunning } from "../lib/lab/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
 import { probedStages, stages } from "./stages.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";

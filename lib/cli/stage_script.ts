@@ -68,6 +68,8 @@ async function runOne(stage: Stage, flags: StageFlags): Promise<number> {
   const { results } = session;
   if (json) {
     console.log(JSON.stringify(runReport(name, order, results), null, 2));
+  } else if (!flags.quiet && flags.undo && results.length === 0) {
+    console.log(`${stage.name}: nothing of it is there to take back`);
   } else if (!flags.quiet && results.length > 0) {
     console.log(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worst(results) === "done") {

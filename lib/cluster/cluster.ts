@@ -38,6 +38,8 @@ export interface Cluster {
   readonly cniVersion: "0.3.1" | "0.4.0" | "1.0.0" | "1.1.0";
   readonly mtu?: number;
   readonly plugin: PluginSettings;
+  /** How many pods a lab's workers have from 09 on, the two test pods among them. */
+  readonly podsPerNode?: number;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */

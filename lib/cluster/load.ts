@@ -104,6 +104,9 @@ function toCluster(
     ...(mtu === undefined ? {} : { mtu }),
     plugin: rest.plugin,
     ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
+    ...(rest.podsPerNode === undefined
+      ? {}
+      : { podsPerNode: rest.podsPerNode }),
     segmentCIDR: firstOf(rest.segmentCIDR),
     segmentCIDRs: rest.segmentCIDR,
     outside: outsideOf(rest.outside),
