@@ -78,10 +78,10 @@ plugin: ## Build the plugin into dist/
 check: ## Format, lint, types and the quick tests, in seconds
 	$(deno) deno $(flags) scripts/run-tests.ts check
 
-test: ## All checks and all tests; as root, or those that need root are skipped
+test: ## All checks and all tests, in minutes; installs what they want, as root
 	$(deno) test $(flags) scripts/run-tests.ts $(or $(ARGS),all)
 
-bench: ## Measure the lab and the plugin beside their peers
+bench: ## Measure the lab and the plugin beside their peers, in minutes
 	$(deno) bench $(flags) scripts/bench.ts $(ARGS)
 
 docs: ## Write what commands print into the pages that show it
