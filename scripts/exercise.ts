@@ -10,7 +10,7 @@ import {
   lacks,
   leftInJournal,
   mendIt,
-  reset,
+  resetExercise,
   unsolved,
   wrongPaths,
 } from "../lib/exercise/run.ts";
@@ -273,7 +273,7 @@ async function check(work: Work): Promise<number> {
 async function putBack(work: Work): Promise<number> {
   const { session, cluster, exercise, entry, forget, say, data } = work;
   if (entry === undefined) return notSetUp(work);
-  const left = await reset(session, exercise, stageSet, entry.before);
+  const left = await resetExercise(session, exercise, stageSet, entry.before);
   data({ reset: left.length === 0, problems: left });
   if (left.length > 0) return notWhole(work, left);
   await forget();

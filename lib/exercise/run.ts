@@ -235,7 +235,7 @@ async function changedSince(
  *
  * @returns what is still not as it was
  */
-export async function reset(
+export async function resetExercise(
   session: Session,
   exercise: Exercise,
   stageSet: StageSet,

@@ -29,6 +29,20 @@ Deno.test({
     const names = (await lab.on("worker-2", cmd`ls /run/netns`)).trim();
     assertEquals(names.split("\n"), ["pod-3", "shell", "web"]);
 
+    // As after a pasted dry run: what is there counts, whoever wrote it down.
+    for (const { name } of lab.cluster.nodes) {
+      await lab.on(name, cmd`rm /var/lib/deno-cni/journal`);
+    }
+    const [verify, doctor, told] = [
+      await lab.script("09-verify"),
+      await lab.script("doctor"),
+      await lab.script("status"),
+    ];
+    assertStringIncludes(verify.stdout, "All 18 paths are as expected");
+    assertStringIncludes(doctor.stdout, "All well on 3 nodes");
+    assert(!doctor.stdout.includes("not yet"), doctor.stdout);
+    assertStringIncludes(told.stdout, "All stages are applied");
+
     const { MAKEFLAGS: _, MAKELEVEL: __, ...env } = lab.env;
     const paste = (shell: string, line: string) =>
       run(cmd`${shell} -c ${line}`, { cwd: projectRoot, env });
