@@ -3,6 +3,7 @@
 import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { printableJSON } from "../lib/text/printable.ts";
+import { otherLabs } from "../lib/cli/made_with.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
@@ -68,6 +69,9 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
       ? printableJSON(report)
       : statusText(report, { cluster, verbose }),
   );
+  if (flags.output === "table" && isUnmade(report)) {
+    for (const line of await otherLabs(cluster)) console.log(line);
+  }
   const gone = report.nodes.some(({ unreachable }) =>
     unreachable !== undefined
   );

@@ -42,6 +42,8 @@ export interface Cluster {
   readonly podsPerNode?: number;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
+  /** The runtime is not the cluster file's: it was asked for when the lab was made. */
+  readonly runtimeAskedFor?: true;
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */
   readonly segmentCIDR: string;
   /** The segment's CIDRs, one a family. */
@@ -82,6 +84,11 @@ export interface Cluster {
 /** Where 02 keeps each node's podCIDRs. */
 export function podCIDRsPath({ stateDir }: Pick<Cluster, "stateDir">): string {
   return `${stateDir}/pod-cidrs.json`;
+}
+
+/** Where 02 keeps what runs a lab's pods, where the cluster file does not say it. */
+export function runtimePath({ stateDir }: Pick<Cluster, "stateDir">): string {
+  return `${stateDir}/runtime`;
 }
 
 /** A machine in a cloud. */

@@ -117,7 +117,9 @@ async function gone(processes: readonly Process[]): Promise<void> {
 }
 
 /** Whether anything of the lab runs. */
-export function isRunning(cluster: Cluster): boolean {
+export function isRunning(
+  cluster: Pick<Cluster, "name" | "stateDir">,
+): boolean {
   return membersOf(takeSnapshot(), labId(cluster)).length > 0;
 }
 
