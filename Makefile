@@ -7,6 +7,8 @@ ARGS ?=
 hand_over = $(if $($1),$(eval export DENO_CNI_$2 := $$($1)))
 $(foreach name,CLUSTER RUNTIME POD FROM TO,$(call hand_over,$(name),$(name)))
 $(call hand_over,NODE,SHELL_NODE)
+# Some environments have a NAME of their own.
+$(if $(findstring command,$(origin NAME)),$(call hand_over,NAME,NAME))
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 stages := 01-provision 02-kubeadm 03-cni-config 04-bridge 05-plugin 06-forwarding 07-masquerade 08-routes 09-verify
@@ -33,8 +35,14 @@ $(stages):
 
 verify: 09-verify ## The same as 09-verify
 
+check-config: ## Check a cluster file without running anything
+	$(deno) lab $(flags) scripts/check-config.ts $(ARGS)
+
 shell: ## A shell on a node, NODE=worker-1, or in a pod of it, POD=shell
 	$(deno) lab $(flags) scripts/shell.ts $(ARGS)
+
+pod: ## One more pod in the lab, NODE=worker-1 NAME=db
+	$(deno) lab $(flags) scripts/pod.ts $(ARGS)
 
 trace: ## Follow one packet, FROM=worker-1/shell TO=worker-2/web
 	$(deno) lab $(flags) scripts/trace.ts $(ARGS)
@@ -70,10 +78,10 @@ plugin: ## Build the plugin into dist/
 check: ## Format, lint, types and the quick tests, in seconds
 	$(deno) deno $(flags) scripts/run-tests.ts check
 
-test: ## All checks and all tests; as root, or those that need root are skipped
+test: ## All checks and all tests, in minutes; installs what they want, as root
 	$(deno) test $(flags) scripts/run-tests.ts $(or $(ARGS),all)
 
-bench: ## Measure the lab and the plugin beside their peers
+bench: ## Measure the lab and the plugin beside their peers, in minutes
 	$(deno) bench $(flags) scripts/bench.ts $(ARGS)
 
 docs: ## Write what commands print into the pages that show it
@@ -92,4 +100,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify shell trace picture watch tour doctor status exercise plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture watch tour doctor status exercise plugin check test bench docs fmt clean help

@@ -10,7 +10,7 @@ import { splitClusterCIDR } from "../lib/net/cidr.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { keptPodCIDRs } from "../lib/cluster/load.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
-import { podCIDRsPath } from "../lib/cluster/cluster.ts";
+import { podCIDRsPath, runtimePath } from "../lib/cluster/cluster.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { write } from "../lib/exec/shell_file.ts";
 import {
@@ -24,10 +24,22 @@ import { beforeReset } from "../lib/kubernetes/undo_consent.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
 import { fileIs } from "../lib/steps/file_probes.ts";
-import type { Stage } from "../lib/stage/stage.ts";
+import type { Stage, Step } from "../lib/stage/stage.ts";
 
 function podCIDRs(cluster: Cluster): string {
   return JSON.stringify(splitClusterCIDR(cluster), null, 2) + "\n";
+}
+
+/** `make up RUNTIME=containerd` is said once, and holds as long as the lab. */
+function rememberRuntime(cluster: Cluster): Step {
+  const { runtime = "none" } = cluster;
+  const path = runtimePath(cluster);
+  return {
+    why: "Later runs on this lab go on with the runtime that it was made with",
+    doneWhen: fileIs(path, `${runtime}\n`, () => true),
+    run: write(path, `${runtime}\n`),
+    undo: cmd`rm -f ${path}`,
+  };
 }
 
 export const kubeadm: Stage = {
@@ -42,6 +54,7 @@ export const kubeadm: Stage = {
     steps: (cluster) =>
       usesKubeadm(cluster) ? keepSteps(cluster) : [
         ...(cluster.runtime === undefined ? [] : [containersPossible(cluster)]),
+        ...(cluster.runtimeAskedFor ? [rememberRuntime(cluster)] : []),
         {
           why: "The lab has no control plane: no kubelet, no API server. " +
             "What kube-controller-manager would do, give each node its podCIDR, is done here",

@@ -5,6 +5,7 @@ import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import { countFindings, examine } from "../lib/doctor/doctor.ts";
 import { doctorText } from "../lib/doctor/text.ts";
 import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
+import { stages } from "./stages.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
@@ -52,6 +53,7 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
     session.reach(cluster),
     session.selected(cluster),
     session.context,
+    stages,
   );
   if (session.interrupted()) return exitCode.interrupted;
   if (flags.output === "json") printData(report);

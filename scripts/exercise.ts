@@ -1,8 +1,8 @@
 #!/usr/bin/env -S deno run -A
 /** Something broken, to be found and repaired: `make exercise 1`, `make exercise 1-check`. */
 import { printData, printNote, printText } from "../lib/cli/print.ts";
-import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
-import { standard } from "../lib/cli/standard_flags.ts";
+import type { FlagsOf } from "../lib/cli/flags.ts";
+import { exerciseCommand } from "../lib/exercise/command_line.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
 import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
@@ -11,6 +11,7 @@ import {
   lacks,
   leftInJournal,
   mendIt,
+  resetExercise,
   unsolved,
   wrongPaths,
 } from "../lib/exercise/run.ts";
@@ -33,41 +34,15 @@ import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { worst } from "../lib/stage/run_stage.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
-import { isRunning } from "../lib/tour/lab.ts";
+import { isRunning } from "../lib/lab/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
 import { probedStages, stages } from "./stages.ts";
-import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { exitCode } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
 import { StepError } from "../lib/stage/errors.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
-const command = {
-  name: "exercise",
-  summary: "something broken, to be found and repaired",
-  usage: [
-    "scripts/exercise.ts [N | N-hint | N-check] [flags]",
-    'make exercise [N | N-hint | N-check] [ARGS="flags"]',
-  ],
-  text: [
-    "An exercise wants a whole lab (make up, or make tour). Find the cause with " +
-    "the trace, and repair it with one stage. make up repairs every exercise, too.",
-  ],
-  examples: [
-    ["make exercise", "lists the exercises"],
-    ["make exercise 1", "breaks something in the lab, and tells the symptom"],
-    ["make exercise 1-hint", "says where to look; each time a little more"],
-    ["make exercise 1-check", "marks it: solved, or what is still wrong"],
-  ],
-  flags: standard("cluster", "output", "quiet", "timeout_ms"),
-  takes: "words",
-  exits: {
-    ...usualExits,
-    done: "done, or solved",
-    failed: "not solved, or not set up",
-  },
-} satisfies CommandLine;
-
-type Flags = FlagsOf<typeof command.flags>;
+type Flags = FlagsOf<typeof exerciseCommand.flags>;
 
 const stageSet: StageSet = { stages, probed: probedStages };
 
@@ -79,6 +54,7 @@ interface Work {
   /** What is remembered of it. */
   readonly entry: ExerciseProgress | undefined;
   readonly remember: (entry: ExerciseProgress) => Promise<void>;
+  readonly forget: () => Promise<void>;
   readonly say: (text: string) => void;
   readonly data: (value: Record<string, unknown>) => void;
 }
@@ -87,6 +63,7 @@ const verbs: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "": setUp,
   "hint": hint,
   "check": check,
+  "reset": putBack,
 };
 
 async function run(flags: Flags, words: readonly string[]): Promise<number> {
@@ -105,9 +82,9 @@ async function run(flags: Flags, words: readonly string[]): Promise<number> {
     throw new UsageError(
       `${word}: no such exercise; there are ${
         all.map(({ number }) => number).join(", ")
-      }, each with -hint and -check: ${makeLine("exercise 1", cluster)}, ${
-        makeLine("exercise 1-check", cluster)
-      }`,
+      }, each with -hint, -check and -reset: ${
+        makeLine("exercise 1", cluster)
+      }, ${makeLine("exercise 1-check", cluster)}`,
     );
   }
   if (!isRunning(cluster)) {
@@ -140,6 +117,12 @@ async function within(
       entry: book.get(exercise.number),
       remember: (entry) =>
         writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
+      forget() {
+        const others = [...book].filter(([number]) =>
+          number !== exercise.number
+        );
+        return writeExerciseBook(cluster, new Map(others));
+      },
       say(text) {
         if (!json && !flags.quiet) printText(text);
       },
@@ -179,7 +162,9 @@ async function setUp(work: Work): Promise<number> {
   if (under !== undefined && !own) {
     printNote(
       `Exercise ${under.number} is set up and not solved yet\nwhat to do: ` +
-        `solve it, or have it repaired by ${makeLine("up", cluster)}`,
+        `solve it, or give it up by ${
+          makeLine(`exercise ${under.number}-reset`, cluster)
+        }`,
     );
     return exitCode.failed;
   }
@@ -284,6 +269,20 @@ async function check(work: Work): Promise<number> {
   return exitCode.done;
 }
 
+async function putBack(work: Work): Promise<number> {
+  const { session, cluster, exercise, entry, forget, say, data } = work;
+  if (entry === undefined) return notSetUp(work);
+  const left = await resetExercise(session, exercise, stageSet, entry.before);
+  data({ reset: left.length === 0, problems: left });
+  if (left.length > 0) return notWhole(work, left);
+  await forget();
+  say(
+    `Exercise ${exercise.number} is taken back: the lab is as it was before it` +
+      `\nAgain: ${makeLine(`exercise ${exercise.number}`, cluster)}`,
+  );
+  return exitCode.done;
+}
+
 function notSetUp({ exercise: { number }, cluster }: Work): number {
   printNote(
     `Exercise ${number} is not set up\nwhat to do: ` +
@@ -292,4 +291,4 @@ function notSetUp({ exercise: { number }, cluster }: Work): number {
   return exitCode.failed;
 }
 
-await runScript(command, run);
+await runScript(exerciseCommand, run);

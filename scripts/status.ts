@@ -3,6 +3,7 @@
 import { printData, printText } from "../lib/cli/print.ts";
 import { type CommandLine, type FlagsOf, switched } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
+import { otherLabs } from "../lib/cli/made_with.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
@@ -69,6 +70,9 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
     printText(statusText(report, { cluster, verbose }));
     const kept = await keptPodCIDRs(cluster);
     if (kept !== undefined) printText(`\n${wrap(kept, "", "  ")}`);
+    if (isUnmade(report)) {
+      for (const line of await otherLabs(cluster)) printText(line);
+    }
   }
   const gone = report.nodes.some(({ unreachable }) =>
     unreachable !== undefined

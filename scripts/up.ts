@@ -15,8 +15,9 @@ import { agreeToUndo } from "../lib/stage/undo_consent.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
+import { endAllPods, startMorePods } from "../lib/cli/more_pods.ts";
 import { verifyExitCode } from "../lib/cli/verify_script.ts";
-import { runVerify, undoVerify } from "../lib/verify/run_verify.ts";
+import { runVerify } from "../lib/verify/run_verify.ts";
 import { terminalWidth } from "../lib/text/terminal.ts";
 import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
 import { keptPodCIDRs } from "../lib/cluster/load.ts";
@@ -65,7 +66,7 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   };
   if (flags.undo) {
     await agreeToUndo(session, stages);
-    if (!await undoVerify(session, true)) return finish(exitCode.failed);
+    if (!await endAllPods(session, true)) return finish(exitCode.failed);
   }
   for (const stage of flags.undo ? stages.toReversed() : stages) {
     const results = await runStage(session, stage);
@@ -90,7 +91,8 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     const kept = await keptPodCIDRs(await session.cluster());
     if (kept !== undefined) printText(kept);
   }
-  return finish(verifyExitCode[status], report);
+  const more = status === "interrupted" || await startMorePods(session);
+  return finish(more ? verifyExitCode[status] : exitCode.failed, report);
 }
 
 await runScript(command, up);

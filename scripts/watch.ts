@@ -21,6 +21,7 @@ import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import type { RunContext } from "../lib/stage/context.ts";
 import { JournalError, StepError } from "../lib/stage/errors.ts";
 import { makeLine } from "../lib/stage/make_command.ts";
+import { clusterStatus } from "../lib/status/status.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
 const command = {
@@ -126,7 +127,11 @@ function reader(flags: Flags, context: RunContext): () => Promise<PageState> {
   const readNow = async () => {
     // Stages find things out: the cluster is read anew each time.
     const cluster = await loaded(flags);
-    const now = await inventory(cluster, reachOf(cluster), context);
+    const reach = reachOf(cluster);
+    const [now, status] = await Promise.all([
+      inventory(cluster, reach, context),
+      clusterStatus(cluster, reach, stages, context),
+    ]);
     if (last === undefined || !isSame(last, now)) {
       const found = last === undefined
         ? []
@@ -143,8 +148,14 @@ function reader(flags: Flags, context: RunContext): () => Promise<PageState> {
       cluster,
       ...(before === undefined ? {} : { before }),
     });
-    const sight = { cluster, inventory: now, seen, picture, news };
-    shown = pageState(sight, stages.map(({ name }) => name));
+    shown = pageState({
+      cluster,
+      inventory: now,
+      stages: status.stages,
+      seen,
+      picture,
+      news,
+    });
     return shown;
   };
   return async () => {

@@ -10,6 +10,7 @@ import type { RunContext, StageRun, StepChoice } from "../stage/context.ts";
 import type { ConsentRequest, Step } from "../stage/stage.ts";
 import { StepError } from "../stage/errors.ts";
 import type { StepResult } from "../stage/result.ts";
+import { otherFile, rememberFile } from "./made_with.ts";
 import { reachOf } from "./connect.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { lock, type LockName } from "./lock.ts";
@@ -71,6 +72,9 @@ export async function openSession(
   checkNames(first, nodes);
   const which = lockOf[access];
   const unlock = which === undefined ? undefined : await lock(first, which);
+  const note = await otherFile(first);
+  if (note !== undefined && !flags.quiet) printNote(note);
+  if (access === "changes" && !undo) await rememberFile(first);
   const results: StepResult[] = [];
   const interruption = listenForInterruption();
   return {

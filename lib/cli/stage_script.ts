@@ -69,6 +69,8 @@ async function runOne(stage: Stage, flags: StageFlags): Promise<number> {
   const { results } = session;
   if (json) {
     printData(runReport(name, order, results));
+  } else if (!flags.quiet && flags.undo && results.length === 0) {
+    printText(`${stage.name}: nothing of it is there to take back`);
   } else if (!flags.quiet && results.length > 0) {
     printText(`\n${stage.name}\n${recap(results, order)}`);
     if (!flags.undo && worst(results) === "done") {

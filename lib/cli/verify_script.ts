@@ -4,13 +4,13 @@ import { tellingIfSlow } from "../node/heartbeat.ts";
 import {
   dryRunVerify,
   runVerify,
-  undoVerify,
   type Verification,
 } from "../verify/run_verify.ts";
 import { exitCode } from "./exit_code.ts";
 import type { FlagsOf } from "./flags.ts";
 import { failure, recap, runReport, stepLine } from "./report.ts";
 import { runScript } from "./script.ts";
+import { endAllPods, startMorePods } from "./more_pods.ts";
 import { openSession, type Session } from "./session.ts";
 import { stageCommand } from "./stage_script.ts";
 import { type stageFlags, verifyFlags } from "./standard_flags.ts";
@@ -66,12 +66,13 @@ async function runWith(
   );
   if (json) printData(report);
   else if (!flags.quiet || status !== "passed") printText(text);
-  return verifyExitCode[status];
+  const more = status === "interrupted" || await startMorePods(session);
+  return more ? verifyExitCode[status] : exitCode.failed;
 }
 
 async function undo(session: Session, flags: StageFlags): Promise<number> {
   const { results } = session;
-  const went = await undoVerify(session);
+  const went = await endAllPods(session);
   const { name, nodes } = await session.cluster();
   const order = nodes.map(({ name }) => name);
   if (flags.output === "json") {

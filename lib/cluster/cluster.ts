@@ -38,8 +38,12 @@ export interface Cluster {
   readonly cniVersion: "0.3.1" | "0.4.0" | "1.0.0" | "1.1.0";
   readonly mtu?: number;
   readonly plugin: PluginSettings;
+  /** How many pods a lab's workers have from 09 on, the two test pods among them. */
+  readonly podsPerNode?: number;
   /** What runs the lab's pods: without it, they are bare namespaces. */
   readonly runtime?: "containerd";
+  /** The runtime is not the cluster file's: it was asked for when the lab was made. */
+  readonly runtimeAskedFor?: true;
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */
   readonly segmentCIDR: string;
   /** The segment's CIDRs, one a family. */
@@ -80,6 +84,11 @@ export interface Cluster {
 /** Where 02 keeps each node's podCIDRs. */
 export function podCIDRsPath({ stateDir }: Pick<Cluster, "stateDir">): string {
   return `${stateDir}/pod-cidrs.json`;
+}
+
+/** Where 02 keeps what runs a lab's pods, where the cluster file does not say it. */
+export function runtimePath({ stateDir }: Pick<Cluster, "stateDir">): string {
+  return `${stateDir}/runtime`;
 }
 
 /** A machine in a cloud. */

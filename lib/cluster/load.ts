@@ -16,7 +16,7 @@ import {
 } from "./schema.ts";
 import { withMachines } from "./found_machines.ts";
 import { projectRoot } from "../exec/project_root.ts";
-import { type Cluster, podCIDRsPath } from "./cluster.ts";
+import { type Cluster, podCIDRsPath, runtimePath } from "./cluster.ts";
 
 /** Where, and how much of, a cluster is read. */
 interface LoadOptions {
@@ -57,8 +57,10 @@ export async function loadCluster(
   const root = stateRoot || Deno.env.get("DENO_CNI_STATE") ||
     `${projectRoot}/.state`;
   const absolute = root.startsWith("/") ? root : `${Deno.cwd()}/${root}`;
-  const runtime = Deno.env.get("DENO_CNI_RUNTIME");
-  const cluster = withRuntime(parseCluster(content, file, absolute), runtime);
+  const inFile = parseCluster(content, file, absolute);
+  const runtime = Deno.env.get("DENO_CNI_RUNTIME") ||
+    (ignoreFound ? undefined : await foundRuntime(inFile));
+  const cluster = withRuntime(inFile, runtime);
   return ignoreFound
     ? cluster
     : await withMachines(await withFoundPodCIDRs(cluster, dropUnfit));
@@ -115,6 +117,9 @@ function toCluster(
     ...(mtu === undefined ? {} : { mtu }),
     plugin: rest.plugin,
     ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
+    ...(rest.podsPerNode === undefined
+      ? {}
+      : { podsPerNode: rest.podsPerNode }),
     segmentCIDR: firstOf(rest.segmentCIDR),
     segmentCIDRs: rest.segmentCIDR,
     outside: outsideOf(rest.outside),
@@ -167,7 +172,22 @@ function mistakeInSplit(cluster: Cluster): string | undefined {
   }
 }
 
-/** $DENO_CNI_RUNTIME beats the file. */
+/** What the lab was made with; a lab's later runs go on with it. */
+async function foundRuntime(cluster: Cluster): Promise<string | undefined> {
+  if (cluster.provider !== "lab") return undefined;
+  return (await readIfThere(runtimePath(cluster)))?.trim();
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** $DENO_CNI_RUNTIME, or what the lab was made with, beats the file. */
 function withRuntime(cluster: Cluster, value: string | undefined): Cluster {
   if (!value) return cluster;
   const wanted = runtimes.find((runtime) => runtime === value);
@@ -177,13 +197,19 @@ function withRuntime(cluster: Cluster, value: string | undefined): Cluster {
     ]);
   }
   const { runtime: _, ...bare } = cluster;
-  if (wanted === "none") return bare;
+  if (wanted === "none") {
+    return cluster.runtime === undefined
+      ? bare
+      : { ...bare, runtimeAskedFor: true };
+  }
   if (cluster.provider !== "lab") {
     throw new ClusterFileError([
       `DENO_CNI_RUNTIME: ${wanted} is for a lab's nodes, and ${cluster.file} is no lab`,
     ]);
   }
-  return { ...cluster, runtime: wanted };
+  return cluster.runtime === wanted
+    ? cluster
+    : { ...cluster, runtime: wanted, runtimeAskedFor: true };
 }
 
 /** Gives each node the podCIDRs that 02 found out, where the file has none. */
@@ -192,13 +218,8 @@ async function withFoundPodCIDRs(
   dropUnfit: boolean,
 ): Promise<Cluster> {
   const path = podCIDRsPath(cluster);
-  let content: string;
-  try {
-    content = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return cluster;
-    throw error;
-  }
+  const content = await readIfThere(path);
+  if (content === undefined) return cluster;
   const mistakes: string[] = [];
   const wrong = (what: string) => {
     mistakes.push(`${path}: ${what}; remove it and run 02-kubeadm again`);

@@ -181,6 +181,12 @@ Deno.test("$DENO_CNI_RUNTIME beats the file's runtime", () =>
     await Deno.writeTextFile(file, `runtime: containerd\n${small}`);
     assertEquals(await load(""), "containerd");
     assertEquals(await load("none"), undefined);
+    // What the lab was made with, where nothing is asked for now.
+    await Deno.mkdir(`${stateRoot}/small`, { recursive: true });
+    await Deno.writeTextFile(`${stateRoot}/small/runtime`, "none\n");
+    assertEquals(await load(""), undefined);
+    assertEquals(await load("containerd"), "containerd");
+    await Deno.remove(`${stateRoot}/small/runtime`);
     await Deno.writeTextFile(
       file,
       "provider: local\nname: here\nclusterCIDR: 10.244.0.0/16\n" +

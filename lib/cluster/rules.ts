@@ -31,6 +31,12 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
     const path: KeyPath = ["nodes", node, "podCIDRs"];
     reading.wrong(at === undefined ? path : [...path, at], message);
   });
+  if (value.provider !== "lab" && value.podsPerNode !== undefined) {
+    reading.wrong(
+      ["podsPerNode"],
+      "is for the workers of a lab; expected none",
+    );
+  }
   if (value.provider === "lab") checkSegment(value, reading);
   else if (value.runtime === "containerd") {
     reading.wrong(

@@ -70,6 +70,7 @@ export interface InFile {
   mtu?: number;
   plugin: PluginSettings;
   runtime: RuntimeName;
+  podsPerNode?: number;
   segmentCIDR: string[];
   outside: { gateway: string[]; address: string[]; url?: string[] };
   kubernetes?: KubernetesSettings;
@@ -87,6 +88,7 @@ const label = textValue(
     /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)
       ? undefined
       : 'is not a name; expected a-z, 0-9 and "-" inside, 63 characters at most',
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
 );
 
 /** Names of machines that are not nodes. */
@@ -96,19 +98,22 @@ const reserved = ["outside", "operator"];
  * A subdomain of RFC 1123, as Kubernetes takes it for a Node: labels with dots between them.
  * Kubernetes labels each Node with its name, and a label's value has 63 characters at most.
  */
+const domainForm =
+  /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 const domainName = textValue(
   'a name of a-z, 0-9, "-" and "." inside, 63 characters at most, ' +
     "in quotes if it looks like a number",
   (value) =>
-    value.length <= 63 &&
-      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-        .test(value)
+    domainForm.test(value)
       ? undefined
       : 'is not a name; expected a-z, 0-9, "-" and "." inside, 63 characters at most',
+  domainForm,
 );
 
 const nodeName: Validator<string> = {
   ...domainName,
+  schema: { ...domainName.schema, not: { enum: reserved } },
   read(value, path, reading) {
     const name = domainName.read(value, path, reading);
     if (name === undefined || !reserved.includes(name)) return name;
@@ -128,7 +133,7 @@ const ownLink =
  * dev_valid_name() of the kernel: IFNAMSIZ is 16 with the final zero byte; `%`
  * makes the kernel number the name.
  */
-const linkName = textValue(
+const plainLinkName = textValue(
   "a link's name, e.g. cni0",
   (value) => {
     if (ownLink.test(value)) {
@@ -139,7 +144,13 @@ const linkName = textValue(
       : "is not a link's name; expected 1 to 15 bytes of A-Z a-z 0-9 _ . -, " +
         "a letter or digit first";
   },
+  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/,
 );
+
+const linkName: Validator<string> = {
+  ...plainLinkName,
+  schema: { ...plainLinkName.schema, not: { pattern: ownLink.source } },
+};
 
 /** What is wrong with an address or a CIDR, in the words of lib/cidr.ts. */
 function mistakeOf(
@@ -159,8 +170,16 @@ function mistakeOf(
 const address = textValue(
   "an address, e.g. 10.0.1.11",
   mistakeOf(addressNumber),
+  /^[0-9a-fA-F:.]+$/,
 );
-const cidr = textValue("a CIDR, e.g. 10.0.1.0/24", mistakeOf(parseCidr));
+
+/** What a CIDR looks like. */
+const cidrForm = /^[0-9a-fA-F:.]+\/\d{1,3}$/;
+const cidr = textValue(
+  "a CIDR, e.g. 10.0.1.0/24",
+  mistakeOf(parseCidr),
+  cidrForm,
+);
 
 /**
  * What pods take addresses from: between network and broadcast address there
@@ -178,6 +197,7 @@ export const podCIDR: Validator<string> = textValue(
         held === 1n ? "address" : "addresses"
       }; a gateway and a pod need 4`;
   },
+  cidrForm,
 );
 
 /** busybox' wget knows http alone; a host's name would want DNS before anything can be tried. */
@@ -187,6 +207,7 @@ const page = textValue(
     pageHost(value) === undefined
       ? "is no page to ask; expected http://ADDRESS/…, e.g. http://203.0.113.8/source"
       : undefined,
+  /^http:\/\//,
 );
 
 /** The address at which a page is; undefined where it names none. */
@@ -217,6 +238,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   mtu: optional(wholeNumber(68, 65535)),
   plugin: withDefault(pluginSettings, usualPlugin),
   runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
+  podsPerNode: optional(wholeNumber(2, 250)),
   segmentCIDR: withDefault(listOrSingle(cidr), ["10.0.1.0/24"]),
   outside: withDefault(
     mapping<InFile["outside"]>({

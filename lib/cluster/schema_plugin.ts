@@ -35,6 +35,7 @@ const logFile = textValue(
     /^\/[^\0\n]*[^/\0\n]$/.test(value)
       ? undefined
       : "is no file's absolute path; expected one such as /var/log/deno-cni.log",
+  /^\//,
 );
 
 /** The key `plugin`. */

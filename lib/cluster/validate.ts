@@ -20,10 +20,32 @@ export function present<T>(
   );
 }
 
+/** A schema of JSON Schema, draft 2020-12, in the keywords that are used here. */
+export interface JsonSchema {
+  readonly $schema?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly type?: "string" | "integer" | "array" | "object";
+  readonly default?: unknown;
+  readonly enum?: readonly (string | boolean)[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: JsonSchema;
+  readonly minItems?: number;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: false;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly not?: JsonSchema;
+}
+
 /** What a value must be. */
 export interface Validator<T> {
   /** In words, for messages: `expected …`. */
   readonly expected: string;
+  /** The same for programs, as far as JSON Schema can say it. */
+  readonly schema: JsonSchema;
   /** Gives what is right of a value, and notes what is wrong. */
   read(value: unknown, path: KeyPath, reading: Reading): Draft<T> | undefined;
 }
@@ -46,13 +68,20 @@ function showValue(value: unknown): string {
  *
  * @param expected in words
  * @param mistake gives the rest of the sentence that begins with the value, where it is wrong
+ * @param form what every right value matches, for editors; it may match more
  */
 export function textValue(
   expected: string,
   mistake: (value: string) => string | undefined,
+  form?: RegExp,
 ): Validator<string> {
   return {
     expected,
+    schema: {
+      type: "string",
+      description: expected,
+      ...(form === undefined ? {} : { pattern: form.source }),
+    },
     read(value, path, reading) {
       const wrong = typeof value === "string"
         ? mistake(value)
@@ -69,6 +98,12 @@ export function wholeNumber(least: number, most: number): Validator<number> {
   const expected = `a whole number from ${least} to ${most}`;
   return {
     expected,
+    schema: {
+      type: "integer",
+      description: expected,
+      minimum: least,
+      maximum: most,
+    },
     read(value, path, reading) {
       const fits = typeof value === "number" && Number.isInteger(value) &&
         value >= least && value <= most;
@@ -86,6 +121,7 @@ export function oneOf<Word extends string | boolean>(
   const expected = `one of ${words.join(", ")}`;
   return {
     expected,
+    schema: { enum: words },
     read(value, path, reading) {
       const word = words.find((word) => word === value);
       if (word === undefined) {
@@ -98,8 +134,10 @@ export function oneOf<Word extends string | boolean>(
 
 /** A list, or a single value as a list of one. */
 export function listOrSingle<T>(check: Validator<T>): Validator<T[]> {
+  const { schema } = check;
   return {
     expected: check.expected,
+    schema: { anyOf: [schema, { type: "array", items: schema }] },
     read: (value, path, reading) =>
       (Array.isArray(value) ? value : [value]).map((element, at) =>
         check.read(element, [...path, at], reading)
@@ -112,6 +150,7 @@ export function someOf<T>(check: Validator<T>): Validator<T[]> {
   const expected = `a list of at least one: ${check.expected}`;
   return {
     expected,
+    schema: { type: "array", items: check.schema, minItems: 1 },
     read(value, path, reading) {
       if (Array.isArray(value) && value.length > 0) {
         return listOrSingle(check).read(value, path, reading);
@@ -153,6 +192,19 @@ export function mapping<T extends object>(
   const expected = `a mapping of ${names.join(", ")}`;
   return {
     expected,
+    schema: {
+      type: "object",
+      additionalProperties: false,
+      required: names.filter((name) => {
+        const { fallback, optional } = keys[name];
+        return fallback === undefined && !optional;
+      }),
+      properties: Object.fromEntries(names.map((name) => {
+        const { check, fallback } = keys[name];
+        const usual = fallback === undefined ? {} : { default: fallback };
+        return [name, { ...check.schema, ...usual }];
+      })),
+    },
     read(value, path, reading) {
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         const what = value === null || value === undefined

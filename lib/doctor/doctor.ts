@@ -2,6 +2,9 @@
  * The doctor: asks every node for all known traps, with two questions a node,
  * and reads the answers.
  */
+import { withAdopted } from "../stage/adopted.ts";
+import { otherNodes } from "../stage/run_stage.ts";
+import type { Stage } from "../stage/stage.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type RunOptions } from "../exec/command.ts";
 import {
@@ -32,7 +35,7 @@ import { defaultRoute } from "./default_route.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
-import { inventory } from "../inventory/inventory.ts";
+import { inventory, type InventoryNode } from "../inventory/inventory.ts";
 import { type Reach, UnreachableError } from "../node/node.ts";
 import { askAll, type Asked } from "../node/batch.ts";
 
@@ -86,18 +89,23 @@ export interface CheckReport {
  * Examines nodes; changes nothing.
  *
  * @param names of the nodes; the others are looked at too, for what is wrong between nodes
+ * @param stages what is on a node counts as theirs, also where its journal does not say so
  */
 export async function examine(
   cluster: Cluster,
   reach: Reach,
   names: readonly string[],
   options: RunOptions,
+  stages: readonly Stage[] = [],
 ): Promise<DoctorReport> {
   const { nodeOf } = reach;
-  const { nodes } = await inventory(
+  const { nodes: seen } = await inventory(
     cluster,
     { ...reach, outside: undefined },
     options,
+  );
+  const nodes = await Promise.all(
+    seen.map((node) => adopting(node, cluster, stages, reach, options)),
   );
   const reports = nodes.filter(({ name }) => names.includes(name))
     .map(async ({ name, host }): Promise<NodeFindings> => {
@@ -125,6 +133,36 @@ export async function examine(
     cluster: cluster.name,
     nodes: await Promise.all(reports),
   };
+}
+
+async function adopting(
+  node: InventoryNode,
+  cluster: Cluster,
+  stages: readonly Stage[],
+  reach: Reach,
+  options: RunOptions,
+): Promise<InventoryNode> {
+  const { name, host } = node;
+  const planned = cluster.nodes.find((node) => node.name === name);
+  const has = planned !== undefined && planned.podCIDRs.length > 0;
+  if (host.is !== "read" || host.journalFault !== undefined || !has) {
+    return node;
+  }
+  try {
+    const complete = await withAdopted(
+      host.complete,
+      reach.nodeOf(name),
+      cluster,
+      stages,
+      otherNodes(reach),
+      options,
+    );
+    return { ...node, host: { ...host, complete } };
+  } catch (error) {
+    // What there is to say of it, its own checks will find.
+    if (error instanceof UnreachableError) return node;
+    throw error;
+  }
 }
 
 /** @throws {UnreachableError} */

@@ -2,6 +2,8 @@
 import { stepKey } from "../stage/node_run.ts";
 import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
+import { type Leftover, leftovers } from "./leftovers.ts";
+import { makeLine, shellLine } from "../stage/make_command.ts";
 import type { Exercise } from "./catalog.ts";
 import {
   fingerprint,
@@ -190,25 +192,65 @@ export async function unsolved(
 ): Promise<readonly string[]> {
   const paths = await wrongPaths(session, stageSet);
   if (paths.length > 0) return paths;
-  const now = await fingerprints(session);
-  const different = Object.entries(before).flatMap(([name, lines]) => {
-    const { gone, added } = fingerprintDifference(lines, now[name] ?? []);
-    return [
-      ...added.map((line) => `${name} has, and had not before: ${line}`),
-      ...gone.map((line) => `${name} had before, and has no more: ${line}`),
-    ];
-  });
+  const cluster = await session.cluster();
+  const different = (await changedSince(session, before))
+    .map(({ node, line, is, mend }) =>
+      (is === "added"
+        ? `${node} has, and had not before: ${line}`
+        : `${node} had before, and has no more: ${line}`) +
+      (mend === undefined ? "" : `\n${shellLine(node, mend, cluster)}`)
+    );
   const { stage, on } = exercise;
   const left = await leftInJournal(session, exercise, stageSet);
+  const again = makeLine(stage, cluster, { ARGS: ["--node", on] });
   return [
     ...different,
+    ...(different.length === 0 || left.length > 0 ? [] : [
+      `what ${stage} makes, it makes again once nothing stands in its place:\n` +
+      again,
+    ]),
     ...(left.length === 0 ? [] : [
       `every path is right, but ${stage} was not run again on ${on}: its ` +
       `journal still has ${left.map((step) => `"${step}"`).join(" and ")}. A ` +
       "repair by hand is gone after the next reboot, and unknown to whoever " +
-      "comes next",
+      `comes next\n${again}`,
     ]),
   ];
+}
+
+/** What of the nodes' networks is no longer as it was. */
+async function changedSince(
+  session: Session,
+  before: Fingerprints,
+): Promise<readonly Leftover[]> {
+  const now = await fingerprints(session);
+  return Object.entries(before).flatMap(([name, lines]) =>
+    leftovers(name, fingerprintDifference(lines, now[name] ?? []))
+  );
+}
+
+/**
+ * Puts the nodes back as they were before the exercise: what was done by hand
+ * goes, and its stage is run as it is to be.
+ *
+ * @returns what is still not as it was
+ */
+export async function resetExercise(
+  session: Session,
+  exercise: Exercise,
+  stageSet: StageSet,
+  before: Fingerprints,
+): Promise<readonly string[]> {
+  const cluster = await session.cluster();
+  const { nodeOf } = session.reach(cluster);
+  await mendIt(session, exercise, stageSet);
+  for (const { node, mend } of await changedSince(session, before)) {
+    // One that fails is among what is left.
+    if (mend !== undefined) await nodeOf(node).run(mend, session.context);
+  }
+  await mendIt(session, exercise, stageSet);
+  return (await changedSince(session, before))
+    .map(({ node, line, is }) => `${node}: ${is}: ${line}`);
 }
 
 function stageOf({ stage }: Exercise, stages: readonly Stage[]): Stage {

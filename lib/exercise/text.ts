@@ -25,6 +25,7 @@ export function storyText(exercise: Exercise, cluster: Cluster): string {
       [make(`trace FROM=${from} TO=${to}`), "where the packet goes"],
       [make(`exercise ${number}-hint`), "where to look"],
       [make(`exercise ${number}-check`), "whether it is repaired"],
+      [make(`exercise ${number}-reset`), "the lab as it was before"],
     ]),
   ].join("\n\n");
 }
@@ -51,7 +52,14 @@ export function problemsText(
 ): string {
   return [
     wrap(title),
-    ...problems.map((problem) => wrap(problem, "  - ", "    ")),
+    ...problems.flatMap((problem) => {
+      // A line to paste stays whole.
+      const [what = "", ...lines] = problem.split("\n");
+      return [
+        wrap(what, "  - ", "    "),
+        ...lines.map((line) => `    ${line}`),
+      ];
+    }),
   ].join("\n");
 }
 

@@ -116,6 +116,13 @@ async function gone(processes: readonly Process[]): Promise<void> {
   }
 }
 
+/** Whether anything of the lab runs. */
+export function isRunning(
+  cluster: Pick<Cluster, "name" | "stateDir">,
+): boolean {
+  return membersOf(takeSnapshot(), labId(cluster)).length > 0;
+}
+
 /**
  * Ends a lab and forgets all that is known of it. Works on ruins, and where
  * there is nothing: it asks no file what there was.

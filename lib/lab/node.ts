@@ -113,7 +113,7 @@ function doorOf(
   return () => {
     const holder = holderOf(lab, name);
     if (holder === undefined) {
-      throw new UnreachableError(name, `not running: ${provision}`);
+      throw new UnreachableError(name, `not running: ${provision}`, true);
     }
     const { pid } = holder;
     // Without root, all of a lab is in a user namespace of its own.
@@ -141,7 +141,7 @@ function atTheDoor(
   const { code, stderr } = outcome;
   const said = stderr.trimEnd().split("\n").at(-1) ?? "";
   if (code === 1 && /^nsenter: (cannot open|reassociate)/.test(said)) {
-    throw new UnreachableError(name, `ended just now: ${provision}`);
+    throw new UnreachableError(name, `ended just now: ${provision}`, true);
   }
   if (!/^nsenter: failed to execute /.test(said)) return outcome;
   const ended = code === 127 ? "no such command" : "not executable";

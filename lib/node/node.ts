@@ -62,8 +62,13 @@ export class UnreachableError extends Error {
   /**
    * @param node its name
    * @param reason what was found, and what to do
+   * @param isNoMore whether the machine is known to be gone, with all that was on it
    */
-  constructor(readonly node: string, readonly reason: string) {
+  constructor(
+    readonly node: string,
+    readonly reason: string,
+    readonly isNoMore = false,
+  ) {
     super(`${node}: ${reason}`);
   }
 }

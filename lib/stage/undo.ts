@@ -8,7 +8,7 @@ import {
   withoutRecord,
   withRecord,
 } from "./journal.ts";
-import type { Node } from "../node/node.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
 import { NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
 import { label, type StepResult } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
@@ -28,10 +28,24 @@ export async function undo(
 ): Promise<StepResult[]> {
   const nodeRun = new NodeRun(stage, node, context);
   return await nodeRun.keep(async () => {
-    await nodeRun.open();
+    if (await isNoMore(nodeRun)) {
+      nodeRun.tell("ok", "Nothing is left to take back: it does not run", "");
+      return;
+    }
     await nodeRun.write(withComplete(nodeRun.journal, stage, false));
     await takeBack(nodeRun, nodeRun.records(), steps);
   });
+}
+
+/** Opens the journal, unless the machine is gone with all that was on it. */
+async function isNoMore(nodeRun: NodeRun): Promise<boolean> {
+  try {
+    await nodeRun.open();
+    return false;
+  } catch (error) {
+    if (error instanceof UnreachableError && error.isNoMore) return true;
+    throw error;
+  }
 }
 
 /** Takes back what an earlier run did for this stage and today's steps do not ask for. */

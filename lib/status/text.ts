@@ -190,7 +190,10 @@ function counted(
   return steps === 0 ? `${refused} refused` : `${toDo}, ${refused} refused`;
 }
 
-const worded = (is: StageState) => is === "not" ? "not applied" : is;
+/** How a stage stands, in a word or two. */
+export function worded(is: StageState): string {
+  return is === "not" ? "not applied" : is;
+}
 
 /** A line for what several nodes have alike. */
 function daemonLines(nodes: readonly NodeStatus[]): string[] {

@@ -30,7 +30,7 @@ export function stagePath(stage: StageName): string {
 export const unitPath = "/etc/systemd/system/deno-cni.service";
 
 /** The unit that runs it again while the node runs. */
-export const watchUnitPath = "/etc/systemd/system/deno-cni-watch.service";
+const watchUnitPath = "/etc/systemd/system/deno-cni-watch.service";
 
 /** What sets up the network or a packet filter, and may remove what others made there. */
 const networkServices = [

@@ -1,8 +1,6 @@
 /** The lab that a tour may use: none, or one that an earlier tour made. */
 import { type Cluster } from "../cluster/cluster.ts";
-import { labId } from "../lab/names.ts";
-import { removeLab } from "../lab/lab.ts";
-import { membersOf, takeSnapshot } from "../lab/processes.ts";
+import { isRunning, removeLab } from "../lab/lab.ts";
 import { makeLine } from "../stage/make_command.ts";
 import { openSession, type RunFlags } from "../cli/session.ts";
 import { exists } from "../exec/atomic_file.ts";
@@ -10,11 +8,6 @@ import { loadCluster } from "../cluster/load.ts";
 
 /** Tells in a lab's state folder that a tour made it. */
 const markPath = ({ stateDir }: Cluster) => `${stateDir}/tour`;
-
-/** Whether anything of the lab runs. */
-export function isRunning(cluster: Cluster): boolean {
-  return membersOf(takeSnapshot(), labId(cluster)).length > 0;
-}
 
 /**
  * Takes down what an earlier tour made, after asking; what is known of a lab

@@ -78,9 +78,9 @@ export type PodState =
 
 /** A pod's address file and the like, by pod. */
 export const paths = {
-  list: (pod: PodName) => `${folder}/${pod}.conflist`,
-  result: (pod: PodName) => `${folder}/${pod}.json`,
-  sandbox: (pod: PodName) => `/run/netns/${pod}`,
+  list: (pod: string) => `${folder}/${pod}.conflist`,
+  result: (pod: string) => `${folder}/${pod}.json`,
+  sandbox: (pod: string) => `/run/netns/${pod}`,
 } as const;
 
 /**
@@ -112,7 +112,7 @@ export function podOn(
 export type PodStep = Step & { readonly run: Command };
 
 /** The pod as its plugins know it. */
-export function podAttachment(pod: PodName): PodAttachment {
+export function podAttachment(pod: string): PodAttachment {
   return {
     containerId: `09-verify-${pod}`,
     netns: paths.sandbox(pod),
@@ -127,7 +127,7 @@ export function podAttachment(pod: PodName): PodAttachment {
  * @throws {RuntimeError} when the node's configuration is none
  */
 export function startPod(
-  pod: PodName,
+  pod: string,
   nodeList: NodeList,
   runtime: Runtime | undefined,
 ): PodStep[] {
@@ -166,7 +166,7 @@ export function startPod(
   ];
 }
 
-function inSandbox(pod: PodName, command: Command): Command {
+function inSandbox(pod: string, command: Command): Command {
   const { argv, label } = command;
   return {
     ...command,
@@ -179,7 +179,7 @@ function inSandbox(pod: PodName, command: Command): Command {
 const idle = "while :; do sleep 86400 & wait; done";
 
 function startContainer(
-  pod: PodName,
+  pod: string,
   list: NetworkList,
   runtime: Runtime,
 ): PodStep[] {
@@ -200,7 +200,7 @@ function startContainer(
 
 /** What takes a pod away, as far as there is one. */
 export function endPod(
-  pod: PodName,
+  pod: string,
   state: PodState,
   runtime: Runtime | undefined,
 ): PodStep[] {

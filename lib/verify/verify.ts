@@ -2,6 +2,7 @@
  * Stage 09: starts what pods and servers are missing, tries every path at
  * once, and looks for the cause of what was not expected.
  */
+import { adopting } from "./adopting.ts";
 import { knownOf } from "./known_ends.ts";
 import { type Known, pathsToTry, seenBeyond, tryPaths } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
@@ -55,10 +56,11 @@ export interface Verified {
  * @throws {StepError} when the user wants no more
  */
 export async function verify(
-  before: Situation,
+  found: Situation,
   order: Order,
 ): Promise<Verified> {
   const runner = stepRunnerFor(order.context);
+  const before = await adopting(found, order.stages, runner.options);
   const { situation, prepared } = await prepare(before, order, runner);
   const servers = prepared.length === 0 ? [] : checkServers(situation);
   try {

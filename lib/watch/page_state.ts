@@ -6,7 +6,9 @@ import type { Addresses } from "../verify/matrix.ts";
 import { note } from "../verify/matrix_notes.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
 import { rowsOf, summary } from "../verify/matrix_table.ts";
-import type { StageName } from "../stage/stage.ts";
+import type { StageOn } from "../status/stage_state.ts";
+import type { StageStatus } from "../status/status.ts";
+import { worded } from "../status/text.ts";
 import type { CellTone, PageRow, PageState } from "./server.ts";
 
 /** What reaches what, or why that is not known. */
@@ -23,6 +25,8 @@ export type MatrixState =
 export interface Sight {
   readonly cluster: Cluster;
   readonly inventory: Inventory;
+  /** The stages as the nodes' probes tell of them. */
+  readonly stages: readonly StageStatus[];
   readonly seen: MatrixState;
   /** SVG. */
   readonly picture: string;
@@ -32,8 +36,7 @@ export interface Sight {
 
 /** The page's state. */
 export function pageState(
-  { cluster, inventory, seen, picture, news }: Sight,
-  stages: readonly StageName[],
+  { cluster, inventory, stages, seen, picture, news }: Sight,
 ): PageState {
   const silent = inventory.nodes.flatMap(({ name, host }) =>
     host.is === "unreachable" ? [`${name}: ${host.why}`] : []
@@ -42,9 +45,9 @@ export function pageState(
     cluster: cluster.name,
     picture,
     nodes: inventory.nodes.map(({ name }) => name),
-    stages: stages.map((name) => ({
+    stages: stages.map(({ name, on }) => ({
       label: name,
-      cells: inventory.nodes.map(({ host }) => stageCell(name, host)),
+      cells: inventory.nodes.map((node) => stageCell(node, on)),
     })),
     matrix: matrixOf(seen, cluster),
     said: news.length === 0 ? "Nothing has changed yet" : news.join(". "),
@@ -52,14 +55,25 @@ export function pageState(
   };
 }
 
+/** What is done on the operator's machine for all nodes is the same for each of them. */
 function stageCell(
-  stage: StageName,
-  host: Inventory["nodes"][number]["host"],
+  { name, host }: Inventory["nodes"][number],
+  on: readonly StageOn[],
 ): PageRow["cells"][number] {
   if (host.is === "unreachable") return { text: "?", tone: "quiet" };
-  return host.complete.includes(stage)
-    ? { text: "✓ complete", tone: "good" }
-    : { text: "not yet", tone: "quiet" };
+  const found = on.find(({ where }) => where === name) ??
+    on.find(({ where }) => where === "operator");
+  if (found === undefined) return { text: "nothing to do", tone: "quiet" };
+  const text = worded(found.is);
+  switch (found.is) {
+    case "applied":
+      return { text: `✓ ${text}`, tone: "good" };
+    case "drifted":
+    case "partly":
+      return { text: `✗ ${text}`, tone: "bad" };
+    default:
+      return { text, tone: "quiet" };
+  }
 }
 
 function matrixOf(seen: MatrixState, cluster: Cluster): PageState["matrix"] {

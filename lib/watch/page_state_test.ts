@@ -4,6 +4,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Host, Inventory } from "../inventory/inventory.ts";
 import type { MatrixReport } from "../verify/matrix_report.ts";
+import type { StageOn, StageState } from "../status/stage_state.ts";
 import { pageState, type Sight } from "./page_state.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
@@ -64,31 +65,52 @@ const report: MatrixReport = {
   remarks: [],
 };
 
+function on(where: string, is: StageState): StageOn {
+  return { where, is, changes: [], problems: [] };
+}
+
 const sight: Sight = {
   cluster,
   inventory,
+  stages: [
+    {
+      name: "04-bridge",
+      summary: "",
+      on: [on("master", "applied"), on("worker-1", "drifted")],
+    },
+    {
+      name: "06-forwarding",
+      summary: "",
+      on: [on("master", "not"), on("worker-1", "unknown")],
+    },
+    { name: "02-kubeadm", summary: "", on: [on("operator", "applied")] },
+    { name: "08-routes", summary: "", on: [] },
+  ],
   seen: { is: "tried", report, addresses: new Map() },
   picture: "<svg/>",
   news: [],
 };
 
-const stages = ["04-bridge", "06-forwarding"] as const;
-
-Deno.test("a stage is complete, or not yet, or nobody can say, in words", () => {
-  const { stages: rows, nodes } = pageState(sight, stages);
+Deno.test("how a stage stands is told in the words of make status, also for what the operator's machine did", () => {
+  const { stages: rows, nodes } = pageState(sight);
   assertEquals(nodes, ["master", "worker-1", "worker-2"]);
   assertEquals(
     rows.map(({ cells }) => cells.map(({ text }) => text)),
-    [["✓ complete", "✓ complete", "?"], ["not yet", "not yet", "?"]],
+    [
+      ["✓ applied", "✗ drifted", "?"],
+      ["not applied", "unknown", "?"],
+      ["✓ applied", "✓ applied", "?"],
+      ["nothing to do", "nothing to do", "?"],
+    ],
   );
 });
 
 Deno.test("a node that does not answer is named with the reason", () => {
-  assertEquals(pageState(sight, stages).problem, "worker-2: it is gone");
+  assertEquals(pageState(sight).problem, "worker-2: it is gone");
 });
 
 Deno.test("what is not as expected bears its sign, and its cause with what mends it", () => {
-  const { matrix } = pageState(sight, stages);
+  const { matrix } = pageState(sight);
   const row = matrix.rows.find(({ label }) => label === "pod → own node");
   assertEquals(row?.cells, [{ text: "✗ no [1]", tone: "bad" }]);
   assertStringIncludes(matrix.summary, "1 of 1 paths");
@@ -98,7 +120,7 @@ Deno.test("what is not as expected bears its sign, and its cause with what mends
 
 Deno.test("where nothing could be tried, the reason stands in its place", () => {
   const seen = { is: "untried", why: "No test pods" } as const;
-  const { matrix } = pageState({ ...sight, seen }, stages);
+  const { matrix } = pageState({ ...sight, seen });
   assertEquals(matrix, {
     columns: [],
     rows: [],
@@ -110,7 +132,7 @@ Deno.test("where nothing could be tried, the reason stands in its place", () => 
 Deno.test("news is told a sentence each", () => {
   const news = ["cni0 is new on worker-1", "worker-2 has gone"];
   assertEquals(
-    pageState({ ...sight, news }, stages).said,
+    pageState({ ...sight, news }).said,
     "cni0 is new on worker-1. worker-2 has gone",
   );
 });

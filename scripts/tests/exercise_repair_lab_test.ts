@@ -1,6 +1,7 @@
 /** Exercises repaired in wrong ways, and cut off while they are set up. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd } from "../../lib/exec/command.ts";
 import { cases, check, shell } from "./exercise_testing.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { clusterOf, needsRoot, runAll, verified } from "./verify_testing.ts";
@@ -68,6 +69,20 @@ Deno.test({
     assertStringIncludes(undone.problems, "no, until 07");
     await runAll(lab, ["up"]);
     assertEquals((await check(lab, 3)).code, 0);
+
+    // What no stage takes for its own is named with the line that removes it.
+    await runAll(lab, ["exercise", "2"]);
+    const route = "10.244.1.0/24 via 10.0.1.11";
+    await shell(lab, "worker-2", `ip route replace ${route}`);
+    await runAll(lab, ["08-routes"]);
+    assertStringIncludes(
+      (await check(lab, 2)).problems,
+      `NODE=worker-2 ARGS="-- ip route del ${route} dev eth0"`,
+    );
+    await runAll(lab, ["exercise", "2-reset"]);
+    const routes = await lab.on("worker-2", cmd`ip route show 10.244.1.0/24`);
+    assertStringIncludes(routes, "proto 244");
+    assertEquals((await lab.script("exercise", "2-check")).code, 1);
   },
 });
 

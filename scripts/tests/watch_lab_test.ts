@@ -70,14 +70,14 @@ Deno.test({
     try {
       await using page = await openPage(address);
       const until = (body: string) => page.until(`return ${body}`);
-      await until(`${stageRow("03-cni-config")}.includes("✓ complete")`);
-      await until(`${stageRow("04-bridge")}.includes("not yet")`);
+      await until(`${stageRow("03-cni-config")}.includes("✓ applied")`);
+      await until(`${stageRow("04-bridge")}.includes("not applied")`);
       await until(`document.querySelector("#picture svg") !== null`);
       const summary = `document.querySelector("#summary").textContent`;
       await until(`${summary}.includes("No test pods")`);
 
       await must(lab, "04-bridge");
-      await until(`${stageRow("04-bridge")}.includes("✓ complete")`);
+      await until(`${stageRow("04-bridge")}.includes("✓ applied")`);
       await until(
         `document.querySelector("#picture").textContent.includes("cni0")`,
       );
