@@ -3,6 +3,8 @@
  * tell what it does with them, and puts together where they went.
  */
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Family } from "../net/cidr.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
@@ -13,6 +15,15 @@ import { traceReport } from "./build_report.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
 import type { Reach } from "../node/node.ts";
 import { StepError } from "../stage/errors.ts";
+
+/** What a trace came to. */
+interface Traced {
+  readonly findings: TraceFindings;
+  readonly sent: readonly FollowedPacket[];
+  readonly family: Family;
+  /** What is wrong; nothing where nothing is. */
+  readonly cause: Cause | undefined;
+}
 
 /**
  * Traces.
@@ -27,6 +38,28 @@ export async function trace(
   reach: Reach,
   order: TraceOrder,
 ): Promise<TraceReport> {
+  const traced = await followPackets(whole, reach, order);
+  return traceReport({ ...traced, clusterName: whole.name });
+}
+
+/**
+ * The same, for what is wrong alone.
+ *
+ * @throws what trace() throws
+ */
+export async function traceCause(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<Cause | undefined> {
+  return (await followPackets(whole, reach, order)).cause;
+}
+
+async function followPackets(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<Traced> {
   const context = await survey(whole, reach, order);
   const { answers, heard, claimed } = await listenWell(context);
   const sent = answers.map((answer): FollowedPacket =>
@@ -49,9 +82,7 @@ export async function trace(
     followed,
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const cause = causeOf(findings);
-  const { name: clusterName } = whole;
-  return traceReport({ findings, sent, cause, family, clusterName });
+  return { findings, sent, family, cause: causeOf(findings) };
 }
 
 /** A rule of nat may have had a say. */

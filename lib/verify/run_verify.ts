@@ -13,6 +13,9 @@ import { matrixTable } from "./matrix_table.ts";
 import type { NodeList } from "./namespace_pods.ts";
 import { withoutPortmap } from "../cni/conflist.ts";
 import { expectedSituation, look } from "./situation.ts";
+import type { PathToTrace } from "./trace_unexplained.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import type { Reach } from "../node/node.ts";
 import { stepRunnerFor } from "./start_pods.ts";
 import { type Verified, verify } from "./verify.ts";
 
@@ -23,6 +26,13 @@ export interface Verification {
   readonly probed: readonly Stage[];
   /** The stage that writes the network configuration by which pods start. */
   readonly cniConfig: Stage;
+  /** Follows the packets of a path that the nodes' answers do not explain. */
+  readonly trace?: (
+    cluster: Cluster,
+    reach: Reach,
+    path: PathToTrace,
+    stages: readonly Stage[],
+  ) => Promise<Cause | undefined>;
 }
 
 /** What stage 09 came to. */
@@ -39,17 +49,23 @@ interface VerifyResult {
  *
  * @param probed the stages whose probes tell why a path is broken
  * @param limit_ms how long a call may take
+ * @param trace follows the packets of a path that is not explained otherwise
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
 export async function verifyCluster(
   run: StageRun,
   probed: readonly Stage[],
   limit_ms?: number,
+  trace?: Verification["trace"],
 ): Promise<Verified> {
   const { context } = run;
   const cluster = await run.cluster();
-  const situation = await look(cluster, run.reach(cluster), context);
+  const reach = run.reach(cluster);
+  const situation = await look(cluster, reach, context);
   return await verify(situation, {
+    ...(trace === undefined ? {} : {
+      trace: (path) => trace(cluster, reach, path, probed),
+    }),
     selected: run.selected(cluster),
     stages: probed,
     context,
@@ -74,11 +90,16 @@ interface VerifyOptions {
  */
 export async function runVerify(
   run: StageRun,
-  { probed }: Verification,
+  { probed, trace }: Verification,
   { width, keep }: VerifyOptions,
 ): Promise<VerifyResult> {
   try {
-    const { report: seen, known } = await verifyCluster(run, probed);
+    const { report: seen, known } = await verifyCluster(
+      run,
+      probed,
+      undefined,
+      trace,
+    );
     const cluster = await run.cluster();
     const hasPods = seen.pods.some(({ waitsFor }) => waitsFor === undefined);
     const isOver = !hasPods || cluster.provider === "lab";
