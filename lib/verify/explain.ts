@@ -65,6 +65,12 @@ export async function explain(
     return { wrong, findings, situation: view.situation, family: view.family };
   }));
   const podCauses = new Map<string, Cause>();
+  for (const { situation } of scenes) {
+    for (const name of situation.gone?.keys() ?? []) {
+      const cause = goneFault(name, situation);
+      if (cause !== undefined) podCauses.set(name, cause);
+    }
+  }
   for (const one of pods) {
     const causes = scenes.flatMap(({ findings: { cluster, facts } }) =>
       diagnosePods(one, cluster, facts.get(one.node)) ?? []
@@ -84,7 +90,10 @@ export async function explain(
         ? podCauses.get(path.from) ?? podCauses.get(path.to) ??
           notExecuted(path, observed.why, situation)
         : undefined;
-      pathCauses.set(path, podless ?? diagnose(one, findings));
+      pathCauses.set(
+        path,
+        goneFault(path.to, situation) ?? podless ?? diagnose(one, findings),
+      );
     }
   }
   if (order.trace !== undefined) {
@@ -105,6 +114,22 @@ function podsOf({ from, to }: Path, { kubernetes }: Situation) {
   return kubernetes === undefined
     ? { caller, server }
     : { caller: podName(caller, from), server: podName(server, to) };
+}
+
+/** A node that cannot be reached costs what is its own, and nothing else. */
+function goneFault(
+  name: string,
+  { gone, cluster: { provider } }: Situation,
+): Cause | undefined {
+  const why = gone?.get(name);
+  if (why === undefined) return undefined;
+  return {
+    kind: "node",
+    on: name,
+    what: `${name} cannot be reached: ${why}`,
+    evidence: [],
+    remedies: provider === "lab" ? [{ make: "up" }] : [],
+  };
 }
 
 /** A pod of Kubernetes that runs, and in which nothing could be executed. */

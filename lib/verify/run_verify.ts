@@ -37,7 +37,7 @@ export interface Verification {
 
 /** What stage 09 came to. */
 interface VerifyResult {
-  readonly status: "passed" | "failed" | "interrupted";
+  readonly status: "passed" | "failed" | "unreachable" | "interrupted";
   /** Absent where the run was interrupted. */
   readonly report?: MatrixReport;
   /** The matrix as a table, with what is wrong and why; or why there is none. */
@@ -61,7 +61,8 @@ export async function verifyCluster(
   const { context } = run;
   const cluster = await run.cluster();
   const reach = run.reach(cluster);
-  const situation = await look(cluster, reach, context);
+  const all = cluster.nodes.map(({ name }) => name);
+  const situation = await look(cluster, reach, context, all, true, true);
   return await verify(situation, {
     ...(trace === undefined ? {} : {
       trace: (path) => trace(cluster, reach, path, probed),
@@ -94,7 +95,7 @@ export async function runVerify(
   { width, keep }: VerifyOptions,
 ): Promise<VerifyResult> {
   try {
-    const { report: seen, known } = await verifyCluster(
+    const { report: seen, known, lacks } = await verifyCluster(
       run,
       probed,
       undefined,
@@ -103,12 +104,13 @@ export async function runVerify(
     const cluster = await run.cluster();
     const hasPods = seen.pods.some(({ waitsFor }) => waitsFor === undefined);
     const isOver = !hasPods || cluster.provider === "lab";
-    const left = isOver ? undefined : await leave(run, cluster, keep);
+    const left = isOver ? undefined : await leave(run, cluster, keep, lacks);
     const remarks = [...seen.remarks, ...left === undefined ? [] : [left.says]];
     const report = { ...seen, remarks };
     const text = matrixTable(report, { cluster, addresses: known, width });
     const passed = report.passed && left?.well !== false;
-    return { status: passed ? "passed" : "failed", report, text };
+    const failed = lacks ? "unreachable" : "failed";
+    return { status: passed ? "passed" : failed, report, text };
   } catch (error) {
     if (!(error instanceof StepError && run.context.stopping())) throw error;
     return { status: "interrupted", text: error.message };
@@ -120,8 +122,15 @@ async function leave(
   run: StageRun,
   cluster: Cluster,
   keep: boolean,
+  lacks: boolean,
 ): Promise<{ readonly well: boolean; readonly says: string }> {
   const undo = makeLine("09-verify ARGS=--undo", cluster);
+  if (lacks) {
+    const says =
+      "The test pods stay, since a node cannot be reached: when it " +
+      `can, ${undo}`;
+    return { well: false, says };
+  }
   if (keep) {
     return { well: true, says: `The test pods stay until ${undo}` };
   }
