@@ -43,6 +43,10 @@ part settings
     ipv4/ip_default_ttl ipv6/conf/*/hop_limit ipv4/conf/*/arp_ignore \
     ipv4/neigh/*/mcast_solicit ipv6/neigh/*/mcast_solicit
 )
+# Of the programs that tc does not show (tcx) this one tells alone.
+if command -v bpftool >/dev/null; then
+  part programs; bpftool net show 2>/dev/null
+fi
 # What iptables keeps in nftables is asked for by its own program.
 theirs='^table ip6* (filter|nat|mangle|raw|security)$'
 others=$(nft list tables 2>/dev/null | grep -Ev "$theirs")
