@@ -10,6 +10,7 @@
 import { verifyMain } from "../lib/cli/verify_script.ts";
 import type { Verification } from "../lib/verify/run_verify.ts";
 import { caller } from "../lib/verify/namespace_pods.ts";
+import { tracePath } from "../lib/trace/verified_path.ts";
 import { cniConfig } from "./03-cni-config.ts";
 import { probedStages } from "./stages.ts";
 
@@ -21,6 +22,7 @@ export const verification: Verification = {
   },
   probed: probedStages,
   cniConfig,
+  trace: tracePath,
 };
 
 if (import.meta.main) await verifyMain(verification);

@@ -21,6 +21,7 @@ import { terminalWidth } from "../text/terminal.ts";
 export const verifyExitCode = {
   passed: exitCode.done,
   failed: exitCode.failed,
+  unreachable: exitCode.unreachable,
   interrupted: exitCode.interrupted,
 } as const;
 

@@ -32,10 +32,11 @@ export function podFault(
 }
 
 function podLinkFault(
-  { node, links }: NodeFacts,
+  facts: NodeFacts,
   { pod, result, links: inside }: PodFacts,
   { bridge }: Cluster,
 ): Cause | undefined {
+  const { node, links } = facts;
   const cause = { kind: "pod-link", on: node.name } as const;
   const name = `pod ${pod} on ${node.name}`;
   const own = linkNamed(inside, ifname);
@@ -60,7 +61,12 @@ function podLinkFault(
       what: `${hostEnd.ifname}, the host veth of ${name}, is not plugged ` +
         `into ${bridge}`,
       evidence: [evidence(links, linkPart(hostEnd))],
-      remedies: mendLink("master", bridge),
+      remedies: [
+        ...mendLink("master", bridge),
+        ...(turnsBack(facts, bridge)
+          ? mendLink("type", "bridge_slave", "hairpin", "on")
+          : []),
+      ],
     };
   }
   if (!isSetUp(hostEnd)) {
@@ -78,6 +84,15 @@ function podLinkFault(
     evidence: [evidence(inside, linkPart(own))],
     remedies: newPods(node.name),
   };
+}
+
+/** Whether ports send a frame back where it came from: pods reach themselves by it. */
+function turnsBack({ kernel }: NodeFacts, bridge: string): boolean {
+  return kernel.some(({ links }) =>
+    links.some(({ master, linkinfo }) =>
+      master === bridge && linkinfo?.info_slave_data?.hairpin === true
+    )
+  );
 }
 
 function podInsideFault(

@@ -1,7 +1,7 @@
 /** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
-import { vethAlias } from "../../plugin/veth.ts";
+import { ownerOf, vethAlias } from "../../plugin/veth.ts";
 import { vethsWithoutLease } from "../inventory/pod_claims.ts";
-import { cmd } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import {
   type Check,
   type CheckContext,
@@ -41,13 +41,16 @@ const cutOffPods: Check = {
     const names = cut.map(({ link, how }) =>
       `${podBehind(link, host)} (${link.name} ${how})`
     );
-    const plug = plugIn(cut, bridge, wantsHairpin(host));
+    const hairpin = wantsHairpin(host);
+    const [first] = cut;
+    const isOne = first !== undefined && cut.length === 1;
     const hasBridge = host.links.some(({ name }) => name === bridge);
     return [{
       is: "fault",
-      what: `${
-        cut.length === 1 ? "a pod that lives is" : `${cut.length} pods are`
-      } cut off: ${someNames(names)}`,
+      what: isOne
+        ? `${first.link.name}, the host veth of pod ` +
+          `${podBehind(first.link, host)} on ${node.name}, ${first.how}`
+        : `${cut.length} pods are cut off: ${someNames(names)}`,
       evidence: cut.slice(0, few).map(({ link }) =>
         shownBy(context, cmd`ip -d link show dev ${link.name}`)
       ),
@@ -55,11 +58,27 @@ const cutOffPods: Check = {
         ...(hasBridge
           ? []
           : [{ stage: "04-bridge", node: node.name } as const]),
-        onNode(node.name, plug),
+        ...(isOne
+          ? plugLines(first.link.name, bridge, hairpin)
+          : [plugIn(cut, bridge, hairpin)])
+          .map((command) => onNode(node.name, command)),
       ],
     }];
   },
 };
+
+/** What plugs one veth in, as a person types it. */
+function plugLines(
+  veth: string,
+  bridge: string,
+  hairpin: boolean,
+): readonly Command[] {
+  const port = cmd`ip link set dev ${veth} type bridge_slave hairpin on`;
+  return [
+    cmd`ip link set dev ${veth} master ${bridge} up`,
+    ...(hairpin ? [port] : []),
+  ];
+}
 
 const unleasedPods: Check = {
   name: "unleased-pods",

@@ -9,8 +9,26 @@ Deno.test("pods whose bridge was deleted are cut off, also where it is made anew
   const finding = one(found("cut-off-pods", [], { host }));
   assertEquals(finding.is, "fault");
   assertStringIncludes(finding.what, "2 pods are cut off: ");
-  assertStringIncludes(finding.what, "is plugged in nowhere");
+  assertStringIncludes(finding.what, "is not plugged into cni0");
   assertStringIncludes(mendOf(finding).join("\n"), "plug cni0 veth");
+});
+
+Deno.test("one pod that is cut off is told in the words of the trace and 09, with lines to type", () => {
+  const whole = hostWith();
+  const [first] = whole.links.filter(({ kind, alias = "" }) =>
+    kind === "veth" && alias.startsWith("deno-cni ")
+  );
+  assert(first !== undefined);
+  const links = whole.links.map((link) =>
+    link === first ? { ...link, up: false } : link
+  );
+  const finding = one(
+    found("cut-off-pods", [], { host: { ...whole, links } }),
+  );
+  assertStringIncludes(finding.what, `${first.name}, the host veth of pod `);
+  assertStringIncludes(finding.what, " on worker-1, is down");
+  const lines = mendOf(finding).join("\n");
+  assertStringIncludes(lines, `ip link set dev ${first.name} master cni0 up`);
 });
 
 Deno.test("of many pods that are cut off some are named, and all are mended by a line", () => {

@@ -116,6 +116,10 @@ function overlapFinding(
   const address = link?.addresses.find(({ address }) =>
     containsAddress(cidr, address)
   );
+  // One that leads to the owner takes nothing away.
+  if (hit.length > 0 && hit.every(({ address }) => address === route.via)) {
+    return [];
+  }
   // Of the address that makes such a route the check of the packet path tells.
   const isPods = cluster.nodes.some(({ podCIDRs }) =>
     podCIDRs.some((podCIDR) =>

@@ -8,7 +8,7 @@ import type { Host } from "./inventory.ts";
 /** A pod that lives, and whose host veth carries nothing to or from the bridge. */
 export interface CutOff {
   readonly link: InventoryLink;
-  /** What is wrong with it, as in "veth1 is plugged in nowhere". */
+  /** What is wrong with it, as in "veth1 is not plugged into cni0". */
   readonly how: string;
 }
 
@@ -23,7 +23,9 @@ export function cutOff(
   return links.flatMap((link): readonly CutOff[] => {
     const { kind, alias = "", master, up } = link;
     if (kind !== "veth" || !alias.startsWith(`${mark} `)) return [];
-    if (master === undefined) return [{ link, how: "is plugged in nowhere" }];
+    if (master === undefined) {
+      return [{ link, how: `is not plugged into ${bridge}` }];
+    }
     // A network that was configured by hand may have a bridge of its own.
     if (master !== bridge && alias.startsWith(`${mark} ${mark} `)) {
       return [{ link, how: `is a port of ${master}` }];

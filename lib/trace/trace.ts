@@ -3,6 +3,8 @@
  * tell what it does with them, and puts together where they went.
  */
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Family } from "../net/cidr.ts";
+import type { Cause } from "../diagnosis/cause.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
@@ -22,6 +24,16 @@ import type { FollowedPacket, TraceFindings } from "./findings.ts";
 import type { Reach } from "../node/node.ts";
 import { StepError } from "../stage/errors.ts";
 
+/** What a trace came to. */
+interface Traced {
+  readonly findings: TraceFindings;
+  readonly family: Family;
+  /** The cluster's other one, which was not tried. */
+  readonly otherFamily?: Family;
+  /** What is wrong; nothing where nothing is. */
+  readonly cause: Cause | undefined;
+}
+
 /**
  * Traces.
  *
@@ -35,6 +47,28 @@ export async function trace(
   reach: Reach,
   order: TraceOrder,
 ): Promise<TraceReport> {
+  const traced = await followPackets(whole, reach, order);
+  return traceReport({ ...traced, clusterName: whole.name });
+}
+
+/**
+ * The same, for what is wrong alone.
+ *
+ * @throws what trace() throws
+ */
+export async function traceCause(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<Cause | undefined> {
+  return (await followPackets(whole, reach, order)).cause;
+}
+
+async function followPackets(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<Traced> {
   const look = async (second?: SecondLook): Promise<Look> => {
     const context = await survey(whole, reach, order, second);
     const { answers, heard, claimed } = await listenWell(context);
@@ -72,13 +106,11 @@ export async function trace(
     ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const cause = causeOf(findings);
-  const { name: clusterName } = whole;
   const otherFamily = familiesOf(whole).find((one) => one !== family);
-  return traceReport({
-    ...{ findings, cause, family, clusterName },
+  return {
+    ...{ findings, family, cause: causeOf(findings) },
     ...(otherFamily === undefined ? {} : { otherFamily }),
-  });
+  };
 }
 
 /** What came of sending the packets once. */

@@ -3,7 +3,13 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Known } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { podsWaitFor, type StageProgress } from "./expected.ts";
-import { columnOf, isAsExpected, type Path, type Tried } from "./matrix.ts";
+import {
+  columnOf,
+  isAsExpected,
+  type Path,
+  type Tried,
+  workersOf,
+} from "./matrix.ts";
 import type { DnsTried, NodeTried } from "./kubernetes_checks.ts";
 import type {
   DnsReport,
@@ -17,7 +23,7 @@ import type {
 import type { HairpinTried } from "./hairpin.ts";
 import type { OthersTried } from "./other_pods.ts";
 import { caller, server } from "./namespace_pods.ts";
-import { type Situation, workerSites } from "./situation.ts";
+import type { Situation } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
 import { type Cause, type CauseReport, reported } from "../diagnosis/cause.ts";
 
@@ -133,9 +139,15 @@ function podsReports(
 ): readonly PodsReport[] {
   const columns = new Set(tried.map(({ path }) => columnOf(path)));
   const known = views.map(({ known }) => known);
-  return workerSites(situation).map(({ node: { name } }) => name)
+  const { cluster, sites, gone } = situation;
+  return workersOf(cluster).map(({ name }) => name)
+    .filter((name) => sites.has(name) || gone?.has(name))
     .filter((name) => selected.includes(name) || columns.has(name))
     .map((node): PodsReport => {
+      if (gone?.has(node)) {
+        const cause = numberOf(explained.pods.get(node));
+        return { node, addresses: {}, asExpected: false, ...cause };
+      }
       const addresses = podAddresses(known, node);
       const waitsFor = podsWaitFor(situation.progress, node);
       if (waitsFor !== undefined) {

@@ -10,7 +10,7 @@ import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { execFault, nodeFault } from "../kubernetes/faults.ts";
-import { insideOf } from "./kubernetes_pods.ts";
+import { insideOf, podName } from "./kubernetes_pods.ts";
 import { podsInside } from "./kubernetes_start.ts";
 import {
   isAsExpected,
@@ -20,9 +20,10 @@ import {
   type Tried,
 } from "./matrix.ts";
 import { httpCalls, readCalls, timeout_ms } from "./http_calls.ts";
-import { caller, paths, podOn } from "./namespace_pods.ts";
+import { caller, paths, podOn, server } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
 import type { Stage } from "../stage/stage.ts";
+import { type PathTracer, traceUnexplained } from "./trace_unexplained.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import type { Explained } from "./build_report.ts";
 import type { RunContext } from "../stage/context.ts";
@@ -41,6 +42,8 @@ export interface Asking {
   readonly context: RunContext;
   /** How long a call may take (default: timeout_ms). */
   readonly limit_ms?: number;
+  /** Follows the packets of a path that is not explained otherwise. */
+  readonly trace?: PathTracer;
 }
 
 /** Looks for causes; asks the nodes only where there is something to explain. */
@@ -59,9 +62,15 @@ export async function explain(
       ...suspicious.map(({ node }) => node),
     ]);
     const findings = await gather(involved, view, order);
-    return { wrong, findings, situation: view.situation };
+    return { wrong, findings, situation: view.situation, family: view.family };
   }));
   const podCauses = new Map<string, Cause>();
+  for (const { situation } of scenes) {
+    for (const name of situation.gone?.keys() ?? []) {
+      const cause = goneFault(name, situation);
+      if (cause !== undefined) podCauses.set(name, cause);
+    }
+  }
   for (const one of pods) {
     const causes = scenes.flatMap(({ findings: { cluster, facts } }) =>
       diagnosePods(one, cluster, facts.get(one.node)) ?? []
@@ -81,10 +90,46 @@ export async function explain(
         ? podCauses.get(path.from) ?? podCauses.get(path.to) ??
           notExecuted(path, observed.why, situation)
         : undefined;
-      pathCauses.set(path, podless ?? diagnose(one, findings));
+      pathCauses.set(
+        path,
+        goneFault(path.to, situation) ?? podless ?? diagnose(one, findings),
+      );
     }
   }
+  if (order.trace !== undefined) {
+    const { timeout_ms, signal } = order.context;
+    const unexplained = scenes.flatMap(({ wrong, family, situation }) =>
+      wrong.filter(({ path }) => pathCauses.get(path)?.kind === "unknown")
+        .map(({ path }) => ({ path, family, pods: podsOf(path, situation) }))
+    );
+    const options = { timeout_ms, signal };
+    const traced = await traceUnexplained(unexplained, order.trace, options);
+    for (const [path, cause] of traced) pathCauses.set(path, cause);
+  }
   return { pods: podCauses, paths: pathCauses };
+}
+
+/** What the pods at a path's ends are called on their nodes. */
+function podsOf({ from, to }: Path, { kubernetes }: Situation) {
+  return kubernetes === undefined
+    ? { caller, server }
+    : { caller: podName(caller, from), server: podName(server, to) };
+}
+
+/** A node that cannot be reached costs what is its own, and nothing else. */
+function goneFault(
+  name: string,
+  { gone, cluster: { provider } }: Situation,
+): Cause | undefined {
+  const why = gone?.get(name);
+  if (why === undefined) return undefined;
+  return {
+    kind: "node",
+    on: name,
+    what: `${name} cannot be reached: ${why}`,
+    evidence: [],
+    remedies: provider === "lab" ? [{ make: "up" }] : [],
+  };
 }
 
 /** A pod of Kubernetes that runs, and in which nothing could be executed. */

@@ -13,6 +13,9 @@ import { matrixTable } from "./matrix_table.ts";
 import type { NodeList } from "./namespace_pods.ts";
 import { withoutPortmap } from "../cni/conflist.ts";
 import { expectedSituation, look } from "./situation.ts";
+import type { PathToTrace } from "./trace_unexplained.ts";
+import type { Cause } from "../diagnosis/cause.ts";
+import type { Reach } from "../node/node.ts";
 import { stepRunnerFor } from "./start_pods.ts";
 import { type Verified, verify } from "./verify.ts";
 
@@ -23,11 +26,18 @@ export interface Verification {
   readonly probed: readonly Stage[];
   /** The stage that writes the network configuration by which pods start. */
   readonly cniConfig: Stage;
+  /** Follows the packets of a path that the nodes' answers do not explain. */
+  readonly trace?: (
+    cluster: Cluster,
+    reach: Reach,
+    path: PathToTrace,
+    stages: readonly Stage[],
+  ) => Promise<Cause | undefined>;
 }
 
 /** What stage 09 came to. */
 interface VerifyResult {
-  readonly status: "passed" | "failed" | "interrupted";
+  readonly status: "passed" | "failed" | "unreachable" | "interrupted";
   /** Absent where the run was interrupted. */
   readonly report?: MatrixReport;
   /** The matrix as a table, with what is wrong and why; or why there is none. */
@@ -39,17 +49,24 @@ interface VerifyResult {
  *
  * @param probed the stages whose probes tell why a path is broken
  * @param limit_ms how long a call may take
+ * @param trace follows the packets of a path that is not explained otherwise
  * @throws {UnreachableError | JournalError | CommandError | StepError}
  */
 export async function verifyCluster(
   run: StageRun,
   probed: readonly Stage[],
   limit_ms?: number,
+  trace?: Verification["trace"],
 ): Promise<Verified> {
   const { context } = run;
   const cluster = await run.cluster();
-  const situation = await look(cluster, run.reach(cluster), context);
+  const reach = run.reach(cluster);
+  const all = cluster.nodes.map(({ name }) => name);
+  const situation = await look(cluster, reach, context, all, true, true);
   return await verify(situation, {
+    ...(trace === undefined ? {} : {
+      trace: (path) => trace(cluster, reach, path, probed),
+    }),
     selected: run.selected(cluster),
     stages: probed,
     context,
@@ -74,20 +91,26 @@ interface VerifyOptions {
  */
 export async function runVerify(
   run: StageRun,
-  { probed }: Verification,
+  { probed, trace }: Verification,
   { width, keep }: VerifyOptions,
 ): Promise<VerifyResult> {
   try {
-    const { report: seen, known } = await verifyCluster(run, probed);
+    const { report: seen, known, lacks } = await verifyCluster(
+      run,
+      probed,
+      undefined,
+      trace,
+    );
     const cluster = await run.cluster();
     const hasPods = seen.pods.some(({ waitsFor }) => waitsFor === undefined);
     const isOver = !hasPods || cluster.provider === "lab";
-    const left = isOver ? undefined : await leave(run, cluster, keep);
+    const left = isOver ? undefined : await leave(run, cluster, keep, lacks);
     const remarks = [...seen.remarks, ...left === undefined ? [] : [left.says]];
     const report = { ...seen, remarks };
     const text = matrixTable(report, { cluster, addresses: known, width });
     const passed = report.passed && left?.well !== false;
-    return { status: passed ? "passed" : "failed", report, text };
+    const failed = lacks ? "unreachable" : "failed";
+    return { status: passed ? "passed" : failed, report, text };
   } catch (error) {
     if (!(error instanceof StepError && run.context.stopping())) throw error;
     return { status: "interrupted", text: error.message };
@@ -99,8 +122,15 @@ async function leave(
   run: StageRun,
   cluster: Cluster,
   keep: boolean,
+  lacks: boolean,
 ): Promise<{ readonly well: boolean; readonly says: string }> {
   const undo = makeLine("09-verify ARGS=--undo", cluster);
+  if (lacks) {
+    const says =
+      "The test pods stay, since a node cannot be reached: when it " +
+      `can, ${undo}`;
+    return { well: false, says };
+  }
   if (keep) {
     return { well: true, says: `The test pods stay until ${undo}` };
   }

@@ -40,6 +40,8 @@ type OutsideSite =
 export interface Situation {
   readonly cluster: Cluster;
   readonly sites: ReadonlyMap<string, Site>;
+  /** The nodes that cannot be reached, and why. */
+  readonly gone?: ReadonlyMap<string, string>;
   readonly outside: OutsideSite;
   readonly progress: StageProgress;
   /** Absent where stage 09 starts the pods itself, through the plugin. */
@@ -51,6 +53,7 @@ export interface Situation {
  *
  * @param names the nodes to ask, where it is not all of them
  * @param kubernetesNeeded false: a Kubernetes that does not answer is as none
+ * @param mayLack whether nodes that cannot be reached are left out, as long as one can be
  * @throws {UnreachableError | JournalError | CommandError}
  * @throws {StepError} when a node lacks what stage 09 works with
  */
@@ -60,27 +63,33 @@ export async function look(
   options: RunOptions,
   names: readonly string[] = cluster.nodes.map(({ name }) => name),
   kubernetesNeeded = true,
+  mayLack = false,
 ): Promise<Situation> {
+  const gone = new Map<string, string>();
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
-  const [outside, kubernetes, ...sites] = await Promise.all([
+  const [outside, kubernetes, ...found] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
     usesKubeadm(cluster)
       ? lookKubernetes(cluster, leaderOf(cluster, reach), options)
         .catch(unless(kubernetesNeeded))
       : undefined,
-    ...asked.map(async (node): Promise<Site> => {
-      const runner = reach.nodeOf(node.name);
-      const [journal, survey] = await Promise.all([
-        readJournal(runner, options),
-        ask(runner, options),
-      ]);
-      return { node, runner, complete: journal.complete, survey };
+    ...asked.map(async (node): Promise<Site | undefined> => {
+      try {
+        return await lookAt(node, reach.nodeOf(node.name), options);
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error;
+        gone.set(node.name, error.reason);
+        if (mayLack && gone.size < asked.length) return undefined;
+        throw error;
+      }
     }),
   ]);
+  const sites = found.filter((site) => site !== undefined);
   checkForeign(sites);
   return {
     cluster,
     sites: new Map(sites.map((site) => [site.node.name, site])),
+    ...(gone.size === 0 ? {} : { gone }),
     outside,
     progress: {
       complete: new Map(
@@ -93,6 +102,18 @@ export async function look(
     },
     ...(kubernetes === undefined ? {} : { kubernetes }),
   };
+}
+
+async function lookAt(
+  node: ClusterNode,
+  runner: Node,
+  options: RunOptions,
+): Promise<Site> {
+  const [journal, survey] = await Promise.all([
+    readJournal(runner, options),
+    ask(runner, options),
+  ]);
+  return { node, runner, complete: journal.complete, survey };
 }
 
 /** What does not answer is passed over where it need not. */

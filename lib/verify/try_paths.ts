@@ -60,7 +60,7 @@ export function pathsToTry(
   selected: readonly string[],
   { servers, callers }: Pick<Known, "servers" | "callers">,
 ): readonly Path[] {
-  const { cluster, progress, outside: { is } } = situation;
+  const { cluster, progress, gone, outside: { is } } = situation;
   const withPods = new Set(
     workerSites(situation).map(({ node }) => node.name).filter((name) =>
       podsWaitFor(progress, name) === undefined &&
@@ -69,7 +69,7 @@ export function pathsToTry(
   );
   return allPaths(cluster, withPods).filter((path) =>
     (selected.includes(path.from) || selected.includes(columnOf(path))) &&
-    !(path.to === outside && is === "none")
+    !(path.to === outside && is === "none") && !gone?.has(path.from)
   );
 }
 

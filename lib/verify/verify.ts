@@ -46,6 +46,8 @@ interface Order extends Asking {
 export interface Verified {
   readonly report: MatrixReport;
   readonly known: ReadonlyMap<Family, Known>;
+  /** Whether some node could not be reached. */
+  readonly lacks: boolean;
 }
 
 /**
@@ -140,7 +142,7 @@ async function tryAll(
     others,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
-  return { report, known };
+  return { report, known, lacks: (situation.gone?.size ?? 0) > 0 };
 }
 
 /** Each family of the cluster by itself, with what is known of its ends. */

@@ -84,7 +84,10 @@ Deno.test({
         const [finding, ...more] = await told(lab);
         assertEquals(more, []);
         assert(finding?.is === "fault");
-        assertStringIncludes(finding.what, `guest (${veth} is `);
+        assertStringIncludes(
+          finding.what,
+          `${veth}, the host veth of pod guest on worker-1, is `,
+        );
         for (const advice of finding.mend) await follow(lab, advice);
         assertEquals(await told(lab), []);
         const after = await verified(cluster);

@@ -46,7 +46,7 @@ interface FrameEntry {
 function frameObstacles(
   survey: KernelSurvey,
   bridge: string,
-  { isPort, podPorts }: Traffic,
+  { podPorts }: Traffic,
 ): readonly Obstacle[] {
   const { space, parts } = survey;
   return listsIn<FrameEntry>(survey, "frames").flatMap((entry) => {
@@ -55,7 +55,7 @@ function frameObstacles(
     // A permanent one is the bridge's own: what comes for it is the node's.
     const isWrong = master === bridge && state !== "" && right !== undefined &&
       (right !== ifname || state === "permanent");
-    if (!isWrong || !isPort(ifname)) return [];
+    if (!isWrong) return [];
     const line = (parts.get("frames.text") ?? "").split("\n").find((line) =>
       line.startsWith(`${mac} dev ${ifname} `) && line.includes(` ${state}`)
     );

@@ -109,6 +109,28 @@ export function tcObstacles(
   });
 }
 
+/** Programs of BPF that hang at a link beside tc's filters (bpftool-net(8), tcx). */
+export function tcxObstacles(
+  { space, parts }: KernelSurvey,
+  { links: used }: Traffic,
+): readonly Obstacle[] {
+  const attached = /^(\S+)\(\d+\) tcx\/(ingress|egress) (\S+).*$/gm;
+  return [...(parts.get("programs") ?? "").matchAll(attached)]
+    .filter(([, link = ""]) => used.has(link))
+    .map(([line, link = "", way = "", name = ""]): Obstacle => ({
+      kind: "tc",
+      is: "may lose",
+      space,
+      what: `a program of tcx (${name}) is on what ` +
+        `${way === "ingress" ? "comes in by" : "leaves by"} ${link} of ` +
+        spaceName(space),
+      evidence: [shownIn(space, cmd`bpftool net show`, line)],
+      remedies: [
+        mendIn(space, cmd`bpftool net detach ${`tcx_${way}`} dev ${link}`),
+      ],
+    }));
+}
+
 /** A queueing discipline as `tc -s -j qdisc show` has it. */
 interface Qdisc {
   readonly kind: string;

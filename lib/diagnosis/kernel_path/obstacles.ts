@@ -6,6 +6,7 @@ import {
   arpObstacles,
   qdiscObstacles,
   tcObstacles,
+  tcxObstacles,
   xdpObstacles,
 } from "./links.ts";
 import { nftObstacles } from "./nft_chains.ts";
@@ -24,7 +25,7 @@ import type { KernelSurvey, PathLink } from "./survey.ts";
 
 /** In the order of a packet's way into a machine and out of it (nf_hook, netdev). */
 const kinds = [
-  ...[xdpObstacles, tcObstacles, portObstacles, nftObstacles],
+  ...[xdpObstacles, tcxObstacles, tcObstacles, portObstacles, nftObstacles],
   ...[iptablesObstacles, routeObstacles, ipsecObstacles, neighbourObstacles],
   ...[addressObstacles, arpObstacles, qdiscObstacles, settingObstacles],
 ];

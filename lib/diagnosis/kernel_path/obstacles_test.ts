@@ -334,6 +334,16 @@ const cases: readonly {
     mend: "tc filter del dev veth1 ingress",
   },
   {
+    name: "a program that tc does not show",
+    parts: {
+      programs: "xdp:\n\ntc:\neth0(2) tcx/ingress drop prog_id 31 " +
+        "link_id 4\n\nflow_dissector:\n\n",
+    },
+    is: "may lose",
+    says: "a program of tcx (drop) is on what comes in by eth0 of worker-1",
+    mend: "bpftool net detach tcx_ingress dev eth0",
+  },
+  {
     name: "nftables on what leaves a link",
     parts: {
       nft: JSON.stringify({

@@ -1,29 +1,41 @@
 #!/bin/sh
 # What a network namespace has on its packets' path beside the stages' own, in
-# parts. A part NAME.text is what a person sees, for evidence.
-part links; ip -d -j addr
+# parts. A part NAME.text is what a person sees, for evidence. Most namespaces
+# have little of this, so that questions about it wait for a sign that it is there.
+links=$(ip -d -j addr)
+part links; printf '%s\n' "$links"
 part links.text; ip -d addr
 part routes; ip -j route; ip -j -6 route
 part routes.text; ip route; ip -6 route
-part neighbours; ip -j neigh show nud permanent; ip -j -6 neigh show nud permanent
+part neighbours; ip -j neigh show nud permanent
+queues=$(tc -s qdisc show)
 part qdiscs; tc -s -j qdisc show
-part qdiscs.text; tc -s qdisc show
-filtered='s/^qdisc \(clsact\|ingress\) .* dev \([^ ]*\) .*/\2/p'
-for link in $(tc qdisc show 2>/dev/null | sed -n "$filtered"); do
-  for way in ingress egress; do
-    part "filter $way $link"; tc filter show dev "$link" $way 2>/dev/null
+part qdiscs.text; printf '%s\n' "$queues"
+case $queues in
+*"qdisc clsact"* | *"qdisc ingress"*)
+  filtered='s/^qdisc \(clsact\|ingress\) .* dev \([^ ]*\) .*/\2/p'
+  for link in $(printf '%s\n' "$queues" | sed -n "$filtered"); do
+    for way in ingress egress; do
+      part "filter $way $link"; tc filter show dev "$link" $way 2>/dev/null
+    done
   done
-done
-if [ -n "$(ip link show type bridge)" ]; then
+  ;;
+esac
+case $links in
+*'"info_kind":"bridge"'*)
   part ports.text; bridge -d link
   part frames; bridge -j fdb show
   part frames.text; bridge fdb show
   part vlans; bridge -j vlan 2>/dev/null
   part vlans.text; bridge vlan show 2>/dev/null
-fi
-part policies; ip xfrm policy
+  ;;
+esac
+policies=$(ip xfrm policy)
+part policies; printf '%s\n' "$policies"
 part defaults; ip xfrm policy getdefault 2>/dev/null
-part states; ip xfrm state | grep -c '^src '
+if [ -n "$policies" ]; then
+  part states; ip xfrm state | grep -c '^src '
+fi
 part settings
 (
   cd /proc/sys/net || exit
@@ -31,18 +43,21 @@ part settings
     ipv4/ip_default_ttl ipv6/conf/*/hop_limit ipv4/conf/*/arp_ignore \
     ipv4/neigh/*/mcast_solicit ipv6/neigh/*/mcast_solicit
 )
+# Of the programs that tc does not show (tcx) this one tells alone.
 if command -v bpftool >/dev/null; then
   part programs; bpftool net show 2>/dev/null
 fi
-if command -v nft >/dev/null; then
+# What iptables keeps in nftables is asked for by its own program.
+theirs='^table ip6* (filter|nat|mangle|raw|security)$'
+others=$(nft list tables 2>/dev/null | grep -Ev "$theirs")
+if [ -n "$others" ]; then
   part nft; nft -j list ruleset 2>/dev/null
   part nft.text; nft -a list ruleset 2>/dev/null
 fi
 for tool in iptables ip6tables; do
   part $tool; $tool-save 2>/dev/null
+  # The old program's own question would load its tables.
+  [ -s "/proc/net/${tool%tables}_tables_names" ] || continue
   case $($tool --version 2>/dev/null) in *legacy*) continue ;; esac
-  # The program's own question would load the old tables.
-  if [ -s "/proc/net/${tool%tables}_tables_names" ]; then
-    part "$tool-legacy"; $tool-legacy-save 2>/dev/null
-  fi
+  part "$tool-legacy"; $tool-legacy-save 2>/dev/null
 done

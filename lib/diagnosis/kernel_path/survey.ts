@@ -38,6 +38,7 @@ export interface PathLink {
     readonly info_slave_kind?: string;
     readonly info_slave_data?: {
       readonly state?: string;
+      readonly hairpin?: boolean;
       readonly learning?: boolean;
       readonly flood?: boolean;
       readonly bcast_flood?: boolean;
