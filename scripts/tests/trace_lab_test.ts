@@ -157,7 +157,7 @@ const faults: readonly Fault[] = [
     kind: "pod-route",
     says: "pod shell on worker-1 sends to the gateway 10.244.1.",
     shows: `"gateway":"10.244.1.`,
-    ends: ["there", "worker-1", "veth"],
+    ends: ["there", "worker-1", "routing"],
   },
   {
     name: "nothing is masqueraded on the way out",

@@ -357,7 +357,7 @@ Deno.test({
       assertEquals(report.family, 6);
       assertStringIncludes(
         decisions(report.hops),
-        "fd00:10:244:2::/64 via fd00:10:0:1::12 dev eth0 proto 244 08-routes",
+        "fd00:10:244:2::/64 via fd00:10:0:1::12 dev eth0 proto 244 metric 1024 08-routes",
       );
       assertEquals(report.hops.length, 12, text);
     });
