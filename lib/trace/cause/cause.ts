@@ -64,7 +64,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
     const { sender, receiver } = direction;
     const altered = policyRoutingFault(way, sender, receiver, findings) ??
       lifetimeFault(way, receiver, findings) ??
-      (direction.is === "back" ? untrackedFault(findings) : undefined);
+      (direction.is === "back" ? untrackedFault(findings) : undefined) ??
+      strangeGateway(findings);
     if (altered !== undefined) return altered;
     // Another machine may have answered in the receiver's place.
     for (const suspect of suspects(way.stop, direction, findings)) {
