@@ -160,7 +160,8 @@ const faults: readonly Fault[] = [
     kind: "bridge",
     says: "cni0 is down on worker-2",
     shows: "cni0",
-    ends: ["there", "worker-2", "segment"],
+    // Its route went with it: the packet goes on by the default route.
+    ends: ["there", "outside", "routing"],
   },
   {
     name: "the bridge has lost the address that pods send to",
