@@ -57,6 +57,8 @@ export interface Layout {
   readonly height: number;
   readonly rows: readonly RowLayout[];
   readonly outside?: Box;
+  /** The middle of its own cable, which is no node's. */
+  readonly outsideCable?: number;
   /** Where what is told below the picture begins. */
   readonly legend: number;
 }
@@ -78,9 +80,30 @@ export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
+/** A name that fits: its end tells it from its like as well as its beginning. */
+export function cutName(name: string, most: number): string {
+  if (name.length <= most) return name;
+  const end = Math.floor((most - 1) / 2);
+  return `${name.slice(0, most - 1 - end)}…${name.slice(-end)}`;
+}
+
 /** The lines of a fact, with its sign and the word where it is new. */
 export function factLines(text: string): string[] {
   return wrapped(text, room.node - 2);
+}
+
+/** The lines that are told below a picture, as they fit; what goes on is indented. */
+export function legendLines(
+  { nodes }: PictureScene,
+  lines: readonly string[],
+): readonly string[] {
+  const width = columnsFor(nodes.length) * step - node.gap;
+  const most = Math.floor(width / character);
+  return lines.flatMap((line) => {
+    const [, indent = "", text = line] = /^( *)(.*)$/s.exec(line) ?? [];
+    return wrapped(text, most - indent.length - 4)
+      .map((part, at) => `${indent}${at === 0 ? "" : "    "}${part}`);
+  });
 }
 
 /** Places a scene. @param legendLines how many lines are told below it */
@@ -113,7 +136,9 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
     width,
     height: legend + Math.max(0, legendLines) * lineHeight + margin / 2,
     rows,
-    ...(box === undefined ? {} : { outside: box }),
+    ...(box === undefined
+      ? {}
+      : { outside: box, outsideCable: box.x + box.width - 60 }),
     legend,
   };
 }

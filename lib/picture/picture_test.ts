@@ -2,12 +2,12 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawMermaid, drawSvg } from "./picture.ts";
-import { character, layOut } from "./layout.ts";
+import { character, type Layout, layOut } from "./layout.ts";
 import { pictureChanges } from "./diff.ts";
 import { sceneOf } from "./scene.ts";
 import { clusterOf, inventoryOf, link, withHost } from "./picture_testing.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import type { TraceReport } from "../trace/report.ts";
+import type { TraceHop, TraceReport } from "../trace/report.ts";
 
 const cluster = clusterOf(3);
 const whole = inventoryOf(cluster, 4);
@@ -224,54 +224,185 @@ Deno.test("a picture fetches nothing, and can be read aloud", () => {
   );
 });
 
-const trace: TraceReport = {
-  version: 1,
-  cluster: "lab",
-  family: 4,
-  from: { node: "worker-1", pod: "pod-0", address: "10.244.1.2" },
-  to: { node: "worker-2", pod: "pod-1", address: "10.244.2.3" },
-  packets: [],
-  followed: "request",
-  delivered: false,
-  hops: ([
-    ["worker-1", "pod-0", "output", "eth0", "SENT"],
-    ["worker-1", undefined, "prerouting", "cni0", "RECEIVED"],
-    ["worker-1", undefined, "forward", "eth0", "FORWARDED"],
-    ["worker-2", undefined, "forward", "eth0", "DROPPED"],
-  ] as const).map(([node, pod, place, link, outcome]) => ({
-    direction: "there",
-    node,
-    ...(pod === undefined ? {} : { pod }),
-    place,
-    link,
-    source: "10.244.1.2",
-    destination: "10.244.2.3",
-    outcome,
-    by: outcome === "DROPPED"
-      ? [{ kind: "policy", text: "-P FORWARD DROP" }]
-      : [],
-  })),
-  lastGood: 2,
-  remarks: [],
-};
+type Step = readonly [
+  direction: TraceHop["direction"],
+  node: string,
+  pod: string | undefined,
+  place: TraceHop["place"],
+  link: string,
+  outcome: TraceHop["outcome"],
+];
 
-Deno.test("a trace is drawn stop by stop, along the segment, to where it was dropped, and told below", () => {
+function traceOf(steps: readonly Step[]): TraceReport {
+  const [source, destination] = ["10.244.1.2", "10.244.2.3"];
+  return {
+    version: 1,
+    cluster: "lab",
+    family: 4,
+    from: { node: "worker-1", pod: "pod-0", address: source },
+    to: { node: "worker-2", pod: "pod-1", address: destination },
+    packets: [],
+    followed: "request",
+    delivered: false,
+    hops: steps.map(
+      ([direction, node, pod, place, link, outcome]): TraceHop => ({
+        direction,
+        node,
+        ...(pod === undefined ? {} : { pod }),
+        place,
+        link,
+        source,
+        destination,
+        outcome,
+        ...(outcome === "REWRITTEN"
+          ? { after: { source: "10.0.1.11", destination } }
+          : {}),
+        by: outcome === "DROPPED"
+          ? [{ kind: "policy", text: "-P FORWARD DROP" }]
+          : [],
+      }),
+    ),
+    lastGood: 2,
+    remarks: [],
+  };
+}
+
+/** From a pod of a node, to one of another, to where its answer is lost. */
+const wayTo = (far: string): readonly Step[] => [
+  ["there", "worker-1", "pod-0", "output", "eth0", "SENT"],
+  ["there", "worker-1", undefined, "prerouting", "cni0", "RECEIVED"],
+  ["there", "worker-1", undefined, "forward", "eth0", "FORWARDED"],
+  ["there", "worker-1", undefined, "postrouting", "eth0", "REWRITTEN"],
+  ["there", far, undefined, "forward", "cni0", "FORWARDED"],
+  ["there", far, "pod-1", "input", "eth0", "DELIVERED"],
+  ["back", far, "pod-1", "output", "eth0", "SENT"],
+  ["back", far, undefined, "forward", "eth0", "FORWARDED"],
+  ["back", far, undefined, "segment", "eth0", "DROPPED"],
+];
+
+type Corner = readonly [x: number, y: number];
+
+/** The corners of the ways that are drawn, without what sets them side by side. */
+function waysOf(svg: string): readonly (readonly Corner[])[] {
+  return [...svg.matchAll(/<polyline points="([^"]*)" class="way (\w+)"/g)]
+    .map(([, points = "", direction]) =>
+      points.split(" ").map((point): Corner => {
+        const [x = 0, y = 0] = point.split(",").map(Number);
+        const aside = direction === "there" ? -3 : 3;
+        return [x - aside, y - aside];
+      })
+    );
+}
+
+/** Checks that a way goes along lines of the picture, and by no pod or node that it has no hop at. */
+function checkWays(svg: string, layout: Layout, entered: RegExp): void {
+  const boxes = layout.rows.flatMap(({ nodes }) =>
+    nodes.flatMap(({ node, box, pods }) => [
+      { name: node.name, box },
+      ...pods.map((box, at) => ({
+        name: `${node.name}/${node.pods[at]?.name}`,
+        box,
+      })),
+    ])
+  ).filter(({ name }) => !entered.test(name));
+  for (const way of waysOf(svg)) {
+    for (const [at, [x2, y2]] of way.entries()) {
+      const [x1, y1] = way[at - 1] ?? [x2, y2];
+      assert(x1 === x2 || y1 === y2, `a slanting line to ${x2},${y2}`);
+      for (const { name, box: { x, y, width, height } } of boxes) {
+        const beside = Math.max(x1, x2) <= x || Math.min(x1, x2) >= x + width;
+        const above = Math.max(y1, y2) <= y || Math.min(y1, y2) >= y + height;
+        assert(beside || above, `through ${name}`);
+      }
+    }
+  }
+}
+
+Deno.test("a trace is drawn stop by stop, along the segment, to where it was lost, and told below", () => {
+  const trace = traceOf(wayTo("worker-2"));
   const svg = drawSvg(whole, { cluster, trace });
   checkXml(svg);
-  const [, way = ""] = /<polyline points="([^"]*)"/.exec(svg) ?? [];
+  assertEquals(waysOf(svg).length, 2);
   const { rows } = layOut(sceneOf(whole, cluster), 0);
   const level = rows[0]?.segment.y;
-  const along = way.split(" ").filter((point) => point.endsWith(`,${level}`));
-  assertEquals(along.length, 2);
+  assertEquals(waysOf(svg)[0]?.filter(([, y]) => y === level).length, 2);
   assertStringIncludes(svg, "✗ DROPPED");
   for (
     const text of [
       "worker-1/pod-0 → worker-2/pod-1: not delivered",
       "1 worker-1/pod-0 eth0: SENT",
-      "3 worker-1 eth0: FORWARDED",
-      "4 worker-2 eth0: DROPPED (-P FORWARD DROP)",
+      "3 worker-1 eth0: FORWARDED, REWRITTEN to 10.0.1.11 → 10.244.2.3",
+      "6 worker-2/pod-1 eth0: SENT",
+      "8 the segment, from worker-2 eth0: DROPPED (-P FORWARD DROP)",
     ]
   ) assertStringIncludes(svg, text);
+});
+
+Deno.test("a trace's lines enter no box that the packet did not, and hide no word, with 3, 4 or 10 nodes", () => {
+  for (const count of [3, 4, 10]) {
+    const cluster = clusterOf(count);
+    const now = inventoryOf(cluster, 6);
+    const far = `worker-${count - 1}`;
+    const trace = traceOf(wayTo(far));
+    const svg = drawSvg(now, { cluster, trace });
+    checkTexts(svg);
+    const entered = new RegExp(
+      `^(worker-1|worker-1/pod-0|${far}|${far}/pod-1)$`,
+    );
+    checkWays(svg, layOut(sceneOf(now, cluster), 0), entered);
+  }
+});
+
+Deno.test("the way to the outside goes by its own cable, which is no node's", () => {
+  const trace = traceOf([
+    ["there", "master", undefined, "output", "eth0", "SENT"],
+    ["there", "outside", undefined, "input", "segment", "DELIVERED"],
+  ]);
+  const svg = drawSvg(whole, { cluster, trace });
+  const layout = layOut(sceneOf(whole, cluster), 0);
+  const cables = layout.rows.flatMap(({ nodes }) =>
+    nodes.map(({ cable }) => cable)
+  );
+  assert(layout.outsideCable !== undefined);
+  assert(!cables.includes(layout.outsideCable));
+  assertEquals(waysOf(svg)[0]?.at(-1)?.[0], layout.outsideCable);
+  checkWays(svg, layout, /^master$/);
+});
+
+Deno.test("a long sentence below a picture is broken where the picture ends", () => {
+  const trace = {
+    ...traceOf(wayTo("worker-2")),
+    cause: {
+      kind: "rule" as const,
+      on: "worker-1",
+      what: "a rule of worker-1 drops what goes to its pods, ".repeat(9),
+      evidence: [],
+      mend: [],
+    },
+  };
+  checkTexts(drawSvg(whole, { cluster, trace }));
+});
+
+Deno.test("pods stand in the order of their numbers, and long names differ by their ends", () => {
+  const many = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    pods: ["app-10", "app-2", "coredns-5dd5756b68-abcde"].flatMap((name, at) =>
+      host.pods.slice(at, at + 1).map((pod) => ({ ...pod, name }))
+    ),
+  }));
+  const names = sceneOf(many, cluster).nodes[1]?.pods.map(({ name }) => name);
+  assertEquals(names, ["app-2", "app-10", "coredns-5dd5756b68-abcde"]);
+  assertStringIncludes(drawSvg(many, { cluster }), "…-abcde<");
+});
+
+Deno.test("a bridge that is down is drawn as one that carries nothing", () => {
+  const down = withHost(whole, "worker-1", (host) => ({
+    ...host,
+    links: host.links.map((link) => ({ ...link, up: link.name !== "cni0" })),
+  }));
+  const svg = drawSvg(down, { cluster });
+  assertStringIncludes(svg, "✗ cni0 10.244.1.1/24 is down");
+  assertStringIncludes(svg, 'class="bridge off"');
 });
 
 Deno.test("as Mermaid, pods hang on their bridge and nodes on the segment", () => {

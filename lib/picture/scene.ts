@@ -30,6 +30,8 @@ export interface SceneNode {
   readonly pods: readonly ScenePod[];
   readonly bridge?: {
     readonly lines: readonly string[];
+    /** Whether it carries nothing as it is. */
+    readonly wrong: boolean;
     readonly since: Since;
   };
   readonly facts: readonly SceneFact[];
@@ -208,15 +210,21 @@ function bridgeOf(
   const had = old !== undefined && linkOf(old, bridge) !== undefined;
   if (link === undefined) {
     return had
-      ? { bridge: { lines: [`${bridge} is gone`], since: "gone" } }
+      ? {
+        bridge: { lines: [`${bridge} is gone`], wrong: false, since: "gone" },
+      }
       : {};
   }
   const state = link.up ? "" : "is down";
   const what = link.kind === "bridge" ? "" : "is no bridge";
   const [first = "has no address", ...more] = addressesOf(host, bridge);
+  const wrong = state !== "" || what !== "";
+  const sign = wrong ? "✗" : "";
+  const words = [sign, bridge, first, state, what].filter(Boolean).join(" ");
   return {
     bridge: {
-      lines: [[bridge, first, state, what].filter(Boolean).join(" "), ...more],
+      lines: [words, ...more],
+      wrong,
       since: compared && !had ? "new" : undefined,
     },
   };
@@ -240,7 +248,7 @@ function podsOf(
         ...(unplugged === undefined ? {} : { unplugged }),
         since: compared && !oldNames.has(pod.name) ? "new" : undefined,
       };
-    }),
+    }).toSorted((a, b) => natural.compare(a.name, b.name)),
     ...gone.map((pod): ScenePod => ({
       name: calledName(pod),
       lines: pod.addresses.map(({ address }) => address),
@@ -248,6 +256,9 @@ function podsOf(
     })),
   ];
 }
+
+/** Numbers in names by what they count: app-2 before app-10. */
+const natural = new Intl.Collator("en", { numeric: true });
 
 function whyUnplugged(
   { links, hostLink }: InventoryPod,

@@ -2,47 +2,19 @@
 import {
   type Box,
   cut,
+  cutName,
   factLines,
   type Layout,
   layOut,
+  legendLines,
   lineHeight,
   type NodeLayout,
   room,
 } from "./layout.ts";
 import { signs } from "./node_facts.ts";
 import type { PictureScene, ScenePod, Since } from "./scene.ts";
+import { style } from "./style.ts";
 import { element, escaped } from "./xml.ts";
-
-/** Colours only repeat what signs and words say; dark where the reader's system is. */
-const style = `
-svg { --paper: #ffffff; --ink: #1f2328; --quiet: #5a636d; --line: #8b949e;
-  --node: #f6f8fa; --pod: #ddf4ff; --bridge: #e6dcfa;
-  --good: #116329; --bad: #a40e26; --new: #953800; --trace: #bc4c00; }
-@media (prefers-color-scheme: dark) {
-  svg { --paper: #0d1117; --ink: #e6edf3; --quiet: #a0a9b3; --line: #6e7681;
-    --node: #161b22; --pod: #12314f; --bridge: #31215a;
-    --good: #6fdd8b; --bad: #ff9492; --new: #ffb77c; --trace: #ffa657; } }
-text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; \
-fill: var(--ink); white-space: pre; }
-.paper { fill: var(--paper); }
-.name { font-size: 14px; font-weight: bold; }
-.quiet, .waiting { fill: var(--quiet); }
-.good { fill: var(--good); }
-.bad { fill: var(--bad); font-weight: bold; }
-.since { fill: var(--new); font-weight: bold; }
-.node { fill: var(--node); stroke: var(--line); }
-.pod { fill: var(--pod); stroke: var(--line); }
-.bridge { fill: var(--bridge); stroke: var(--line); }
-.new { stroke: var(--new); stroke-width: 2.5; }
-.gone { fill: none; stroke: var(--new); stroke-dasharray: 5 4; }
-.off { fill: none; stroke: var(--bad); stroke-dasharray: 5 4; }
-.veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
-.segment { stroke: var(--ink); stroke-width: 4; }
-.way { stroke: var(--trace); stroke-width: 5; stroke-opacity: .55; fill: none; \
-stroke-linejoin: round; }
-.stop { fill: var(--trace); }
-.number { fill: var(--paper); font-weight: bold; text-anchor: middle; }
-`;
 
 /** What is told below a picture, and drawn over it. */
 export interface Overlay {
@@ -65,7 +37,7 @@ export function svgOf(
     readonly overlay?: Overlay;
   },
 ): string {
-  const lines = overlay?.lines ?? [];
+  const lines = legendLines(scene, overlay?.lines ?? []);
   const layout = layOut(scene, lines.length);
   const { width, height, rows, outside, legend } = layout;
   const parts = [
@@ -116,7 +88,10 @@ function line(
 }
 
 /** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
-function segments({ rows, outside }: Layout, scene: PictureScene): string[] {
+function segments(
+  { rows, outside, outsideCable }: Layout,
+  scene: PictureScene,
+): string[] {
   const first = rows[0]?.segment;
   const last = rows.at(-1)?.segment;
   const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [
@@ -135,8 +110,8 @@ function segments({ rows, outside }: Layout, scene: PictureScene): string[] {
     }
     const text = `segment ${scene.segment.join(" ")}`;
     parts.push(write(last.x1 + 14, last.y - 9, text, "quiet"));
-    if (outside !== undefined) {
-      const x = outside.x + outside.width / 2;
+    if (outside !== undefined && outsideCable !== undefined) {
+      const x = outsideCable;
       parts.push(line([x, last.y], [x, outside.y], "cable"));
     }
   }
@@ -168,7 +143,7 @@ function drawNode(layout: NodeLayout): string {
   const silent = node.silent !== undefined;
   return group(node.name, [
     rect(box, silent ? "off" : "node"),
-    write(left, head, cut(node.name, 24), "name"),
+    write(left, head, cutName(node.name, 24), "name"),
     element(
       "text",
       {
@@ -246,7 +221,9 @@ function drawPod(pod: ScenePod, box: Box | undefined): string {
       write(
         box.x + 6,
         box.y + 18 + at * lineHeight,
-        cut(text, more === "name" ? Math.floor(room.pod * 0.85) : room.pod),
+        more === "name"
+          ? cutName(text, Math.floor(room.pod * 0.8))
+          : cut(text, room.pod),
         more,
       )
     ),
@@ -265,13 +242,17 @@ function drawBridge({ node, bridge: box }: NodeLayout): string[] {
     ? bridge.lines
     : [...bridge.lines, bridge.since];
   return [
-    rect(box, frame("bridge", bridge.since)),
+    rect(box, frame("bridge", bridge.since, bridge.wrong)),
     ...texts.map((text, at) =>
       write(
         box.x + 8,
         box.y + 16 + at * lineHeight,
         cut(text, room.node - 2),
-        at >= bridge.lines.length ? "since" : "",
+        at >= bridge.lines.length
+          ? "since"
+          : at === 0 && bridge.wrong
+          ? "bad"
+          : "",
       )
     ),
   ];

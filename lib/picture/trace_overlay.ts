@@ -1,29 +1,56 @@
-/** A trace over a picture: its way there, stop by stop, and where it ended. Pure. */
-import type { Box, Layout, NodeLayout } from "./layout.ts";
+/** A trace over a picture: its way there and back, stop by stop, and where it ended. Pure. */
+import type { Layout } from "./layout.ts";
 import type { Overlay } from "./svg.ts";
+import {
+  type Point,
+  type Station,
+  stationOf,
+  wayBetween,
+} from "./trace_track.ts";
 import { element, escaped } from "./xml.ts";
 import type { TraceEnd, TraceHop, TraceReport } from "../trace/report.ts";
 
-/** A point of the picture. */
-type Point = readonly [x: number, y: number];
-
-/** Where the way there stops in a picture, each once, and what happened there. */
+/** Where a packet stops in a picture, and what happened there. */
 interface Stop {
   readonly hops: readonly TraceHop[];
+  /** Its number, through both ways. */
+  readonly number: number;
 }
+
+const directions = ["there", "back"] as const;
 
 /** What is drawn over a picture of the cluster that was traced. */
 export function traceOverlay(trace: TraceReport, bridge: string): Overlay {
-  const stops = stopsOf(trace.hops);
+  const there = stopsOf(trace.hops, "there", 1);
+  const back = stopsOf(trace.hops, "back", there.length + 1);
+  const ways = { there, back };
   return {
     lines: [
       `${endOf(trace.from)} → ${endOf(trace.to)}: ${
         trace.delivered ? "delivered" : "not delivered"
       }`,
-      ...stops.map((stop, at) => `${at + 1} ${told(stop)}`),
+      ...directions.flatMap((direction) => {
+        const stops = ways[direction];
+        if (stops.length === 0) return [];
+        const look = direction === "there" ? "a whole line" : "a broken line";
+        return [
+          `${direction} (${look})`,
+          ...stops.map((stop) => `  ${stop.number} ${told(stop)}`),
+        ];
+      }),
       ...(trace.cause === undefined ? [] : [`✗ ${trace.cause.what}`]),
     ],
-    draw: (layout) => drawWay(stops, layout, bridge),
+    draw: (layout) => {
+      const taken = new Map<string, number>();
+      const drawn = directions.map((direction) =>
+        drawWay(ways[direction], direction, layout, bridge, taken)
+      );
+      // Numbers lie over the lines of both ways.
+      return [
+        ...drawn.map(({ line }) => line),
+        ...drawn.map(({ marks }) => marks),
+      ].filter((part) => part !== "").join("\n");
+    },
   };
 }
 
@@ -32,151 +59,109 @@ function endOf({ node, pod, address }: TraceEnd): string {
   return pod === undefined ? node : `${node}/${pod}`;
 }
 
-/** The way there, hops at one machine and link together. */
-function stopsOf(hops: readonly TraceHop[]): readonly Stop[] {
-  const stops: { hops: TraceHop[] }[] = [];
-  for (const hop of hops.filter(({ direction }) => direction === "there")) {
+/** A way, hops at one machine and link together. */
+function stopsOf(
+  hops: readonly TraceHop[],
+  direction: TraceHop["direction"],
+  first: number,
+): readonly Stop[] {
+  const stops: { hops: TraceHop[]; number: number }[] = [];
+  for (const hop of hops.filter((one) => one.direction === direction)) {
     const last = stops.at(-1);
     const before = last?.hops[0];
     if (before !== undefined && where(before) === where(hop)) {
       last?.hops.push(hop);
-    } else stops.push({ hops: [hop] });
+    } else stops.push({ hops: [hop], number: first + stops.length });
   }
   return stops;
 }
 
 function where({ node, pod, link, place }: TraceHop): string {
-  return [node, pod, place === "segment" ? "segment" : link].join(" ");
+  const between = place === "segment" || place === "veth" ? place : link;
+  return [node, pod, between].join(" ");
 }
 
 function told({ hops }: Stop): string {
   const [first] = hops;
-  const last = hops.at(-1);
-  if (first === undefined || last === undefined) return "";
+  if (first === undefined) return "";
   const at = first.place === "segment"
-    ? "segment"
+    ? `the segment, from ${first.node}`
     : endOf({ ...first, address: "" });
   const link = first.link === undefined ? "" : ` ${first.link}`;
-  const by = last.by[0]?.text;
-  return `${at}${link}: ${last.outcome}` +
-    (last.outcome === "DROPPED" && by !== undefined ? ` (${by})` : "");
+  return `${at}${link}: ${hops.map(outcomeOf).join(", ")}`;
 }
 
+function outcomeOf({ outcome, by, after }: TraceHop): string {
+  const [first] = by;
+  if (outcome === "DROPPED" && first !== undefined) {
+    return `${outcome} (${first.text})`;
+  }
+  return outcome === "REWRITTEN" && after !== undefined
+    ? `${outcome} to ${after.source} → ${after.destination}`
+    : outcome;
+}
+
+/** @param taken how many numbers stand at a station already */
 function drawWay(
   stops: readonly Stop[],
+  direction: TraceHop["direction"],
   layout: Layout,
   bridge: string,
-): string {
-  const points = stops.flatMap((stop, at): { point: Point; at: number }[] => {
+  taken: Map<string, number>,
+): { readonly line: string; readonly marks: string } {
+  const found = stops.flatMap((stop) => {
     const [hop] = stop.hops;
-    const point = hop && pointOf(hop, layout, bridge);
-    return point === undefined ? [] : [{ point, at }];
+    const station = hop && stationOf(hop, layout, bridge);
+    return station === undefined ? [] : [{ stop, station }];
   });
-  const way = points.flatMap(({ point, at }, index) => {
-    const before = points[index - 1];
-    const from = before && stops[before.at]?.hops[0];
-    const to = stops[at]?.hops[0];
-    if (before === undefined || from === undefined || to === undefined) {
-      return [point];
-    }
-    const along = from.node === to.node
-      ? within(from, to, before.point, point, layout)
-      : junctions([from.node, to.node], layout);
-    return [...along, point];
-  }).map((point) => point.join()).join(" ");
-  return element(
-    "g",
-    {},
-    [
-      element("title", {}, escaped("The packet's way")),
-      element("polyline", { points: way, class: "way" }),
-      ...points.map(({ point: [x, y], at }) =>
-        element("circle", { cx: x, cy: y, r: 10, class: "stop" }) +
-        element("text", { x, y: y + 4, class: "number" }, String(at + 1))
-      ),
-      ...dropped(stops, points),
-    ].join("\n"),
-  );
-}
-
-function dropped(
-  stops: readonly Stop[],
-  points: readonly { readonly point: Point; readonly at: number }[],
-): string[] {
-  return points.flatMap(({ point: [x, y], at }) => {
-    const ended = stops[at]?.hops.some(({ outcome }) => outcome === "DROPPED");
-    if (ended !== true) return [];
-    return [
-      element("text", { x: x + 14, y: y - 8, class: "bad" }, "✗ DROPPED"),
-    ];
+  if (found.length === 0) return { line: "", marks: "" };
+  const points = found.flatMap(({ station }, at) => {
+    const before = found[at - 1]?.station;
+    return before === undefined
+      ? station.track.slice(0, 1)
+      : wayBetween(before, station);
   });
-}
-
-function pointOf(
-  { node: name, pod, link, place }: TraceHop,
-  { rows, outside }: Layout,
-  bridge: string,
-): Point | undefined {
-  if (name === "outside" && outside !== undefined && place !== "segment") {
-    return center(outside);
-  }
-  for (const { nodes, segment } of rows) {
-    const found = nodes.find(({ node }) => node.name === name);
-    if (found === undefined) continue;
-    if (place === "segment") return [found.cable, segment.y];
-    return inNode(found, pod, link === bridge);
-  }
-  return undefined;
-}
-
-/** The corners of the way within a node: along its pods' veths, and beside its facts. */
-function within(
-  from: TraceHop,
-  to: TraceHop,
-  [x1, y1]: Point,
-  [x2, y2]: Point,
-  { rows }: Layout,
-): Point[] {
-  const found = rows.flatMap(({ nodes }) => nodes)
-    .find(({ node }) => node.name === from.node);
-  if (found?.spine === undefined) return [];
-  const { x } = found.spine;
-  if (from.pod !== undefined && to.pod === undefined) return [[x, y1], [x, y2]];
-  if (from.pod === undefined && to.pod !== undefined) return [[x, y1], [x, y2]];
-  return x1 > x2 ? [[x1, y2 - 14]] : [[x2, y1 - 14]];
-}
-
-/** Where machines are joined to the segment: from one to another a packet goes along it. */
-function junctions(
-  names: readonly string[],
-  { rows, outside }: Layout,
-): Point[] {
-  return names.flatMap((name): Point[] => {
-    for (const { nodes, segment } of rows) {
-      const found = nodes.find(({ node }) => node.name === name);
-      if (found !== undefined) return [[found.cable, segment.y]];
-    }
-    const last = rows.at(-1)?.segment.y;
-    return name !== "outside" || outside === undefined || last === undefined
-      ? []
-      : [[outside.x + outside.width / 2, last]];
+  const title = direction === "there"
+    ? "The packet's way"
+    : "Its answer's way back";
+  // Side by side where both go along one line.
+  const aside = direction === "there" ? -3 : 3;
+  const line = element("polyline", {
+    points: points.filter((point, at) => `${point}` !== `${points[at - 1]}`)
+      .map(([x, y]) => `${x + aside},${y + aside}`).join(" "),
+    class: `way ${direction}`,
   });
+  const marks = found.map(({ stop, station }) =>
+    drawStop(stop, station, direction, taken)
+  ).join("\n");
+  const group = (content: string) =>
+    element("g", {}, `${element("title", {}, escaped(title))}\n${content}`);
+  return { line: group(line), marks: group(marks) };
 }
 
-function inNode(
-  { node, pods, bridge, cable, uplink }: NodeLayout,
-  pod: string | undefined,
-  onBridge: boolean,
-): Point {
-  if (pod !== undefined) {
-    const box = pods[node.pods.findIndex(({ name }) => name === pod)];
-    if (box !== undefined) return [box.x + box.width - 14, box.y + 14];
-  }
-  return onBridge
-    ? [bridge.x + bridge.width - 14, bridge.y + bridge.height / 2]
-    : [cable, uplink + 10];
-}
-
-function center({ x, y, width, height }: Box): Point {
-  return [x + width - 20, y + height / 2];
+function drawStop(
+  { hops, number }: Stop,
+  { key, mark, next, word }: Station,
+  direction: TraceHop["direction"],
+  taken: Map<string, number>,
+): string {
+  const before = taken.get(key) ?? 0;
+  taken.set(key, before + 1);
+  const [x, y]: Point = [
+    mark[0] + before * next[0],
+    mark[1] + before * next[1],
+  ];
+  const isLost = hops.some(({ outcome }) => outcome === "DROPPED");
+  const kind = isLost ? "lost" : direction;
+  return [
+    element("circle", { cx: x, cy: y, r: 9, class: `stop ${kind}` }),
+    element("text", { x, y: y + 4, class: "number" }, String(number)),
+    ...(isLost
+      ? [element(
+        "text",
+        { x: word[0], y: word[1], class: "bad over" },
+        "✗ DROPPED",
+      )]
+      : []),
+  ].join("");
 }

@@ -6,12 +6,9 @@ import { reachOf } from "../../lib/cli/connect.ts";
 import type { CauseReport } from "../../lib/diagnosis/cause.ts";
 import { examine } from "../../lib/doctor/doctor.ts";
 import { cmd } from "../../lib/exec/command.ts";
-import { parseEnd } from "../../lib/trace/endpoints.ts";
-import type { TraceReport } from "../../lib/trace/report.ts";
-import { trace } from "../../lib/trace/trace.ts";
-import { probedStages } from "../stages.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { type LabObstacle, labObstacles } from "./trace_obstacles_testing.ts";
+import { traceHere } from "./trace_testing.ts";
 import {
   clusterOf,
   follow,
@@ -22,17 +19,10 @@ import {
 
 const options = { timeout_ms: 20_000 };
 
-function traced(
+const traced = (
   cluster: Cluster,
   [from, to]: readonly [string, string],
-): Promise<TraceReport> {
-  return trace(cluster, reachOf(cluster), {
-    from: parseEnd(from, "--from", cluster),
-    to: parseEnd(to, "--to", cluster),
-    stages: probedStages,
-    options,
-  });
-}
+) => traceHere(cluster, from, to);
 
 async function troubles(cluster: Cluster) {
   const names = cluster.nodes.map(({ name }) => name);

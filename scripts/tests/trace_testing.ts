@@ -1,7 +1,12 @@
 /** What the tests of the trace share. */
 import { cmd } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/names.ts";
+import { reachOf } from "../../lib/cli/connect.ts";
+import type { Cluster } from "../../lib/cluster/cluster.ts";
+import { parseEnd } from "../../lib/trace/endpoints.ts";
 import type { TraceReport } from "../../lib/trace/report.ts";
+import { trace } from "../../lib/trace/trace.ts";
+import { probedStages } from "../stages.ts";
 import type { TestLab } from "./lab_testing.ts";
 
 /** Traces as a user does, with `-o json`. */
@@ -18,6 +23,20 @@ export async function traced(
   const text = `${stdout}\n${stderr}`;
   if (!stdout.startsWith("{")) throw new Error(text);
   return { report: JSON.parse(stdout), code, text };
+}
+
+/** The same without a process of its own, where many are traced. */
+export async function traceHere(
+  cluster: Cluster,
+  from: string,
+  to: string,
+): Promise<TraceReport> {
+  return await trace(cluster, reachOf(cluster), {
+    from: parseEnd(from, "--from", cluster),
+    to: parseEnd(to, "--to", cluster),
+    stages: probedStages,
+    options: { timeout_ms: 20_000 },
+  });
 }
 
 /** What is left of traces on the machines of a path; nothing, when all is well. */

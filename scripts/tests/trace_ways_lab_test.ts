@@ -121,6 +121,57 @@ Deno.test({
       });
     }
 
+    await t.step("from the outside, which has no way to pods", async () => {
+      const well = await traced(lab, "outside", "worker-1");
+      assertEquals(well.code, 0, well.text);
+      const { report, text } = await traced(lab, "outside", "worker-1/web");
+      assertStringIncludes(report.cause?.what ?? "", "no way to", text);
+    });
+
+    await t.step(
+      "to a Service, under the name that a rule gives it",
+      async () => {
+        const service = "-d 10.96.0.10 -p tcp --dport 8080 -j DNAT";
+        const web = (await traced(lab, "master", "worker-2/web")).report.to;
+        const rule = `PREROUTING ${service} --to-destination ${web.address}:80`;
+        await lab.on("worker-1", cmd`sh -c ${`iptables -w -t nat -A ${rule}`}`);
+        const ends = ["worker-1/shell", "10.96.0.10"] as const;
+        const { report, code, text } = await traced(
+          lab,
+          ...ends,
+          "--port",
+          "8080",
+        );
+        await lab.on("worker-1", cmd`sh -c ${`iptables -w -t nat -D ${rule}`}`);
+        assertEquals(code, 0, text);
+        assertEquals(told(report).slice(2, 7), [
+          "there worker-1 prerouting REWRITTEN",
+          "there worker-1 forward FORWARDED",
+          "there worker-2 prerouting RECEIVED",
+          "there worker-2 forward FORWARDED",
+          "there worker-2/web input DELIVERED",
+        ]);
+        assertStringIncludes(report.remarks.join(), "goes to web on worker-2");
+      },
+    );
+
+    await t.step("to a port that nothing listens at", async () => {
+      for (const more of [[], ["--udp"]]) {
+        const { report, text } = await traced(
+          lab,
+          ...[
+            "worker-1/shell",
+            "worker-2/web",
+            "--port",
+            "53",
+            ...more,
+          ] as const,
+        );
+        const { what = "" } = report.cause ?? {};
+        assertStringIncludes(what, "port 53 and refuses it", text);
+      }
+    });
+
     await t.step("to an address that no pod has", async () => {
       const { report, code, text } = await traced(
         lab,
@@ -357,7 +408,7 @@ Deno.test({
       assertEquals(report.family, 6);
       assertStringIncludes(
         decisions(report.hops),
-        "fd00:10:244:2::/64 via fd00:10:0:1::12 dev eth0 proto 244 08-routes",
+        "fd00:10:244:2::/64 via fd00:10:0:1::12 dev eth0 proto 244 metric 1024 08-routes",
       );
       assertEquals(report.hops.length, 12, text);
     });

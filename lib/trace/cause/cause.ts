@@ -22,6 +22,7 @@ import {
 import {
   misrouted,
   outsideHasNoWay,
+  passedBy,
   reversePathFault,
   wayMissing,
 } from "./routes.ts";
@@ -74,7 +75,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
     const { sender, receiver } = direction;
     const altered = policyRoutingFault(way, sender, receiver, findings) ??
       lifetimeFault(way, receiver, findings) ??
-      (direction.is === "back" ? untrackedFault(findings) : undefined);
+      (direction.is === "back" ? untrackedFault(findings) : undefined) ??
+      strangeGateway(findings) ?? passedBy(way, receiver, findings);
     if (altered !== undefined) return altered;
     // Another machine may have answered in the receiver's place.
     for (const suspect of suspects(way.stop, direction, findings)) {
@@ -156,6 +158,9 @@ function* unsent(
   }
   if (is === "there") {
     yield* wayMissing(place, receiver, findings);
+    if (place.machine === outsideName) {
+      yield outsideHasNoWay(place, receiver, findings);
+    }
     return;
   }
   yield* answerless(place, receiver, findings);

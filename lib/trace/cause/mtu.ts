@@ -149,7 +149,7 @@ function lengthDrop(findings: TraceFindings): Cause | undefined {
 
 /** A route may bear a smaller MTU than its link (ip-route(8)). */
 function routeMTU(
-  { followed: { there, back, sending, said }, answersOf }: TraceFindings,
+  { followed: { there, back, sending, said }, from, answersOf }: TraceFindings,
 ): Cause | undefined {
   for (const passage of [...there.passages, ...back.passages]) {
     const packet = routedPacket(passage);
@@ -185,6 +185,8 @@ function routeMTU(
             ...[...named("table", table), ...named("proto", protocol)],
           ]}`,
         ),
+        // A sender that was told of it remembers it (ip-route(8), cached exceptions).
+        ...(/mtu ?= ?\d/.test(said) ? [forget(from)] : []),
       ],
     };
   }

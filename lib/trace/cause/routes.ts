@@ -6,6 +6,8 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import {
+  bridgeAddressFault,
+  bridgeFault,
   defaultRouteFault,
   masqueradeFault,
   routeFault,
@@ -20,6 +22,7 @@ import { placeName } from "../place_state.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { covers, type End, type Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
+import type { Way } from "../packet_path.ts";
 import type { Passage } from "../passages.ts";
 import { listed } from "../../node/batch.ts";
 
@@ -113,7 +116,8 @@ export function outsideHasNoWay(
   ) {
     return undefined;
   }
-  const { machine = "", pod } = from;
+  // From here packets go out, and none come in by themselves.
+  const { machine = "", pod } = from.machine === outsideName ? receiver : from;
   const name = pod === undefined ? machine : `${machine}/${pod.name}`;
   return {
     kind: "outside",
@@ -151,4 +155,22 @@ export function reversePathFault(
       ),
     ],
   };
+}
+
+/** The receiver's machine had the packet, and sent it on to somebody else. */
+export function passedBy(
+  { passages, stop }: Way,
+  { machine, pod }: End,
+  findings: TraceFindings,
+): Cause | undefined {
+  const facts = machine === undefined ? undefined : findings.facts.get(machine);
+  const { cluster } = findings;
+  const isPast = passages.slice(0, -1).some(({ place, left }) =>
+    place.machine === machine && place.pod === undefined &&
+    left !== undefined && left.out !== cluster.bridge
+  );
+  if (!isPast || pod === undefined || stop?.is === "dropped" || !facts) {
+    return undefined;
+  }
+  return bridgeFault(facts, cluster) ?? bridgeAddressFault(facts, cluster);
 }
