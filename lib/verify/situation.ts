@@ -2,6 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
+import { turnsOf } from "../cluster/at_once.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
 import { type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
@@ -62,6 +63,7 @@ export async function look(
   kubernetesNeeded = true,
 ): Promise<Situation> {
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
+  const turn = turnsOf(cluster);
   const [outside, kubernetes, ...sites] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
     usesKubeadm(cluster)
@@ -70,10 +72,9 @@ export async function look(
       : undefined,
     ...asked.map(async (node): Promise<Site> => {
       const runner = reach.nodeOf(node.name);
-      const [journal, survey] = await Promise.all([
-        readJournal(runner, options),
-        ask(runner, options),
-      ]);
+      const [journal, survey] = await turn(() =>
+        Promise.all([readJournal(runner, options), ask(runner, options)])
+      );
       return { node, runner, complete: journal.complete, survey };
     }),
   ]);
