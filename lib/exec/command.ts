@@ -2,6 +2,7 @@
  * Commands as data: built from a template into argv, shown as a line that can
  * be pasted into a POSIX shell, and run without one.
  */
+import type { Readable } from "node:stream";
 
 /** A command: what to execute and, where it reads one, its standard input. */
 export interface Command {
@@ -38,7 +39,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Bytes for its standard input, in place of the command's own text. */
-  readonly input?: AsyncIterable<Uint8Array>;
+  readonly input?: Readable;
 }
 
 /** A command that did not do what it was run for. */

@@ -1,4 +1,6 @@
-/** Running a command on this machine. */
+/** Running a command on this machine. The only importer of zx. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { $ } from "zx/core";
 import type { Command, Outcome, RunOptions } from "./command.ts";
 
 /**
@@ -16,31 +18,48 @@ export async function run(
   if (signal?.aborted) {
     return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
   }
+  const [program, ...args] = command.argv;
   const input = options.input ?? command.stdin;
-  let child: Deno.ChildProcess;
-  try {
-    child = start(command, options, input !== undefined && input !== "");
-  } catch (error) {
-    return notStarted(error);
-  }
+  let child: ChildProcess | undefined;
   let ended: Outcome["ended"];
+  // zx hands its own command line to spawn; ours is argv already.
+  const process = $({
+    quiet: true,
+    nothrow: true,
+    ...(input === undefined ? {} : { input }),
+    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
+      child = spawn(program, args.map(bare), {
+        ...spawnOptions,
+        detached: true,
+        ...(options.env === undefined ? {} : { env: { ...options.env } }),
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        shell: false,
+      });
+      child.stdin?.on("error", () => {}); // A command may end without reading.
+      if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
+      child.on("error", (error: Error & { code?: string }) => {
+        if (error.code === "ENOENT") ended = "no such command";
+        if (error.code === "EACCES") ended = "not executable";
+      });
+      return child;
+    }) as typeof spawn,
+  })`${program}`;
   const end = (reason: Outcome["ended"]) => () => {
     ended ??= reason;
-    killGroup(child.pid);
+    if (child?.pid !== undefined) killGroup(child.pid);
   };
   const interrupt = end("interrupted");
   const timer = setTimeout(end("timed out"), timeout_ms);
   signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    // Not waited for: a command may end without reading.
-    if (input !== undefined && input !== "") feed(child, input);
-    const { code, signal, stdout, stderr } = await child.output();
-    if (signal !== null) ended ??= "killed";
+    const output = await process;
+    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
+    const how = ended ?? (code === undefined ? "killed" as const : undefined);
     return {
-      code: ended === undefined ? code : undefined,
-      stdout: new TextDecoder().decode(stdout),
-      stderr: new TextDecoder().decode(stderr),
-      ...(ended === undefined ? {} : { ended }),
+      code,
+      stdout: output.stdout,
+      stderr: output.stderr,
+      ...(how === undefined ? {} : { ended: how }),
     };
   } finally {
     clearTimeout(timer);
@@ -48,53 +67,15 @@ export async function run(
   }
 }
 
-/** @throws what Deno says where there is no such program, or none that can be executed */
-function start(
-  { argv: [program, ...args] }: Command,
-  { env, cwd }: RunOptions,
-  reads: boolean,
-): Deno.ChildProcess {
-  return new Deno.Command(program, {
-    args,
-    ...(env === undefined ? {} : { env: { ...env }, clearEnv: true }),
-    ...(cwd === undefined ? {} : { cwd }),
-    stdin: reads ? "piped" : "null",
-    stdout: "piped",
-    stderr: "piped",
-    detached: true,
-  }).spawn();
-}
-
-/** What came of a command that could not be started. */
-function notStarted(error: unknown): Outcome {
-  if (!(error instanceof Error)) throw error;
-  const none = { code: undefined, stdout: "", stderr: "" };
-  return error instanceof Deno.errors.NotFound
-    ? { ...none, ended: "no such command" }
-    : {
-      ...none,
-      stderr: error instanceof Deno.errors.PermissionDenied
-        ? ""
-        : error.message,
-      ended: "not executable",
-    };
-}
-
-/** Writes a command's standard input, as far as it is read. */
-async function feed(
-  child: Deno.ChildProcess,
-  input: string | AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const writer = child.stdin.getWriter();
-  try {
-    if (typeof input === "string") {
-      await writer.write(new TextEncoder().encode(input));
-    } else for await (const chunk of input) await writer.write(chunk);
-    await writer.close();
-  } catch {
-    // It ended, or closed its input; what is missing of a stream ends it early.
-    await writer.abort().catch(() => {});
-  }
+/**
+ * Deno's node:child_process takes an argument that is Deno's own path for a
+ * request to run a script, and puts flags behind it; spelled otherwise it does
+ * not.
+ */
+function bare(argument: string): string {
+  return argument === Deno.execPath()
+    ? argument.replace(/\/(?=[^/]*$)/, "/./")
+    : argument;
 }
 
 function killGroup(pid: number): void {
