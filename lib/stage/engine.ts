@@ -78,16 +78,15 @@ async function applyGroup(
   steps: readonly Step[],
   answers: Answers,
 ): Promise<"go on" | "stop"> {
-  const todo = toRunTogether(nodeRun, group, answers);
-  const together = todo.length > 1 ? todo.map(({ step }) => step) : [];
-  for (const step of group) {
+  for (let at = 0; at < group.length;) {
     if (nodeRun.context.stopping()) return "stop";
-    if (step === together[0]) {
-      if (await actTogether(nodeRun, todo) === "stop") return "stop";
-    }
-    if (together.includes(step)) continue;
-    const answer = answers.get(step);
-    if (await applyStep(nodeRun, step, steps, answer) === "stop") return "stop";
+    const todo = toRunTogether(nodeRun, group.slice(at), answers);
+    const step = group[at]!;
+    const next = todo.length > 1
+      ? await actTogether(nodeRun, todo)
+      : await applyStep(nodeRun, step, steps, answers.get(step));
+    if (next === "stop") return "stop";
+    at += Math.max(todo.length, 1);
   }
   return "go on";
 }
