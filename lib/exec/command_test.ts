@@ -79,6 +79,24 @@ Deno.test("run() says when there is no such command", async () => {
   assertEquals([code, ended], [undefined, "no such command"]);
 });
 
+Deno.test("run() tells a file that cannot be executed from a command that says 126 or 127", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/text`, "", { mode: 0o644 });
+  const { code, ended } = await run({ argv: [`${folder}/text`] });
+  await Deno.remove(folder, { recursive: true });
+  assertEquals([code, ended], [undefined, "not executable"]);
+  for (const code of [126, 127]) {
+    const said = await run(cmd`sh -c ${`echo setsid: no >&2; exit ${code}`}`);
+    assertEquals([said.code, said.ended], [code, undefined]);
+  }
+});
+
+Deno.test("run() gives a command its own process group, which a signal for this one does not reach", async () => {
+  const ask = cmd`sh -c ${"ps -o pgid=,pid= -p $$"}`;
+  const [group, pid] = (await run(ask)).stdout.trim().split(/ +/);
+  assertEquals(group, pid);
+});
+
 Deno.test("run() ends a command that ran into its time limit, with all that it started", async () => {
   const folder = await Deno.makeTempDir();
   const script = 'sleep 61 & echo $! >"$1/pid"; wait';

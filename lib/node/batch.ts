@@ -91,27 +91,39 @@ export async function runInTurn(
   const asked = await run(runner, head + script.join(""), questions, options);
   const failed = asked.findIndex(({ outcome: { code } }) => code !== 0);
   const begun = failed < 0 ? asked : asked.slice(0, failed + 1);
-  return begun.map(({ command, outcome }) => unlessMissing(command, outcome));
+  return begun.map(({ command, outcome }) => asIfAlone(command, outcome));
 }
 
-/** Tells a command that is not there from one that says 127 (POSIX, Shell, 2.8.2). */
-export function unlessMissing(
+/**
+ * What came of a command that a shell ran, as if it had been run by itself: the
+ * shell has exit codes of its own for one that is not there, cannot be executed,
+ * or was killed (POSIX, Shell, 2.8.2).
+ */
+export function asIfAlone(
   { argv: [program] }: Command,
   outcome: Outcome,
 ): Outcome {
   const { code, stdout, stderr } = outcome;
-  const said = stderr.trimEnd();
-  const ended = code === 127 && said.endsWith(": not found") &&
-      said.includes(` ${program}: `)
-    ? "no such command"
-    : code === 127 && said.endsWith(`${program}: command not found`)
-    ? "no such command"
-    : code === 126 && said.endsWith(`${program}: Permission denied`)
-    ? "not executable"
-    : undefined;
+  const ended = endedBy(code, program, stderr.trimEnd());
   return ended === undefined
     ? outcome
     : { code: undefined, stdout, stderr, ended };
+}
+
+function endedBy(
+  code: number | undefined,
+  program: string,
+  said: string,
+): Outcome["ended"] {
+  if (code === undefined) return undefined;
+  if (code > 128 && code < 160) return "killed";
+  const missing = [`${program}: not found`, `${program}: command not found`];
+  if (code === 127 && missing.some((words) => said.endsWith(` ${words}`))) {
+    return "no such command";
+  }
+  return code === 126 && said.endsWith(` ${program}: Permission denied`)
+    ? "not executable"
+    : undefined;
 }
 
 function lineOf({ command, sandbox }: Question): string {

@@ -20,8 +20,8 @@ interface Todo {
 }
 
 /**
- * Those of a group's steps that are to be run, up to the first that is refused;
- * none where a person is asked about each.
+ * The steps at the head of a group that are to be run, up to the first that is
+ * not; none where a person is asked about each.
  *
  * @param answers what the probes said
  */
@@ -41,7 +41,7 @@ export function toRunTogether(
     ) return todo;
     const old = find(journal, stage, step);
     try {
-      if (decide(node, step, answer, old) === "skip") continue;
+      if (decide(node, step, answer, old) === "skip") return todo;
     } catch (error) {
       if (error instanceof StepError) return todo;
       throw error;

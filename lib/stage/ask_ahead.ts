@@ -1,6 +1,6 @@
 /** Asking the probes of several steps by one command, where none of them waits for another. */
 import type { RunOptions } from "../exec/command.ts";
-import { askAll, unlessMissing } from "../node/batch.ts";
+import { asIfAlone, askAll } from "../node/batch.ts";
 import type { Runner } from "../node/node.ts";
 import type { Answer, Step } from "./stage.ts";
 
@@ -35,7 +35,7 @@ export async function askAhead(
     const one = probed[at];
     // The whole was ended, and not this command.
     if (one === undefined || outcome.ended !== undefined) return [];
-    return [[one.step, one.probe.read(unlessMissing(command, outcome))]];
+    return [[one.step, one.probe.read(asIfAlone(command, outcome))]];
   }));
 }
 

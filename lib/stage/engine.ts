@@ -84,18 +84,16 @@ async function applyGroup(
   answers: Answers,
 ): Promise<Went> {
   let all: Went = "go on";
-  const todo = toRunTogether(nodeRun, group, answers);
-  const together = todo.length > 1 ? todo.map(({ step }) => step) : [];
-  for (const step of group) {
+  for (let at = 0; at < group.length;) {
     if (nodeRun.context.stopping()) return "stop";
-    if (step === together[0]) {
-      if (await actTogether(nodeRun, todo) === "stop") return "stop";
-    }
-    if (together.includes(step)) continue;
-    const answer = answers.get(step);
-    const went = await applyStep(nodeRun, step, steps, answer);
+    const todo = toRunTogether(nodeRun, group.slice(at), answers);
+    const step = group[at]!;
+    const went = todo.length > 1
+      ? await actTogether(nodeRun, todo)
+      : await applyStep(nodeRun, step, steps, answers.get(step));
     if (went === "stop") return "stop";
     if (went === "skip") all = "skip";
+    at += Math.max(todo.length, 1);
   }
   return all;
 }

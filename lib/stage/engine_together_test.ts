@@ -191,6 +191,17 @@ Deno.test("cut off in the middle, those that may have run stay in the journal as
     ]);
   }));
 
+Deno.test("one of them that was killed may have done something, as the journal says", () =>
+  onMachine(async ({ node, lines }) => {
+    const killed = line("b", { run: cmd`sh -c ${"kill -KILL $$"}` });
+    const steps = [line("a"), killed, line("c")];
+    const [, told] = await apply(stage, node, steps, context());
+    assertStringIncludes(told?.problem ?? "", "killed");
+    assertEquals(lines(), "a");
+    const { records } = await readJournal(node);
+    assertEquals(records[1]?.state, "running");
+  }));
+
 Deno.test("what a complete stage asked at once is asked again after a change", () =>
   onMachine(async ({ node, lines }) => {
     const one = (name: string, changes: Partial<Step> = {}) => {

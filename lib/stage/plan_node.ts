@@ -1,4 +1,5 @@
 /** The dry run: what a run would do, asked of the probes. */
+import { askAhead } from "./ask_ahead.ts";
 import { askStep, decide, isGone } from "./decide.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
@@ -46,14 +47,19 @@ export async function plan(
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
   const planned: PlannedStep[] = [...noLonger(stage, journal, steps, nodes)];
+  const isFresh = (step: Step) =>
+    step.node !== undefined && fresh?.has(step.node) === true;
+  const asked = steps.filter((step) => !isFresh(step));
+  const answers = await askAhead(node, asked, runOptions);
   for (const step of steps) {
-    if (step.node !== undefined && fresh?.has(step.node)) {
+    if (isFresh(step)) {
       planned.push(...byHand(step));
       continue;
     }
-    const answer = await askNow(node, step, runOptions, others);
-    const old = find(journal, stage, step);
-    if (decide(node, step, answer, old) === "run") {
+    const answer = answers.get(step) ??
+      await askNow(node, step, runOptions, others);
+    const record = find(journal, stage, step);
+    if (decide(node, step, answer, record) === "run") {
       planned.push(...byHand(step));
     }
   }

@@ -1,4 +1,5 @@
 /** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
+import { turnsOf } from "../cluster/at_once.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
@@ -131,8 +132,8 @@ function onOperator({ context, nodes }: StageRun): RunContext {
 }
 
 /**
- * Nodes side by side, or in turn where the user is asked at each step: then
- * those that others wait for come first.
+ * Nodes side by side, as many as the machine bears, or in turn where the user is
+ * asked at each step: then those that others wait for come first.
  */
 async function eachNode(
   run: StageRun,
@@ -154,13 +155,16 @@ async function eachNode(
       return work === undefined || worst(await work) === "done";
     },
   };
+  const turn = turnsOf(cluster);
   const one = (name: string) => {
-    const results = work(reach.nodeOf(name), name, others);
+    const results = turn(() => work(reach.nodeOf(name), name, others));
     under.set(name, results);
     return results;
   };
   if (run.context.ask === undefined) {
-    return await Promise.all(names.map(one));
+    // Those that others wait for have their turn first.
+    for (const { name } of inOrder(names, stepsOf)) one(name);
+    return await Promise.all(under.values());
   }
   const results: (readonly StepResult[])[] = [];
   for (const { name } of inOrder(names, stepsOf)) {

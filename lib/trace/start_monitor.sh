@@ -11,6 +11,16 @@ remove_tables() {
   done <"$folder/places"
 }
 
+# A keeper may have been killed before it could write down whom it had just started;
+# of other machines' monitors the mount namespace is another.
+end_monitors() {
+  own=$(readlink /proc/self/ns/mnt)
+  find /proc/[0-9]*/fd/1 -maxdepth 0 -lname "$folder/events.*" 2>/dev/null |
+    while IFS=/ read -r _ _ monitor _; do
+      if [ "$(readlink "/proc/$monitor/ns/mnt")" = "$own" ]; then kill "$monitor"; fi
+    done
+}
+
 clear_leftover() {
   if [ -s "$folder/keeper" ]; then
     read -r old <"$folder/keeper"
@@ -18,13 +28,7 @@ clear_leftover() {
       kill -KILL "$old"
     fi
   fi
-  # A keeper may have been killed before it could write down whom it had just started;
-  # of other machines' monitors the mount namespace is another.
-  own=$(readlink /proc/self/ns/mnt)
-  find /proc/[0-9]*/fd/1 -maxdepth 0 -lname "$folder/events.*" 2>/dev/null |
-    while IFS=/ read -r _ _ monitor _; do
-      if [ "$(readlink "/proc/$monitor/ns/mnt")" = "$own" ]; then kill "$monitor"; fi
-    done
+  end_monitors
   remove_tables
   rm -rf "$folder"
 }
@@ -40,6 +44,7 @@ echo $! >"$folder/keeper"
 until [ -e "$folder/ready" ]; do
   if ! kill -0 $! 2>/dev/null && [ ! -e "$folder/ready" ]; then
     cat "$folder/said" >&2
+    end_monitors
     remove_tables
     rm -rf "$folder"
     exit 3 # 1 is for those who could not enter the machine itself.

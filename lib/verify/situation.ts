@@ -2,6 +2,7 @@
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
+import { turnsOf } from "../cluster/at_once.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
 import { type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
@@ -67,6 +68,7 @@ export async function look(
 ): Promise<Situation> {
   const gone = new Map<string, string>();
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
+  const turn = turnsOf(cluster);
   const [outside, kubernetes, ...found] = await Promise.all([
     lookOutside(cluster, reach.outside, options),
     usesKubeadm(cluster)
@@ -74,8 +76,9 @@ export async function look(
         .catch(unless(kubernetesNeeded))
       : undefined,
     ...asked.map(async (node): Promise<Site | undefined> => {
+      const runner = reach.nodeOf(node.name);
       try {
-        return await lookAt(node, reach.nodeOf(node.name), options);
+        return await turn(() => lookAt(node, runner, options));
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
         gone.set(node.name, error.reason);

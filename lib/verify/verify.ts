@@ -9,6 +9,7 @@ import type { Family } from "../net/cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";
 import { type Asking, explain, type View } from "./explain.ts";
+import { type Turns, turnsOf } from "../cluster/at_once.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
 import { strangerRemarks } from "../kubernetes/strangers.ts";
@@ -101,7 +102,7 @@ async function tryAll(
       };
     })),
     situation.kubernetes === undefined
-      ? checkPods(prepared, runner.options)
+      ? checkPods(prepared, turnsOf(situation.cluster), runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
     order.hairpins
@@ -224,18 +225,20 @@ async function prepare(
     (site) => async () => [await preparePods(site, runner)],
   );
   const jobs: (() => Promise<Prepared[]>)[] = [...servers, ...pods];
-  const prepared = (await runner.each(jobs, (job) => job())).flat();
+  const turn = turnsOf(situation.cluster);
+  const prepared = (await runner.each(jobs, turn)).flat();
   return { situation, prepared };
 }
 
 /** Asks the plugins whether the pods that were there already are as ADD left them. */
 async function checkPods(
   prepared: readonly Prepared[],
+  turn: Turns,
   options: RunOptions,
 ): Promise<ReadonlyMap<string, readonly CommandError[]>> {
   const found = await Promise.all(prepared.map(async ({ site }) => {
-    const errors = await Promise.all(
-      podNames.map((pod) => checkPod(site, pod, options)),
+    const errors = await turn(() =>
+      Promise.all(podNames.map((pod) => checkPod(site, pod, options)))
     );
     return [site.node.name, errors.flat()] as const;
   }));
