@@ -134,11 +134,15 @@ function apartFaults(
   const holds = links.some(({ name, addresses }) =>
     name === device && addresses.includes(node.address)
   );
-  const [strict, silent] = [
-    value("rp_filter") === 1,
-    value("arp_filter") === 1,
-  ];
-  if (!holds || !(strict || silent)) return [];
+  // By a link without an address a loose filter drops what a strict one would
+  // (net/ipv4/fib_frontend.c, __fib_validate_source()).
+  const bare = links.some(({ name, addresses }) =>
+    name === device && addresses.every((one) => familyOf(one) !== 4)
+  );
+  const filter = value("rp_filter") ?? 0;
+  const strict = bare ? filter > 0 : holds && filter === 1;
+  const silent = holds && value("arp_filter") === 1;
+  if (!(strict || silent)) return [];
   const apart = nodes.filter(({ name }) => name !== node.name)
     .flatMap((other) =>
       [...other.addresses, ...other.podCIDRs].flatMap((one) => {
@@ -155,12 +159,10 @@ function apartFaults(
     found.push({
       ...bareFault(facts, 4, "rp_filter", device, "rp-filter"),
       what: `${node.name} drops what comes from ${one} of ${other.name} by ` +
-        `${device}: its answer would go by ${dev}, ` +
-        "and rp_filter, the greater of all's and the interface's, is 1",
-      // For all: what comes by the other link has the same trouble.
-      remedies: [
-        onNode(node.name, cmd`sysctl -w net.ipv4.conf.all.rp_filter=2`),
-      ],
+        `${device}: its answer would go by ${dev}, and rp_filter, the ` +
+        `greater of all's and the interface's, is ${filter}` +
+        (bare ? `, and ${device} has no address` : ""),
+      remedies: [onNode(node.name, cmd`sysctl -w ${looser(device, bare)}`)],
     });
   }
   if (silent) {
@@ -173,6 +175,18 @@ function apartFaults(
     });
   }
   return found;
+}
+
+/**
+ * Assignments that let in by a link what is answered by another. For all, too:
+ * what comes by the other link has the same trouble.
+ *
+ * @param bare whether the link has no IPv4 address
+ */
+export function looser(device: string, bare: boolean): readonly string[] {
+  return ["all", device].map((place) =>
+    `${settingName(4, "rp_filter", place)}=${bare ? 0 : 2}`
+  );
 }
 
 /**
