@@ -3,12 +3,9 @@
  * combined values on every device on their way. Pure.
  */
 import { familyOf } from "../net/cidr.ts";
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import {
   effectiveValue,
-  type InterfaceValues,
-  placesToSet,
   readInterfaceValues,
   settingName,
   valueAt,
@@ -16,63 +13,50 @@ import {
 import { listed } from "../node/batch.ts";
 import type { Cause } from "./cause.ts";
 import {
-  type Evidence,
   isSetUp,
   type LinkFacts,
   type NodeFacts,
   type RouteFacts,
 } from "./evidence.ts";
-import { makeStage, onNode, type Remedy } from "./remedy.ts";
+import { makeStage, onNode } from "./remedy.ts";
+import {
+  bareFault,
+  type ClusterFacts,
+  type DeviceOnWay,
+  type SettingFacts,
+  type SettingFault,
+  writes,
+} from "./setting_fault.ts";
 import { routeFor } from "./ways.ts";
 
-/** A node's settings, and what tells which devices are on its pods' way. */
-export interface SettingFacts {
-  /** With the addresses of one family alone (inFamily()). */
-  readonly node: ClusterNode;
-  readonly values: InterfaceValues;
-  /** Its links with their addresses; ports of a bridge are left out. */
-  readonly links: readonly {
-    readonly name: string;
-    readonly addresses: readonly string[];
-  }[];
-  /** Those of the node's family. */
-  readonly routes: readonly RouteFacts[];
-}
-
-/** A setting on a pod's way that loses packets, or lets others mislead them. */
-export interface SettingFault extends Cause {
-  readonly isWarning: boolean;
-  readonly device: string;
-  readonly setting: string;
-}
-
-/** What of a cluster matters here. */
-type ClusterFacts = Pick<Cluster, "bridge" | "nodes">;
-
-/** A device on pods' way, and what for. */
-interface Way {
-  readonly device: string;
-  readonly is: "bridge" | "outward";
-}
-
-/** The bridge, the link to the other nodes, and the default route's device. */
+/**
+ * The bridge, the link that has the node's address, and the devices of the
+ * default route and of those to the other nodes and their pods.
+ */
 function waysOf(
   { node, links, routes }: SettingFacts,
-  bridge: string,
-): readonly Way[] {
+  { bridge, nodes }: ClusterFacts,
+): readonly DeviceOnWay[] {
   const own = links.filter(({ addresses }) => addresses.includes(node.address))
     .map(({ name }) => name);
-  const defaults = routes.filter(({ dst }) => dst === "default")
-    .flatMap(({ dev }) => dev === undefined ? [] : [dev]);
+  const others = nodes.filter(({ name }) => name !== node.name)
+    .flatMap(({ addresses, podCIDRs }) =>
+      [...addresses, ...podCIDRs].map((one) => one.replace(/\/.*/, ""))
+    )
+    .filter((one) => familyOf(one) === familyOf(node.address));
+  const routed = [
+    ...routes.filter(({ dst }) => dst === "default"),
+    ...others.map((address) => routeFor(routes, address)),
+  ].flatMap((route) => route?.dev === undefined ? [] : [route.dev]);
   // A link that has lost its address may be either.
   const maybe = own.length > 0 ? own : links.map(({ name }) => name)
     .filter((name) => name !== "lo" && !/^(veth|docker|br-)/.test(name));
-  const outward = new Set([...maybe, ...defaults]);
+  const outward = new Set([...maybe, ...routed]);
   outward.delete(bridge);
   return [
     ...links.filter(({ name }) => name === bridge)
-      .map(({ name }): Way => ({ device: name, is: "bridge" })),
-    ...[...outward].map((device): Way => ({ device, is: "outward" })),
+      .map(({ name }): DeviceOnWay => ({ device: name, is: "bridge" })),
+    ...[...outward].map((device): DeviceOnWay => ({ device, is: "outward" })),
   ];
 }
 
@@ -81,11 +65,15 @@ export function settingFaults(
   facts: SettingFacts,
   cluster: ClusterFacts,
 ): readonly SettingFault[] {
-  const ways = waysOf(facts, cluster.bridge);
+  const ways = waysOf(facts, cluster);
   const all = ways.flatMap((way) =>
     familyOf(facts.node.address) === 4
-      ? [...ipv4Faults(facts, way), ...reversePath(facts, way, cluster)]
-      : ipv6Faults(facts, way)
+      ? [
+        ...ipv4Faults(facts, way),
+        ...apartFaults(facts, way, cluster),
+        ...mislead(facts, way, 4),
+      ]
+      : [...ipv6Faults(facts, way), ...mislead(facts, way, 6)]
   );
   return [
     ...all.filter(({ isWarning }) => !isWarning),
@@ -93,7 +81,7 @@ export function settingFaults(
   ];
 }
 
-function ipv4Faults(facts: SettingFacts, way: Way): SettingFault[] {
+function ipv4Faults(facts: SettingFacts, way: DeviceOnWay): SettingFault[] {
   const { values, node: { name: on } } = facts;
   const { device } = way;
   const value = (name: string) => effectiveValue(values, 4, name, device);
@@ -103,7 +91,7 @@ function ipv4Faults(facts: SettingFacts, way: Way): SettingFault[] {
     value("forwarding") === 0 && valueAt(values, 4, "forwarding", "all") !== 0
   ) {
     found.push({
-      ...fault(facts, 4, "forwarding", device, "forwarding"),
+      ...bareFault(facts, 4, "forwarding", device, "forwarding"),
       what: `${on} does not forward what comes in by ${device}: ` +
         `${settingName(4, "forwarding", device)} is off, and the interface's ` +
         "own value is what counts",
@@ -112,7 +100,7 @@ function ipv4Faults(facts: SettingFacts, way: Way): SettingFault[] {
   }
   if ((value("arp_ignore") ?? 0) >= 8) {
     found.push({
-      ...fault(facts, 4, "arp_ignore", device),
+      ...bareFault(facts, 4, "arp_ignore", device),
       what: `${on} answers no ARP request on ${device}: arp_ignore, the ` +
         "greater of all's and the interface's, is 8",
       remedies: writes(facts, 4, "arp_ignore", device, 0),
@@ -121,7 +109,7 @@ function ipv4Faults(facts: SettingFacts, way: Way): SettingFault[] {
   for (const name of ["proxy_arp", "proxy_arp_pvlan"]) {
     if (value(name) !== 1) continue;
     found.push({
-      ...fault(facts, 4, name, device),
+      ...bareFault(facts, 4, name, device),
       isWarning: true,
       what: `${on} answers ARP requests on ${device} for addresses of others ` +
         `(${name}, on for all or for the interface): their packets come to ` +
@@ -132,17 +120,29 @@ function ipv4Faults(facts: SettingFacts, way: Way): SettingFault[] {
   return found;
 }
 
-/** What comes from another node is dropped where its answer would go by another link. */
-function reversePath(
+/**
+ * Where the answer to another node would go by another link: a strict rp_filter
+ * drops what comes from it, and arp_filter leaves its ARP requests unanswered.
+ */
+function apartFaults(
   facts: SettingFacts,
-  { device }: Way,
+  { device }: DeviceOnWay,
   { nodes }: ClusterFacts,
 ): SettingFault[] {
   const { values, node, links, routes } = facts;
+  const value = (name: string) => effectiveValue(values, 4, name, device);
   const holds = links.some(({ name, addresses }) =>
     name === device && addresses.includes(node.address)
   );
-  if (!holds || effectiveValue(values, 4, "rp_filter", device) !== 1) return [];
+  // By a link without an address a loose filter drops what a strict one would
+  // (net/ipv4/fib_frontend.c, __fib_validate_source()).
+  const bare = links.some(({ name, addresses }) =>
+    name === device && addresses.every((one) => familyOf(one) !== 4)
+  );
+  const filter = value("rp_filter") ?? 0;
+  const strict = bare ? filter > 0 : holds && filter === 1;
+  const silent = holds && value("arp_filter") === 1;
+  if (!(strict || silent)) return [];
   const apart = nodes.filter(({ name }) => name !== node.name)
     .flatMap((other) =>
       [...other.addresses, ...other.podCIDRs].flatMap((one) => {
@@ -153,79 +153,96 @@ function reversePath(
       })
     )[0];
   if (apart === undefined) return [];
-  return [{
-    ...fault(facts, 4, "rp_filter", device, "rp-filter"),
-    what: `${node.name} drops what comes from ${apart.one} of ` +
-      `${apart.other.name} by ${device}: its answer would go by ${apart.dev}, ` +
-      "and rp_filter, the greater of all's and the interface's, is 1",
-    // For all: what comes by the other link has the same trouble.
-    remedies: [
-      onNode(node.name, cmd`sysctl -w net.ipv4.conf.all.rp_filter=2`),
-    ],
-  }];
+  const { one, dev, other } = apart;
+  const found: SettingFault[] = [];
+  if (strict) {
+    found.push({
+      ...bareFault(facts, 4, "rp_filter", device, "rp-filter"),
+      what: `${node.name} drops what comes from ${one} of ${other.name} by ` +
+        `${device}: its answer would go by ${dev}, and rp_filter, the ` +
+        `greater of all's and the interface's, is ${filter}` +
+        (bare ? `, and ${device} has no address` : ""),
+      remedies: [onNode(node.name, cmd`sysctl -w ${looser(device, bare)}`)],
+    });
+  }
+  if (silent) {
+    found.push({
+      ...bareFault(facts, 4, "arp_filter", device),
+      what: `${node.name} does not answer ARP requests of ${other.name} on ` +
+        `${device}: its answer to ${one} would go by ${dev}, and arp_filter ` +
+        "is on for all or for the interface",
+      remedies: writes(facts, 4, "arp_filter", device, 0),
+    });
+  }
+  return found;
 }
 
-function ipv6Faults(facts: SettingFacts, { device, is }: Way): SettingFault[] {
+/**
+ * Assignments that let in by a link what is answered by another. For all, too:
+ * what comes by the other link has the same trouble.
+ *
+ * @param bare whether the link has no IPv4 address
+ */
+export function looser(device: string, bare: boolean): readonly string[] {
+  return ["all", device].map((place) =>
+    `${settingName(4, "rp_filter", place)}=${bare ? 0 : 2}`
+  );
+}
+
+/**
+ * What lets others on a link mislead the node's packets. The bridge has a check
+ * of its own. A node that does not forward is a host, to which the kernel
+ * allows more. (send_redirects and arp_announce lose nothing: they are told of
+ * nowhere.)
+ */
+function mislead(
+  facts: SettingFacts,
+  { device, is }: DeviceOnWay,
+  family: 4 | 6,
+): SettingFault[] {
+  const { values, node: { name: on } } = facts;
+  if (is === "bridge") return [];
+  if (effectiveValue(values, family, "forwarding", device) === 0) return [];
+  const why: Readonly<Record<string, string>> = {
+    accept_redirects: "takes ICMP redirects: anything on that link can have " +
+      "its packets sent elsewhere",
+    accept_source_route: "forwards packets on the way that their sender " +
+      "writes into them",
+    ...(family === 6
+      ? {
+        proxy_ndp:
+          "answers for addresses of others (ip -6 neigh show proxy): " +
+          "their packets come to it",
+      }
+      : {}),
+  };
+  return Object.entries(why).filter(([name]) =>
+    (effectiveValue(values, family, name, device) ?? 0) > 0
+  ).map(([name, harm]): SettingFault => ({
+    ...bareFault(facts, family, name, device),
+    isWarning: true,
+    what:
+      `${on} ${harm} (${settingName(family, name, device)}, as the kernel ` +
+      "combines it with all's)",
+    remedies: writes(facts, family, name, device, 0),
+  }));
+}
+
+function ipv6Faults(
+  facts: SettingFacts,
+  { device, is }: DeviceOnWay,
+): SettingFault[] {
   const { values, node } = facts;
   if (effectiveValue(values, 6, "disable_ipv6", device) !== 1) return [];
   const enable = writes(facts, 6, "disable_ipv6", device, 0);
   return [{
-    ...fault(facts, 6, "disable_ipv6", device),
+    ...bareFault(facts, 6, "disable_ipv6", device),
     what: `IPv6 is disabled on ${device} of ${node.name}: its addresses and ` +
       "routes of that family are gone with it",
     remedies: is === "bridge"
       ? [...enable, makeStage("04-bridge", node.name)]
       : enable,
   }];
-}
-
-/** A fault without its words, with what `sysctl` shows of it. */
-function fault(
-  { node, values }: SettingFacts,
-  family: 4 | 6,
-  name: string,
-  device: string,
-  kind: Cause["kind"] = "setting",
-): Omit<SettingFault, "what" | "remedies"> {
-  const shown = ["all", device].flatMap((place) => {
-    const value = valueAt(values, family, name, place);
-    return value === undefined ? [] : [{ place, value }];
-  });
-  const names = shown.map(({ place }) => settingName(family, name, place));
-  const evidence: Evidence = {
-    where: node.name,
-    command: `sysctl ${names.join(" ")}`,
-    printed: shown.map(({ value }, at) =>
-      `${shownName(names[at] ?? "")} = ${value}`
-    ).join("\n"),
-  };
-  return {
-    kind,
-    on: node.name,
-    evidence: [evidence],
-    isWarning: false,
-    device,
-    setting: name,
-  };
-}
-
-/** The name as `sysctl` prints it: dots and slashes change places. */
-function shownName(name: string): string {
-  return name.startsWith("net/")
-    ? name.replace(/[./]/g, (found) => found === "." ? "/" : ".")
-    : name;
-}
-
-function writes(
-  { node, values }: SettingFacts,
-  family: 4 | 6,
-  name: string,
-  device: string,
-  wanted: number,
-): readonly Remedy[] {
-  const assignments = placesToSet(values, family, name, device, wanted)
-    .map((place) => `${settingName(family, name, place)}=${wanted}`);
-  return [onNode(node.name, cmd`sysctl -w ${assignments}`)];
 }
 
 /** The settings of a node that evidence was gathered of. */

@@ -49,7 +49,7 @@ export function waysOut(
   });
 }
 
-/** Links that put packets into others: what is below them takes no more. */
+/** Links that put packets into others, and take no more than what is below them does. */
 const tunnels = new Set([
   ...["wireguard", "vxlan", "geneve", "gre", "gretap", "erspan", "ipip"],
   ...["ip6gre", "ip6gretap", "ip6tnl", "sit", "vti", "vti6", "xfrm", "tun"],

@@ -8,11 +8,8 @@ import {
   unclear,
 } from "./check.ts";
 import { askInterfaceSettings } from "../diagnosis/ask_settings.ts";
-import {
-  type SettingFacts,
-  type SettingFault,
-  settingFaults,
-} from "../diagnosis/setting_faults.ts";
+import type { SettingFacts, SettingFault } from "../diagnosis/setting_fault.ts";
+import { settingFaults } from "../diagnosis/setting_faults.ts";
 import {
   type InterfaceValues,
   readInterfaceValues,
@@ -33,9 +30,7 @@ function factsOf(
         addresses: addresses.map(({ address }) => address),
       })),
     routes: host.routes
-      .filter(({ via = "" }) =>
-        via === "" || via.includes(":") === (family === 6)
-      )
+      .filter((route) => route.family === family && route.type === undefined)
       .map(({ to, via, dev }) => ({
         dst: to,
         ...(via === undefined ? {} : { gateway: via }),

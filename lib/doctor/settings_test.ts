@@ -81,3 +81,56 @@ Deno.test("a strict filter is a fault where an answer to a node goes by another 
   assertEquals(at(1, 2), [], "the greater of the two is loose");
   assertEquals(at(0, 0), []);
 });
+
+Deno.test("by a link without an address a loose filter is as strict, and what mends it is none", () => {
+  const host = hostWith(
+    ["PART routes\n[", 'PART routes\n[{"dst":"10.0.1.12","dev":"eth1"},'],
+    [
+      "PART links\n[",
+      'PART links\n[{"ifindex":9,"ifname":"eth1","flags":["UP"],"mtu":1500,' +
+      '"addr_info":[]},',
+    ],
+  );
+  const at = (all: number, own: number) =>
+    found("interface-settings", [{
+      stdout: `${settings}\nipv4/conf/all/rp_filter:${all}\n` +
+        `ipv4/conf/eth0/rp_filter:2\nipv4/conf/eth1/rp_filter:${own}`,
+    }], { host });
+  const finding = one(at(2, 0));
+  assertStringIncludes(finding.what, "eth1 has no address");
+  assertStringIncludes(
+    mendOf(finding).join(),
+    "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0",
+  );
+  assertEquals(at(0, 0), []);
+});
+
+Deno.test("ARP that is filtered by the way of its answer is a fault where that is another", () => {
+  const host = hostWith([
+    "PART routes\n[",
+    'PART routes\n[{"dst":"10.0.1.12","dev":"eth1"},',
+  ]);
+  const stdout = `${settings}\nipv4/conf/all/arp_filter:1\n` +
+    "ipv4/conf/eth0/arp_filter:0";
+  const finding = one(found("interface-settings", [{ stdout }], { host }));
+  assertEquals(finding.is, "fault");
+  assertStringIncludes(mendOf(finding).join(), "conf.all.arp_filter=0");
+  assertEquals(found("interface-settings", [{ stdout }]), []);
+});
+
+Deno.test("a link that forwards and takes redirects or source routes is a warning", () => {
+  for (const name of ["accept_redirects", "accept_source_route"]) {
+    const both = withValues([`ipv4/conf/all/${name}`, 1], [
+      `ipv4/conf/eth0/${name}`,
+      1,
+    ]);
+    assertEquals(one(both).is, "warning", name);
+    assertStringIncludes(mendOf(one(both)).join(), `conf.eth0.${name}=0`);
+    // Where it forwards, both of them have to say so.
+    const single = withValues([`ipv4/conf/all/${name}`, 0], [
+      `ipv4/conf/eth0/${name}`,
+      1,
+    ]);
+    assertEquals(single, [], name);
+  }
+});

@@ -34,6 +34,10 @@ import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { type HostDaemon, readDaemon } from "./daemon.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { StageName } from "../stage/stage.ts";
+import {
+  bridgedFramesSettings,
+  forwardingSwitches,
+} from "../steps/forwarding_switch.ts";
 import { JournalError } from "../stage/errors.ts";
 
 /** A cluster at one moment. */
@@ -100,12 +104,8 @@ export interface InventoryRules {
 }
 
 /** The settings that pod networking rests on. */
-const sysctlNames = [
-  "net.ipv4.ip_forward",
-  "net.ipv6.conf.all.forwarding",
-  "net.bridge.bridge-nf-call-iptables",
-  "net.bridge.bridge-nf-call-ip6tables",
-] as const;
+const sysctlNames = [forwardingSwitches, bridgedFramesSettings]
+  .flatMap((names) => [names[4], names[6]]);
 
 /** The question that readHost() reads the answer to. It changes nothing. */
 function inventoryProgram(

@@ -19,7 +19,9 @@ type Combination =
   | "greater"
   | "smaller"
   /** `and` where the interface forwards, else `or`. */
-  | "and where forwarding, else or";
+  | "and where forwarding, else or"
+  /** The interface's own where it does not forward; 0 where it does. */
+  | "own where not forwarding";
 
 interface InterfaceSetting {
   readonly family: Family;
@@ -39,11 +41,12 @@ export const interfaceSettings: readonly InterfaceSetting[] = [
   ...setting(4, "own", "forwarding"),
   ...setting(4, "greater", "rp_filter", "arp_ignore", "arp_announce"),
   ...setting(4, "or", "arp_filter", "proxy_arp", "proxy_arp_pvlan"),
-  ...setting(4, "or", "send_redirects"),
+  ...setting(4, "or", "send_redirects", "secure_redirects"),
   ...setting(4, "and", "accept_source_route"),
   ...setting(4, "and where forwarding, else or", "accept_redirects"),
   ...setting(6, "all", "forwarding"),
-  ...setting(6, "own", "disable_ipv6", "accept_ra", "accept_redirects"),
+  ...setting(6, "own", "disable_ipv6", "accept_ra"),
+  ...setting(6, "own where not forwarding", "accept_redirects"),
   ...setting(6, "or", "proxy_ndp"),
   ...setting(6, "smaller", "accept_source_route"),
 ];
@@ -111,6 +114,9 @@ export function effectiveValue(
   )?.combined;
   if (combined === "own") return own;
   if (combined === "all") return all;
+  if (combined === "own where not forwarding") {
+    return valueAt(values, family, "forwarding", device) === 0 ? own : 0;
+  }
   if (own === undefined || all === undefined) return undefined;
   const truth = (value: boolean) => value ? 1 : 0;
   switch (combined) {

@@ -25,6 +25,8 @@ const truth: Readonly<Record<string, number[]>> = {
   or: [0, 1, 1, 1],
   greater: [0, 1, 1, 1],
   "and where forwarding, else or": [0, 0, 0, 1],
+  // These values say nothing of forwarding.
+  "own where not forwarding": [0, 0, 0, 0],
 };
 
 Deno.test("a setting is what the kernel makes of all's and the interface's", () => {
@@ -55,6 +57,20 @@ Deno.test("redirects are accepted by one of the two where the interface does not
     );
   assertEquals(effectiveValue(at(0), 4, "accept_redirects", "eth0"), 1);
   assertEquals(effectiveValue(at(1), 4, "accept_redirects", "eth0"), 0);
+});
+
+Deno.test("redirects of IPv6 are accepted where the interface does not forward, whatever all says", () => {
+  const at = (forwarding: number, own: number) =>
+    effectiveValue(
+      readInterfaceValues(
+        `ipv6/conf/eth0/forwarding:${forwarding}\nipv6/conf/all/accept_redirects:1\n` +
+          `ipv6/conf/eth0/accept_redirects:${own}\n`,
+      ),
+      6,
+      "accept_redirects",
+      "eth0",
+    );
+  assertEquals([at(0, 0), at(0, 1), at(1, 1)], [0, 1, 0]);
 });
 
 Deno.test("a router heeds router advertisements with accept_ra=2 alone", () => {

@@ -44,14 +44,14 @@ async function advertised(lab: TestLab): Promise<string> {
 const defaultRoute = (lab: TestLab) =>
   lab.on("worker-1", cmd`ip -6 route show default`);
 
-async function doctorSays(lab: TestLab) {
+async function doctorSays(lab: TestLab, check = "default-route") {
   const cluster = await clusterOf(lab);
   const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
     timeout_ms: 20_000,
   });
   const [node] = nodes;
   assert(node?.is === "examined");
-  return node.checks.filter(({ name }) => name === "default-route")
+  return node.checks.filter(({ name }) => name === check)
     .flatMap(({ findings }) => findings);
 }
 
@@ -129,8 +129,20 @@ Deno.test({
       assertMatch(await defaultRoute(lab), /proto ra/);
       assertEquals((await lab.node("worker-1").run(cmd`ls ${kept}`)).code, 2);
     });
+    await t.step(
+      "IPv6 that is off on the link to the others is named, and put on",
+      async () => {
+        const off = "net.ipv6.conf.eth0.disable_ipv6";
+        await lab.on("worker-1", cmd`sysctl -qw ${off}=1`);
+        const [finding] = await doctorSays(lab, "interface-settings");
+        assert(finding !== undefined && "mend" in finding);
+        assertStringIncludes(finding.what, "IPv6 is disabled on eth0");
+        for (const line of finding.mend) await follow(lab, line);
+        assertEquals(await sysctl(off), "0\n");
+      },
+    );
     await t.step("a node without any default route is told of", async () => {
-      await lab.on("worker-1", cmd`ip -6 route del default`);
+      await lab.on("worker-1", cmd`ip -6 route flush default`);
       await lab.on("worker-1", cmd`ip route del default`);
       const said = (await doctorSays(lab)).map(({ what }) => what);
       assertEquals(said.length, 2, said.join("\n"));

@@ -27,6 +27,8 @@ interface Setting {
   readonly kind?: CauseKind;
   /** The ends of a path that it breaks. */
   readonly path?: readonly [string, string];
+  /** Takes away what it was made of, once it is mended. */
+  readonly after?: string;
 }
 
 const settings: readonly Setting[] = [
@@ -58,6 +60,25 @@ const settings: readonly Setting[] = [
     name: "ARP is answered for others",
     make: "sysctl -qw net.ipv4.conf.all.proxy_arp=1",
     says: "for addresses of others (proxy_arp",
+  },
+  {
+    name: "ARP is answered on the bridge for others of it",
+    make: "sysctl -qw net.ipv4.conf.cni0.proxy_arp_pvlan=1",
+    says: "for addresses of others (proxy_arp_pvlan",
+  },
+  {
+    name: "a link that forwards takes redirects",
+    make: "sysctl -qw net.ipv4.conf.all.accept_redirects=1 " +
+      "net.ipv4.conf.eth0.accept_redirects=1",
+    says: "takes ICMP redirects",
+  },
+  {
+    name: "what comes by a link without an address is filtered, though loosely",
+    make: "ip link add link eth0 name eth1 type macvlan mode bridge; " +
+      "ip link set eth1 up; ip route add 10.0.1.12 dev eth1; " +
+      "sysctl -qw net.ipv4.conf.all.rp_filter=2",
+    says: "eth1 has no address",
+    after: "ip link del eth1",
   },
 ];
 
@@ -94,7 +115,7 @@ Deno.test({
     await runAll(lab, ["up"]);
     const cluster = await clusterOf(lab);
     assertEquals(await doctorSays(lab), []);
-    for (const { name, make, says, kind, path } of settings) {
+    for (const { name, make, says, kind, path, after } of settings) {
       await t.step(name, async () => {
         await lab.on("worker-1", cmd`sh -c ${make}`);
         const said = await doctorSays(lab);
@@ -114,6 +135,8 @@ Deno.test({
         }
         for (const line of finding.mend) await follow(lab, line);
         assertEquals(await doctorSays(lab), []);
+        if (after !== undefined) await lab.on("worker-1", cmd`sh -c ${after}`);
+        if (kind === undefined) return; // No packet was lost.
         const { report, text } = await verified(cluster);
         assertEquals(report.causes, [], text);
       });

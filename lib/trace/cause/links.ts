@@ -61,10 +61,12 @@ export function placeOf({ machine = "", pod }: End): Place {
 
 /** Does a second machine or pod answer for an address on the path? */
 export function duplicateFault(
-  { responders }: TraceFindings,
+  { responders, machines }: TraceFindings,
 ): Cause | undefined {
   const [responder] = responders;
   if (responder === undefined) return undefined;
+  const twice = secondLinkFault(responder, machines);
+  if (twice !== undefined) return twice;
   const { addressClaim: { address, owner, expected, asked, at, answered } } =
     responder;
   const both = answered.includes(expected);
@@ -91,6 +93,42 @@ export function duplicateFault(
       onNeighbour(responder.addressClaim, "flush", "to"),
     ],
   };
+}
+
+/**
+ * The machine that has the address answers by two of its links, which are on one
+ * segment: as long as arp_ignore is 0 every link answers for every address.
+ */
+function secondLinkFault(
+  { addressClaim, mac }: UnexpectedResponder,
+  machines: TraceFindings["machines"],
+): Cause | undefined {
+  const { address, asked } = addressClaim;
+  for (const { name: on, links } of machines.values()) {
+    const second = links.find((link) => link.address === mac);
+    const holds = links.some(({ addr_info }) =>
+      addr_info.some(({ local }) => local === address)
+    );
+    if (second === undefined || !holds) continue;
+    return {
+      kind: "setting",
+      on,
+      what:
+        `${on} answers for ${address} by ${second.ifname} (${mac}) too, a ` +
+        "second link on one segment: its arp_ignore, the greater of all's and " +
+        "the link's, is 0",
+      evidence: [{
+        where: asked.where,
+        command: show(asked.command),
+        printed: replies(asked.outcome.stdout),
+      }],
+      remedies: [
+        onNode(on, cmd`sysctl -w net.ipv4.conf.all.arp_ignore=1`),
+        onNeighbour(addressClaim, "flush", "to"),
+      ],
+    };
+  }
+  return undefined;
 }
 
 /** Is a wrong link-layer address remembered, though the right one answers? */

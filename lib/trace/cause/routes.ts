@@ -14,6 +14,8 @@ import {
 } from "../../diagnosis/faults.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode } from "../../diagnosis/remedy.ts";
+import { looser } from "../../diagnosis/setting_faults.ts";
+import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
 import { grown } from "../kernel_counters.ts";
 import { routeObstacle } from "./obstacle.ts";
@@ -140,6 +142,10 @@ export function reversePathFault(
   if (before === undefined || came?.in === undefined) return undefined;
   const refused = grown(before, after).get("TcpExt.IPReversePathFilter");
   if (refused === undefined) return undefined;
+  const link = machines.get(place.machine)?.links
+    .find(({ ifname }) => ifname === came.in);
+  const bare = link !== undefined &&
+    link.addr_info.every(({ local }) => familyOf(local) !== 4);
   return {
     kind: "rp-filter",
     on: place.machine,
@@ -151,7 +157,7 @@ export function reversePathFault(
     remedies: [
       onNode(
         place.machine,
-        cmd`sysctl -w net/ipv4/conf/all/rp_filter=2 net/ipv4/conf/${came.in}/rp_filter=2`,
+        cmd`sysctl -w ${looser(came.in, bare)}`,
       ),
     ],
   };
