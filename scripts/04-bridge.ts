@@ -15,6 +15,7 @@ import {
   linkSettingOff,
   sysctlName,
 } from "../lib/steps/link_setting.ts";
+import { beforeBridgeGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/names.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
@@ -51,6 +52,7 @@ export const bridge = alsoAtBoot({
   summary: "put a bridge on every node",
   afterwards: "ip addr show cni0",
   needsPodCIDRs: true,
+  beforeUndo: beforeBridgeGoes,
   steps: ({ node, cluster: { bridge, plugin } }) => [
     {
       why:

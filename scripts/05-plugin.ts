@@ -16,7 +16,7 @@ import { removeLeases } from "../lib/cni/lease_store.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { copied } from "../lib/steps/file_probes.ts";
 import type { PluginFile, Stage, Step } from "../lib/stage/stage.ts";
-import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
+import { beforePluginGoes } from "../lib/kubernetes/undo_consent.ts";
 import { projectRoot } from "../lib/exec/project_root.ts";
 
 /** Above this size a file's digest would take longer than all else that the stage does. */
@@ -52,7 +52,7 @@ export const plugin: Stage = {
   name: "05-plugin",
   summary: "build the plugin and install it on every node",
   afterwards: "CNI_COMMAND=VERSION /opt/cni/bin/deno-cni",
-  beforeUndo: beforeNetworkGoes,
+  beforeUndo: beforePluginGoes,
   build: {
     why: "One build serves all nodes; it is made anew when its sources change",
     byHand: cmd`make plugin`,

@@ -10,6 +10,7 @@ import { cmd } from "../lib/exec/command.ts";
 import { ruleIs, sysctlIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { interfacesForward } from "../lib/steps/forwarding_interfaces.ts";
+import { beforeForwardingGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -50,6 +51,7 @@ export const forwarding = alsoAtBoot({
   name: "06-forwarding",
   summary: "let every node forward for its pods",
   afterwards: "iptables -S FORWARD",
+  beforeUndo: beforeForwardingGoes,
   steps: (plan) =>
     plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => [
       ...(clusterCIDR.includes(":") ? ipv6Sysctls : ipv4Sysctls)

@@ -9,6 +9,7 @@ import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import { beforeMasqueradeGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -17,6 +18,7 @@ export const masquerade = alsoAtBoot({
   summary: "give pods a way out of the cluster",
   afterwards: "iptables -t nat -S POSTROUTING",
   needsPodCIDRs: true,
+  beforeUndo: beforeMasqueradeGoes,
   steps: ({ node, cluster }) =>
     node.podCIDRs.map((podCIDR): Step => {
       const iptables = podCIDR.includes(":") ? "ip6tables" : "iptables";
