@@ -78,6 +78,17 @@ rooted(
     const [, mend = ""] = /(mv \S+ \S+05-own\.conflist)/.exec(stderr) ?? [];
     await lab.on("worker-1", cmd`sh -euc ${mend}`);
     done(await lab.script("03-cni-config"));
+
+    // A value of its own that was edited is named, too.
+    await lab.on("worker-1", cmd`sed -i s/true/false/ ${conflistPath}`);
+    const edited = await lab.script("03-cni-config");
+    assertEquals(edited.code, 1);
+    assertStringIncludes(
+      edited.stderr,
+      "plugins[0].hairpinMode is false, was true",
+    );
+    await lab.on("worker-1", cmd`rm ${conflistPath}`);
+    done(await lab.script("03-cni-config"));
   },
 );
 
