@@ -140,7 +140,7 @@ rooted(
   "the leases go with the last of us once no pod is left, and no folder of ours stays",
   async () => {
     await using lab = await provisioned("t-leases");
-    const look = "ls -d /run/deno-cni /opt/cni/lib/deno-cni " +
+    const look = "ls -d /run/deno-cni /opt/cni/lib /opt/cni/lib/deno-cni " +
       "/run/deno-cni/networks/deno-cni 2>/dev/null || :";
     const left = () => lab.on("worker-1", cmd`sh -c ${look}`);
     for (const stage of ["03-cni-config", "05-plugin"]) {
