@@ -13,14 +13,14 @@ import {
   writeConflist,
 } from "../lib/cni/conflist.ts";
 import type { Stage } from "../lib/stage/stage.ts";
-import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
+import { beforePluginGoes } from "../lib/kubernetes/undo_consent.ts";
 
 export const cniConfig: Stage = {
   name: "03-cni-config",
   summary: "tell each node's runtime which plugin to call",
   afterwards: () => ({ on: "node", run: cmd`cat ${conflistPath}` }),
   needsPodCIDRs: true,
-  beforeUndo: beforeNetworkGoes,
+  beforeUndo: beforePluginGoes,
   steps: (plan) => [...linkPortmap(plan.cluster), {
     why: "The runtime calls what the first file of this folder names; " +
       "the plugin reads its podCIDR there" +

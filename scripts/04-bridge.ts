@@ -12,6 +12,7 @@ import { plugPorts } from "../lib/steps/bridge_ports.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { type LinkSetting, linkSettingOff } from "../lib/steps/link_setting.ts";
 import { settingName, takenFromPods } from "../lib/net/interface_settings.ts";
+import { beforeBridgeGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mac } from "../lib/lab/names.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
@@ -50,6 +51,7 @@ export const bridge = alsoAtBoot({
     run: cmd`ip addr show ${bridge}`,
   }),
   needsPodCIDRs: true,
+  beforeUndo: beforeBridgeGoes,
   steps: ({ node, cluster: { bridge, plugin, clusterCIDRs } }) => [
     {
       why:

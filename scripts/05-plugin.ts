@@ -11,12 +11,11 @@ import {
 } from "../lib/packaging/build.ts";
 import { daemonSteps } from "../lib/packaging/daemon_steps.ts";
 import { cmd, type Command } from "../lib/exec/command.ts";
-import { removeFile } from "../lib/exec/shell_file.ts";
 import { removeLeases } from "../lib/cni/lease_store.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { copied } from "../lib/steps/file_probes.ts";
 import type { PluginFile, Stage, Step } from "../lib/stage/stage.ts";
-import { beforeNetworkGoes } from "../lib/kubernetes/undo_consent.ts";
+import { beforePluginGoes } from "../lib/kubernetes/undo_consent.ts";
 import { projectRoot } from "../lib/exec/project_root.ts";
 
 /** Above this size a file's digest would take longer than all else that the stage does. */
@@ -41,9 +40,13 @@ async function digest(path: string): Promise<string> {
   return new Uint8Array(hash).toHex();
 }
 
-/** With the program go the leases that are left over, with the last file its folder. */
+/** With the program go the leases that are left over, with the last file the two folders. */
 function remove(path: string): Command {
-  if (!path.startsWith("/opt/cni/bin/")) return removeFile(path);
+  if (!path.startsWith("/opt/cni/bin/")) {
+    const folders = '{ rmdir "${1%/*}" "${1%/*/*}" 2>/dev/null || :; }';
+    const script = `rm -f "$1" "$1.new" && ${folders}`;
+    return { ...cmd`sh -c ${script} remove ${path}`, label: `rm -f ${path}` };
+  }
   const script = `rm -f "$1" "$1.new"\n${removeLeases()}`;
   return { ...cmd`sh -c ${script} remove ${path}`, label: `rm -f ${path}` };
 }
@@ -55,7 +58,7 @@ export const plugin: Stage = {
     on: "node",
     run: cmd`env CNI_COMMAND=VERSION /opt/cni/bin/deno-cni`,
   }),
-  beforeUndo: beforeNetworkGoes,
+  beforeUndo: beforePluginGoes,
   build: {
     why: "One build serves all nodes; it is made anew when its sources change",
     byHand: cmd`make plugin`,

@@ -17,6 +17,7 @@ import { heedRouters } from "../lib/steps/router_advertisements.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { interfacesForward } from "../lib/steps/forwarding_interfaces.ts";
+import { beforeForwardingGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -45,6 +46,7 @@ export const forwarding = alsoAtBoot({
     on: "node",
     run: cmd`${iptablesFor(first)} -S FORWARD`,
   }),
+  beforeUndo: beforeForwardingGoes,
   steps: (plan) =>
     plan.cluster.clusterCIDRs.flatMap((clusterCIDR) => {
       const family = familyOf(clusterCIDR);

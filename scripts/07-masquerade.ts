@@ -10,6 +10,7 @@ import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import { beforeMasqueradeGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
@@ -21,6 +22,7 @@ export const masquerade = alsoAtBoot({
     run: cmd`${iptablesFor(first)} -t nat -S POSTROUTING`,
   }),
   needsPodCIDRs: true,
+  beforeUndo: beforeMasqueradeGoes,
   steps: ({ node, cluster }) =>
     node.podCIDRs.map((podCIDR): Step => {
       const iptables = iptablesFor(podCIDR);

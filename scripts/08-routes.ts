@@ -12,6 +12,7 @@ import { strangerLines } from "../lib/kubernetes/strangers.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
+import { beforeRoutesGo } from "../lib/kubernetes/undo_consent.ts";
 import type { Plan, Step } from "../lib/stage/stage.ts";
 
 /** What a node has to know of the others. */
@@ -59,6 +60,7 @@ export const routes = alsoAtBoot({
       (await strangerLines(cluster, nodeOf, options)).join("\n"),
     afterUndo: () => [],
   },
+  beforeUndo: beforeRoutesGo,
   steps: (plan) => plan.cluster.routes === "host" ? hostRoutes(plan) : [],
 });
 

@@ -14,11 +14,15 @@ import { addressNumber, familyOf } from "../net/cidr.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Answer, Plan, Probe } from "../stage/stage.ts";
+import { additions, type Edit, editsOf } from "./conflist_edits.ts";
 import { removeLeases } from "./lease_store.ts";
 import { configFolder, pluginFolder } from "./runtime.ts";
 
 /** The file; runtimes take the first of the folder. */
 export const conflistPath = `${configFolder}/10-${mark}.conflist`;
+
+/** What stage 03 wrote last: a list that is another was edited by hand. */
+const writtenPath = `/var/lib/deno-cni/written.conflist`;
 
 /** The reference plugin that maps hostPorts; it comes after ours, whose result it reads. */
 export const portmapPath = `${pluginFolder}/portmap`;
@@ -87,9 +91,11 @@ export function writeConflist(plan: Plan): Command {
   const script = 'mkdir -p "${3%/*}" && (umask 077; cat >"$3.new") && ' +
     'if [ "$(tail -n 1 "$3.new")" != "}" ]; then ' +
     'rm "$3.new"; echo "the text was cut short" >&2; exit 1; fi && ' +
-    `${drop}chmod 600 "$3.new" && mv -f "$3.new" "$3"`;
+    `${drop}chmod 600 "$3.new" && mkdir -p "\${4%/*}" && ` +
+    'cp "$3.new" "$4" && mv -f "$3.new" "$3"';
+  const paths = [conflistPath, writtenPath];
   const command =
-    cmd`sh -c ${script} write ${portmapPath} ${cniVersion} ${conflistPath}`;
+    cmd`sh -c ${script} write ${portmapPath} ${cniVersion} ${paths}`;
   return {
     ...withInput(command, conflist(plan)),
     label: `write ${conflistPath}`,
@@ -103,25 +109,33 @@ export function writeConflist(plan: Plan): Command {
  */
 export function removeConflist(): Command {
   const script = `if grep -qsF ${quote(`"name": "${mark}"`)} "$1"; then ` +
-    `rm -f "$1"; fi; rm -f "$1.new"\n${removeLeases()}`;
+    `rm -f "$1"; fi; rm -f "$1.new" "$2"\n${removeLeases()}`;
   return {
-    ...cmd`sh -c ${script} remove ${conflistPath}`,
+    ...cmd`sh -c ${script} remove ${conflistPath} ${writtenPath}`,
     label: `rm -f ${conflistPath}`,
   };
 }
 
+/** Before each line of what was written last. */
+const writtenMark = "written: ";
+
 const question = `if ${hasPortmap}; then echo has; else echo lacks; fi
 [ -e "$3" ] || ${exitAbsent}
-stat -c %a "$3"; cat "$3"`;
+stat -c %a "$3"; sed 's/^/${writtenMark}/' "$4" 2>/dev/null; cat "$3"`;
 
 /** Is the list as writeConflist() leaves it? What was added to it by hand is refused. */
 export function conflistIs(plan: Plan): Probe {
   const { plugin: { portmap }, cniVersion } = plan.cluster;
   return {
-    ask:
-      cmd`sh -c ${question} ask ${portmapPath} ${cniVersion} ${conflistPath}`,
+    ask: cmd`sh -c ${question} ask ${portmapPath} ${cniVersion} ${[
+      conflistPath,
+      writtenPath,
+    ]}`,
     read(outcome) {
-      const [found = "", mode, ...lines] = outcome.stdout.split("\n");
+      const [found = "", mode, ...rest] = outcome.stdout.split("\n");
+      const written = rest.filter((line) => line.startsWith(writtenMark))
+        .map((line) => line.slice(writtenMark.length));
+      const lines = rest.slice(written.length);
       if (!succeeded(outcome) && !saysAbsent(outcome)) {
         return unknown(outcome, `what ${conflistPath} holds`);
       }
@@ -133,7 +147,7 @@ export function conflistIs(plan: Plan): Probe {
       if (mode === "600" && text === wanted) {
         return { is: "present", ours: true };
       }
-      return notAsWanted(text);
+      return notAsWanted(text, written.join("\n"));
     },
   };
 }
@@ -148,8 +162,11 @@ function noPortmap(cniVersion: string): Answer {
   };
 }
 
-/** A list by the name that stage 03 gives it is of its writing, but for what it never writes. */
-function notAsWanted(text: string): Answer {
+/**
+ * A list by the name that stage 03 gives it is of its writing, but for what it
+ * never writes, and for what it wrote otherwise.
+ */
+function notAsWanted(text: string, written: string): Answer {
   if (!text.includes(`"name": "${mark}"`)) {
     return {
       is: "different",
@@ -158,6 +175,8 @@ function notAsWanted(text: string): Answer {
     };
   }
   const more = additions(text);
+  const edits = more.length > 0 ? [] : editsOf(text, written);
+  if (edits.length > 0) return edited(edits);
   if (more.length === 0) return { is: "absent", ours: true };
   return {
     is: "different",
@@ -171,50 +190,20 @@ function notAsWanted(text: string): Answer {
   };
 }
 
-/** The keys that this tool, of whatever version, writes. */
-const known = {
-  list: ["cniVersion", "name", "plugins"],
-  own: [
-    ...["type", "network", "subnet", "networks", "subnets", "bridge", "mtu"],
-    ...["peers", "hairpinMode", "logFile", "logLevel"],
-  ],
-  portmap: ["type", "capabilities", "snat"],
-};
-
-/** What a list of ours has that this tool never writes; none where it is no JSON. */
-function additions(text: string): readonly string[] {
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return [];
-  }
-  if (!isObject(list)) return [];
-  const plugins = Array.isArray(list.plugins) ? list.plugins : [];
-  return [
-    ...others(list, known.list, ""),
-    ...plugins.flatMap((plugin, at) => {
-      const place = `plugins[${at}]`;
-      const type = isObject(plugin) ? plugin.type : plugin;
-      if (!isObject(plugin) || (type !== mark && type !== "portmap")) {
-        return [`${place} (${JSON.stringify(type)})`];
-      }
-      const keys = type === mark ? known.own : known.portmap;
-      return others(plugin, keys, `${place}.`);
-    }),
-  ];
-}
-
-function others(
-  object: Readonly<Record<string, unknown>>,
-  keys: readonly string[],
-  path: string,
-): readonly string[] {
-  return Object.entries(object).filter(([key]) => !keys.includes(key))
-    .map(([key, value]) => `${path}${key} (${JSON.stringify(value)})`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function edited(edits: readonly Edit[]): Answer {
+  const shown = (value: unknown) =>
+    value === undefined ? "nothing" : JSON.stringify(value);
+  return {
+    is: "different",
+    found: `${conflistPath} was edited since this tool wrote it: ${
+      edits.map(({ place, found, written }) =>
+        `${place} is ${shown(found)}, was ${shown(written)}`
+      ).join("; ")
+    }`,
+    remedy:
+      `to keep it, set ${
+        edits.flatMap(({ inFile }) => inFile ?? []).join(", ")
+      } in the cluster file; to have it as that says: rm ${conflistPath}; then ` +
+      "run this stage again",
+  };
 }

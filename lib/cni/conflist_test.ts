@@ -21,8 +21,12 @@ function answer(
   portmap: "has" | "lacks",
   text: string,
   mode = "600",
+  written = "",
 ) {
-  const stdout = `${portmap}\n${mode}\n${text}`;
+  const lines = written === "" ? "" : written.replace(/^/gm, "written: ");
+  const stdout = `${portmap}\n${mode}\n${
+    lines.replace(/written: $/, "")
+  }${text}`;
   return conflistIs(plan).read({ code: 0, stdout, stderr: "" });
 }
 
@@ -101,4 +105,62 @@ Deno.test("a list of ours with other values, or cut short, is written anew; anot
   assertEquals(answer(plan, "has", whole.slice(0, -3)).is, "absent");
   assertEquals(answer(plan, "has", "{").is, "different");
   assertEquals(answer(plan, "has", '{"name": "x"}').is, "different");
+});
+
+Deno.test("a value that was edited by hand is named with the cluster file's key; one that the cluster file has now is written", () => {
+  const before = conflist(planned());
+  const edit = (from: string | RegExp, to: string) => {
+    const text = before.replace(from, to);
+    assert(text !== before, to);
+    return answer(planned(), "has", text, "600", before);
+  };
+  for (
+    const [from, to, said, key] of [
+      [
+        `"hairpinMode": true`,
+        `"hairpinMode": false`,
+        "plugins[0].hairpinMode is false, was true",
+        "plugin.hairpin",
+      ],
+      [
+        `"bridge"`,
+        `"mtu": 1400, "bridge"`,
+        "plugins[0].mtu is 1400, was nothing",
+        "mtu",
+      ],
+      [
+        `"1.0.0"`,
+        `"0.4.0"`,
+        'cniVersion is "0.4.0", was "1.0.0"',
+        "cniVersion",
+      ],
+      [
+        / {4}, \{"type":"portmap".*\n/,
+        "",
+        "portmap is nothing",
+        "plugin.portmap",
+      ],
+      [
+        `"capabilities"`,
+        `"snat":false,"capabilities"`,
+        '"snat":false',
+        "portmap",
+      ],
+    ] as const
+  ) {
+    const found = edit(from, to);
+    assert(found.is === "different", to);
+    assertStringIncludes(found.found, said);
+    assertStringIncludes(found.remedy, key);
+  }
+  // A podCIDR is no wish of anybody's.
+  assertEquals(edit("10.244.1.0", "10.244.9.0").is, "absent");
+  // The cluster file was edited, not the list.
+  const wanted = planned({ hairpin: false });
+  assertEquals(answer(wanted, "has", before, "600", before).is, "absent");
+  // Both were, to the same value.
+  const both = conflist(wanted);
+  assertEquals(answer(wanted, "has", both, "600", before).is, "present");
+  // portmap went from the node, not from the list.
+  assertEquals(answer(planned(), "lacks", before, "600", before).is, "absent");
 });

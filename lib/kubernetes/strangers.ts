@@ -1,4 +1,5 @@
 /** Nodes that Kubernetes has and the cluster file has not: a machine that was joined by hand. */
+import { makeLine } from "../stage/make_command.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
@@ -41,7 +42,7 @@ export function strangerRemedy(
   return printable(
     provider === "ssh"
       ? `add to nodes in ${file}: - { name: ${name}, address: ${address} }; ` +
-        "then run the stages: make up"
+        `then run the stages: ${makeLine("up", { file })}`
       : `drain it and delete the node ${name}, or have stage 01 make it`,
   );
 }

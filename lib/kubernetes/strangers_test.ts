@@ -35,6 +35,6 @@ Deno.test("a node that was joined by hand is named with the line that the file l
     "Kubernetes has the node late, and config/ssh.yaml has not: no stage runs " +
     "there, and no node has a route to its pods. What to do: add to nodes in " +
     "config/ssh.yaml: - { name: late, address: 10.0.1.13 }; then run the " +
-    "stages: make up",
+    "stages: make up CLUSTER=config/ssh.yaml",
   ]);
 });

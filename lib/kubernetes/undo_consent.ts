@@ -35,26 +35,63 @@ export const beforeReset: NonNullable<Stage["beforeUndo"]> = async (
   };
 };
 
-/** Before stages 03 and 05 take the plugin away. */
-export const beforeNetworkGoes: NonNullable<Stage["beforeUndo"]> = async (
-  cluster,
-  undone,
-  nodeOf,
-  options,
-) => {
-  const found = await podsOfOthers(cluster, undone, nodeOf, options);
-  if (found === undefined) return undefined;
-  return {
-    what:
-      `take the network away from ${found.which}: without the plugin they ` +
-      "can neither end nor start (kubectl drain their nodes first)",
-    preview: found.list,
-    commands: [
-      `rm -f /etc/cni/net.d/10-${mark}.conflist`,
-      `rm -f /opt/cni/bin/${mark}`,
-    ],
+/**
+ * Before a stage takes from pods that run what it gave them, a part of their
+ * network: they go on running, and are cut off until the stage runs again.
+ *
+ * @param effect what becomes of the pods, in a clause
+ * @param commands what takes it back
+ */
+function networkGoes(
+  effect: string,
+  commands: (cluster: Cluster) => readonly string[],
+): NonNullable<Stage["beforeUndo"]> {
+  return async (cluster, undone, nodeOf, options) => {
+    const found = await podsOfOthers(cluster, undone, nodeOf, options);
+    if (found === undefined) return undefined;
+    return {
+      what: `take the network away from ${found.which}: ${effect}`,
+      preview: found.list,
+      commands: commands(cluster),
+    };
   };
-};
+}
+
+/** Before stages 03 and 05 take the plugin away. */
+export const beforePluginGoes = networkGoes(
+  "without the plugin they can neither end nor start (kubectl drain their " +
+    "nodes first)",
+  () => [
+    `rm -f /etc/cni/net.d/10-${mark}.conflist`,
+    `rm -f /opt/cni/bin/${mark}`,
+  ],
+);
+
+/** Before stage 04 takes the bridge away. */
+export const beforeBridgeGoes = networkGoes(
+  "without the bridge they reach nothing, until stage 04 plugs them in again",
+  ({ bridge }) => [`ip link del ${bridge}`],
+);
+
+/** Before stage 06 takes the rules away by which nodes forward. */
+export const beforeForwardingGoes = networkGoes(
+  "where the nodes do not forward, they reach no other node and no service",
+  ({ clusterCIDRs }) =>
+    clusterCIDRs.map((cidr) => `iptables -D FORWARD -s ${cidr} -j ACCEPT`),
+);
+
+/** Before stage 07 takes the rules away by which pods get out. */
+export const beforeMasqueradeGoes = networkGoes(
+  "they reach nothing outside the cluster",
+  () => ["iptables -t nat -D POSTROUTING … -j MASQUERADE"],
+);
+
+/** Before stage 08 takes the routes away. */
+export const beforeRoutesGo = networkGoes(
+  "they do not reach those of other nodes",
+  ({ clusterCIDRs }) =>
+    clusterCIDRs.map((cidr) => `ip route flush … (${cidr})`),
+);
 
 interface Found {
   /** Whether stage 02 made the cluster. */

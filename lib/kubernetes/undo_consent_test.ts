@@ -6,7 +6,14 @@ import { cmd, type Command } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import { run } from "../exec/run.ts";
 import type { ConsentRequest } from "../stage/stage.ts";
-import { beforeNetworkGoes, beforeReset } from "./undo_consent.ts";
+import {
+  beforeBridgeGoes,
+  beforeForwardingGoes,
+  beforeMasqueradeGoes,
+  beforePluginGoes,
+  beforeReset,
+  beforeRoutesGo,
+} from "./undo_consent.ts";
 
 const lab = labCluster({ name: "machines", stateDir: "/state/machines" });
 const machines: Cluster = { ...lab, provider: "ssh" };
@@ -24,11 +31,20 @@ interface Machine {
   readonly state?: string;
   readonly cluster?: Cluster;
   readonly undone?: readonly string[];
+  readonly befores?: readonly (typeof beforeReset)[];
 }
 
-/** What both have to say of a control plane with a stand-in for kubectl. */
+const both = [beforeReset, beforePluginGoes];
+
+/** What these have to say of a control plane with a stand-in for kubectl. */
 async function asked(
-  { pods, state = "done", cluster = machines, undone = all }: Machine,
+  {
+    pods,
+    state = "done",
+    cluster = machines,
+    undone = all,
+    befores = both,
+  }: Machine,
 ): Promise<(ConsentRequest | undefined)[]> {
   const folder = await Deno.makeTempDir();
   try {
@@ -54,9 +70,7 @@ async function asked(
       return { run: (command: Command) => run(here(command), { env }) } as Node;
     };
     return await Promise.all(
-      [beforeReset, beforeNetworkGoes].map((before) =>
-        before(cluster, undone, node, {})
-      ),
+      befores.map((before) => before(cluster, undone, node, {})),
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -116,4 +130,27 @@ Deno.test("a lab is asked nothing", async () => {
     undefined,
     undefined,
   ]);
+});
+
+Deno.test("each stage that takes a part of the network from pods of others asks first, in the same words", async () => {
+  const pods = own + theirs;
+  for (
+    const [before, effect, command] of [
+      [beforeBridgeGoes, "without the bridge", "ip link del cni0"],
+      [beforeForwardingGoes, "do not forward", "iptables -D FORWARD -s 10.244"],
+      [beforeMasqueradeGoes, "nothing outside", "iptables -t nat"],
+      [beforeRoutesGo, "those of other nodes", "ip route flush"],
+    ] as const
+  ) {
+    const [request] = await asked({ pods, befores: [before] });
+    assert(request);
+    assertStringIncludes(
+      request.what,
+      "take the network away from 2 pods of others: ",
+    );
+    assertStringIncludes(request.what, effect);
+    assertEquals(request.preview, theirs.trim());
+    assertStringIncludes(request.commands.join(), command);
+    assertEquals(await asked({ pods: own, befores: [before] }), [undefined]);
+  }
 });

@@ -78,6 +78,17 @@ rooted(
     const [, mend = ""] = /(mv \S+ \S+05-own\.conflist)/.exec(stderr) ?? [];
     await lab.on("worker-1", cmd`sh -euc ${mend}`);
     done(await lab.script("03-cni-config"));
+
+    // A value of its own that was edited is named, too.
+    await lab.on("worker-1", cmd`sed -i s/true/false/ ${conflistPath}`);
+    const edited = await lab.script("03-cni-config");
+    assertEquals(edited.code, 1);
+    assertStringIncludes(
+      edited.stderr,
+      "plugins[0].hairpinMode is false, was true",
+    );
+    await lab.on("worker-1", cmd`rm ${conflistPath}`);
+    done(await lab.script("03-cni-config"));
   },
 );
 
@@ -129,7 +140,7 @@ rooted(
   "the leases go with the last of us once no pod is left, and no folder of ours stays",
   async () => {
     await using lab = await provisioned("t-leases");
-    const look = "ls -d /run/deno-cni /opt/cni/lib/deno-cni " +
+    const look = "ls -d /run/deno-cni /opt/cni/lib /opt/cni/lib/deno-cni " +
       "/run/deno-cni/networks/deno-cni 2>/dev/null || :";
     const left = () => lab.on("worker-1", cmd`sh -c ${look}`);
     for (const stage of ["03-cni-config", "05-plugin"]) {

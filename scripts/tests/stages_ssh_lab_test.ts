@@ -76,7 +76,7 @@ function done(outcome: Outcome): void {
 async function stateOf(lab: TestLab, node: string): Promise<string> {
   const ask = (command: Command) => lab.on(node, command);
   const files =
-    "for d in /etc/cni /opt/cni; do [ ! -e $d ] || find $d ! -type d | " +
+    "for d in /etc/cni /opt/cni; do [ ! -e $d ] || find $d ! -type d | sort | " +
     `while read -r f; do stat -Lc '%n %a %s' "$f"; sha256sum <"$f"; done; done`;
   const parts = await Promise.all([
     ask(cmd`ip -o link show cni0`).catch(() => "no bridge\n"),
