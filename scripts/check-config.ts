@@ -18,10 +18,7 @@ const command = {
   ],
   examples: [
     ["make check-config CLUSTER=config/ssh.yaml", "says what it describes"],
-    [
-      "scripts/check-config.ts --schema",
-      "config/cluster.schema.json, for editors",
-    ],
+    ["make check-config ARGS=--schema", "the schema that editors take"],
   ],
   flags: {
     schema: switched(

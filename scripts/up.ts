@@ -79,7 +79,7 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
   if (flags.undo) return finish(exitCode.done);
   const { status, report, text } = await tellingIfSlow(
     `09-verify: ${verification.stage.summary}`,
-    flags.step ? undefined : session.context.progress,
+    flags.step ? undefined : session.context.announce,
     runVerify(session, verification, {
       width: terminalWidth(),
       keep: flags.keep,

@@ -113,17 +113,18 @@ export function choice<T extends string>(...words: readonly T[]): {
  * Reads a command's flags. A flag beats the environment, which beats the default.
  *
  * @param environment the environment's variables
- * @returns the flags and what stands beside them, or "help" where that was asked for
+ * @returns the flags and what stands beside them, or "help" or "version" where
+ * that was asked for
  * @throws {UsageError} naming the flag, its value and what was expected
  */
 export function parseFlags<D extends Declared>(
   line: CommandLine<D>,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): { flags: FlagsOf<D>; words: readonly string[] } | "help" {
+): { flags: FlagsOf<D>; words: readonly string[] } | "help" | "version" {
   const all = Object.entries(line.flags);
-  const { given, words, unknown, help } = readArguments(line, args);
-  if (help) return "help";
+  const { given, words, unknown, asked } = readArguments(line, args);
+  if (asked !== undefined) return asked;
   const known = all.map(([, { name }]) => name);
   const wrong = unknown.map((arg) => noSuchFlag(arg, known, line));
   if (wrong.length > 0) {
@@ -160,7 +161,7 @@ function readArguments(
   const names = (of: typeof all) => of.map(({ name }) => name);
   const unknown = new Set<string>();
   const parsed = parseArgs(withLoneDashes(args, valued), {
-    boolean: [...names(switches), "help"],
+    boolean: [...names(switches), "help", "version"],
     string: names(valued),
     collect: names(valued),
     alias: Object.fromEntries([
@@ -194,7 +195,9 @@ function readArguments(
       ? [""]
       : [],
   ]));
-  return { given, words, unknown: [...unknown], help: parsed.help === true };
+  const asked = (["help", "version"] as const)
+    .find((name) => parsed[name] === true);
+  return { given, words, unknown: [...unknown], asked };
 }
 
 /** The parser takes a lone "-" for no flag's value, while it stands for stdout. */

@@ -13,7 +13,7 @@ const stage = {
 
 function flags(...args: string[]) {
   const parsed = parseFlags(stage, args);
-  if (parsed === "help") throw new Error("expected flags");
+  if (typeof parsed === "string") throw new Error("expected flags");
   return parsed.flags;
 }
 
@@ -91,7 +91,7 @@ Deno.test("a stray word is refused, also after --", () => {
 Deno.test("words, or a command after --, are read where they are declared", () => {
   const words = (line: CommandLine, ...args: string[]) => {
     const parsed = parseFlags(line, args);
-    return parsed === "help" ? parsed : parsed.words;
+    return typeof parsed === "string" ? parsed : parsed.words;
   };
   const exercise: CommandLine = { ...picture, takes: "words" };
   assertEquals(words(exercise, "1-hint", "-q", "2"), ["1-hint", "2"]);
@@ -120,7 +120,7 @@ Deno.test("short flags mean what the long ones do, also in one", () => {
 Deno.test("a flag beats the environment, which beats the default", () => {
   const environment = { DENO_CNI_CLUSTER: "e.yaml", DENO_CNI_TIMEOUT: "5" };
   const parsed = parseFlags(stage, ["--timeout", "7"], environment);
-  if (parsed === "help") throw new Error("expected flags");
+  if (typeof parsed === "string") throw new Error("expected flags");
   const { cluster, timeout_ms } = parsed.flags;
   assertEquals([cluster, timeout_ms], ["e.yaml", 7_000]);
   assertThrows(
@@ -132,6 +132,13 @@ Deno.test("a flag beats the environment, which beats the default", () => {
 
 Deno.test("help is asked for with --help or -h, whatever else stands there", () => {
   assertEquals(parseFlags(stage, ["-h"]), "help");
+  assertEquals(parseFlags(stage, ["--version"]), "version");
+  const shell = { ...picture, takes: "command" } as const;
+  const inside = parseFlags(shell, ["--", "ls", "--version"]);
+  assertEquals(typeof inside === "string" ? inside : inside.words, [
+    "ls",
+    "--version",
+  ]);
   assertEquals(parseFlags(picture, ["--nonsense", "--help"]), "help");
 });
 
@@ -156,7 +163,7 @@ Deno.test("flags that contradict each other are refused", () => {
 Deno.test("a dash alone is a value: stdout", () => {
   const out = (...args: string[]) => {
     const parsed = parseFlags(picture, args);
-    return parsed === "help" ? parsed : parsed.flags.out;
+    return typeof parsed === "string" ? parsed : parsed.flags.out;
   };
   assertEquals(out("--out", "-"), "-");
   assertEquals(out("--out=-", "-q"), "-");

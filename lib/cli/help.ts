@@ -20,7 +20,11 @@ export function helpText(line: CommandLine): string {
 }
 
 function flagLines(flags: readonly Flag<unknown>[]): string {
-  const rows = [...flags, switched("help", "this text", { letter: "h" })]
+  const rows = [
+    ...flags,
+    switched("help", "this text", { letter: "h" }),
+    switched("version", "the version of this project"),
+  ]
     .map((
       flag,
     ): [string, string] => [sign(flag), `${flag.does}${instead(flag)}`]);

@@ -42,6 +42,7 @@ Flags:
                   $DENO_CNI_CLUSTER)
   -q, --quiet     only what went wrong
   -h, --help      this text
+  --version       the version of this project
 
 Exit codes: 0 done, 2 wrong flags or cluster file`,
   );

@@ -12,6 +12,7 @@ import {
   type FlagsOf,
   parseFlags,
 } from "./flags.ts";
+import { projectVersion } from "../exec/project_version.ts";
 import { helpText } from "./help.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -29,6 +30,10 @@ export async function runScript<D extends Declared>(
     const parsed = parseFlags(line, Deno.args, Deno.env.toObject());
     if (parsed === "help") {
       printText(helpText(line));
+      Deno.exit(exitCode.done);
+    }
+    if (parsed === "version") {
+      console.log(`deno-cni ${projectVersion()}`);
       Deno.exit(exitCode.done);
     }
     Deno.exit(await body(parsed.flags, parsed.words));

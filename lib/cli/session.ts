@@ -124,6 +124,8 @@ function contextOf(
     stopping,
     tell,
     ...(quiet ? {} : { progress }),
+    // What depends on how fast a machine is, is for a person's eyes alone.
+    ...(quiet || !Deno.stderr.isTerminal() ? {} : { announce: progress }),
     ...(flags.step ? { ask } : {}),
     consent: (request) => askConsent(request, yes, quiet, answer),
   };

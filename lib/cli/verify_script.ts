@@ -59,7 +59,7 @@ async function runWith(
   if (flags.undo) return await undo(session, flags);
   const { status, report, text } = await tellingIfSlow(
     `09-verify: ${verification.stage.summary}`,
-    flags.step ? undefined : session.context.progress,
+    flags.step ? undefined : session.context.announce,
     runVerify(session, verification, {
       width: terminalWidth(),
       keep: flags.keep,

@@ -19,7 +19,7 @@ Deno.test("the schema that editors take is the one by which files are read", asy
   assertEquals(
     JSON.parse(await Deno.readTextFile(path)),
     JSON.parse(JSON.stringify(schema)),
-    "it is written by: scripts/check-config.ts --schema >config/cluster.schema.json",
+    "it is written by: make check-config ARGS=--schema >config/cluster.schema.json",
   );
 });
 

@@ -85,7 +85,7 @@ export async function wrongPaths(
 ): Promise<readonly string[]> {
   const { report, known } = await tellingIfSlow(
     "every path is tried",
-    session.context.progress,
+    session.context.announce,
     verifyCluster(session, probed, limit_ms),
   );
   return wrongIn(report, { addresses: known });

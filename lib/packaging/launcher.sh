@@ -51,6 +51,10 @@ converse() {
   exit 1
 }
 
+[ "${1:-}" != --version ] || {
+  echo "deno-cni @RELEASE@, build $version, CNI 0.1.0 to 1.1.0"
+  exit 0
+}
 daemons=/run/deno-cni/daemon
 [ $# -gt 0 ] || hand_over
 @START@

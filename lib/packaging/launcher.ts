@@ -3,6 +3,7 @@
  * the plugin's own process put in.
  */
 import { quote } from "../exec/command.ts";
+import { projectVersion } from "../exec/project_version.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 
 /** Where the plugin lies on a node: the runtime's folder, and one for what the launcher starts. */
@@ -19,7 +20,11 @@ const text = Deno.readTextFileSync(new URL("./launcher.sh", import.meta.url));
  * @param start shell commands that end with `exec`
  */
 export function launcher(version: string, start: string): string {
-  return text.replace("@VERSION@", version).replace("@START@\n", () => start);
+  return text.replace("@RELEASE@", projectVersion()).replace(
+    "@VERSION@",
+    version,
+  )
+    .replace("@START@\n", () => start);
 }
 
 /** Shell commands that start the compiled form, for the folder that holds it. */

@@ -18,6 +18,8 @@ export interface RunContext {
   readonly tell: (result: StepResult) => void;
   /** Told, a line at a time, of what goes on in something that takes long. */
   readonly progress?: (line: string) => void;
+  /** Told at once what is not quick, where a person watches a terminal. */
+  readonly announce?: (line: string) => void;
   /**
    * The nodes that `--node` names: records about others are left alone, on the
    * operator's machine.

@@ -23,11 +23,11 @@ export async function runStage(
 ): Promise<readonly StepResult[]> {
   const from = run.results.length;
   if (run.undo) await agreeToUndo(run, [stage]);
-  const { ask, progress } = run.context;
+  const { ask, announce } = run.context;
   await tellingIfSlow(
     `${stage.name}: ${run.undo ? "take back" : stage.summary}`,
     // One who is asked at each step sees where it is.
-    ask === undefined ? progress : undefined,
+    ask === undefined ? announce : undefined,
     run.undo ? undoStage(run, stage) : applyStage(run, stage),
   );
   return run.results.slice(from);

@@ -88,7 +88,7 @@ export async function showMatrix(
 ): Promise<StopResult> {
   const { report: matrix, known } = await tellingIfSlow(
     "09-verify: every path is tried",
-    session.context.progress,
+    session.context.announce,
     verifyCluster(session, probed),
   );
   const cluster = await session.cluster();

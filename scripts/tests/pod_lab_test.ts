@@ -61,6 +61,11 @@ Deno.test({
       assertStringIncludes(pasted.stdout, shows, `${line}\n${pasted.stderr}`);
     }
 
+    assertStringIncludes(
+      await lab.on("worker-1", cmd`/opt/cni/bin/deno-cni --version`),
+      "CNI 0.1.0 to 1.1.0",
+    );
+
     const one = ["--node", "worker-1", "--name", "db"];
     const db = await lab.script("pod", ...one);
     assertEquals(db.code, 0, db.stderr);
