@@ -32,7 +32,7 @@ import { runScript } from "../lib/cli/script.ts";
 import { makeLine } from "../lib/stage/make_command.ts";
 import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
-import { worst } from "../lib/stage/run_stage.ts";
+import { worst } from "../lib/stage/result.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import { isRunning } from "../lib/lab/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";

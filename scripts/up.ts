@@ -10,7 +10,8 @@ import {
 } from "../lib/cli/standard_flags.ts";
 import { dryRun } from "../lib/cli/dry_run.ts";
 import { runScript } from "../lib/cli/script.ts";
-import { runStage, worst } from "../lib/stage/run_stage.ts";
+import { worst } from "../lib/stage/result.ts";
+import { runStage } from "../lib/stage/run_stage.ts";
 import { agreeToUndo } from "../lib/stage/undo_consent.ts";
 import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";

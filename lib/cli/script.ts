@@ -33,7 +33,7 @@ export async function runScript<D extends Declared>(
       Deno.exit(exitCode.done);
     }
     if (parsed === "version") {
-      console.log(`deno-cni ${projectVersion()}`);
+      printText(`deno-cni ${projectVersion()}`);
       Deno.exit(exitCode.done);
     }
     Deno.exit(await body(parsed.flags, parsed.words));

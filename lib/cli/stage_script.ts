@@ -1,6 +1,7 @@
 /** A stage as a script of its own. */
 import { printData, printNote, printText } from "./print.ts";
-import { runStage, worst } from "../stage/run_stage.ts";
+import { worst } from "../stage/result.ts";
+import { runStage } from "../stage/run_stage.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { lookLine } from "../stage/make_command.ts";
 import type { LookedAt, Stage } from "../stage/stage.ts";

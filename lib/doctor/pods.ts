@@ -1,5 +1,5 @@
 /** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
-import { ownerOf, vethAlias } from "../../plugin/veth.ts";
+import { vethAlias } from "../../plugin/veth.ts";
 import { vethsWithoutLease } from "../inventory/pod_claims.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import {

@@ -64,3 +64,14 @@ export function hint(said: string): string {
   }
   return "what to do: mend the cause, then run this stage again; what is done already is skipped";
 }
+
+/** The worst that became of a step; "done" where all went well. */
+export function worst(
+  results: readonly StepResult[],
+): "failed" | "unreachable" | "done" {
+  if (results.some(({ status }) => status === "failed")) return "failed";
+  if (results.some(({ status }) => status === "unreachable")) {
+    return "unreachable";
+  }
+  return "done";
+}

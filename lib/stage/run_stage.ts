@@ -4,7 +4,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
 import { BuildError } from "./errors.ts";
-import { advice, describe, label, type StepResult } from "./result.ts";
+import { advice, describe, label, type StepResult, worst } from "./result.ts";
 import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
@@ -289,15 +289,4 @@ function probesFor(
 ): readonly Step[] {
   if (unknownPodCIDRs(stage, cluster).length > 0) return [];
   return stepsFor(stage, cluster, name, undefined);
-}
-
-/** The worst that became of a step; "done" where all went well. */
-export function worst(
-  results: readonly StepResult[],
-): "failed" | "unreachable" | "done" {
-  if (results.some(({ status }) => status === "failed")) return "failed";
-  if (results.some(({ status }) => status === "unreachable")) {
-    return "unreachable";
-  }
-  return "done";
 }

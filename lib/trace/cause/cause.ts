@@ -253,10 +253,8 @@ function* lost(
   const isHome = place.machine === receiver.machine &&
     receiver.pod !== undefined;
   if (to?.pod !== undefined || (onBridge && isHome)) {
-    if (facts !== undefined) {
-      yield bridgeFault(facts, cluster);
-      if (!onBridge) yield bridgeAddressFault(facts, cluster);
-    }
+    if (facts) yield bridgeFault(facts, cluster);
+    if (facts && !onBridge) yield bridgeAddressFault(facts, cluster);
     yield plugged(to ?? placeOf(receiver), findings, false);
     yield duplicateFault(findings) ?? rememberedFault(findings);
     return;
