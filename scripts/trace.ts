@@ -24,7 +24,7 @@ const command = {
   name: "trace",
   summary: "follow one real packet, hop by hop",
   usage: [
-    "scripts/trace.ts --from NODE[/POD]|outside --to NODE[/POD]|ADDRESS|outside [flags]",
+    "scripts/trace.ts --from END --to END [flags]",
     'make trace FROM=worker-1/shell TO=worker-2/web [ARGS="flags"]',
   ],
   text: [

@@ -182,7 +182,9 @@ export function forwardingFault(facts: NodeFacts): Cause | undefined {
     kind: "forwarding",
     on,
     what: `${on} does not forward: ${key} is off`,
-    evidence: [evidence(probe.asked)],
+    evidence: [
+      evidence(probe.asked, probe.asked.outcome.stdout.split("\n")[0]),
+    ],
     remedies: [makeStage("06-forwarding", on)],
   };
 }

@@ -21,8 +21,9 @@ export const bridgedFramesSettings = {
   6: "net.bridge.bridge-nf-call-ip6tables",
 } as const;
 
+/** What it prints begins with what its label prints. */
 const script = `cd "/proc/sys/net/$1/conf" 2>/dev/null || exit 0
-cd ../.. && grep -sH "" "$1"/conf/*/forwarding "$1/conf/all/accept_redirects"`;
+sysctl "$2" && cd ../.. && grep -sH "" "$1"/conf/*/forwarding "$1/conf/all/accept_redirects"`;
 
 /** Turns it on; undo gives back what else the kernel writes with it. */
 export function forwardingSwitch(family: Family, why: string): Step {
@@ -53,7 +54,10 @@ export function bridgedFrames(family: Family, why: string): Step {
 
 function switchIsOn(family: Family, name: string): Probe {
   return {
-    ask: cmd`sh -c ${script} ask ipv${family}`,
+    ask: {
+      ...cmd`sh -c ${script} ask ipv${family} ${name}`,
+      label: `sysctl ${name}`,
+    },
     read(outcome) {
       const values = readInterfaceValues(outcome.stdout);
       const on = valueAt(values, family, "forwarding", "all");

@@ -103,7 +103,7 @@ Deno.test(
     const stage = await lab.script("04-bridge");
     assertEquals(stage.code, 2);
     assertStringIncludes(stage.stderr, "pod-cidrs.json");
-    assertStringIncludes(stage.stderr, "02-kubeadm");
+    assertStringIncludes(stage.stderr, "make down");
     const down = await lab.script("down");
     assertEquals(down.code, 0, down.stderr);
     assertEquals(findHolders(labId(lab.cluster)).size, 0);

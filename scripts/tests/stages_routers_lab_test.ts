@@ -36,9 +36,13 @@ async function advertised(lab: TestLab): Promise<string> {
     cmd`ip -6 -o addr show dev eth0 scope link`,
   );
   const [, address = ""] = /inet6 ([^/]+)/.exec(text) ?? [];
-  await lab.on("outside", cmd`python3 -c ${advertise} ${address}`);
-  await lab.on("worker-1", cmd`sleep 0.1`);
-  return await defaultRoute(lab);
+  // Until the address is known to be nobody else's (DAD), nothing is taken by it.
+  for (let left = 20;; left--) {
+    await lab.on("outside", cmd`python3 -c ${advertise} ${address}`);
+    await lab.on("worker-1", cmd`sleep 0.1`);
+    const route = await defaultRoute(lab);
+    if (route !== "" || left === 0) return route;
+  }
 }
 
 const defaultRoute = (lab: TestLab) =>

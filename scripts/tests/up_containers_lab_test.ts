@@ -152,7 +152,7 @@ runtimeTest(
       silent.stderr,
       "containerd on worker-2, which runs the pods there, does not answer",
     );
-    const bare = await json(lab, "", "up");
+    const bare = await json(lab, "none", "up");
     assertEquals(bare.matrix.passed, true);
     assert(!(await traces(lab)).includes("cgroup"));
     const runtimes: Command = cmd`sh -c ${

@@ -103,13 +103,14 @@ function secondLinkFault(
   { addressClaim, mac }: UnexpectedResponder,
   machines: TraceFindings["machines"],
 ): Cause | undefined {
-  const { address, asked } = addressClaim;
+  const { address, expected, asked } = addressClaim;
   for (const { name: on, links } of machines.values()) {
     const second = links.find((link) => link.address === mac);
-    const holds = links.some(({ addr_info }) =>
+    const holder = links.find(({ addr_info }) =>
       addr_info.some(({ local }) => local === address)
     );
-    if (second === undefined || !holds) continue;
+    // Another machine that has the address, too, is no matter of links.
+    if (second === undefined || holder?.address !== expected) continue;
     return {
       kind: "setting",
       on,
