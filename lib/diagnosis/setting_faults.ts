@@ -127,8 +127,9 @@ function ipv4Faults(facts: SettingFacts, way: DeviceOnWay): SettingFault[] {
 function apartFaults(
   facts: SettingFacts,
   { device }: DeviceOnWay,
-  { nodes }: ClusterFacts,
+  { bridge, nodes }: ClusterFacts,
 ): SettingFault[] {
+  if (device === bridge) return []; // Nothing of another node comes by it.
   const { values, node, links, routes } = facts;
   const value = (name: string) => effectiveValue(values, 4, name, device);
   const holds = links.some(({ name, addresses }) =>

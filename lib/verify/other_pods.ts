@@ -11,6 +11,7 @@ import {
   vethsWithoutLease,
 } from "../inventory/pod_claims.ts";
 import { fullPodName, podAddressesCommand, podsAnew } from "./pod_remedy.ts";
+import type { InventoryLink } from "../net/ip_json.ts";
 import { cmd, type RunOptions, show } from "../exec/command.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { onNode } from "../diagnosis/remedy.ts";
@@ -62,7 +63,8 @@ export async function tryOthers(
 const keyOf = ({ cause: { on, what } }: OthersTried) => `${on} ${what}`;
 
 function tryPlugged(site: Site, bridge: string): readonly OthersTried[] {
-  const cut = cutOff(site.survey.links, bridge).filter(isOthers);
+  const cut = cutOff(site.survey.links, bridge)
+    .filter(({ link }) => isOthers(link));
   if (cut.length === 0) return [];
   const node = site.node.name;
   const cause = causeOf(site, cut, bridge);
@@ -137,7 +139,7 @@ function leaseless(
   node: string,
   cluster: Cluster,
 ): readonly OthersTried[] {
-  const bare = vethsWithoutLease(host);
+  const bare = vethsWithoutLease(host).filter(isOthers);
   if (bare.length === 0) return [];
   const pods = bare.map((link) => ({
     link,
@@ -173,8 +175,8 @@ function leaseless(
 
 const own = new Set(podNames.map((pod) => podAttachment(pod).containerId));
 
-/** Of the test pods it is seen by their paths. */
-function isOthers({ link: { alias = "" } }: CutOff): boolean {
+/** Of the test pods it is seen by their paths, and by CHECK. */
+function isOthers({ alias = "" }: InventoryLink): boolean {
   return !own.has(ownerOf(alias)?.containerID ?? "");
 }
 

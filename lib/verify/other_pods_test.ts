@@ -52,8 +52,10 @@ Deno.test("an address that two pods hold is a cause, and the pod without its lea
   );
 });
 
-Deno.test("pods without their leases are one cause, with their names", () => {
-  const host = hostWith([/PART leases\n[^P]*/g, "PART leases\n\n"]);
+Deno.test("pods without their leases are one cause, with their names; of the test pods CHECK says it", () => {
+  const noLease = [/PART leases\n[^P]*/g, "PART leases\n\n"] as const;
+  assertEquals(podTroubles(hostWith(noLease), "worker-1", lab), []);
+  const host = hostWith(noLease, [/09-verify-/g, "cri-"]);
   const [lost, ...more] = podTroubles(host, "worker-1", lab);
   assertEquals(more, []);
   assertEquals([lost?.trouble, lost?.count], ["no lease", 2]);

@@ -83,27 +83,29 @@ export const strayFaults: readonly Fault[] = [
     name: "what is sent is not tracked, and so not masqueraded",
     to: "outside",
     break: "iptables -w -t raw -A PREROUTING -s 10.244.1.0/24 -j CT --notrack",
-    kind: "rule",
-    says: "what is not tracked is not masqueraded: it leaves as 10.244.1.",
+    kind: "masquerade",
+    says: "keeps packets from being tracked: they are not masqueraded",
     shows: "-j CT --notrack",
     ends: ["back", "outside", "output"],
   },
   {
     name: "answers are not tracked, and so not translated back",
     to: "outside",
-    break: "iptables -w -t raw -A PREROUTING -d 10.0.1.11 -j CT --notrack",
+    break: "nft add table ip strange; " +
+      "nft add chain ip strange pre '{ type filter hook prerouting priority raw; }'; " +
+      "nft add rule ip strange pre ip daddr 10.0.1.11 notrack",
     kind: "rule",
     says: "so they are not translated back to 10.244.1.",
-    shows: "-j CT --notrack",
+    shows: "ip daddr 10.0.1.11 notrack",
     ends: ["back", "worker-1", "input"],
   },
   {
     name: "a rule ends the packet's time to live",
     break: "iptables -w -t mangle -A PREROUTING -s 10.244.1.0/24 -j TTL " +
       "--ttl-set 1",
-    kind: "rule",
-    says: "changes the packet's time to live, which is over at worker-1",
-    shows: "Time to live exceeded",
+    kind: "packet-path",
+    says: "lets packets end by its TTL of 1",
+    shows: "-j TTL --ttl-set 1",
     ends: ["there", "worker-1", "routing"],
   },
   {
@@ -111,7 +113,9 @@ export const strayFaults: readonly Fault[] = [
     on: "worker-2",
     break: "iptables -w -I FORWARD -m length --length 1400: -j DROP",
     kind: "rule",
-    says: "a rule of worker-2 that is not this tool's says DROP in FORWARD",
+    says:
+      "a rule of FORWARD in the table filter of iptables on worker-2 says " +
+      "DROP to packets of 1500 bytes",
     shows: "-m length --length 1400:65535 -j DROP",
     ends: ["there", "worker-2", "forward"],
   },

@@ -158,9 +158,8 @@ function* unsent(
   }
   if (is === "there") {
     yield* wayMissing(place, receiver, findings);
-    if (place.machine === outsideName) {
-      yield outsideHasNoWay(place, receiver, findings);
-    }
+    const isOutside = place.machine === outsideName;
+    if (isOutside) yield outsideHasNoWay(place, receiver, findings);
     return;
   }
   yield* answerless(place, receiver, findings);
@@ -202,6 +201,7 @@ function* unrouted(
     // A machine that is not on the way: who sent it here?
     const destination = came?.destination ?? receiver.address;
     yield* misrouted(sender, receiver, is === "back", destination, findings);
+    yield duplicateFault(findings) ?? rememberedFault(findings);
     if (place.machine === outsideName) {
       yield outsideHasNoWay(place, receiver, findings);
     }
