@@ -99,15 +99,18 @@ export async function runDaemon(
     `process ${Deno.pid} serves version ${options.version} at ${folder.path}`,
   );
   const { slots, means } = daemon;
+  let unfinished = false;
   while (!hasStopped(daemon)) {
     const { watched, then, until_ms } = waits(daemon);
-    const happened = poll(watched, until_ms - performance.now());
+    const wait_ms = unfinished ? 0 : until_ms - performance.now();
+    const happened = poll(watched, wait_ms);
     // Before all else: a launcher says that all is well before it ends.
     hear(daemon);
     for (const [i, what] of happened.entries()) if (what !== 0) then[i]!();
     for (const slot of slots) readInput(slot, means);
     if (means.deletes.end()) await turn();
     means.deletes.begin();
+    unfinished = means.deletes.finishSome();
     tidyUp(daemon);
     exportFigures(daemon, warn);
   }

@@ -3,7 +3,8 @@
  * no processor can be using it, 15 ms and more, and links that are removed by
  * one message wait together. So what comes while a removal is under way is
  * gathered for the next one, and the removal runs in a thread of its own: no
- * other call waits for it.
+ * other call waits for it. Their leases are given back a few at a time, so that
+ * a call that comes meanwhile has its turn, too.
  */
 
 import { answerTo, type CallAnswer, type PreparedCall } from "../call.ts";
@@ -45,6 +46,9 @@ interface Going extends Delete {
 /** The answer of the kernel is late beyond this only when it got lost. */
 const patience_ms = 10_000;
 
+/** How long other calls may have to wait for DELs that are being finished. */
+const slice_ms = 2;
+
 export interface Deletes {
   /** Queues one. */
   add(job: Delete): void;
@@ -54,6 +58,8 @@ export interface Deletes {
   waiting(): { descriptor: number; until_ms: number } | undefined;
   /** Ends the removal whose answer has come, or is too late; false where there is none. */
   end(): boolean;
+  /** Finishes some whose links are gone; true while there are more. */
+  finishSome(): boolean;
   /** Whether anything is queued or under way. */
   busy(): boolean;
 }
@@ -65,6 +71,7 @@ export function openDeletes(): Deletes {
   const remover = openKernel();
   let queue: Delete[] = [];
   let going: { jobs: Going[]; until_ms: number } | undefined;
+  const ended: { readonly job: Going; readonly removed: boolean }[] = [];
 
   function begin(): void {
     while (going === undefined && queue.length > 0) {
@@ -92,15 +99,21 @@ export function openDeletes(): Deletes {
       if (told === 0 && performance.now() < until_ms) return false;
       const removed = told !== 0 && succeeded(remover);
       going = undefined;
-      for (const job of jobs) {
+      ended.push(...jobs.map((job) => ({ job, removed })));
+      return true;
+    },
+    finishSome() {
+      const until_ms = performance.now() + slice_ms;
+      while (ended.length > 0 && performance.now() < until_ms) {
+        const { job, removed } = ended.shift()!;
         finish(job, () => {
           // One by one where it did not go together: so each gets its own error.
           if (!removed) removeLink(kernel, job.link);
         });
       }
-      return true;
+      return ended.length > 0;
     },
-    busy: () => going !== undefined || queue.length > 0,
+    busy: () => going !== undefined || queue.length > 0 || ended.length > 0,
   };
 }
 

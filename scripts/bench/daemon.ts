@@ -133,7 +133,7 @@ async function together(node: TestNode): Promise<Measured[]> {
           referenceConfig,
         ),
       ],
-      rounds: 5,
+      rounds: 15,
       count: crowd,
     },
   );
