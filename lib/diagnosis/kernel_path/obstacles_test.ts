@@ -159,7 +159,7 @@ const cases: readonly {
     },
     is: "may lose",
     says: "takes packets of 500 bytes at most: 10.244.2.2 dev eth0 mtu 500",
-    mend: "ip route del 10.244.2.2 via 10.0.1.12 dev eth0",
+    mend: "ip route replace 10.244.2.2 via 10.0.1.12 dev eth0",
   },
   {
     name: "a default route by a pod's veth",

@@ -1,6 +1,6 @@
 /** Routes of a node or a pod that lead its packets elsewhere, or nowhere. Pure. */
 import { type Family, familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
-import { cmd } from "../../exec/command.ts";
+import { cmd, type Command } from "../../exec/command.ts";
 import {
   mendIn,
   networkHas,
@@ -68,8 +68,21 @@ export function routeObstacles(
     evidence: [
       shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
     ],
-    remedies: mends(route, survey, traffic),
+    remedies: narrow(route, survey) === what
+      ? [mendIn(space, widened(route))]
+      : mends(route, survey, traffic),
   }));
+}
+
+/** The same route without its MTU. */
+function widened({ dst, gateway, dev, metric, protocol }: Route): Command {
+  return cmd`ip route replace ${[
+    dst,
+    ...(gateway === undefined ? [] : ["via", gateway]),
+    ...(dev === undefined ? [] : ["dev", dev]),
+    ...(protocol === undefined ? [] : ["proto", protocol]),
+    ...(metric === undefined ? [] : ["metric", String(metric)]),
+  ]}`;
 }
 
 function ofNode(
@@ -127,8 +140,20 @@ function narrow(
   const mtu = metrics?.find(({ mtu }) => mtu !== undefined)?.mtu ?? 0;
   const link = links.find(({ ifname }) => ifname === dev);
   if (mtu === 0 || link === undefined || mtu >= link.mtu) return undefined;
-  return `${spaceName(space)} has a route that takes packets of ${mtu} bytes ` +
-    `at most: ${dst} dev ${dev} mtu ${mtu}`;
+  return narrowWords(spaceName(space), { dst, dev }, mtu);
+}
+
+/** What a route with an MTU of its own does, in words. */
+export function narrowWords(
+  where: string,
+  { dst, dev = "" }: {
+    readonly dst: string;
+    readonly dev?: string | undefined;
+  },
+  mtu: number,
+): string {
+  return `${where} has a route that takes packets of ${mtu} bytes at most: ` +
+    `${dst} dev ${dev} mtu ${mtu}`;
 }
 
 /** The gateway of a node's pods. */

@@ -60,7 +60,8 @@ interface Direction {
 export function causeOf(findings: TraceFindings): Cause | undefined {
   const { followed: { there, back, sending, answered }, from, to } = findings;
   if (!answered && sending.kind === "full-mtu") {
-    return lengthObstacle(findings) ?? mtuFault(findings);
+    return lengthObstacle(findings) ?? duplicateFault(findings) ??
+      mtuFault(findings);
   }
   const redirected = redirectFault(findings);
   if (redirected !== undefined) return redirected;

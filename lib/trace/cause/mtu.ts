@@ -5,7 +5,7 @@ import type { Cause } from "../../diagnosis/cause.ts";
 import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import { placeName, remedyAt } from "../place_state.ts";
 import { kernelRouteOf, routedPacket, routeKey } from "../kernel_routes.ts";
-import { routeText } from "../../diagnosis/routing_policy.ts";
+import { narrowWords } from "../../diagnosis/kernel_path/routes.ts";
 import { dropObstacle, obstacleFault } from "./obstacle.ts";
 import { droppedBy } from "./rules.ts";
 import type { End } from "../endpoints.ts";
@@ -171,8 +171,7 @@ function routeMTU(
     return {
       kind: "mtu",
       on: place.machine,
-      what: `the route of ${placeName(place)} lets packets of ${mtu} bytes ` +
-        `pass at most: "${routeText(route)}"`,
+      what: narrowWords(placeName(place), route, Number(mtu)),
       evidence: [
         evidence(asked),
         { where: "the sender", command: show(sending.command), printed: said },

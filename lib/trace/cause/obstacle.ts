@@ -67,7 +67,6 @@ export function lengthObstacle(findings: TraceFindings): Cause | undefined {
   const [found] = [false, true].flatMap((isBack) =>
     obstaclesAt(undefined, isBack, findings)
   ).filter(({ kind, what }) =>
-    (kind === "route" && what.includes(" at most")) ||
     kind === "iptables" && what.includes(" to packets of 1500 bytes")
   );
   return found && obstacleCause(found);
