@@ -239,19 +239,19 @@ onDaemonNode(
 );
 
 onDaemonNode(
-  "80 calls at once, of which 64 can wait for the daemon, are all answered",
+  "200 calls at once, of which 64 can wait for the daemon, are all answered",
   async (node) => {
     const pods = await Promise.all(
       Array.from({ length: 4 }, (_, at) => node.pod(`p${at}`)),
     );
     const calls = pods.flatMap((pod) =>
-      Array.from({ length: 20 }, (_, at) => ({ pod, ifname: `eth${at}` }))
+      Array.from({ length: 50 }, (_, at) => ({ pod, ifname: `eth${at}` }))
     );
     const results = await Promise.all(calls.map((call) => added(node, call)));
     const addresses = new Set(
       results.map(({ json }) => json.ips?.[0]?.address),
     );
-    assertEquals(addresses.size, 80);
+    assertEquals(addresses.size, 200);
     const gone = await Promise.all(
       calls.map((call) => node.cni({ command: "DEL", ...call })),
     );
