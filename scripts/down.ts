@@ -13,7 +13,7 @@ import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 
 const command = {

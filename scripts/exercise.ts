@@ -29,7 +29,7 @@ import {
 } from "../lib/exercise/text.ts";
 import { type Exercise, exercises } from "../lib/exercise/catalog.ts";
 import { runScript } from "../lib/cli/script.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { worst } from "../lib/stage/result.ts";

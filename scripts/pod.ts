@@ -14,7 +14,7 @@ import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { noSuchNode, UsageError } from "../lib/cli/usage_error.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { endOnePod, morePodsOn, startOnePod } from "../lib/verify/more_pods.ts";
 import { podNames, server } from "../lib/verify/namespace_pods.ts";
 import { workersOf } from "../lib/verify/matrix.ts";

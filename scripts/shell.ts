@@ -18,7 +18,7 @@ import type { Node } from "../lib/node/node.ts";
 import { podNames } from "../lib/verify/namespace_pods.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
 import { noSuchNode, UsageError } from "../lib/cli/usage_error.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { nearest } from "../lib/text/nearest.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 

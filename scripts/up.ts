@@ -1,7 +1,6 @@
 #!/usr/bin/env -S deno run -A
 /** All nine stages in their order: `make up`. */
 import { printData, printNote, printText } from "../lib/cli/print.ts";
-import { tellingIfSlow } from "../lib/node/heartbeat.ts";
 import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import {
   buildFlags,
@@ -17,15 +16,12 @@ import { failure, recap, runReport, stageLine } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { verification } from "./09-verify.ts";
 import { endAllPods, startMorePods } from "../lib/cli/more_pods.ts";
-import { verifyExitCode } from "../lib/cli/verify_script.ts";
-import { runVerify } from "../lib/verify/run_verify.ts";
-import { terminalWidth } from "../lib/text/terminal.ts";
+import { verifyAsAsked, verifyExitCode } from "../lib/cli/verify_script.ts";
 import { kubeconfigWords } from "../lib/kubernetes/readiness.ts";
-import { keptPodCIDRs } from "../lib/cluster/load.ts";
 import { usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { stages } from "./stages.ts";
-import { loadCluster } from "../lib/cluster/load.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { keptPodCIDRs, loadCluster } from "../lib/cluster/load.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -78,13 +74,10 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     if (code !== exitCode.done || session.interrupted()) return finish(code);
   }
   if (flags.undo) return finish(exitCode.done);
-  const { status, report, text } = await tellingIfSlow(
-    `09-verify: ${verification.stage.summary}`,
-    flags.step ? undefined : session.context.announce,
-    runVerify(session, verification, {
-      width: terminalWidth(),
-      keep: flags.keep,
-    }),
+  const { status, report, text } = await verifyAsAsked(
+    session,
+    verification,
+    flags,
   );
   if (!json && !flags.quiet) {
     printText(`09-verify\n\n${text}`);

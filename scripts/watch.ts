@@ -20,7 +20,7 @@ import { probedStages, stages } from "./stages.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import type { RunContext } from "../lib/stage/context.ts";
 import { JournalError, StepError } from "../lib/stage/errors.ts";
-import { makeLine } from "../lib/stage/make_command.ts";
+import { makeLine } from "../lib/cluster/make_line.ts";
 import { clusterStatus } from "../lib/status/status.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 

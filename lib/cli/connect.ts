@@ -1,6 +1,6 @@
 /** Which transport reaches a node. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { labNode, outsideNode } from "../lab/node.ts";
 import { pinnedKeys } from "../cluster/found_machines.ts";
 import {

@@ -4,7 +4,7 @@
  */
 // @ts-types="../std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import type { exitCode } from "./exit_code.ts";
 import { nearest } from "../text/nearest.ts";
 import { UsageError } from "./usage_error.ts";

@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { ignoreAbsent } from "../exec/atomic_file.ts";
 import { isRunning } from "../lab/lab.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 
 type Kept = Pick<Cluster, "name" | "file" | "stateDir">;
 

@@ -57,18 +57,28 @@ async function runWith(
     return exitCode.done;
   }
   if (flags.undo) return await undo(session, flags);
-  const { status, report, text } = await tellingIfSlow(
-    `09-verify: ${verification.stage.summary}`,
-    flags.step ? undefined : session.context.announce,
-    runVerify(session, verification, {
-      width: terminalWidth(),
-      keep: flags.keep,
-    }),
+  const { status, report, text } = await verifyAsAsked(
+    session,
+    verification,
+    flags,
   );
   if (json) printData(report);
   else if (!flags.quiet || status !== "passed") printText(text);
   const more = status === "interrupted" || await startMorePods(session);
   return more ? verifyExitCode[status] : exitCode.failed;
+}
+
+/** Stage 09 on a session, with a word while it takes long. */
+export async function verifyAsAsked(
+  session: Session,
+  verification: Verification,
+  { step, keep }: Pick<StageFlags, "step" | "keep">,
+): Promise<Awaited<ReturnType<typeof runVerify>>> {
+  return await tellingIfSlow(
+    `09-verify: ${verification.stage.summary}`,
+    step ? undefined : session.context.announce,
+    runVerify(session, verification, { width: terminalWidth(), keep }),
+  );
 }
 
 async function undo(session: Session, flags: StageFlags): Promise<number> {

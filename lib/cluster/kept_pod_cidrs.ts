@@ -2,23 +2,23 @@
  * What an edited cluster file does not move: a node keeps the podCIDRs that it was
  * given when it was made, and all that was made by them. Pure.
  */
-import { quote } from "../exec/command.ts";
 import { familyOf, parseCidr } from "../net/cidr.ts";
 import { type Cluster, podCIDRsPath } from "./cluster.ts";
+import { makeLine } from "./make_line.ts";
 
 /** What keeps old podCIDRs, and the line that makes all of it anew; a sentence. */
 export function moveWords(
   cluster: Pick<Cluster, "name" | "stateDir" | "file" | "provider">,
 ): string {
-  const { file, provider } = cluster;
-  const of = file === "config/lab.yaml" ? "" : ` CLUSTER=${quote(file)}`;
-  const isLab = provider === "lab";
+  const isLab = cluster.provider === "lab";
   const hold = isLab
     ? "bridges, leases, routes and the nodes' journals"
     : "Nodes of Kubernetes, bridges, leases, routes and the nodes' journals";
-  const away = isLab ? `make down${of}` : `make up ARGS=--undo${of}`;
+  const away = makeLine(isLab ? "down" : "up ARGS=--undo", cluster);
   return `${hold} keep the podCIDRs that the nodes were given ` +
-    `(${podCIDRsPath(cluster)}); to move them: ${away} && make up${of}`;
+    `(${podCIDRsPath(cluster)}); to move them: ${away} && ${
+      makeLine("up", cluster)
+    }`;
 }
 
 /**

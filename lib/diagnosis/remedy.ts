@@ -4,7 +4,8 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Command } from "../exec/command.ts";
-import { makeLine, shellLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
+import { shellLine } from "../stage/make_command.ts";
 import type { StageName } from "../stage/stage.ts";
 import { printable } from "../text/printable.ts";
 

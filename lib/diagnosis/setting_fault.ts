@@ -72,7 +72,7 @@ export function bareFault(
 }
 
 /** The name as `sysctl` prints it: dots and slashes change places. */
-function shownName(name: string): string {
+export function shownName(name: string): string {
   return name.startsWith("net/")
     ? name.replace(/[./]/g, (found) => found === "." ? "/" : ".")
     : name;

@@ -27,7 +27,7 @@ import {
   type SettingFault,
   writes,
 } from "./setting_fault.ts";
-import { routeFor } from "./ways.ts";
+import { longestMatch } from "../net/route_match.ts";
 
 /**
  * The bridge, the link that has the node's address, and the devices of the
@@ -46,7 +46,7 @@ function waysOf(
     .filter((one) => familyOf(one) === familyOf(node.address));
   const routed = [
     ...routes.filter(({ dst }) => dst === "default"),
-    ...others.map((address) => routeFor(routes, address)),
+    ...others.map((address) => longestMatch(routes, address)),
   ].flatMap((route) => route?.dev === undefined ? [] : [route.dev]);
   // A link that has lost its address may be either.
   const maybe = own.length > 0 ? own : links.map(({ name }) => name)
@@ -149,7 +149,7 @@ function apartFaults(
       [...other.addresses, ...other.podCIDRs].flatMap((one) => {
         const address = one.replace(/\/.*/, "");
         if (familyOf(address) !== 4) return [];
-        const dev = routeFor(routes, address)?.dev;
+        const dev = longestMatch(routes, address)?.dev;
         return dev === undefined || dev === device ? [] : [{ one, dev, other }];
       })
     )[0];

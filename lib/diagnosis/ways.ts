@@ -1,5 +1,5 @@
 /** By which device a node sends to an address, and how much that takes. Pure. */
-import { containsAddress, familyOf, parseCidr } from "../net/cidr.ts";
+import { longestMatch } from "../net/route_match.ts";
 import type { RouteFacts } from "./evidence.ts";
 
 /** A way of a node's packets. */
@@ -7,24 +7,6 @@ export interface WayOut {
   readonly device: string;
   /** The most that a packet may have, of the device and of the route. */
   readonly mtu: number;
-}
-
-/** The most exact route to an address. */
-export function routeFor(
-  routes: readonly RouteFacts[],
-  address: string,
-): RouteFacts | undefined {
-  const length = ({ dst }: RouteFacts) =>
-    dst === "default" ? 0 : Number(dst.split("/")[1] ?? 128);
-  return routes
-    .filter(({ dst }) =>
-      dst === "default" ||
-      (dst.includes("/")
-        ? familyOf(dst.replace(/\/.*/, "")) === familyOf(address) &&
-          containsAddress(parseCidr(dst), address)
-        : dst === address)
-    )
-    .toSorted((one, other) => length(other) - length(one))[0];
 }
 
 /**
@@ -39,7 +21,7 @@ export function waysOut(
 ): readonly WayOut[] {
   const taken = [
     ...routes.filter(({ dst }) => dst === "default"),
-    ...addresses.map((address) => routeFor(routes, address)),
+    ...addresses.map((address) => longestMatch(routes, address)),
   ];
   return taken.flatMap((route: (typeof routes)[number] | undefined) => {
     const link = links.find(({ name }) => name === route?.dev);

@@ -1,7 +1,8 @@
 /** What the doctor reads of the bridge's settings. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 const conf = "/proc/sys/net/ipv";
 const off = `${conf}6/conf/cni0/accept_ra:0\n` +

@@ -2,7 +2,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { usualPlugin } from "../cluster/schema_plugin.ts";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 const wanted = { plugin: { ...usualPlugin, daemon: true } };
 

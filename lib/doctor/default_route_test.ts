@@ -1,7 +1,8 @@
 /** What the doctor reads of the way out of the cluster. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one, settings } from "./doctor_testing.ts";
+import { found, mendOf, one, settings } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 const without = (by = "") =>
   hostWith([/\{[^{}]*"dst":"default"[^{}]*\},?/g, by]);

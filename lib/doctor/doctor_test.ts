@@ -10,13 +10,13 @@ import {
   counters,
   filter,
   found,
-  hostWith,
   mendOf,
   nat,
   one,
   room,
   settings,
 } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 /** A namespace without links: the last word of the question is what parts its answer. */
 const nothingOnThePath = ["links\n[]", "end\n"]

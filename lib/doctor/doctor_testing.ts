@@ -8,32 +8,10 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";
 import { remedyLine } from "../diagnosis/remedy.ts";
-import { readParts } from "../node/parts.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext, Finding } from "./check.ts";
-import {
-  type Host,
-  type InventoryNode,
-  readHost,
-} from "../inventory/inventory.ts";
-
-const captured = await Deno.readTextFile(
-  `${import.meta.dirname}/testdata/worker-1.txt`,
-);
-
-/** What the worker said, after replacing. */
-export function hostWith(
-  ...replacements: readonly [string | RegExp, string][]
-): Host {
-  const text = replacements.reduce((text, [old, by]) => {
-    const replaced = text.replaceAll(old, by);
-    assert(replaced !== text, `nothing to replace: ${old}`);
-    return replaced;
-  }, captured);
-  const parts = readParts({ stdout: text }, "PART");
-  assert(parts !== undefined);
-  return readHost(parts, "worker-1");
-}
+import type { Host, InventoryNode } from "../inventory/inventory.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 export interface Scene {
   readonly host?: Host;

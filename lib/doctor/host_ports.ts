@@ -1,9 +1,9 @@
 /** The doctor's check of ports of the node that pods ask for. Pure. */
-import { askPath, saysAbsent } from "../exec/shell_file.ts";
-import { cmd, type Command, succeeded } from "../exec/command.ts";
+import { askPath } from "../exec/shell_file.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import { portmapPath } from "../cni/conflist.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
-import { kubectl, saysSilent } from "../kubernetes/kubectl.ts";
+import { kubectl } from "../kubernetes/kubectl.ts";
 import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { kubeletConf } from "../kubernetes/reset.ts";
 import {
@@ -13,6 +13,7 @@ import {
   shownBy,
   unclear,
 } from "./check.ts";
+import { fromKubectl } from "./kubectl_answer.ts";
 
 /** A line a pod of the node that runs: NAMESPACE/NAME, hostNetwork, addresses, hostPorts. */
 const podsScript =
@@ -56,34 +57,36 @@ export const hostPorts: Check = {
     if (!usesKubeadm(context.cluster)) {
       return [{ is: "does not apply", what: "no kubelet is here" }];
     }
-    if (asked === undefined || seen === undefined) {
-      return [unclear("which pods ask for a hostPort", asked)];
-    }
-    if (saysAbsent(asked.outcome)) {
-      const what = "there is no Kubernetes";
-      return [{ is: "not yet", what, until: "02-kubeadm" }];
-    }
-    if (saysSilent(asked.outcome)) {
-      return [{ is: "does not apply", what: "the API server does not answer" }];
-    }
-    if (!succeeded(asked.outcome)) {
-      return [unclear("which pods ask for a hostPort", asked)];
-    }
-    const { stdout } = seen.outcome;
-    return wantingPods(asked.outcome.stdout).flatMap((wanting) => {
-      const unled = wanting.ports.filter((port) =>
-        !mapped(stdout, port, wanting.addresses)
-      );
-      const stale = staleRules(context, stdout, wanting.ports);
-      return [
-        ...stale.map((rule) => shadowed(context, wanting, rule)),
-        ...unled.length === 0
-          ? []
-          : [unmapped(context, { ...wanting, ports: unled })],
-      ];
-    });
+    const what = "which pods ask for a hostPort";
+    if (seen === undefined) return [unclear(what, asked)];
+    return fromKubectl(
+      what,
+      asked,
+      (printed) =>
+        wantingPods(printed).flatMap((wanting) =>
+          misled(context, wanting, seen.outcome.stdout)
+        ),
+    );
   },
 };
+
+/** What is wrong with the rules for a pod's ports. */
+function misled(
+  context: CheckContext,
+  wanting: Wanting,
+  printedRules: string,
+): readonly Finding[] {
+  const unled = wanting.ports.filter((port) =>
+    !mapped(printedRules, port, wanting.addresses)
+  );
+  return [
+    ...staleRules(context, printedRules, wanting.ports)
+      .map((rule) => shadowed(context, wanting, rule)),
+    ...unled.length === 0
+      ? []
+      : [unmapped(context, { ...wanting, ports: unled })],
+  ];
+}
 
 function wantingPods(printed: string): readonly Wanting[] {
   return printed.split("\n").flatMap((line): readonly Wanting[] => {

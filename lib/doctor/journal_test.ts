@@ -1,7 +1,8 @@
 /** What the doctor says of a damaged journal. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("a journal that cannot be understood is a fault, and is put aside before the stages write it anew", () => {
   assertEquals(found("journal", []), []);

@@ -1,7 +1,8 @@
 /** What the doctor reads of Kubernetes. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, one } from "./doctor_testing.ts";
+import { found, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 import { kubernetesCheck } from "./kubernetes.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import type { Outcome } from "../exec/command.ts";

@@ -1,7 +1,8 @@
 /** What the doctor reads of leases and their store. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one, room } from "./doctor_testing.ts";
+import { found, mendOf, one, room } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("a disk without room is a fault, a nearly full one a warning, one without inodes neither", () => {
   const full = room.replace("12341916 1%", "0 100%");

@@ -2,7 +2,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { InventoryNode } from "../inventory/inventory.ts";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("a strict filter is a trap only where there is more than one way", () => {
   const strict = "/proc/sys/net/ipv4/conf/all/rp_filter:1\n" +

@@ -1,7 +1,8 @@
 /** What the doctor reads of a node as a machine. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { counters, found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { counters, found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("a plugin that is there and does not run is a fault, one that is gone is another check's", () => {
   const broken = {

@@ -2,7 +2,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { InventoryNode } from "../inventory/inventory.ts";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 /** The node's own eth0, not its pods'. */
 const uplink =

@@ -1,10 +1,16 @@
 /** The doctor's check of NetworkPolicy objects, which this pod network does not enforce. Pure. */
-import { askPath, saysAbsent } from "../exec/shell_file.ts";
-import { type Command, succeeded } from "../exec/command.ts";
+import { askPath } from "../exec/shell_file.ts";
+import type { Command } from "../exec/command.ts";
 import { adminConf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
-import { kubectl, saysSilent } from "../kubernetes/kubectl.ts";
+import { kubectl } from "../kubernetes/kubectl.ts";
 import { someNames } from "../inventory/pod_veths.ts";
-import { type Check, type CheckContext, shownBy, unclear } from "./check.ts";
+import {
+  type Check,
+  type CheckContext,
+  type Finding,
+  shownBy,
+} from "./check.ts";
+import { fromKubectl } from "./kubectl_answer.ts";
 
 const asksHere = ({ cluster, node }: CheckContext) =>
   usesKubeadm(cluster) && node.role === "control-plane";
@@ -35,42 +41,40 @@ export const networkPolicies: Check = {
     if (!asksHere(context)) {
       return [{ is: "does not apply", what: "no control plane is here" }];
     }
-    if (asked === undefined) {
-      return [unclear("which NetworkPolicies there are", asked)];
-    }
-    if (saysAbsent(asked.outcome)) {
-      const what = "there is no Kubernetes";
-      return [{ is: "not yet", what, until: "02-kubeadm" }];
-    }
-    if (saysSilent(asked.outcome)) {
-      return [{ is: "does not apply", what: "the API server does not answer" }];
-    }
-    if (!succeeded(asked.outcome)) {
-      return [unclear("which NetworkPolicies there are", asked)];
-    }
-    const lines = asked.outcome.stdout.split("\n");
-    const of = (kind: string) =>
-      lines.filter((line) => line.startsWith(`${kind} `))
-        .map((line) => line.slice(kind.length + 1));
-    const policies = of("NetworkPolicy");
-    if (
-      policies.length === 0 || of("DaemonSet").some((one) => enforcer.test(one))
-    ) {
-      return [];
-    }
-    return [{
-      is: "warning",
-      what: (policies.length === 1
-        ? `the NetworkPolicy ${policies[0]} is`
-        : `${policies.length} NetworkPolicies are`) +
-        " enforced by nothing: this pod network lets every pod reach every other" +
-        (policies.length === 1 ? "" : ` (${someNames(policies)})`),
-      evidence: [shownBy(context, kubectl("get", "networkpolicies", "-A"))],
-      remedies: [{
-        say: "run an agent that enforces policies beside this network (e.g. " +
-          "kube-router with --run-firewall alone), or take another network; " +
-          "what must be kept apart is open until then",
-      }],
-    }];
+    return fromKubectl(
+      "which NetworkPolicies there are",
+      asked,
+      (printed) => unenforced(context, printed),
+    );
   },
 };
+
+function unenforced(
+  context: CheckContext,
+  printed: string,
+): readonly Finding[] {
+  const lines = printed.split("\n");
+  const of = (kind: string) =>
+    lines.filter((line) => line.startsWith(`${kind} `))
+      .map((line) => line.slice(kind.length + 1));
+  const policies = of("NetworkPolicy");
+  if (
+    policies.length === 0 || of("DaemonSet").some((one) => enforcer.test(one))
+  ) {
+    return [];
+  }
+  return [{
+    is: "warning",
+    what: (policies.length === 1
+      ? `the NetworkPolicy ${policies[0]} is`
+      : `${policies.length} NetworkPolicies are`) +
+      " enforced by nothing: this pod network lets every pod reach every other" +
+      (policies.length === 1 ? "" : ` (${someNames(policies)})`),
+    evidence: [shownBy(context, kubectl("get", "networkpolicies", "-A"))],
+    remedies: [{
+      say: "run an agent that enforces policies beside this network (e.g. " +
+        "kube-router with --run-firewall alone), or take another network; " +
+        "what must be kept apart is open until then",
+    }],
+  }];
+}

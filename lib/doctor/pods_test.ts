@@ -1,7 +1,8 @@
 /** What the doctor reads of pods that live. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("pods whose bridge was deleted are cut off, also where it is made anew without them", () => {
   assertEquals(found("cut-off-pods", []), []);

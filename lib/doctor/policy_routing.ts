@@ -18,6 +18,7 @@ import {
   ruleText,
 } from "../diagnosis/routing_policy.ts";
 import { onNode } from "../diagnosis/remedy.ts";
+import { longestMatch } from "../net/route_match.ts";
 import { cmd, show } from "../exec/command.ts";
 import { type Family, familyOf, gateway } from "../net/cidr.ts";
 import {
@@ -94,10 +95,8 @@ function findingsOf(
   const [family, destination, source, link] = flow;
   const rules = readList<PolicyRule>(partOf(parts, `rules ${family}`) ?? "");
   if (rules.every(isUsual)) return [];
-  const length = ({ dst }: FibRoute) =>
-    dst === "default" ? -1 : Number(dst.split("/")[1] ?? 128);
-  const main = readList<FibRoute>(partOf(parts, `main ${flow}`) ?? "")
-    .toSorted((a, b) => length(b) - length(a))[0];
+  const routes = readList<FibRoute>(partOf(parts, `main ${flow}`) ?? "");
+  const main = longestMatch(routes, destination);
   const asked = `route ${flow},`;
   return parts.filter(({ name }) => name.startsWith(asked)).flatMap(
     ({ name, text }) => {

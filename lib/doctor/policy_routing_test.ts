@@ -1,7 +1,8 @@
 /** What the doctor reads of policy routing, as a worker of a lab answered. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 const usual = '{"priority":0,"src":"all","table":"local"},' +
   '{"priority":32766,"src":"all","table":"main"}';

@@ -1,7 +1,8 @@
 /** What the doctor reads of the settings of interfaces. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { found, hostWith, mendOf, one, settings } from "./doctor_testing.ts";
+import { found, mendOf, one, settings } from "./doctor_testing.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 
 /** What is found with these values in place of the well ones. */
 const withValues = (...values: readonly [string, number][]) => {

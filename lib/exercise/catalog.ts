@@ -5,7 +5,7 @@
  */
 import { unlessGone, withWrongMasquerade } from "./wrong_masquerade.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { workersOf } from "../verify/matrix.ts";
 import { caller, server } from "../verify/namespace_pods.ts";
 import {

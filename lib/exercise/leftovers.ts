@@ -3,6 +3,8 @@
  * puts it back. Pure; lines are those of a fingerprint.
  */
 import { cmd, type Command } from "../exec/command.ts";
+import { words } from "../net/iptables.ts";
+import { routeProtocol } from "../steps/probes.ts";
 
 /** Something on a node that is not as it was before an exercise. */
 export interface Leftover {
@@ -56,7 +58,9 @@ function removal(line: string): Command | undefined {
 
 /** What puts it back. What bears our mark, a stage makes anew. */
 function restoration(line: string): Command | undefined {
-  if (/\bproto 244$|--comment "?deno-cni/.test(line)) return undefined;
+  const isOurs = line.endsWith(` proto ${routeProtocol}`) ||
+    /--comment "?deno-cni/.test(line);
+  if (isOurs) return undefined;
   const [, name, value] = /^(\S+) = (.*)$/.exec(line) ?? [];
   if (name !== undefined) return cmd`sysctl -w ${`${name}=${value}`}`;
   const [, route] = /^ip route (.*)$/.exec(line) ?? [];
@@ -73,10 +77,4 @@ function restoration(line: string): Command | undefined {
 
 function familyFlag(route: string): readonly string[] {
   return route.includes(":") ? ["-6"] : [];
-}
-
-/** The words of a line as iptables-save(8) writes it: one with spaces in quotes. */
-function words(text: string): readonly string[] {
-  return [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
-    .map(([, quoted, plain]) => quoted?.replace(/\\(.)/g, "$1") ?? plain ?? "");
 }

@@ -3,7 +3,8 @@ import { stepKey } from "../stage/node_run.ts";
 import type { StageSet } from "./stage_set.ts";
 import { plans } from "../stage/plan_stages.ts";
 import { type Leftover, leftovers } from "./leftovers.ts";
-import { makeLine, shellLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
+import { shellLine } from "../stage/make_command.ts";
 import type { Exercise } from "./catalog.ts";
 import {
   fingerprint,

@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ExerciseBook } from "./progress_file.ts";
 import type { Exercise } from "./catalog.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 
 /** An exercise's title, to be found again when one scrolls back. */

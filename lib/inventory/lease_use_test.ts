@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { run } from "../exec/run.ts";
 import { releaseCommand } from "./lease_use.ts";
 

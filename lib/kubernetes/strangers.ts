@@ -1,5 +1,5 @@
 /** Nodes that Kubernetes has and the cluster file has not: a machine that was joined by hand. */
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, UnreachableError } from "../node/node.ts";

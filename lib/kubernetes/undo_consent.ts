@@ -7,6 +7,7 @@ import { cmd, type Outcome, type RunOptions } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { adminConf, controlPlaneOf, usesKubeadm } from "./kubeconfig.ts";
 import { namespace } from "./kubectl.ts";
+import { iptablesFor } from "../net/iptables.ts";
 import { mark } from "../net/mark.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
 import { statePath } from "./reset.ts";
@@ -77,13 +78,18 @@ export const beforeBridgeGoes = networkGoes(
 export const beforeForwardingGoes = networkGoes(
   "where the nodes do not forward, they reach no other node and no service",
   ({ clusterCIDRs }) =>
-    clusterCIDRs.map((cidr) => `iptables -D FORWARD -s ${cidr} -j ACCEPT`),
+    clusterCIDRs.map((cidr) =>
+      `${iptablesFor(cidr)} -D FORWARD -s ${cidr} -j ACCEPT`
+    ),
 );
 
 /** Before stage 07 takes the rules away by which pods get out. */
 export const beforeMasqueradeGoes = networkGoes(
   "they reach nothing outside the cluster",
-  () => ["iptables -t nat -D POSTROUTING … -j MASQUERADE"],
+  ({ clusterCIDRs }) =>
+    clusterCIDRs.map((cidr) =>
+      `${iptablesFor(cidr)} -t nat -D POSTROUTING … -j MASQUERADE`
+    ),
 );
 
 /** Before stage 08 takes the routes away. */

@@ -16,7 +16,7 @@ import {
   type Process,
   processNamespace,
 } from "./processes.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { journalPath, type Node, UnreachableError } from "../node/node.ts";
 import { run } from "../exec/run.ts";
 

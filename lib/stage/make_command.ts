@@ -1,33 +1,10 @@
-/** Lines for the operator's shell that run a target of the Makefile on a cluster. Pure. */
+/** Lines for the operator's shell that run a command on a node, or show what a stage did. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { type Command, quote } from "../exec/command.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { isPrintable } from "../text/printable.ts";
 import type { Afterwards } from "./stage.ts";
-
-/** The variables of a target, each with the arguments that the script is given by it. */
-type Variables = Readonly<Record<string, string | readonly string[]>>;
-
-/**
- * The line, with the cluster's file where it is not the one that `make` takes
- * by itself. It can be pasted into bash and dash, and shows as it is written.
- */
-export function makeLine(
-  target: string,
-  { file }: Pick<Cluster, "file">,
-  variables: Variables = {},
-): string {
-  const all = {
-    ...(file === "config/lab.yaml" ? {} : { CLUSTER: file }),
-    ...variables,
-  };
-  return [
-    `make ${target}`,
-    ...Object.entries(all).map(([name, value]) =>
-      variable(name, typeof value === "string" ? [value] : value)
-    ),
-  ].join(" ");
-}
 
 /** The line that runs a command on a node. */
 export function shellLine(
@@ -63,19 +40,6 @@ export function lookLine(
     ...(pod === undefined ? {} : { POD: pod }),
     ...(run === undefined ? {} : { ARGS: ["--", ...visible(run.argv)] }),
   });
-}
-
-/**
- * A variable of make. Three read it, one after the other: the operator's shell,
- * make, for which `$` is `$$`, and the shell that runs the recipe.
- */
-function variable(name: string, args: readonly string[]): string {
-  const value = args.map(quote).join(" ").replaceAll("$", "$$$$");
-  // Where single quotes stand inside of double ones, bash still expands "!".
-  if (/[$`"\\!]/.test(value.replaceAll(" ! ", " "))) {
-    return `${name}='${value.replaceAll("'", `'\\''`)}'`;
-  }
-  return quote(value) === value ? `${name}=${value}` : `${name}="${value}"`;
 }
 
 /** The same command, with what a terminal would obey, or make take for an end, spelt by printf. */

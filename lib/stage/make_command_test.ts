@@ -1,7 +1,7 @@
 /** Lines for the operator's shell, pasted into real ones. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { lookLine, makeLine, shellLine } from "./make_command.ts";
+import { lookLine, shellLine } from "./make_command.ts";
 import { nastyNames } from "../text/nasty_testing.ts";
 import { isPrintable } from "../text/printable.ts";
 import { projectRoot } from "../exec/project_root.ts";
@@ -10,14 +10,7 @@ import { cmd } from "../exec/command.ts";
 
 const lab = { file: "config/lab.yaml" };
 
-Deno.test("a line names the cluster's file where make does not take it by itself", () => {
-  assertEquals(makeLine("up", lab), "make up");
-  assertEquals(
-    makeLine("04-bridge", { file: "config/ssh.yaml" }, {
-      ARGS: ["--node", "worker-1"],
-    }),
-    'make 04-bridge CLUSTER=config/ssh.yaml ARGS="--node worker-1"',
-  );
+Deno.test("a command on a node is a line that runs it in a shell there", () => {
   assertEquals(
     shellLine("worker-1", cmd`ip link set dev ${"eth0"} up`, lab),
     'make shell NODE=worker-1 ARGS="-- ip link set dev eth0 up"',

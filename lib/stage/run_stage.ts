@@ -175,7 +175,7 @@ async function eachNode(
 }
 
 /** The cluster's nodes, none of which is waited for. */
-export function otherNodes({ nodeOf }: Reach): Others {
+export function otherNodes({ nodeOf }: Pick<Reach, "nodeOf">): Others {
   return { node: nodeOf, ended: () => Promise.resolve(true) };
 }
 

@@ -1,5 +1,5 @@
 /** What a status tells of pods and leases, as lines of text. Pure. */
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { onNode, remedyLine } from "../diagnosis/remedy.ts";
 import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";

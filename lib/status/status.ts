@@ -20,7 +20,7 @@ import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
 import { strangerLines } from "../kubernetes/strangers.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { type NodeStatus, nodeStatus } from "./node_status.ts";
 
 /** The cluster at one moment; the data of `-o json`. */

@@ -1,4 +1,4 @@
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import type { StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";

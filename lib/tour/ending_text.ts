@@ -1,7 +1,7 @@
 /** What the tour says at its end, or where it was ended. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Exercise } from "../exercise/catalog.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 

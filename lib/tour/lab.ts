@@ -1,7 +1,7 @@
 /** The lab that a tour may use: none, or one that an earlier tour made. */
 import { type Cluster } from "../cluster/cluster.ts";
 import { isRunning, removeLab } from "../lab/lab.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { openSession, type RunFlags } from "../cli/session.ts";
 import { exists } from "../exec/atomic_file.ts";
 import { loadCluster } from "../cluster/load.ts";

@@ -10,14 +10,10 @@ import {
 } from "./duplicate_addresses.ts";
 import { askTogether } from "../node/batch.ts";
 import { isWhole, parseEvents } from "./nft_events.ts";
+import { longestMatch, networkHas } from "../net/route_match.ts";
 import type { TraceContext } from "./context.ts";
 import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
-import {
-  covers,
-  type ListeningPlace,
-  longestMatch,
-  networkNamespace,
-} from "./endpoints.ts";
+import { type ListeningPlace, networkNamespace } from "./endpoints.ts";
 import { probePackets, type Sending } from "./probe_packets.ts";
 import { nodePort } from "../verify/namespace_pods.ts";
 import type { FollowedPacket } from "./findings.ts";
@@ -185,7 +181,7 @@ export function follow(
 ): FollowedPacket {
   const { sending, answered } = answer;
   // What answers on the segment may be a machine that is not known; what does not is not there.
-  const isNear = segmentCIDRs.some((cidr) => covers(cidr, to.address));
+  const isNear = segmentCIDRs.some((cidr) => networkHas(cidr, to.address));
   const open = to.machine === undefined && (answered || !isNear);
   const there = walk(heard, { sending, direction: "there" }, {
     begin: false,

@@ -17,10 +17,10 @@ import {
   findEnd,
   type ListeningPlace,
   listeningPlaces,
-  longestMatch,
   machineOf,
   type Named,
 } from "./endpoints.ts";
+import { longestMatch } from "../net/route_match.ts";
 import {
   machineSurvey,
   programs,
@@ -66,6 +66,8 @@ export interface TraceContext {
   readonly machines: ReadonlyMap<string, SurveyedMachine>;
   /** The machines at neither end that could not be listened at. */
   readonly deaf: readonly string[];
+  /** Whether all of the cluster was listened at. */
+  readonly everywhere: boolean;
   readonly places: readonly ListeningPlace[];
   readonly runnerOf: (machine: string) => Runner;
   readonly options: RunOptions;
@@ -144,7 +146,7 @@ export async function survey(
   const lastPort = renamed?.port;
   return {
     ...{ cluster, family, from, to, called, machines, deaf, places },
-    ...{ runnerOf, options },
+    ...{ runnerOf, options, everywhere },
     ...(call === undefined ? {} : { call }),
     ...(lastPort === undefined ? {} : { lastPort }),
   };

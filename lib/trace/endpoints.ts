@@ -1,18 +1,16 @@
 /** The ends of a path, and the places to listen at. Pure. */
 import {
-  AddressError,
   addressOrUndefined,
   contains,
   parseSubnet,
 } from "../../plugin/address/address.ts";
 import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { RouteFacts } from "../diagnosis/evidence.ts";
 import { printable } from "../text/printable.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { ownNamespace } from "./nft_monitor.ts";
 import type { Pod, SurveyedLink, SurveyedMachine } from "./machine_survey.ts";
 
@@ -188,29 +186,6 @@ function has(links: readonly SurveyedLink[], address: string): boolean {
   return links.some(({ addr_info }) =>
     addr_info.some(({ local }) => local === address)
   );
-}
-
-/** The route among these by which an address is reached: the one with the longest prefix. */
-export function longestMatch(
-  routes: readonly RouteFacts[],
-  address: string,
-): RouteFacts | undefined {
-  const length = (dst: string) =>
-    dst === "default" ? -1 : Number(dst.split("/")[1] ?? 128);
-  return routes.filter(({ dst }) => dst === "default" || covers(dst, address))
-    .toSorted((a, b) => length(b.dst) - length(a.dst))[0];
-}
-
-/** Whether a route's destination is an address, or a network that has it. */
-export function covers(dst: string, address: string): boolean {
-  if (!dst.includes("/")) return dst === address;
-  const parsed = addressOrUndefined(address);
-  try {
-    return parsed !== undefined && contains(parseSubnet(dst), parsed);
-  } catch (error) {
-    if (error instanceof AddressError) return false;
-    throw error;
-  }
 }
 
 /** @throws {EndError} when a pod would send to itself, which no link sees */

@@ -7,7 +7,6 @@ import {
   familyFor,
   findEnd,
   listeningPlaces,
-  longestMatch,
   machineOf,
   parseEnd,
 } from "./endpoints.ts";
@@ -138,19 +137,6 @@ Deno.test("a pod has the address of the family, and one that it lost is known by
     EndError,
     "worker-1/web: no such pod on worker-1; it has shell",
   );
-});
-
-Deno.test("of several routes the longest prefix counts", () => {
-  const routes = [
-    { dst: "default", gateway: "10.0.1.1" },
-    { dst: "10.244.0.0/16", gateway: "10.0.1.7" },
-    { dst: "10.244.2.0/24", gateway: "10.0.1.12" },
-  ];
-  const via = (address: string) => longestMatch(routes, address)?.gateway;
-  assertEquals(via("10.244.2.3"), "10.0.1.12");
-  assertEquals(via("10.244.3.3"), "10.0.1.7");
-  assertEquals(via("192.0.2.1"), "10.0.1.1");
-  assertEquals(longestMatch([], "192.0.2.1"), undefined);
 });
 
 Deno.test("places go from the sender's inside to the receiver's, each machine once", () => {

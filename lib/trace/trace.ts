@@ -81,9 +81,7 @@ async function followPackets(
   const renamed = renamedTo(found);
   const isLost = found.told.there.stop?.is === "lost" ||
     found.told.back.stop?.is === "lost";
-  const isFar = found.context.machines.size <= whole.nodes.length &&
-    found.context.deaf.length === 0;
-  if (renamed !== undefined || (isLost && isFar)) {
+  if (renamed !== undefined || (isLost && !found.context.everywhere)) {
     found = await look({
       everywhere: true,
       ...(renamed === undefined ? {} : { renamed }),

@@ -2,6 +2,7 @@
 import type { RunOptions } from "../exec/command.ts";
 import { mark } from "../net/mark.ts";
 import { withAdopted } from "../stage/adopted.ts";
+import { otherNodes } from "../stage/run_stage.ts";
 import type { Stage, StageName } from "../stage/stage.ts";
 import type { Site, Situation } from "./situation.ts";
 
@@ -18,14 +19,13 @@ export async function adopting(
   options: RunOptions,
 ): Promise<Situation> {
   const { cluster, sites, progress } = situation;
-  const others = {
-    node(name: string) {
+  const others = otherNodes({
+    nodeOf(name) {
       const site = sites.get(name);
       if (site === undefined) throw new TypeError(`no node ${name}`);
       return site.runner;
     },
-    ended: () => Promise.resolve(true),
-  };
+  });
   const all = await Promise.all(
     [...sites.values()].map(async (site) => {
       const { node, runner, complete } = site;

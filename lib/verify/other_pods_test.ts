@@ -2,29 +2,12 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { type Host, readHost } from "../inventory/inventory.ts";
-import { readParts } from "../node/parts.ts";
+import { hostWith } from "../inventory/host_testing.ts";
 import { remedyLine } from "../diagnosis/remedy.ts";
 import { podTroubles } from "./other_pods.ts";
 
-const captured = await Deno.readTextFile(
-  new URL("../doctor/testdata/worker-1.txt", import.meta.url),
-);
 const lab = labCluster({ name: "lab", stateDir: "/nowhere" });
 const machines = { ...lab, provider: "ssh" as const };
-
-function hostWith(
-  ...replacements: readonly (readonly [RegExp, string])[]
-): Host {
-  const text = replacements.reduce((text, [old, by]) => {
-    const replaced = text.replaceAll(old, by);
-    assert(replaced !== text, `nothing to replace: ${old}`);
-    return replaced;
-  }, captured);
-  const parts = readParts({ stdout: text }, "PART");
-  assert(parts !== undefined);
-  return readHost(parts, "worker-1");
-}
 
 const names = [
   /PART leases/g,

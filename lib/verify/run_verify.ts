@@ -1,7 +1,7 @@
 /** Stage 09 within a run: verifies, takes away what it started, or plans either. */
 import type { StageRun } from "../stage/context.ts";
 import { StepError } from "../stage/errors.ts";
-import { makeLine } from "../stage/make_command.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cleanUp, cleanupSteps } from "./cleanup.ts";
@@ -62,7 +62,9 @@ export async function verifyCluster(
   const cluster = await run.cluster();
   const reach = run.reach(cluster);
   const all = cluster.nodes.map(({ name }) => name);
-  const situation = await look(cluster, reach, context, all, true, true);
+  const situation = await look(cluster, reach, context, all, {
+    mayLack: true,
+  });
   return await verify(situation, {
     ...(trace === undefined ? {} : {
       trace: (path) => trace(cluster, reach, path, probed),
@@ -158,7 +160,9 @@ export async function undoVerify(
   const cluster = await run.cluster();
   const selected = run.selected(cluster);
   const reach = run.reach(cluster);
-  const situation = await look(cluster, reach, context, selected, !withCluster);
+  const situation = await look(cluster, reach, context, selected, {
+    kubernetesNeeded: !withCluster,
+  });
   const { kubernetes } = situation;
   return await cleanUp(
     cleanupSteps(situation, selected, run.nodes.length === 0),

@@ -49,12 +49,18 @@ export interface Situation {
   readonly kubernetes?: Kubernetes;
 }
 
+/** What a look goes on without. */
+interface Tolerance {
+  /** False: a Kubernetes that does not answer is as none. */
+  readonly kubernetesNeeded?: boolean;
+  /** Whether nodes that cannot be reached are left out, as long as one can be. */
+  readonly mayLack?: boolean;
+}
+
 /**
  * Asks every node; changes nothing.
  *
  * @param names the nodes to ask, where it is not all of them
- * @param kubernetesNeeded false: a Kubernetes that does not answer is as none
- * @param mayLack whether nodes that cannot be reached are left out, as long as one can be
  * @throws {UnreachableError | JournalError | CommandError}
  * @throws {StepError} when a node lacks what stage 09 works with
  */
@@ -63,8 +69,7 @@ export async function look(
   reach: Reach,
   options: RunOptions,
   names: readonly string[] = cluster.nodes.map(({ name }) => name),
-  kubernetesNeeded = true,
-  mayLack = false,
+  { kubernetesNeeded = true, mayLack = false }: Tolerance = {},
 ): Promise<Situation> {
   const gone = new Map<string, string>();
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));

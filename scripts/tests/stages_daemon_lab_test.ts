@@ -5,8 +5,7 @@ import { usualPlugin } from "../../lib/cluster/schema_plugin.ts";
 import { cmd, type Command, succeeded } from "../../lib/exec/command.ts";
 import type { Node } from "../../lib/node/node.ts";
 import { startSystemd, systemdTest } from "../../lib/node/systemd_testing.ts";
-import { examine } from "../../lib/doctor/doctor.ts";
-import { reachOf } from "../../lib/cli/connect.ts";
+import { findingsOn } from "./doctor_testing.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import { daemonSteps } from "../../lib/packaging/daemon_steps.ts";
 import { daemonUnit } from "../../lib/packaging/daemon_unit.ts";
@@ -15,7 +14,6 @@ import { undo } from "../../lib/stage/undo.ts";
 import type { RunContext } from "../../lib/stage/context.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { done } from "./stages_testing.ts";
-import { clusterOf } from "./verify_testing.ts";
 
 const folder = "/run/deno-cni/daemon";
 const launcher = "/opt/cni/bin/deno-cni";
@@ -39,14 +37,8 @@ async function labWith(name: string, plugin: string): Promise<TestLab> {
 
 /** What the doctor says of the daemon on worker-1. */
 async function findings(lab: TestLab): Promise<string[]> {
-  const cluster = await clusterOf(lab);
-  const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
-    timeout_ms: 20_000,
-  });
-  const [node] = nodes;
-  assert(node?.is === "examined");
-  const check = node.checks.find(({ name }) => name === "daemon");
-  return (check?.findings ?? []).map(({ is, what }) => `${is}: ${what}`);
+  return (await findingsOn(lab, "daemon"))
+    .map(({ is, what }) => `${is}: ${what}`);
 }
 
 /** The daemon of the installed version on worker-1; undefined where none lives. */

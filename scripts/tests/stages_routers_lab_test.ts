@@ -9,11 +9,10 @@ import {
 import { cmd } from "../../lib/exec/command.ts";
 import { run } from "../../lib/exec/run.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
-import { examine } from "../../lib/doctor/doctor.ts";
-import { reachOf } from "../../lib/cli/connect.ts";
+import { findingsOn } from "./doctor_testing.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { done } from "./stages_testing.ts";
-import { clusterOf, follow } from "./verify_testing.ts";
+import { follow } from "./verify_testing.ts";
 
 const noPython = await run(cmd`python3 --version`)
   .then(({ code }) => code !== 0, () => true);
@@ -48,16 +47,8 @@ async function advertised(lab: TestLab): Promise<string> {
 const defaultRoute = (lab: TestLab) =>
   lab.on("worker-1", cmd`ip -6 route show default`);
 
-async function doctorSays(lab: TestLab, check = "default-route") {
-  const cluster = await clusterOf(lab);
-  const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
-    timeout_ms: 20_000,
-  });
-  const [node] = nodes;
-  assert(node?.is === "examined");
-  return node.checks.filter(({ name }) => name === check)
-    .flatMap(({ findings }) => findings);
-}
+const doctorSays = (lab: TestLab, check = "default-route") =>
+  findingsOn(lab, check);
 
 Deno.test({
   name:

@@ -3,8 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { CauseKind } from "../../lib/diagnosis/cause.ts";
 import { cmd } from "../../lib/exec/command.ts";
-import { examine } from "../../lib/doctor/doctor.ts";
-import { reachOf } from "../../lib/cli/connect.ts";
+import { findingsOn } from "./doctor_testing.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { traced } from "./trace_testing.ts";
 import {
@@ -95,16 +94,8 @@ async function narrowSegment(lab: TestLab): Promise<void> {
   await lab.on("worker-1", cmd`sh -euc ${wan}`);
 }
 
-async function doctorSays(lab: TestLab, check = "interface-settings") {
-  const cluster = await clusterOf(lab);
-  const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
-    timeout_ms: 20_000,
-  });
-  const [node] = nodes;
-  assert(node?.is === "examined");
-  return node.checks.filter(({ name }) => name === check)
-    .flatMap(({ findings }) => findings);
-}
+const doctorSays = (lab: TestLab, check = "interface-settings") =>
+  findingsOn(lab, check);
 
 Deno.test({
   ...needsRoot,

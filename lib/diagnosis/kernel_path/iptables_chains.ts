@@ -15,7 +15,7 @@ import {
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
-import { type PacketHook, packetsOf } from "./packets.ts";
+import { enoughHops, type PacketHook, packetsOf } from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 import { translationObstacle } from "./translation.ts";
 
@@ -31,9 +31,6 @@ const tools = ["iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy"];
 
 /** Verdicts that lose a packet; the last hands it to a program, and there may be none. */
 const losing = new Set(["DROP", "REJECT", "NFQUEUE", "QUEUE"]);
-
-/** Every packet passes at least two machines that count it down (ip(7), TTL). */
-const enoughHops = 3;
 
 interface Chain {
   readonly tool: string;

@@ -1,7 +1,7 @@
 /** Something on a packet's path that ends it, and the packets that are asked about. Pure. */
 import { cmd, type Command, show } from "../../exec/command.ts";
 import type { Cluster, ClusterNode } from "../../cluster/cluster.ts";
-import { containsAddress, familyOf, parseCidr } from "../../net/cidr.ts";
+import { networkHas } from "../../net/route_match.ts";
 import { onNode, type Remedy } from "../remedy.ts";
 import type { Evidence } from "../evidence.ts";
 import type { Space } from "./survey.ts";
@@ -94,18 +94,6 @@ export function mendIn({ node, pod }: Space, command: Command): Remedy {
     pod === undefined
       ? command
       : cmd`nsenter --net=${pod.sandbox} ${command.argv}`,
-  );
-}
-
-/** Whether a network has an address; "default" has all. */
-export function networkHas(network: string, address: string): boolean {
-  if (network === "default") return true;
-  const family = familyOf(address);
-  if (familyOf(network) !== family) return false;
-  const bits = family === 4 ? 32 : 128;
-  return containsAddress(
-    parseCidr(network.includes("/") ? network : `${network}/${bits}`),
-    address,
   );
 }
 

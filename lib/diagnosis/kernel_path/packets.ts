@@ -3,6 +3,9 @@ import type { Packet } from "../../net/iptables.ts";
 import type { Flow, Traffic } from "./obstacle.ts";
 import type { KernelSurvey } from "./survey.ts";
 
+/** The least TTL that takes a packet to every machine of a cluster: two count it down (ip(7)). */
+export const enoughHops = 3;
+
 /** Netfilter's hooks, by the name of iptables' chain there. */
 export type PacketHook =
   | "PREROUTING"

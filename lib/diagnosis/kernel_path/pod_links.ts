@@ -4,13 +4,13 @@ import { cmd } from "../../exec/command.ts";
 import type { Remedy } from "../remedy.ts";
 import {
   mendIn,
-  networkHas,
   type Obstacle,
   ownerOfPod,
   shownIn,
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
+import { networkHas } from "../../net/route_match.ts";
 import { blockOf, literally, wantedLines } from "./printed.ts";
 import type { KernelSurvey, PathLink } from "./survey.ts";
 

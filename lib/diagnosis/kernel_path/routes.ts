@@ -3,13 +3,17 @@ import { type Family, familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import {
   mendIn,
-  networkHas,
   type Obstacle,
   ownerOfPod,
   shownIn,
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
+import {
+  longestMatch,
+  networkHas,
+  prefixLengthOf,
+} from "../../net/route_match.ts";
 import { ownAddresses } from "./packets.ts";
 import { readList } from "../../net/ip_json.ts";
 import type { KernelSurvey, Space } from "./survey.ts";
@@ -51,7 +55,7 @@ export function routeObstacles(
   const found = new Map<Route, string>();
   for (const { destination } of traffic.flows) {
     if (own.has(destination)) continue;
-    const best = bestRoute(routes[familyOf(destination)], destination);
+    const best = longestMatch(routes[familyOf(destination)], destination);
     if (best === undefined || found.has(best)) continue;
     const what = (space.pod === undefined
       ? ofNode(best, destination, survey, traffic)
@@ -107,7 +111,7 @@ function ofNode(
   }
   // A wider one gives way to 08's, and of that one the stages' own checks tell.
   const isNarrow = owner.podCIDRs.some((podCIDR) =>
-    lengthOf(route) > lengthOf({ dst: podCIDR })
+    prefixLengthOf(route.dst) > prefixLengthOf(podCIDR)
   );
   if (cluster.routes !== "host" || !isNarrow) return undefined;
   return gateway === owner.address && links.has(dev)
@@ -213,18 +217,4 @@ function lineOf(
 function routesOf({ parts }: KernelSurvey): Record<Family, readonly Route[]> {
   const [four = "", six = ""] = (parts.get("routes") ?? "").split("\n");
   return { 4: readList<Route>(four), 6: readList<Route>(six) };
-}
-
-function bestRoute(
-  routes: readonly Route[],
-  destination: string,
-): Route | undefined {
-  return routes.filter(({ dst }) => networkHas(dst, destination))
-    .toSorted((a, b) =>
-      lengthOf(b) - lengthOf(a) || (a.metric ?? 0) - (b.metric ?? 0)
-    )[0];
-}
-
-function lengthOf({ dst }: Pick<Route, "dst">): number {
-  return dst === "default" ? 0 : Number(dst.split("/")[1] ?? 128);
 }

@@ -10,7 +10,8 @@ import {
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
-import { ownAddresses } from "./packets.ts";
+import { shownName } from "../setting_fault.ts";
+import { enoughHops, ownAddresses } from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 
 /** A value, and where it stands below /proc/sys/net. */
@@ -27,9 +28,6 @@ type Reading = (
 ) =>
   | Pick<Obstacle, "kind" | "is" | "what"> & { readonly wanted: number }
   | undefined;
-
-/** Every packet passes fewer machines than this in a cluster; two of them forward it. */
-const enoughHops = 3;
 
 const readings: readonly Reading[] = [noEcho, fewHops, noArpAnswer, noQuestion];
 
@@ -63,11 +61,8 @@ function valuesIn({ parts }: KernelSurvey): readonly Value[] {
     .map(([, path = "", value]) => ({ path, value: Number(value) }));
 }
 
-/** A setting as sysctl(8) prints it: a dot within a name becomes a slash. */
-function dotted({ path }: Value): string {
-  return ["net", ...path.split("/").map((part) => part.replaceAll(".", "/"))]
-    .join(".");
-}
+/** A setting as sysctl(8) prints it. */
+const dotted = ({ path }: Value) => shownName(`net/${path}`);
 
 const isFamilys = ({ path }: Value, { destination }: Flow) =>
   familyOf(destination) === (path.startsWith("ipv4") ? 4 : 6);

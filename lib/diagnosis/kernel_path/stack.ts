@@ -2,12 +2,12 @@
 import { cmd } from "../../exec/command.ts";
 import {
   mendIn,
-  networkHas,
   type Obstacle,
   shownIn,
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
+import { networkHas } from "../../net/route_match.ts";
 import { type KernelSurvey, listsIn } from "./survey.ts";
 
 /** Policies of IPsec that block, or that want what no state can give (ip-xfrm(8)). */

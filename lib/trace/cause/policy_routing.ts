@@ -15,7 +15,8 @@ import {
   ruleOf,
 } from "../kernel_routes.ts";
 import { placeName, remedyAt } from "../place_state.ts";
-import { type End, longestMatch, type Place } from "../endpoints.ts";
+import { longestMatch } from "../../net/route_match.ts";
+import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
 

@@ -22,7 +22,8 @@ import { routeObstacle } from "./obstacle.ts";
 import { inSomePodCIDR } from "./ends.ts";
 import { placeName } from "../place_state.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
-import { covers, type End, type Place } from "../endpoints.ts";
+import { networkHas } from "../../net/route_match.ts";
+import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
 import type { Passage } from "../passages.ts";
@@ -64,7 +65,7 @@ function wrongGateway(
     return undefined;
   }
   const found = listed<RouteFacts>(routes)
-    .filter(({ dst }) => covers(dst, address))
+    .filter(({ dst }) => dst !== "default" && networkHas(dst, address))
     .find(({ gateway }) => gateway !== undefined && gateway !== far.address);
   if (found === undefined) return undefined;
   const { dst, gateway } = found;
