@@ -25,6 +25,7 @@ import { type Link, parseMac } from "./netlink/links.ts";
 import { link, openKernel } from "./netlink/rtnetlink.ts";
 import { openSandbox } from "./netns.ts";
 import { announce, configurePod, macOf } from "./pod_interface.ts";
+import { awaitSolicitations } from "./solicitation.ts";
 import { type Attachment, attachmentOf } from "./veth.ts";
 
 /**
@@ -73,6 +74,10 @@ export function add(
     const pod = configurePod(sandbox, call.ifname, addressing);
     point("add: pod configured");
     const hostLink = awaitForwarding(kernel, hostName);
+    const given = addressing.ips.map(({ address }) => address);
+    awaitSolicitations(sandbox.kernel, pod.end.index, given);
+    const { all } = gateways;
+    awaitSolicitations(kernel, bridge.index, all.map((one) => one.address));
     announce(sandbox, pod.end);
 
     return mergedResult(config, addressing, pod.routes, [

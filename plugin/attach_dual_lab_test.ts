@@ -1,6 +1,6 @@
 // @ts-types="../lib/std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { cmd } from "../lib/exec/command.ts";
+import { cmd, withInput } from "../lib/exec/command.ts";
 import {
   added,
   config,
@@ -163,3 +163,58 @@ onNode("an address of each family may be asked for", async (node) => {
     "fd00:10:244:1::40/64",
   ]);
 });
+
+/** Namespaces that begin and end: the kernel's work on each is done one after the other. */
+const endingNamespaces = `
+  end() {
+    unshare -n sh -c '
+      ip link add a type veth peer name b
+      ip link set a up
+      ip addr add fd00::1/64 dev a nodad
+      for at in 1 2 3 4 5 6 7 8; do ip link add type veth; done'
+  }
+  while [ -e /run/busy ]; do
+    for at in 1 2 3 4 5 6 7 8 9 10 11 12; do end & done
+    wait
+  done`;
+
+onNode(
+  "what is asked for an IPv6 address is heard once ADD has answered, also while namespaces end",
+  async (node) => {
+    const pods = await Promise.all(
+      Array.from({ length: 12 }, (_, at) => node.pod(`p${at}`)),
+    );
+    await node.must(cmd`touch /run/busy`);
+    const busy = [1, 2].map(() => node.run(cmd`sh -c ${endingNamespaces}`));
+    try {
+      for (const [at, { name, netns }] of pods.entries()) {
+        // One shell, so that no time passes between the answer and the look.
+        const look =
+          `${node.plugin} >&2; exec nsenter --net="$CNI_NETNS" cat /proc/net/igmp6`;
+        const { stdout, stderr } = await node.run(
+          withInput(
+            cmd`sh -c ${`{ ${look}; } 2>&1 | cat`}`,
+            JSON.stringify(six),
+          ),
+          {
+            CNI_COMMAND: "ADD",
+            CNI_CONTAINERID: name,
+            CNI_NETNS: netns,
+            CNI_IFNAME: "eth0",
+            CNI_PATH: "/usr/lib/cni",
+          },
+        );
+        const last = (at + 2).toString(16).padStart(2, "0");
+        assertStringIncludes(
+          stdout,
+          `fd00:10:244:1::${(at + 2).toString(16)}/64`,
+        );
+        const group = `ff0200000000000000000001ff0000${last}`;
+        assertStringIncludes(stdout, group, stderr);
+      }
+    } finally {
+      await node.must(cmd`rm /run/busy`);
+      await Promise.all(busy);
+    }
+  },
+);

@@ -12,6 +12,7 @@ import {
   setHairpin,
 } from "./netlink/links.ts";
 import { CniError, code } from "./cni/protocol.ts";
+import { waitFor } from "./linux/wait.ts";
 import type { Sandbox } from "./netns.ts";
 import {
   type Attachment,
@@ -140,20 +141,11 @@ const forwarding_ms = 1000;
  * that is not waited for.
  */
 export function awaitForwarding(kernel: Kernel, name: string): Link {
-  for (let waited_ms = 0;; waited_ms++) {
-    const found = link(kernel, name);
-    if (found === undefined) {
-      throw new KernelError(
-        `look for ${name}`,
-        errno.ENODEV,
-        "it is gone again",
-      );
-    }
-    if (found.forwarding || waited_ms >= forwarding_ms) return found;
-    pause(1);
-  }
-}
-
-function pause(time_ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time_ms);
+  let found: Link | undefined;
+  waitFor(forwarding_ms, () => {
+    found = link(kernel, name);
+    return found === undefined || found.forwarding;
+  });
+  if (found !== undefined) return found;
+  throw new KernelError(`look for ${name}`, errno.ENODEV, "it is gone again");
 }

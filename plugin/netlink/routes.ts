@@ -20,13 +20,20 @@ import {
 } from "./netlink.ts";
 
 /** Message types. */
-const RTM = { NEWADDR: 20, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26 } as const;
+const RTM = {
+  NEWADDR: 20,
+  GETADDR: 22,
+  NEWROUTE: 24,
+  GETROUTE: 26,
+  GETMULTICAST: 58,
+} as const;
 
 /** Attributes and flags of an address. */
 const IFA = {
   ADDRESS: 1,
   LOCAL: 2,
   BROADCAST: 4,
+  MULTICAST: 7,
   FLAGS: 8,
   TARGET_NETNSID: 10,
   /** No duplicate address detection: usable at once. */
@@ -150,6 +157,15 @@ export function getAddresses(
   return { type: RTM.GETADDR, flags: NLM_F.DUMP, parts };
 }
 
+/** Asks for the multicast groups of IPv6 that a link listens to; an older kernel answers for all links. */
+export function getMulticast(link: number): Request {
+  return {
+    type: RTM.GETMULTICAST,
+    flags: NLM_F.DUMP,
+    parts: [addressHeader(AF.INET6, 0, link)],
+  };
+}
+
 /** What a route carries beside its destination and gateway. */
 interface RouteAttributes {
   mtu?: number;
@@ -232,6 +248,17 @@ export function addressOf(body: Uint8Array): LinkAddress {
     ),
     prefixLength: body[1] ?? 0,
     tentative: (set & (IFA.F_TENTATIVE | IFA.F_DADFAILED)) !== 0,
+  };
+}
+
+/** The link and the group of a message of {@linkcode getMulticast}'s answer. */
+export function multicastOf(
+  body: Uint8Array,
+): { index: number; group: Address } {
+  const group = attributes(body, 8).get(IFA.MULTICAST) ?? none;
+  return {
+    index: numberOf(body.subarray(4)),
+    group: addressFromBytes(group),
   };
 }
 

@@ -17,10 +17,12 @@ import { decode, encode, NLM_F, type Request } from "./netlink.ts";
 import {
   addressOf,
   getAddresses,
+  getMulticast,
   getRoutes,
   getRouteTo,
   type KernelRoute,
   type LinkAddress,
+  multicastOf,
   routeOf,
 } from "./routes.ts";
 
@@ -196,6 +198,17 @@ export function addresses(
   return list(kernel, "list the addresses", request)
     .map(addressOf)
     .filter((found) => found.index === index);
+}
+
+/**
+ * The multicast groups of IPv6 that a link listens to.
+ * @throws {KernelError}
+ */
+export function multicastGroups(kernel: Kernel, index: number): Address[] {
+  return list(kernel, "list the multicast groups", getMulticast(index))
+    .map(multicastOf)
+    .filter((found) => found.index === index)
+    .map(({ group }) => group);
 }
 
 /**
