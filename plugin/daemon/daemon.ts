@@ -108,9 +108,10 @@ export async function runDaemon(
     hear(daemon);
     for (const [i, what] of happened.entries()) if (what !== 0) then[i]!();
     for (const slot of slots) readInput(slot, means);
-    if (means.deletes.end()) await turn();
+    const threadEnds = means.deletes.hear();
     means.deletes.begin();
     unfinished = means.deletes.finishSome();
+    if (threadEnds) await turn();
     tidyUp(daemon);
     exportFigures(daemon, warn);
   }
@@ -212,7 +213,7 @@ function waits(daemon: Daemon) {
   on(folder.watch, 0, () => watch(daemon));
   const removal = means.deletes.waiting();
   if (removal !== undefined) {
-    on(removal.descriptor, POLL.IN);
+    for (const descriptor of removal.descriptors) on(descriptor, POLL.IN);
     until_ms = Math.min(until_ms, removal.until_ms);
   }
   for (const slot of slots) {
@@ -244,5 +245,5 @@ function watch({ folder, options }: Daemon): void {
 
 /** Lets Deno do what has come up meanwhile: it ends what was done in another thread. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

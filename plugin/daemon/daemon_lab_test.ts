@@ -323,6 +323,34 @@ onDaemonNode(
   },
 );
 
+onDaemonNode(
+  "a DEL is answered when no trace of its link is left, on the node or in the pod",
+  async (node) => {
+    const pod = await node.pod("p1");
+    await node.must(cmd`mount -t sysfs sys /sys`);
+    // One shell, so that no time passes between the answer and the look.
+    const look = `/run/plugin
+      for file in /sys/class/net/veth* /proc/sys/net/ipv4/conf/veth*; do
+        [ ! -e "$file" ] || echo "$file"
+      done
+      nsenter --net="$CNI_NETNS" sh -c "tail -n +3 /proc/net/dev; cat /proc/net/fib_trie" |
+        grep -e eth0 -e 10.244.1`;
+    for (let round = 0; round < 8; round++) {
+      await added(node, { pod });
+      const input = JSON.stringify(config);
+      const { stdout, stderr } = await node.run(
+        {
+          ...cmd`sh -c ${`{ ${look}; } 2>&1 | cat`}`,
+          stdin: input,
+        },
+        environment("DEL", pod),
+      );
+      assertEquals([stdout, stderr], ["", ""]);
+      assertEquals(await node.leases(), []);
+    }
+  },
+);
+
 /** How many descriptors the daemon has open. */
 async function openDescriptors(node: TestNode): Promise<number> {
   const count = `read -r pid rest </run/deno-cni/daemon/*/self

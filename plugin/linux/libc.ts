@@ -29,11 +29,6 @@ const AT_EMPTY_PATH = 0x1000;
 const O_RDONLY = 0;
 const O_CLOEXEC = 0o2000000;
 const CLONE_NEWNET = 0x40000000;
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
-const SOL_NETLINK = 270;
 const STATX_INO = 0x100;
 
 /** Half for what is sent, half for what is received: netlink(7) dumps 32 KiB at a time. */
@@ -99,7 +94,7 @@ export function call(
 }
 
 /** As {@linkcode call}; throws SystemError instead of returning its errno. */
-function system(
+export function system(
   name: SystemCall,
   a = 0,
   b = 0,
@@ -151,13 +146,14 @@ export function received(length: number, from = 0): Uint8Array {
  */
 export function openFile(path: string): number {
   const flags = O_RDONLY | O_CLOEXEC;
-  return remembered(system("openat", AT_FDCWD, cString(path), flags));
+  return noteOpened(system("openat", AT_FDCWD, cString(path), flags));
 }
 
 /** Descriptors that a call of the plugin has opened and not closed. */
 const leftOpen = new Set<number>();
 
-function remembered(descriptor: number): number {
+/** Notes a descriptor that a call has opened; gives it. */
+export function noteOpened(descriptor: number): number {
   leftOpen.add(descriptor);
   return descriptor;
 }
@@ -212,49 +208,6 @@ export function identity(descriptor: number): string {
  */
 export function enterNetwork(descriptor: number): void {
   system("setns", descriptor, CLONE_NEWNET);
-}
-
-/**
- * A socket to rtnetlink(7) of the thread's present network namespace; it stays
- * with that namespace wherever the thread goes.
- * @param options numbers of netlink(7) options to switch on; one that an older
- * kernel does not know is left out
- * @throws {SystemError}
- */
-export function netlinkSocket(options: readonly number[]): number {
-  const type = SOCK_RAW | SOCK_CLOEXEC;
-  const socket = remembered(
-    system("socket", AF_NETLINK, type, NETLINK_ROUTE),
-  );
-  const { address } = libc();
-  for (const option of options) {
-    view.setInt32(0, 1, true);
-    try {
-      system("setsockopt", socket, SOL_NETLINK, option, address, 4);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-    }
-  }
-  return socket;
-}
-
-/**
- * Sends one datagram.
- * @throws {SystemError}
- */
-export function send(socket: number, datagram: Uint8Array): void {
-  bytes.set(datagram);
-  system("sendto", socket, libc().address, datagram.length);
-}
-
-/**
- * Waits for one datagram.
- * @returns a view that the next call of this module overwrites
- * @throws {SystemError} ENOBUFS when the kernel dropped answers
- */
-export function receive(socket: number): Uint8Array {
-  const length = system("recvfrom", socket, libc().address + half, half);
-  return bytes.subarray(half, half + length);
 }
 
 /**

@@ -157,7 +157,7 @@ export function getAddresses(
   return { type: RTM.GETADDR, flags: NLM_F.DUMP, parts };
 }
 
-/** Asks for the multicast groups of IPv6 that a link listens to; an older kernel answers for all links. */
+/** Asks for the IPv6 groups that a link listens to; an older kernel answers for all links. */
 export function getMulticast(link: number): Request {
   return {
     type: RTM.GETMULTICAST,

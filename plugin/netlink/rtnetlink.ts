@@ -4,7 +4,8 @@
 
 import { type Address, type Family } from "../address/address.ts";
 import { errno } from "../linux/errno.ts";
-import { netlinkSocket, receive, send, SystemError } from "../linux/libc.ts";
+import { SystemError } from "../linux/libc.ts";
+import { netlinkSocket, receive, send } from "../linux/netlink_socket.ts";
 import {
   getGroups,
   getLink,
