@@ -16,17 +16,45 @@ export class BundleError extends Error {
 }
 
 /**
- * Modules of the commands that are rare, or that need not be quick:
- * their functions stay unmarked.
+ * Modules of which a usual ADD or DEL calls little: what is rare, and what need not be quick.
+ * Their functions stay unmarked.
  */
 const rare: ReadonlySet<string> = new Set([
+  "bitmap.ts",
   "check.ts",
   "delegate.ts",
   "errno.ts",
+  "failure.ts",
+  "file_error.ts",
   "gc.ts",
+  "living.ts",
   "log.ts",
+  "restore.ts",
   "status.ts",
   "store_state.ts",
+  "text.ts",
+  "valid_attachments.ts",
+]);
+
+/** Larger functions of other modules of which the same is true. */
+const rareFunctions: ReadonlySet<string> = new Set([
+  "addressFault",
+  "checkIpv6",
+  "checkMac",
+  "feedStdin",
+  "impossibleLink",
+  "inspectBridge",
+  "makeBridge",
+  "newBridge",
+  "parseLease",
+  "parseResult",
+  "readEvery",
+  "refresh",
+  "removeFolder",
+  "singles",
+  "subnetFull",
+  "takeWanted",
+  "unnamed",
 ]);
 
 /** What stands for the opening of a mark until the minifier, which drops parentheses, is done. */
@@ -84,7 +112,9 @@ export function marking(bundled: string): string {
     const line = lines[at]!;
     module = /^ {2}\/\/ (?:.*\/)?([^/]+\.ts)$/.exec(line)?.[1] ?? module;
     const head = /^ {2}(function\*?) (\w+)(\(.*)$/.exec(line);
-    if (head === null || rare.has(module)) {
+    if (
+      head === null || rare.has(module) || rareFunctions.has(head[2] ?? "")
+    ) {
       rest.push(line);
       continue;
     }
