@@ -14,8 +14,8 @@ import {
 import {
   readFile,
   removeFile,
+  save,
   saysAbsent,
-  write,
   writeOutput,
 } from "../exec/shell_file.ts";
 import { run } from "../exec/run.ts";
@@ -105,7 +105,7 @@ export async function saveNodeFile(
   content: string,
   options?: RunOptions,
 ): Promise<void> {
-  const command = write(path, content);
+  const command = save(path, content);
   const outcome = await node.run(command, options);
   if (!succeeded(outcome)) {
     throw new CommandError(node.name, command, outcome, `write ${path}`);
