@@ -162,6 +162,7 @@ export function localNode(name: string, journal = journalPath): Node {
         throw new CommandError(name, command, outcome, `copy ${file}`);
       }
     },
+    root: () => "",
     showCopy: (file, path, mode) => show(copyCommand(file, path, mode)),
   };
   return self;
