@@ -60,7 +60,7 @@ onNode(
 );
 
 onNode("many pairs of ADD and DEL leave what one leaves", async (node, way) => {
-  const pairs = way === "cold" ? 500 : 60;
+  const pairs = way === "cold" ? 80 : 60;
   const pod = await node.pod("p1");
   const files = async () =>
     (await node.must(cmd`find /run/deno-cni/networks -type f`)).trim().split(

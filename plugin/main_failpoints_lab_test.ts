@@ -180,7 +180,7 @@ onNode(
     const { plugin } = node;
     const pod = await node.pod("p1");
     const held = new Map<string, string>();
-    const rounds = way === "cold" ? 100 : 30;
+    const rounds = way === "cold" ? 60 : 30;
     for (let round = 0; round < rounds; round++) {
       const env = {
         CNI_COMMAND: "ADD",

@@ -1,5 +1,11 @@
 /** Files, as a shell of this machine or a node's reads and writes them: whole, or not at all. */
-import { cmd, type Command, type Outcome, withInput } from "./command.ts";
+import {
+  cmd,
+  type Command,
+  type Outcome,
+  quote,
+  withInput,
+} from "./command.ts";
 
 /** An exit code that no tool has a meaning for. */
 const absentCode = 44;
@@ -79,4 +85,19 @@ export function write(path: string, content: string, mode = "644"): Command {
     label: `write ${path}`,
     writes: path,
   };
+}
+
+/**
+ * Writes a file (mode 644) as write() does, by two processes instead of six: for
+ * one that is written many times in a run, and not shown. The text is part of a
+ * script that a shell begins only when it has read all of it.
+ */
+export function save(path: string, content: string): Command {
+  const file = quote(path);
+  const made = quote(`${path}.new`);
+  const folder = quote(path.replace(/\/[^/]*$/, ""));
+  const stdin = `{ [ -d ${folder} ] || mkdir -p ${folder} || exit\n` +
+    `umask 022; printf %s ${quote(content)} >${made} && ` +
+    `mv -f ${made} ${file} || exit\n}\n`;
+  return { ...cmd`sh`, stdin, label: `write ${path}`, writes: path };
 }

@@ -6,6 +6,7 @@ import { run } from "./run.ts";
 import {
   askPath,
   readFile,
+  save,
   saysAbsent,
   write,
   writeOutput,
@@ -39,6 +40,28 @@ Deno.test("write() puts nothing in place when whoever sends the text is cut off"
   assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
   await run({ argv: ["sh", "-c", paste(command)] });
   assertEquals(await Deno.readTextFile(path), command.stdin);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("save() writes the whole text, or leaves the file as it was", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/a b/file`;
+  const content = "it's `one` $line\nand another ü \\n %s";
+  const saved = await run(save(path, content));
+  assertEquals([saved.code, saved.stdout, saved.stderr], [0, "", ""]);
+  assertEquals(await Deno.readTextFile(path), content);
+  assertEquals((await Deno.stat(path)).mode! & 0o777, 0o644);
+  const { stdin = "", ...shell } = save(path, "new\n");
+  for (let sent = 0; sent < stdin.length - 2; sent += 23) {
+    await run({ ...shell, stdin: stdin.slice(0, sent) });
+    assertEquals(await Deno.readTextFile(path), content);
+  }
+  await run({ argv: ["sh", "-c", paste(save(path, "new\n"))] });
+  assertEquals(await Deno.readTextFile(path), "new\n");
+  const names = await Array.fromAsync(Deno.readDir(`${folder}/a b`));
+  assertEquals(names.length, 1);
+  const failed = await run(save(`${path}/file`, content));
+  assert(failed.code !== 0 && failed.stderr !== "");
   await Deno.remove(folder, { recursive: true });
 });
 

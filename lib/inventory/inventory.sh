@@ -12,7 +12,8 @@ for family in $families; do
   part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
 done
 for name; do
-  path=/proc/sys/$(echo "$name" | tr . /)
+  path=/proc/sys rest=$name.
+  while [ -n "$rest" ]; do path=$path/${rest%%.*} rest=${rest#*.}; done
   if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
 done
 part plugins

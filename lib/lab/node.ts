@@ -68,6 +68,10 @@ export function labNode(cluster: Cluster, name: string): Node {
       if (succeeded(outcome)) return;
       throw new CommandError(name, command, outcome, `copy ${file}`);
     },
+    root() {
+      const holder = holderOf(lab, name);
+      return holder && `/proc/${holder.pid}/root`;
+    },
     showCopy: (file, path, mode) =>
       `sh ${quote(copyScript)} ${show(cmd`${file} ${path} ${mode}`)} ` +
       `sh ${quote(machine)} enter ${lab} ${name}`,

@@ -29,8 +29,9 @@ export interface Question {
  * left.
  */
 function asking(question: Question): string {
-  return `part begin\n{ said=$({ ${lineOf(question)}\n` +
-    "} 2>&1 >&3 3>&- </dev/null)\n} 3>&1; code=$?; part $code; said\n";
+  // After exec, the shell in $() becomes the command instead of starting it.
+  return "part begin\n{ said=$(exec 2>&1 >&3 3>&- </dev/null\n" +
+    `${lineOf(question)}\n)\n} 3>&1; code=$?; part $code; said\n`;
 }
 
 const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;

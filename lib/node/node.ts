@@ -14,11 +14,12 @@ import {
 import {
   readFile,
   removeFile,
+  save,
   saysAbsent,
-  write,
   writeOutput,
 } from "../exec/shell_file.ts";
 import { run } from "../exec/run.ts";
+import { readSeen, writeSeen } from "./seen_file.ts";
 
 /** A machine on which commands run. */
 export interface Node {
@@ -51,6 +52,11 @@ export interface Node {
     mode: string,
     options?: Pick<RunOptions, "timeout_ms" | "signal">,
   ): Promise<void>;
+  /**
+   * The folder of this machine in which the node's files are seen, where they are;
+   * undefined while the node does not run.
+   */
+  root?(): string | undefined;
   /** What copy() will do, as a line for a POSIX shell on the operator's machine. */
   showCopy(file: string, path: string, mode: string): string;
 }
@@ -87,6 +93,9 @@ export async function readNodeFile(
   path: string,
   options?: RunOptions,
 ): Promise<string | undefined> {
+  const seen = rootOf(node, options);
+  const text = seen === undefined ? undefined : await readSeen(seen, path);
+  if (text !== undefined) return text;
   const command = readFile(path);
   const outcome = await node.run(command, options);
   if (saysAbsent(outcome)) return undefined;
@@ -105,11 +114,18 @@ export async function saveNodeFile(
   content: string,
   options?: RunOptions,
 ): Promise<void> {
-  const command = write(path, content);
+  const seen = rootOf(node, options);
+  if (seen !== undefined && await writeSeen(seen, path, content)) return;
+  const command = save(path, content);
   const outcome = await node.run(command, options);
   if (!succeeded(outcome)) {
     throw new CommandError(node.name, command, outcome, `write ${path}`);
   }
+}
+
+/** A run that is interrupted changes nothing more. */
+function rootOf(node: Node, options?: RunOptions): string | undefined {
+  return options?.signal?.aborted ? undefined : node.root?.();
 }
 
 /**
@@ -146,6 +162,7 @@ export function localNode(name: string, journal = journalPath): Node {
         throw new CommandError(name, command, outcome, `copy ${file}`);
       }
     },
+    root: () => "",
     showCopy: (file, path, mode) => show(copyCommand(file, path, mode)),
   };
   return self;

@@ -38,6 +38,7 @@ function cutAfter(node: Node, commands: number): Node {
   let left = commands;
   return {
     ...node,
+    root: () => undefined, // The journal goes by commands, too.
     run(command, options) {
       if (left-- > 0) return node.run(command, options);
       throw new UnreachableError(node.name, "cut off");

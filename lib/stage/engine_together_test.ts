@@ -53,6 +53,7 @@ async function onMachine(body: (machine: Machine) => Promise<void>) {
   let count = 0;
   const node: Node = {
     ...here,
+    root: () => undefined, // A far machine: its journal goes by commands, too.
     run(command, options) {
       count++;
       return here.run(command, { ...options, cwd: folder });

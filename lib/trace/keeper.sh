@@ -14,12 +14,12 @@ end() { # PLACE...
   trap '' TERM INT HUP
   for place; do within "$place" nft delete table inet "$table" 2>/dev/null; done
   # A monitor that has told of the table's end has told of all before.
-  tries=100
+  tries=50
   number=0
   for monitor in $monitors; do
     number=$((number + 1))
     until grep -q "^delete table inet $table" "$folder/events.$number" || [ $tries = 0 ]; do
-      sleep 0.01
+      sleep 0.02
       tries=$((tries - 1))
     done
     kill "$monitor"
@@ -40,15 +40,16 @@ for place; do
   else
     nsenter --net="$place" nft -a monitor >>"$folder/events.$number" &
   fi
-  monitor=$!
-  # It listens once its netlink socket has joined groups.
-  tries=200
+  monitors="$monitors $!"
+done
+# A monitor listens once its netlink socket has joined groups.
+tries=100
+for monitor in $monitors; do
   until grep -q "^[^ ]*  *12  *$monitor  *0*[1-9a-f]" "/proc/$monitor/net/netlink" ||
     [ $tries = 0 ]; do
-    sleep 0.005
+    sleep 0.02
     tries=$((tries - 1))
   done
-  monitors="$monitors $monitor"
 done
 : >"$folder/ready"
 wait $sleeper

@@ -49,5 +49,5 @@ until [ -e "$folder/ready" ]; do
     rm -rf "$folder"
     exit 3 # 1 is for those who could not enter the machine itself.
   fi
-  sleep 0.005
+  sleep 0.02
 done

@@ -4,9 +4,9 @@ folder=$1
 if [ -s "$folder/keeper" ]; then
   read -r keeper <"$folder/keeper"
   kill -TERM "$keeper" 2>/dev/null
-  tries=150
+  tries=75
   until [ -e "$folder/over" ] || [ $tries = 0 ]; do
-    sleep 0.01
+    sleep 0.02
     tries=$((tries - 1))
   done
 fi

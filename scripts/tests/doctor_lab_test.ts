@@ -10,8 +10,10 @@ import { type Trap, traps } from "./doctor_traps_testing.ts";
 import { killNode, type TestLab, testLab } from "./lab_testing.ts";
 import { clusterOf, follow, needsRoot, runAll } from "./verify_testing.ts";
 
-async function look(cluster: Cluster): Promise<DoctorReport> {
-  const names = cluster.nodes.map(({ name }) => name);
+async function look(
+  cluster: Cluster,
+  names = cluster.nodes.map(({ name }) => name),
+): Promise<DoctorReport> {
   return await examine(cluster, reachOf(cluster), names, {
     timeout_ms: 20_000,
   });
@@ -92,9 +94,9 @@ async function fallInto(
   lab: TestLab,
   cluster: Cluster,
 ): Promise<void> {
-  const { on, is, says, shows, byHand, after } = trap;
+  const { on, told = on, is, says, shows, byHand, after } = trap;
   await lab.on(on, cmd`sh -c ${trap.make}`);
-  const found = findingsOf(await look(cluster), trap)
+  const found = findingsOf(await look(cluster, [told]), trap)
     .find(({ what }) => what.includes(says));
   assert(found !== undefined, `not found: ${says}`);
   assertEquals(found.is, is);
@@ -105,7 +107,7 @@ async function fallInto(
   assert(found.mend.length > 0);
   if (byHand !== undefined) await lab.on(on, cmd`sh -c ${byHand}`);
   else for (const advice of found.mend) await follow(lab, advice);
-  const mended = await look(cluster);
+  const mended = await look(cluster, after === undefined ? undefined : [told]);
   assertEquals(findingsOf(mended, trap), []);
   if (after === undefined) return assertEquals(wrong(mended), []);
   await lab.on(on, cmd`sh -c ${after}`);

@@ -53,7 +53,8 @@ Deno.test({
         assertStringIncludes(broken.problems, "it should be yes");
         await runAll(lab, [stage, "--node", node]);
         assertEquals(await check(lab, number), { code: 0, problems: "" });
-        // Once more, after it was solved.
+        if (exercise !== cases[0]) return;
+        // Once more, after it was solved: no exercise has a way of its own to that.
         await runAll(lab, ["exercise", `${number}`], [stage, "--node", node]);
         assertEquals((await check(lab, number)).code, 0);
       });
