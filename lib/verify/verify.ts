@@ -13,6 +13,9 @@ import { type Turns, turnsOf } from "../cluster/at_once.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
 import { strangerRemarks } from "../kubernetes/strangers.ts";
+import { podCIDRRemarks } from "../kubernetes/pod_cidrs.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Kubernetes } from "./kubernetes_state.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
@@ -134,7 +137,7 @@ async function tryAll(
       ...dnsRemarks(situation),
       ...(situation.kubernetes === undefined
         ? []
-        : strangerRemarks(situation.cluster, situation.kubernetes.seen)),
+        : kubernetesRemarks(situation.cluster, situation.kubernetes)),
       ...slowRemarks(all, loads),
     ],
     nodes: tryNodes(situation, selected),
@@ -160,6 +163,14 @@ async function viewsOf(
       return { family, situation: own, known: { ...known, beyond } };
     }),
   );
+}
+
+/** What Kubernetes has otherwise than the cluster file. */
+function kubernetesRemarks(
+  cluster: Cluster,
+  { seen }: Kubernetes,
+): readonly string[] {
+  return [...strangerRemarks(cluster, seen), ...podCIDRRemarks(cluster, seen)];
 }
 
 function podsTried(
