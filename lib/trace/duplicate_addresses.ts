@@ -46,6 +46,27 @@ export function whoHas({ place, link, address }: AddressClaim): Question {
   };
 }
 
+const holdersScript = `for at in /run/netns/*; do
+  [ ! "$at" -ef "$2" ] || continue
+  nsenter --net="$at" ip -o addr show to "$1" 2>/dev/null | grep -q . || continue
+  echo "\${at##*/}"
+done`;
+
+/**
+ * Asks for the names of the network namespaces that have a pod's address, but for
+ * its own. A pod's MAC follows from its address, so two that share the one may
+ * share the other, and answer as one.
+ */
+export function whoHolds(
+  { address, at }: AddressClaim,
+  { sandbox }: Pod,
+): Question {
+  return {
+    where: at,
+    command: cmd`sh -c ${holdersScript} holders ${address} ${sandbox}`,
+  };
+}
+
 /** The link-layer addresses that answered, each once. */
 export function readWhoHas({ outcome: { stdout } }: Asked): readonly string[] {
   const found = [...stdout.matchAll(/reply from \S+ \[([0-9a-f:]{17})\]/gi)]

@@ -9,7 +9,8 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
-import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import { podNames } from "../../verify/namespace_pods.ts";
+import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, remedyAt } from "../place_state.ts";
 import { routeDecision } from "../kernel_routes.ts";
@@ -69,6 +70,7 @@ export function duplicateFault(
   if (twice !== undefined) return twice;
   const { addressClaim: { address, owner, expected, asked, at, answered } } =
     responder;
+  if (responder.mac === expected) return oneMacFault(responder);
   const both = answered.includes(expected);
   return {
     kind: "duplicate-address",
@@ -92,6 +94,20 @@ export function duplicateFault(
       ...removeResponder(responder),
       onNeighbour(responder.addressClaim, "flush", "to"),
     ],
+  };
+}
+
+/** Two pods of a bridge that share MAC and address: to the bridge they are one that moves about. */
+function oneMacFault(responder: UnexpectedResponder): Cause {
+  const { addressClaim: { address, owner, at }, mac, name } = responder;
+  const isTest = podNames.some((own) => own === name);
+  return {
+    kind: "duplicate-address",
+    on: at,
+    what: `${owner} and ${nameOf(responder)} both have ${address}, and one ` +
+      `MAC (${mac}): each gets what comes while it was the last to send`,
+    evidence: heldBy(responder, address),
+    remedies: isTest ? newPods(at) : [{ make: "doctor" }],
   };
 }
 
