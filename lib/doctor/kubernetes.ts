@@ -113,6 +113,8 @@ function unknownNodes(
   }));
 }
 
+const podCIDRsOf = "jsonpath={.spec.podCIDRs}";
+
 function otherPodCIDRs(
   context: CheckContext,
   seen: KubernetesState,
@@ -121,7 +123,9 @@ function otherPodCIDRs(
     ({ name, what, remedy }): Finding => ({
       is: "warning",
       what,
-      evidence: [shownBy(context, kubectl("get", "node", name, "-o", "yaml"))],
+      evidence: [
+        shownBy(context, kubectl("get", "node", name, "-o", podCIDRsOf)),
+      ],
       remedies: [{ say: remedy }],
     }),
   );

@@ -59,6 +59,15 @@ Deno.test("a node that is NotReady is named with why, and one that is in no file
     ofKubernetes(list(node("master", "Unknown"), ...workers)),
   );
   assertStringIncludes(unready.what, "master is NotReady: its kubelet");
+  const stopped = one(
+    ofKubernetes(
+      list(node("master", "False", "container runtime is down"), ...workers),
+    ),
+  );
+  assertStringIncludes(
+    JSON.stringify(stopped),
+    "systemctl restart containerd".split(" ").join('","'),
+  );
   const late = one(
     ofKubernetes(list(node("master"), ...workers, node("late"))),
   );
