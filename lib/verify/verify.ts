@@ -20,6 +20,7 @@ import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { tryHairpins } from "./hairpin.ts";
+import { tryHostPorts } from "./host_port.ts";
 import { tryOthers } from "./other_pods.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
@@ -42,8 +43,11 @@ import { StepError } from "../stage/errors.ts";
 interface Order extends Asking {
   /** The nodes whose pods, and the paths from and to which, are looked at. */
   readonly selected: readonly string[];
-  /** Whether pods call themselves by a service: on a lab that sets rules for a moment. */
-  readonly hairpins?: boolean;
+  /**
+   * Whether a service and a port of the node are tried: on a lab that sets rules of
+   * nat for a moment.
+   */
+  readonly translated?: boolean;
 }
 
 /** What came of it. */
@@ -95,7 +99,7 @@ async function tryAll(
   const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
-  const [tried, checks, dns, hairpins, others] = await Promise.all([
+  const [tried, checks, dns, hairpins, hostPorts, others] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
@@ -108,8 +112,11 @@ async function tryAll(
       ? checkPods(prepared, turnsOf(situation.cluster), runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
-    order.hairpins
+    order.translated
       ? tryHairpins(situation, selected, serversOf(views), options)
+      : [],
+    order.translated
+      ? tryHostPorts(situation, selected, prepared, options)
       : [],
     tryOthers(situation, selected, runner.options),
   ]);
@@ -143,6 +150,7 @@ async function tryAll(
     nodes: tryNodes(situation, selected),
     dns,
     hairpins,
+    hostPorts,
     others,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
