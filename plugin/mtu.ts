@@ -43,7 +43,7 @@ export function mtuFor(
   );
 }
 
-/** The smallest MTU on the ways to these, of device, family and route; 1500 where there is no way. */
+/** The smallest MTU on the ways to these, of device, family and route; 1500 without a way. */
 function smallest(kernel: Kernel, to: readonly Address[]): number {
   const devices = new Map<number, Link | undefined>();
   const sizes = to.flatMap((address) => {

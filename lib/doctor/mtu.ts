@@ -1,7 +1,7 @@
 /** The doctor's check of how much a node's links take. Pure. */
 import { familiesOf } from "../cluster/address_family.ts";
 import type { Family } from "../net/cidr.ts";
-import { cmd, type Command } from "../exec/command.ts";
+import { cmd, type Command, succeeded } from "../exec/command.ts";
 import type { Asked } from "../node/batch.ts";
 import {
   byFamily,
@@ -9,6 +9,7 @@ import {
   type CheckContext,
   type Finding,
   shownBy,
+  unclear,
   uplinkOf,
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
@@ -25,6 +26,10 @@ export const mtuCheck: Check = {
     familiesOf(cluster).includes(6) ? [ofIPv6(cluster.bridge)] : [],
   read(context, [asked]) {
     const { node, host } = context;
+    const hasIPv6 = familiesOf(context.cluster).includes(6);
+    if (hasIPv6 && (asked === undefined || !succeeded(asked.outcome))) {
+      return [unclear("how much of its links IPv6 takes", asked)];
+    }
     const uplink = uplinkOf(host, node.addresses);
     if (uplink === undefined) {
       return [{

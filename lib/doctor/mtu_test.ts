@@ -86,6 +86,9 @@ Deno.test("what a router's advertisement leaves IPv6 of a link counts where pods
   const answer = [{ stdout: "lo 65536\neth0 1380\n" }];
   assertEquals(found("mtu", answer, { host }), []);
   const dual = { host, cluster: { clusterCIDRs, nodes } };
+  for (const none of [[], [{ code: 2 }]]) {
+    assertEquals(one(found("mtu", none, dual)).is, "unknown");
+  }
   const finding = one(found("mtu", answer, dual));
   assertStringIncludes(finding.what, "1500 bytes, and IPv6 on eth0 takes 1380");
   assertStringIncludes(

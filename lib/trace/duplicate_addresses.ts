@@ -36,12 +36,16 @@ export interface Claimed extends AddressClaim {
 /** How long answers are waited for. */
 const arp_seconds = 0.3;
 
-/** The question of a addressClaim. busybox's arping prints what came when it is interrupted. */
+/**
+ * The question of a addressClaim. busybox's arping prints what came when it is interrupted;
+ * of IPv6 it knows nothing, and what the place knows already has to do.
+ */
 export function whoHas({ place, link, address }: AddressClaim): Question {
   return {
     where: placeName(place),
-    command:
-      cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`,
+    command: familyOf(address) === 6
+      ? cmd`ip -6 neigh show ${address} dev ${link}`
+      : cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`,
     ...(place.pod === undefined ? {} : { sandbox: place.pod.sandbox }),
   };
 }
@@ -76,8 +80,9 @@ export function readWhoHas({ outcome: { stdout } }: Asked): readonly string[] {
 
 /**
  * What to ask: for the pods at both ends, for their gateways, and for the
- * machines on the segment that they share. ARP is of IPv4 alone; IPv6 finds
- * duplicates itself (RFC 4862, 5.4).
+ * machines on the segment that they share. Of IPv6 for the pods alone, whose
+ * addresses are put there without a look for duplicates; elsewhere the kernel
+ * finds those itself (RFC 4862, 5.4).
  *
  * @param cluster with the addresses of one family alone (inFamily())
  */
@@ -88,10 +93,11 @@ export function claimsOf(
   cluster: Cluster,
   family: Family,
 ): readonly AddressClaim[] {
-  if (family === 6) return [];
   const ends = [from, to];
+  const claims = ends.flatMap((end) => podClaims(end, machines, cluster));
+  if (family === 6) return claims.filter(({ pod }) => pod !== undefined);
   return [
-    ...ends.flatMap((end) => podClaims(end, machines, cluster)),
+    ...claims,
     ...(from.machine === to.machine || cluster.routes !== "host"
       ? []
       : [[from, to], [to, from]].flatMap(([asker, owner]) =>

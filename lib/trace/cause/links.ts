@@ -1,5 +1,5 @@
 /** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
-import { gateway } from "../../net/cidr.ts";
+import { familyOf, gateway } from "../../net/cidr.ts";
 import { cmd, show } from "../../exec/command.ts";
 import {
   type Evidence,
@@ -70,7 +70,9 @@ export function duplicateFault(
   if (twice !== undefined) return twice;
   const { addressClaim: { address, owner, expected, asked, at, answered } } =
     responder;
-  if (responder.mac === expected) return oneMacFault(responder);
+  if (responder.mac === expected || familyOf(address) === 6) {
+    return bothHaveFault(responder);
+  }
   const both = answered.includes(expected);
   return {
     kind: "duplicate-address",
@@ -97,15 +99,21 @@ export function duplicateFault(
   };
 }
 
-/** Two pods of a bridge that share MAC and address: to the bridge they are one that moves about. */
-function oneMacFault(responder: UnexpectedResponder): Cause {
-  const { addressClaim: { address, owner, at }, mac, name } = responder;
+/**
+ * Two pods of a bridge that share an address, and as a rule the MAC that follows from
+ * it: to the bridge they are one that moves about.
+ */
+function bothHaveFault(responder: UnexpectedResponder): Cause {
+  const { addressClaim, mac, name } = responder;
+  const { address, owner, at, expected } = addressClaim;
   const isTest = podNames.some((own) => own === name);
   return {
     kind: "duplicate-address",
     on: at,
-    what: `${owner} and ${nameOf(responder)} both have ${address}, and one ` +
-      `MAC (${mac}): each gets what comes while it was the last to send`,
+    what: `${owner} and ${nameOf(responder)} both have ${address}` +
+      (mac === expected
+        ? `, and one MAC (${mac}): each gets what comes while it was the last to send`
+        : `: which of them gets what comes is chance`),
     evidence: heldBy(responder, address),
     remedies: isTest ? newPods(at) : [{ make: "doctor" }],
   };
