@@ -31,6 +31,28 @@ async function pinged(
   }
 }
 
+onNode(
+  "a router advertisement's MTU counts for a pod that has IPv6, and for no other",
+  async (node) => {
+    await node.must(cmd`ip link add uplink type veth peer name far`);
+    await node.must(cmd`ip link set far up`);
+    await node.must(cmd`ip link set uplink up`);
+    await node.must(cmd`ip addr add 192.0.2.2/24 dev uplink`);
+    await node.must(cmd`ip addr add fd00:192::2/64 dev uplink nodad`);
+    await node.must(cmd`ip route add default via 192.0.2.1`);
+    await node.must(cmd`ip -6 route add default via fd00:192::1`);
+    // What the kernel sets where an advertisement has the option MTU.
+    await node.must(cmd`sysctl -qw net.ipv6.conf.uplink.mtu=1380`);
+    const cases = [[dual, "mtu 1380"], [config, "mtu 1500"]] as const;
+    for (const [at, [input, mtu]] of cases.entries()) {
+      const pod = await node.pod(`p${at}`);
+      await added(node, { pod, input });
+      const { stdout } = await pod.run(cmd`ip link show eth0`);
+      assertStringIncludes(stdout, mtu);
+    }
+  },
+);
+
 onNode("a pod with both families has both, usable at once", async (node) => {
   const pod = await node.pod("p1");
   const { json } = await added(node, { pod, input: dual });

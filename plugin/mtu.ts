@@ -5,7 +5,9 @@
 import type { Address } from "./address/address.ts";
 import type { Gateways } from "./bridge.ts";
 import { CniError, code } from "./cni/protocol.ts";
+import type { Link } from "./netlink/links.ts";
 import { type Kernel, link, routeTo } from "./netlink/rtnetlink.ts";
+import { settingOf } from "./netlink/settings.ts";
 
 /** What a packet to the rest of the world would be sent to: RFC 5737 and 3849 keep these free. */
 const outside: readonly Address[] = [
@@ -41,17 +43,22 @@ export function mtuFor(
   );
 }
 
-/** The smallest MTU on the ways to these, of device and route; 1500 where there is no way. */
+/** The smallest MTU on the ways to these, of device, family and route; 1500 without a way. */
 function smallest(kernel: Kernel, to: readonly Address[]): number {
-  const devices = new Map<number, number | undefined>();
+  const devices = new Map<number, Link | undefined>();
   const sizes = to.flatMap((address) => {
     const route = routeTo(kernel, address);
     if (route === undefined || route.link === 0) return [];
     if (!devices.has(route.link)) {
-      devices.set(route.link, link(kernel, route.link)?.mtu);
+      devices.set(route.link, link(kernel, route.link));
     }
+    const device = devices.get(route.link);
+    // A router advertisement may leave IPv6 less of a link than it takes (RFC 4861, 6.3.4).
+    const told = address.family === 6 && device !== undefined
+      ? settingOf(device, [6, "mtu"])
+      : undefined;
     // The bounds are those of the configuration's key.
-    return [devices.get(route.link) ?? 0, route.mtu ?? 0]
+    return [device?.mtu ?? 0, told ?? 0, route.mtu ?? 0]
       .filter((mtu) => mtu >= 68);
   });
   return sizes.length === 0 ? 1500 : Math.min(...sizes, 65535);

@@ -22,6 +22,7 @@ import { keepSteps, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { forgetSteps } from "../lib/kubernetes/reset.ts";
 import { beforeReset } from "../lib/kubernetes/undo_consent.ts";
 import { readiness } from "../lib/kubernetes/readiness.ts";
+import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
 import { machineSteps } from "../lib/kubernetes/prerequisites.ts";
 import { fileIs } from "../lib/steps/file_probes.ts";
 import type { Stage, Step } from "../lib/stage/stage.ts";
@@ -81,7 +82,10 @@ export const kubeadm: Stage = {
         ? await readiness(cluster, nodeOf, options)
         : "";
       const kept = await keptPodCIDRs(cluster);
-      return [ready, kept ?? ""].filter((line) => line !== "").join("\n");
+      const lines = await kubernetesLines(cluster, nodeOf, options);
+      return [ready, kept ?? "", ...lines].filter((line) => line !== "").join(
+        "\n",
+      );
     },
     afterUndo: (cluster, gone) =>
       usesKubeadm(cluster) ? forgetSteps(cluster, gone) : [],

@@ -8,7 +8,7 @@ import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd } from "../lib/exec/command.ts";
-import { strangerLines } from "../lib/kubernetes/strangers.ts";
+import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import { routeProtocol } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
@@ -57,7 +57,7 @@ export const routes = alsoAtBoot({
   operator: { steps: cloudRoutes },
   followUp: {
     report: async (cluster, nodeOf, options) =>
-      (await strangerLines(cluster, nodeOf, options)).join("\n"),
+      (await kubernetesLines(cluster, nodeOf, options)).join("\n"),
     afterUndo: () => [],
   },
   beforeUndo: beforeRoutesGo,

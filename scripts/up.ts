@@ -85,7 +85,8 @@ async function up(flags: FlagsOf<typeof command.flags>): Promise<number> {
     const kept = await keptPodCIDRs(await session.cluster());
     if (kept !== undefined) printText(kept);
   }
-  const more = status === "interrupted" || await startMorePods(session);
+  const more = status === "interrupted" ||
+    await startMorePods(session, verification.probed);
   return finish(more ? verifyExitCode[status] : exitCode.failed, report);
 }
 

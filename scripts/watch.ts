@@ -192,7 +192,13 @@ async function tryPaths(
   context: RunContext,
 ): Promise<MatrixState> {
   try {
-    const situation = await look(cluster, reachOf(cluster), context);
+    const situation = await look(
+      cluster,
+      reachOf(cluster),
+      context,
+      undefined,
+      { mayLack: true },
+    );
     const selected = withPods(situation);
     if (selected.length === 0) {
       return {

@@ -16,22 +16,33 @@ import {
   type StepRunner,
   stepRunnerFor,
 } from "../verify/start_pods.ts";
+import type { Stage } from "../stage/stage.ts";
+import { adopting } from "../verify/adopting.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Starts those that are missing on the workers of this run.
+ * Starts those that are missing on the workers of this run, as far as these can
+ * be reached.
  *
+ * @param probed the stages whose probes tell what is there without a journal
  * @returns whether all of them are there; what failed has been told
  */
-export async function startMorePods(session: Session): Promise<boolean> {
+export async function startMorePods(
+  session: Session,
+  probed: readonly Stage[],
+): Promise<boolean> {
   const cluster = await session.cluster();
   const wanted = morePodNames(cluster);
   if (wanted.length === 0) return true;
-  const situation = await look(
+  const { context } = session;
+  const found = await look(
     cluster,
     session.reach(cluster),
-    session.context,
+    context,
+    undefined,
+    { mayLack: true },
   );
+  const situation = await adopting(found, probed, context);
   const sites = podSites(situation, session.selected(cluster));
   return await onEach(session, sites, async (site, stepRunner) => {
     const there = await morePodsOn(site, stepRunner);

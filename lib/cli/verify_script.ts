@@ -64,7 +64,8 @@ async function runWith(
   );
   if (json) printData(report);
   else if (!flags.quiet || status !== "passed") printText(text);
-  const more = status === "interrupted" || await startMorePods(session);
+  const more = status === "interrupted" ||
+    await startMorePods(session, verification.probed);
   return more ? verifyExitCode[status] : exitCode.failed;
 }
 

@@ -137,7 +137,7 @@ export function checkCommands(
   result: AddResult,
 ): readonly Command[] {
   return list.plugins.map((plugin) =>
-    execute("CHECK", list, plugin, attachment, result)
+    pluginCommand("CHECK", list, plugin, attachment, result)
   );
 }
 
@@ -152,12 +152,13 @@ export function delCommands(
   result: AddResult | undefined,
 ): readonly Command[] {
   return list.plugins.toReversed().map((plugin) =>
-    execute("DEL", list, plugin, attachment, result)
+    pluginCommand("DEL", list, plugin, attachment, result)
   );
 }
 
-function execute(
-  verb: "CHECK" | "DEL",
+/** The command that has one plugin do something for a pod. */
+export function pluginCommand(
+  verb: "ADD" | "CHECK" | "DEL",
   list: NetworkList,
   plugin: PluginConfig,
   attachment: PodAttachment,

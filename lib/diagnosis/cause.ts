@@ -14,6 +14,7 @@ export type CauseKind =
   | "duplicate-address"
   | "executable"
   | "forwarding"
+  | "host-port"
   | "image"
   | "kubelet"
   | "lease"

@@ -193,8 +193,10 @@ export function looser(device: string, bare: boolean): readonly string[] {
 /**
  * What lets others on a link mislead the node's packets. The bridge has a check
  * of its own. A node that does not forward is a host, to which the kernel
- * allows more. (send_redirects and arp_announce lose nothing: they are told of
- * nowhere.)
+ * allows more. send_redirects, which a kernel has on unless told otherwise, loses
+ * nothing: pods heed no redirect, and one that was made to reached a service of
+ * its own node all the same. Nor does arp_announce: what a node forwards is no
+ * reason to ask by another address than the link's. They are told of nowhere.
  */
 function mislead(
   facts: SettingFacts,

@@ -22,6 +22,11 @@ import {
   strangers,
   strangerWords,
 } from "../kubernetes/strangers.ts";
+import {
+  clusterCIDRQuestion,
+  keptClusterCIDR,
+  movedNodes,
+} from "../kubernetes/pod_cidrs.ts";
 import type { Asked } from "../node/batch.ts";
 import { shownBy } from "./check.ts";
 
@@ -30,9 +35,11 @@ const isAsked = ({ cluster, node }: CheckContext) =>
 
 export const kubernetesCheck: Check = {
   name: "kubernetes",
-  well: "the API server answers, and knows these nodes as Ready, and no other",
-  asks: (context) => isAsked(context) ? [question()] : [],
-  read(context, [asked]) {
+  well: "the API server answers, and knows these nodes as Ready, with these " +
+    "podCIDRs, and no other",
+  asks: (context) =>
+    isAsked(context) ? [question(), clusterCIDRQuestion()] : [],
+  read(context, [asked, made]) {
     if (!isAsked(context)) {
       return [{ is: "does not apply", what: "no control plane is here" }];
     }
@@ -42,9 +49,12 @@ export const kubernetesCheck: Check = {
       return [{ is: "not yet", what, until: "02-kubeadm" }];
     }
     const seen = stateOf(asked);
-    return seen === undefined
-      ? [silent(asked)]
-      : [...notReady(context, seen), ...unknownNodes(context, seen)];
+    return seen === undefined ? [silent(asked)] : [
+      ...notReady(context, seen),
+      ...unknownNodes(context, seen),
+      ...otherPodCIDRs(context, seen),
+      ...otherClusterCIDR(context, made),
+    ];
   },
 };
 
@@ -101,4 +111,37 @@ function unknownNodes(
     evidence: [shownBy(context, kubectl("get", "node", stranger.name))],
     remedies: [{ say: strangerRemedy(cluster, stranger) }],
   }));
+}
+
+const podCIDRsOf = "jsonpath={.spec.podCIDRs}";
+
+function otherPodCIDRs(
+  context: CheckContext,
+  seen: KubernetesState,
+): readonly Finding[] {
+  return movedNodes(context.cluster, seen).map(
+    ({ name, what, remedy }): Finding => ({
+      is: "warning",
+      what,
+      evidence: [
+        shownBy(context, kubectl("get", "node", name, "-o", podCIDRsOf)),
+      ],
+      remedies: [{ say: remedy }],
+    }),
+  );
+}
+
+function otherClusterCIDR(
+  { cluster }: CheckContext,
+  made: Asked | undefined,
+): readonly Finding[] {
+  const kept = made && keptClusterCIDR(cluster, made.outcome);
+  if (made === undefined || kept === undefined) return [];
+  const { what, remedy } = kept;
+  return [{
+    is: "warning",
+    what,
+    evidence: [evidence(made)],
+    remedies: [{ say: remedy }],
+  }];
 }

@@ -1,13 +1,18 @@
 /** The doctor's check of how much a node's links take. Pure. */
-import { cmd } from "../exec/command.ts";
+import { familiesOf } from "../cluster/address_family.ts";
+import type { Family } from "../net/cidr.ts";
+import { cmd, type Command, succeeded } from "../exec/command.ts";
+import type { Asked } from "../node/batch.ts";
 import {
   byFamily,
   type Check,
   type CheckContext,
   type Finding,
   shownBy,
+  unclear,
   uplinkOf,
 } from "./check.ts";
+import { evidence } from "../diagnosis/evidence.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { isTunnel, type WayOut, waysOut } from "../diagnosis/ways.ts";
 import type { InventoryLink, InventoryNode } from "../inventory/inventory.ts";
@@ -17,8 +22,14 @@ export const mtuCheck: Check = {
   name: "mtu",
   well:
     "the ways out and to the other nodes take what pods send at full length",
-  read(context) {
+  asks: ({ cluster }) =>
+    familiesOf(cluster).includes(6) ? [ofIPv6(cluster.bridge)] : [],
+  read(context, [asked]) {
     const { node, host } = context;
+    const hasIPv6 = familiesOf(context.cluster).includes(6);
+    if (hasIPv6 && (asked === undefined || !succeeded(asked.outcome))) {
+      return [unclear("how much of its links IPv6 takes", asked)];
+    }
     const uplink = uplinkOf(host, node.addresses);
     if (uplink === undefined) {
       return [{
@@ -27,16 +38,52 @@ export const mtuCheck: Check = {
         evidence: [],
       }];
     }
-    const narrowest = [...waysOf(context), {
+    const narrowest = [...waysOf(context, asked), {
       device: uplink.name,
       mtu: uplink.mtu,
     }].toSorted((one, other) => one.mtu - other.mtu)[0];
-    const pods = tooWide(context, narrowest);
+    const pods = tooWide(context, narrowest, asked);
     return pods.length > 0 ? pods : narrowerThanOthers(context, uplink);
   },
 };
 
-function waysOf(context: CheckContext): readonly WayOut[] {
+/**
+ * Asks how much of each link IPv6 takes, of which a router advertisement may leave
+ * it less than the link does (RFC 4861, 6.3.4).
+ */
+function ofIPv6(bridge: string): Command {
+  const script =
+    "cd /proc/sys/net/ipv6/conf && for link in *; do case $link in " +
+    'all | default | veth* | "$1") ;; *) echo "$link $(cat "$link/mtu")" ;; esac; done';
+  return {
+    ...cmd`sh -c ${script} mtu ${bridge}`,
+    label: "sysctl -a -r 'net.ipv6.conf.*.mtu$'",
+  };
+}
+
+/** The links of a node as a family has them. */
+function linksOf(
+  { links }: CheckContext["host"],
+  family: Family,
+  asked: Asked | undefined,
+): readonly Pick<InventoryLink, "name" | "mtu">[] {
+  if (family === 4 || asked === undefined) return links;
+  const told = new Map(
+    asked.outcome.stdout.split("\n").map((line) => {
+      const [name = "", mtu] = line.split(" ");
+      return [name, Number(mtu)];
+    }),
+  );
+  return links.map(({ name, mtu }) => ({
+    name,
+    mtu: Math.min(mtu, told.get(name) || mtu),
+  }));
+}
+
+function waysOf(
+  context: CheckContext,
+  asked: Asked | undefined,
+): readonly WayOut[] {
   const { host, node } = context;
   return byFamily(context).flatMap(({ family, cluster }) =>
     waysOut(
@@ -47,7 +94,7 @@ function waysOf(context: CheckContext): readonly WayOut[] {
         ...(dev === undefined ? {} : { dev }),
         ...(mtu === undefined ? {} : { mtu }),
       })),
-      host.links,
+      linksOf(host, family, asked),
       cluster.nodes.filter(({ name }) => name !== node.name)
         .flatMap(({ addresses }) => addresses),
     )
@@ -60,6 +107,7 @@ const ask = (name: string) => cmd`ip link show dev ${name}`;
 function tooWide(
   context: CheckContext,
   way: WayOut | undefined,
+  asked: Asked | undefined,
 ): readonly Finding[] {
   const { cluster, host, node } = context;
   if (way === undefined) return [];
@@ -69,16 +117,21 @@ function tooWide(
   const [first] = pods;
   if (first === undefined) return [];
   const link = host.links.find(({ name }) => name === way.device);
-  const byRoute = link !== undefined && link.mtu > way.mtu;
-  const raise = byRoute ? [] : raised(context, link);
+  const isLess = link !== undefined && link.mtu > way.mtu;
+  const told = linksOf(host, 6, asked).find(({ name }) => name === way.device);
+  const byRouter = isLess && told?.mtu === way.mtu ? asked : undefined;
+  const byRoute = isLess && byRouter === undefined;
+  const raise = isLess ? [] : raised(context, link);
   return [{
     is: "fault",
     what: `${pods.length === 1 ? "a pod sends" : `${pods.length} pods send`} ` +
       `packets of up to ${first.link.mtu} bytes, and ` +
-      (byRoute ? `a route by ${way.device}` : way.device) +
-      ` takes ${way.mtu}: long ones that must not be cut are lost`,
+      (byRoute ? "a route by " : byRouter ? "IPv6 on " : "") +
+      `${way.device} takes ${way.mtu}: long ones that must not be cut are lost`,
     evidence: [
-      shownBy(context, byRoute ? cmd`ip route` : ask(way.device)),
+      byRouter === undefined
+        ? shownBy(context, byRoute ? cmd`ip route` : ask(way.device))
+        : evidence(byRouter, `net.ipv6.conf.${way.device}.mtu = ${way.mtu}`),
       shownBy(
         context,
         cmd`nsenter --net=/run/netns/${first.pod.name} ${

@@ -4,6 +4,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { InventoryNode } from "../inventory/inventory.ts";
 import { found, mendOf, one } from "./doctor_testing.ts";
 import { hostWith } from "../inventory/host_testing.ts";
+import { dualCluster } from "../cluster/cluster_testing.ts";
 
 /** The node's own eth0, not its pods'. */
 const uplink =
@@ -71,6 +72,33 @@ Deno.test("what a route takes counts as what its device does", () => {
   ]);
   const finding = one(found("mtu", [], { host }));
   assertStringIncludes(finding.what, "a route by eth0 takes 1380");
+});
+
+Deno.test("what a router's advertisement leaves IPv6 of a link counts where pods have IPv6", () => {
+  const host = hostWith([
+    "PART routes6\n[",
+    'PART routes6\n[{"dst":"default","gateway":"fd00:10:0:1::1","dev":"eth0"},',
+  ]);
+  const { clusterCIDRs, nodes } = dualCluster({
+    name: "lab",
+    stateDir: "/nowhere",
+  });
+  const answer = [{ stdout: "lo 65536\neth0 1380\n" }];
+  assertEquals(found("mtu", answer, { host }), []);
+  const dual = { host, cluster: { clusterCIDRs, nodes } };
+  for (const none of [[], [{ code: 2 }]]) {
+    assertEquals(one(found("mtu", none, dual)).is, "unknown");
+  }
+  const finding = one(found("mtu", answer, dual));
+  assertStringIncludes(finding.what, "1500 bytes, and IPv6 on eth0 takes 1380");
+  assertStringIncludes(
+    JSON.stringify(finding),
+    "net.ipv6.conf.eth0.mtu = 1380",
+  );
+  assertEquals(
+    mendOf(finding)[0],
+    'make 03-cni-config ARGS="--node worker-1"',
+  );
 });
 
 Deno.test("where only some links of others take more, those are set lower", () => {

@@ -85,6 +85,13 @@ function mendNode(
     ];
   }
   if (lacksNetwork(seen)) return [makeStage("03-cni-config", name)];
+  // The words of the kubelet's runtime state, and of its generic PLEG.
+  if (/container runtime is down|PLEG is not healthy/i.test(seen.message)) {
+    return [
+      onNode(name, cmd`systemctl restart containerd`),
+      onNode(name, cmd`systemctl status containerd`),
+    ];
+  }
   return [onNode(controlPlane, kubectl("describe", "node", name))];
 }
 

@@ -25,6 +25,8 @@ export interface KubernetesNode {
   readonly message: string;
   /** Those that the other nodes reach it by, one a family. */
   readonly addresses: readonly string[];
+  /** None before kube-controller-manager gave it any. */
+  readonly podCIDRs: readonly string[];
 }
 
 /** A pod as Kubernetes knows it. */
@@ -105,6 +107,8 @@ interface Item {
   };
   readonly spec?: {
     readonly nodeName?: string;
+    readonly podCIDR?: string;
+    readonly podCIDRs?: readonly string[];
     readonly containers?: readonly { readonly image?: string }[];
   };
   readonly status?: {
@@ -194,7 +198,7 @@ function timeOf({ lastTimestamp, eventTime }: Item): string {
   return lastTimestamp ?? eventTime ?? "";
 }
 
-function readNode({ metadata, status }: Item): KubernetesNode {
+function readNode({ metadata, spec, status }: Item): KubernetesNode {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return {
     name: metadata?.name ?? "",
@@ -206,6 +210,8 @@ function readNode({ metadata, status }: Item): KubernetesNode {
     addresses: (status?.addresses ?? []).flatMap(({ type, address }) =>
       type === "InternalIP" && address !== undefined ? [address] : []
     ),
+    podCIDRs: spec?.podCIDRs ??
+      (spec?.podCIDR === undefined ? [] : [spec.podCIDR]),
   };
 }
 

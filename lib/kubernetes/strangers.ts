@@ -1,17 +1,8 @@
 /** Nodes that Kubernetes has and the cluster file has not: a machine that was joined by hand. */
 import { makeLine } from "../cluster/make_line.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { type RunOptions, succeeded } from "../exec/command.ts";
-import { type Node, UnreachableError } from "../node/node.ts";
 import { printable } from "../text/printable.ts";
-import { controlPlaneOf, usesKubeadm } from "./kubeconfig.ts";
-import {
-  KubectlError,
-  type KubernetesNode,
-  type KubernetesState,
-  question,
-  readKubernetes,
-} from "./kubectl.ts";
+import type { KubernetesNode, KubernetesState } from "./kubectl.ts";
 
 /** The nodes that are not in the file. */
 export function strangers(
@@ -47,26 +38,7 @@ export function strangerRemedy(
   );
 }
 
-/** A line for each of them; none where Kubernetes does not answer. */
-export async function strangerLines(
-  cluster: Cluster,
-  nodeOf: (name: string) => Node,
-  options: RunOptions,
-): Promise<readonly string[]> {
-  if (!usesKubeadm(cluster)) return [];
-  const controlPlane = nodeOf(controlPlaneOf(cluster).name);
-  try {
-    const outcome = await controlPlane.run(question(), options);
-    if (!succeeded(outcome)) return [];
-    return strangerRemarks(cluster, readKubernetes(outcome.stdout));
-  } catch (error) {
-    if (error instanceof KubectlError) return [];
-    if (error instanceof UnreachableError) return [];
-    throw error;
-  }
-}
-
-/** The same of what is known already. */
+/** A line for each of them. */
 export function strangerRemarks(
   cluster: Pick<Cluster, "file" | "nodes" | "provider">,
   seen: Pick<KubernetesState, "nodes">,

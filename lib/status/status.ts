@@ -19,7 +19,7 @@ import {
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 import { askAll } from "../node/batch.ts";
 import { JournalError } from "../stage/errors.ts";
-import { strangerLines } from "../kubernetes/strangers.ts";
+import { kubernetesLines } from "../kubernetes/remarks.ts";
 import { makeLine } from "../cluster/make_line.ts";
 import { type NodeStatus, nodeStatus } from "./node_status.ts";
 
@@ -31,7 +31,7 @@ export interface StatusReport {
   readonly at: string;
   readonly nodes: readonly NodeStatus[];
   readonly stages: readonly StageStatus[];
-  /** What Kubernetes has and the file has not, a sentence each. */
+  /** What Kubernetes has and the file has not, or otherwise: a sentence each. */
   readonly strangers?: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export async function clusterStatus(
   const { nodeOf } = reach;
   const [{ at, nodes }, strangers, operator, ...onNodes] = await Promise.all([
     inventory(cluster, { ...reach, outside: undefined }, options),
-    strangerLines(found, nodeOf, options),
+    kubernetesLines(found, nodeOf, options),
     lookAtOperator(cluster, stages, reach, options),
     ...cluster.nodes.map(({ name }) =>
       lookAtNode(nodeOf(name), cluster, stages, files, reach, options)

@@ -36,13 +36,38 @@ export interface Claimed extends AddressClaim {
 /** How long answers are waited for. */
 const arp_seconds = 0.3;
 
-/** The question of a addressClaim. busybox's arping prints what came when it is interrupted. */
+/**
+ * The question of a addressClaim. busybox's arping prints what came when it is interrupted;
+ * of IPv6 it knows nothing, and what the place knows already has to do.
+ */
 export function whoHas({ place, link, address }: AddressClaim): Question {
   return {
     where: placeName(place),
-    command:
-      cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`,
+    command: familyOf(address) === 6
+      ? cmd`ip -6 neigh show ${address} dev ${link}`
+      : cmd`timeout -s INT ${arp_seconds} busybox arping -c 2 -I ${link} ${address}`,
     ...(place.pod === undefined ? {} : { sandbox: place.pod.sandbox }),
+  };
+}
+
+const holdersScript = `for at in /run/netns/*; do
+  [ ! "$at" -ef "$2" ] || continue
+  nsenter --net="$at" ip -o addr show to "$1" 2>/dev/null | grep -q . || continue
+  echo "\${at##*/}"
+done`;
+
+/**
+ * Asks for the names of the network namespaces that have a pod's address, but for
+ * its own. A pod's MAC follows from its address, so two that share the one may
+ * share the other, and answer as one.
+ */
+export function whoHolds(
+  { address, at }: AddressClaim,
+  { sandbox }: Pod,
+): Question {
+  return {
+    where: at,
+    command: cmd`sh -c ${holdersScript} holders ${address} ${sandbox}`,
   };
 }
 
@@ -55,8 +80,9 @@ export function readWhoHas({ outcome: { stdout } }: Asked): readonly string[] {
 
 /**
  * What to ask: for the pods at both ends, for their gateways, and for the
- * machines on the segment that they share. ARP is of IPv4 alone; IPv6 finds
- * duplicates itself (RFC 4862, 5.4).
+ * machines on the segment that they share. Of IPv6 for the pods alone, whose
+ * addresses are put there without a look for duplicates; elsewhere the kernel
+ * finds those itself (RFC 4862, 5.4).
  *
  * @param cluster with the addresses of one family alone (inFamily())
  */
@@ -67,10 +93,11 @@ export function claimsOf(
   cluster: Cluster,
   family: Family,
 ): readonly AddressClaim[] {
-  if (family === 6) return [];
   const ends = [from, to];
+  const claims = ends.flatMap((end) => podClaims(end, machines, cluster));
+  if (family === 6) return claims.filter(({ pod }) => pod !== undefined);
   return [
-    ...ends.flatMap((end) => podClaims(end, machines, cluster)),
+    ...claims,
     ...(from.machine === to.machine || cluster.routes !== "host"
       ? []
       : [[from, to], [to, from]].flatMap(([asker, owner]) =>

@@ -2,19 +2,12 @@
  * A closer look, once the packets are through: what the places know, and
  * whatever may explain a loss.
  */
-import { cmd, type Command, type RunOptions } from "../exec/command.ts";
+import type { Command, RunOptions } from "../exec/command.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
 import type { Stage } from "../stage/stage.ts";
-import type { Claimed } from "./duplicate_addresses.ts";
-import {
-  askAll,
-  type Asked,
-  gathering,
-  listed,
-  type Question,
-} from "../node/batch.ts";
+import { askAll, type Asked, gathering, listed } from "../node/batch.ts";
 import type { TraceContext } from "./context.ts";
 import { identifier } from "./capture.ts";
 import type { RoutedPacket } from "../diagnosis/routing_policy.ts";
@@ -22,11 +15,7 @@ import { routedPacket, routeKey } from "./kernel_routes.ts";
 import { inquiry, type PlaceAnswers } from "./place_state.ts";
 import { globalAddress, type Place } from "./endpoints.ts";
 import { largest, soon_seconds } from "./probe_packets.ts";
-import type {
-  FollowedPacket,
-  SizesTried,
-  UnexpectedResponder,
-} from "./findings.ts";
+import type { FollowedPacket, SizesTried } from "./findings.ts";
 import { atPlace, linksQuestion, sendAll, sizesBelow } from "./send_packets.ts";
 import type { SurveyedLink } from "./machine_survey.ts";
 import type { Heard } from "./passages.ts";
@@ -91,51 +80,6 @@ function packetsAt(
     ),
   ];
   return [...new Map(asked.map((one) => [routeKey(one), one])).values()];
-}
-
-/** Finds out which pod or machine answers for the address of another. */
-export async function identify(
-  claimed: readonly Claimed[],
-  { machines, cluster, runnerOf, options }: TraceContext,
-): Promise<readonly UnexpectedResponder[]> {
-  const found = claimed.flatMap((addressClaim) =>
-    addressClaim.answered.filter((mac) => mac !== addressClaim.expected)
-      .map((mac) => ({ addressClaim, mac }))
-  );
-  return await Promise.all(found.map(async ({ addressClaim, mac }) => {
-    const machine = machines.get(addressClaim.at);
-    const runner = runnerOf(addressClaim.at);
-    const where = addressClaim.at;
-    const ask = async (questions: readonly Question[], on = runner) =>
-      await askAll(on, questions, options);
-    const show = cmd`ip -j addr show to ${addressClaim.address}`;
-    if (
-      addressClaim.link !== cluster.bridge &&
-      addressClaim.place.pod === undefined
-    ) {
-      // On the lab's segment there is one host that is no node.
-      if (cluster.provider !== "lab") return { addressClaim, mac };
-      const question = { where: outsideName, command: show };
-      const [asked] = await ask([question], runnerOf(outsideName));
-      const held = asked?.outcome.stdout.includes(addressClaim.address) ??
-        false;
-      return held && asked !== undefined
-        ? { addressClaim, mac, name: outsideName, asked }
-        : { addressClaim, mac };
-    }
-    const fdb = cmd`bridge fdb show br ${cluster.bridge}`;
-    const [table] = await ask([{ where, command: fdb }]);
-    const port = new RegExp(`^${mac} dev (\\S+) `, "m")
-      .exec(table?.outcome.stdout ?? "")?.[1];
-    if (port === undefined) return { addressClaim, mac };
-    const link = machine?.links.find(({ ifname }) => ifname === port);
-    const name = machine?.namespaceNames.get(link?.link_netnsid ?? -1);
-    if (name === undefined) return { addressClaim, mac, port };
-    const sandbox = `/run/netns/${name}`;
-    const inside = { where: `${name} on ${where}`, command: show, sandbox };
-    const [asked] = await ask([inside]);
-    return { addressClaim, mac, port, name, ...(asked && { asked }) };
-  }));
 }
 
 /** Where only the largest packet gets no answer: which one does, and which link is in its way? */

@@ -8,7 +8,8 @@ import type { Cause } from "../diagnosis/cause.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
-import { gather, identify, inquire, trySizes } from "./follow_up.ts";
+import { gather, inquire, trySizes } from "./follow_up.ts";
+import { identify } from "./responders.ts";
 import {
   type SecondLook,
   survey,

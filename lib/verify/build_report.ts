@@ -14,6 +14,7 @@ import type { DnsTried, NodeTried } from "./kubernetes_checks.ts";
 import type {
   DnsReport,
   HairpinReport,
+  HostPortReport,
   MatrixReport,
   NodeReadiness,
   OthersReport,
@@ -21,6 +22,7 @@ import type {
   PodsReport,
 } from "./matrix_report.ts";
 import type { HairpinTried } from "./hairpin.ts";
+import type { HostPortTried } from "./host_port.ts";
 import type { OthersTried } from "./other_pods.ts";
 import { caller, server } from "./namespace_pods.ts";
 import type { Situation } from "./situation.ts";
@@ -53,6 +55,8 @@ interface Findings {
   readonly dns: readonly DnsTried[];
   /** What became of pods' calls to themselves. */
   readonly hairpins: readonly HairpinTried[];
+  /** What became of calls to ports of the nodes. */
+  readonly hostPorts: readonly HostPortTried[];
   /** The nodes whose other pods are not as they should be. */
   readonly others: readonly OthersTried[];
 }
@@ -78,6 +82,9 @@ export function matrixReport(findings: Findings): MatrixReport {
     // What is wrong with the pod itself explains it.
     ...numberOf(cause && (findings.explained.pods.get(one.node) ?? cause)),
   }));
+  const hostPorts = findings.hostPorts.map((one) =>
+    hostPortReport(one, findings, paths, numberOf)
+  );
   const others = findings.others.map((
     { node, trouble, count, cause },
   ): OthersReport => ({
@@ -98,6 +105,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     ...(nodes.length === 0 ? {} : { nodes }),
     ...(dns.length === 0 ? {} : { dns }),
     ...(hairpin.length === 0 ? {} : { hairpin }),
+    ...(hostPorts.length === 0 ? {} : { hostPorts }),
     ...(others.length === 0 ? {} : { others }),
     paths,
     causes,
@@ -192,6 +200,25 @@ function dnsReport(
     asExpected: cause === undefined,
     ...(cause === undefined || wider === undefined
       ? numberOf(cause)
+      : { cause: wider }),
+  };
+}
+
+function hostPortReport(
+  { cause, ...one }: HostPortTried,
+  { explained }: Findings,
+  paths: readonly PathReport[],
+  numberOf: NumberOf,
+): HostPortReport {
+  // What keeps other nodes from the pod keeps them from it by the port, too.
+  const wider = paths.find(({ kind, to, asExpected }) =>
+    kind === "node-to-other-pod" && to === one.node && !asExpected
+  )?.cause;
+  return {
+    ...one,
+    asExpected: cause === undefined,
+    ...(cause === undefined || wider === undefined
+      ? numberOf(cause && (explained.pods.get(one.node) ?? cause))
       : { cause: wider }),
   };
 }

@@ -17,6 +17,7 @@ import {
   serviceName,
   templateOf,
 } from "./kubernetes_pods.ts";
+import { hostPort } from "./host_port.ts";
 import { missingSteps } from "./kubernetes_start.ts";
 import { localNode } from "../node/node.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
@@ -46,6 +47,10 @@ Deno.test("config/pods.yaml is filled in for each node, its namespace once", () 
     ["worker-1", "worker-1", "worker-2", "worker-2"],
   );
   assertEquals([...text.matchAll(/image: (\S+)$/gm)].length, 4);
+  assertEquals(
+    [...text.matchAll(RegExp(`hostPort: ${hostPort} `, "g"))].length,
+    2,
+  );
   assert(!text.includes("${"), text);
   assertEquals(
     applyStep(template, ["worker-1"]).run.stdin?.startsWith("#"),

@@ -11,6 +11,7 @@ import {
 import type {
   DnsReport,
   HairpinReport,
+  HostPortReport,
   MatrixReport,
   NodeReadiness,
   PathReport,
@@ -66,6 +67,14 @@ export function hairpinCell(
 ): string {
   if (answered) return "yes";
   return asExpected ? "no, hairpin is off" : `✗ no [${cause}]`;
+}
+
+/** Whether a port of the node leads to a pod, in a cell. */
+export function hostPortCell(
+  { answered, asExpected, cause }: HostPortReport,
+): string {
+  if (answered === undefined) return "not tried, no portmap";
+  return asExpected ? "yes" : `✗ no [${cause}]`;
 }
 
 /** Whether a worker's test pods are there, in a cell. */

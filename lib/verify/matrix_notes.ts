@@ -33,6 +33,10 @@ export function note(
     if (number !== cause.number) continue;
     lines.push(`    pod → own service, ${node}: expected yes, saw no`);
   }
+  for (const { node, cause: number } of report.hostPorts ?? []) {
+    if (number !== cause.number) continue;
+    lines.push(`    hostPort → pod, ${node}: expected yes, saw no`);
+  }
   for (const others of report.others ?? []) {
     if (others.cause !== cause.number) continue;
     lines.push(`    ${othersWords(others)}`);

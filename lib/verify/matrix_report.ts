@@ -22,6 +22,8 @@ export interface MatrixReport {
   readonly dns?: readonly DnsReport[];
   /** Whether each worker's pod reaches itself by a service; absent where it was not tried. */
   readonly hairpin?: readonly HairpinReport[];
+  /** Whether a port of each worker leads to its pod; absent where it was not looked at. */
+  readonly hostPorts?: readonly HostPortReport[];
   /** The nodes whose other pods are not as they should be, an entry a cause. */
   readonly others?: readonly OthersReport[];
   readonly paths: readonly PathReport[];
@@ -71,6 +73,16 @@ export interface HairpinReport {
   readonly node: string;
   readonly answered: boolean;
   /** Also where none came and the configuration does not ask for hairpin mode. */
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A port of the node that a pod asks for (hostPort). */
+export interface HostPortReport {
+  readonly node: string;
+  /** Absent where it was not tried: no portmap is in the network configuration. */
+  readonly answered?: boolean;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;

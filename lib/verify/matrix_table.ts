@@ -12,6 +12,7 @@ import {
   cell,
   dnsCell,
   hairpinCell,
+  hostPortCell,
   labels,
   nodeCell,
   podsCell,
@@ -68,6 +69,7 @@ export function summary(report: MatrixReport): string {
   const unready = names(report.nodes);
   const nameless = names(report.dns);
   const turned = names(report.hairpin);
+  const unmapped = names(report.hostPorts);
   const lost = names(report.others);
   const counts = [
     ...(unready === "" ? [] : [`Ready of ${unready}`]),
@@ -77,6 +79,7 @@ export function summary(report: MatrixReport): string {
       : []),
     ...(lost === "" ? [] : [`the other pods on ${lost}`]),
     ...(turned === "" ? [] : [`a service's way back to its pod on ${turned}`]),
+    ...(unmapped === "" ? [] : [`hostPort on ${unmapped}`]),
     ...(nameless === "" ? [] : [`DNS on ${nameless}`]),
   ];
   const many = causes.length === 1 ? "1 cause" : `${causes.length} causes`;
@@ -133,6 +136,12 @@ export function rowsOf(
       report.hairpin,
       columns,
       hairpinCell,
+    ).map(plain),
+    ...ofNodes(
+      "hostPort → pod",
+      report.hostPorts,
+      columns,
+      hostPortCell,
     ).map(plain),
     ...ofNodes("pod → DNS", report.dns, columns, dnsCell).map(plain),
   ];

@@ -72,7 +72,7 @@ export async function verifyCluster(
     selected: run.selected(cluster),
     stages: probed,
     context,
-    hairpins: true,
+    translated: true,
     ...(limit_ms === undefined ? {} : { limit_ms }),
   });
 }

@@ -13,10 +13,14 @@ import { type Turns, turnsOf } from "../cluster/at_once.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
 import { strangerRemarks } from "../kubernetes/strangers.ts";
+import { podCIDRRemarks } from "../kubernetes/pod_cidrs.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Kubernetes } from "./kubernetes_state.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { tryHairpins } from "./hairpin.ts";
+import { tryHostPorts } from "./host_port.ts";
 import { tryOthers } from "./other_pods.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
@@ -39,8 +43,11 @@ import { StepError } from "../stage/errors.ts";
 interface Order extends Asking {
   /** The nodes whose pods, and the paths from and to which, are looked at. */
   readonly selected: readonly string[];
-  /** Whether pods call themselves by a service: on a lab that sets rules for a moment. */
-  readonly hairpins?: boolean;
+  /**
+   * Whether a service and a port of the node are tried: on a lab that sets rules of
+   * nat for a moment.
+   */
+  readonly translated?: boolean;
 }
 
 /** What came of it. */
@@ -92,7 +99,7 @@ async function tryAll(
   const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
-  const [tried, checks, dns, hairpins, others] = await Promise.all([
+  const [tried, checks, dns, hairpins, hostPorts, others] = await Promise.all([
     Promise.all(views.map(async (view) => {
       const { situation, known } = view;
       const paths = pathsToTry(situation, selected, known);
@@ -105,8 +112,11 @@ async function tryAll(
       ? checkPods(prepared, turnsOf(situation.cluster), runner.options)
       : new Map<string, readonly CommandError[]>(),
     tryDns(situation, selected, callersOf(views), runner.options),
-    order.hairpins
+    order.translated
       ? tryHairpins(situation, selected, serversOf(views), options)
+      : [],
+    order.translated
+      ? tryHostPorts(situation, selected, prepared, options)
       : [],
     tryOthers(situation, selected, runner.options),
   ]);
@@ -134,12 +144,13 @@ async function tryAll(
       ...dnsRemarks(situation),
       ...(situation.kubernetes === undefined
         ? []
-        : strangerRemarks(situation.cluster, situation.kubernetes.seen)),
+        : kubernetesRemarks(situation.cluster, situation.kubernetes)),
       ...slowRemarks(all, loads),
     ],
     nodes: tryNodes(situation, selected),
     dns,
     hairpins,
+    hostPorts,
     others,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
@@ -160,6 +171,14 @@ async function viewsOf(
       return { family, situation: own, known: { ...known, beyond } };
     }),
   );
+}
+
+/** What Kubernetes has otherwise than the cluster file. */
+function kubernetesRemarks(
+  cluster: Cluster,
+  { seen }: Kubernetes,
+): readonly string[] {
+  return [...strangerRemarks(cluster, seen), ...podCIDRRemarks(cluster, seen)];
 }
 
 function podsTried(

@@ -18,6 +18,7 @@ const places = {
 const positions = {
   4: { accept_redirects: 3, accept_source_route: 8 },
   6: {
+    mtu: 2,
     accept_ra: 3,
     accept_redirects: 4,
     accept_source_route: 24,

@@ -5,7 +5,9 @@ import { cmd, succeeded, withInput } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/names.ts";
 import { outsideNode } from "../../lib/lab/node.ts";
 import { endMachines } from "../../lib/lab/lab.ts";
-import { testLab } from "./lab_testing.ts";
+import { type TestLab, testLab } from "./lab_testing.ts";
+import { needs } from "./runtimes_testing.ts";
+import type { Cluster } from "../../lib/cluster/cluster.ts";
 import {
   clusterOf,
   needsRoot,
@@ -306,11 +308,40 @@ Deno.test({
   },
 });
 
+/** With the reference portmap on worker-1: from the other nodes and from outside. */
+async function tryPort(lab: TestLab, cluster: Cluster): Promise<void> {
+  await lab.on(
+    "worker-1",
+    cmd`ln -s /usr/lib/cni/portmap /opt/cni/bin/portmap`,
+  );
+  await runAll(lab, ["03-cni-config", "--node", "worker-1"]);
+  const mapped = await verified(cluster);
+  assert(mapped.report.passed, mapped.text);
+  const untried = "not tried, no portmap";
+  assertEquals(row(mapped, "hostPort → pod"), ["yes", untried]);
+
+  // A rule ahead of portmap's keeps the port to the node.
+  const own = "PREROUTING -p tcp --dport 18081 -j ACCEPT".split(" ");
+  await lab.on("worker-1", cmd`iptables -w -t nat -I ${own}`);
+  const kept = await verified(cluster);
+  assertEquals(
+    kept.report.causes.map(({ kind, on }) => [kind, on]),
+    [["host-port", "worker-1"]],
+    kept.text,
+  );
+  assertEquals(row(kept, "hostPort → pod"), ["✗ no [1]", untried]);
+  assertStringIncludes(kept.text, "though rules of portmap are there");
+  assertStringIncludes(kept.text, "Not as expected: hostPort on worker-1");
+  await lab.on("worker-1", cmd`iptables -w -t nat -D ${own}`);
+  const rules = await lab.on("worker-1", cmd`iptables -w -t nat -S`);
+  assert(!rules.includes("18081"), rules);
+}
+
 Deno.test({
   ...needsRoot,
   name:
     "a pod reaches itself by a service where its port is in hairpin mode, and 09 leaves no rule (needs root)",
-  async fn() {
+  async fn(t) {
     await using lab = await testLab("verify-hairpin");
     await runAll(lab, ["up", "-q"]);
     const cluster = await clusterOf(lab);
@@ -323,6 +354,8 @@ Deno.test({
     assert(seen.report.passed, seen.text);
     assertEquals(row(seen, "pod → own service"), ["yes", "no, hairpin is off"]);
     assertEquals(seen.report.paths.length, 18);
+    const untried = "not tried, no portmap";
+    assertEquals(row(seen, "hostPort → pod"), [untried, untried]);
 
     // Switched off behind the plugin's back.
     await lab.on(
@@ -340,6 +373,12 @@ Deno.test({
       const rules = await lab.on(name, cmd`iptables -w -t nat -S`);
       assert(!rules.includes("09-verify"), rules);
     }
+    await t.step({
+      name: "where portmap is, a port of the node leads to the pod" +
+        needs("containernetworking-plugins"),
+      ignore: needs("containernetworking-plugins") !== "",
+      fn: () => tryPort(lab, cluster),
+    });
   },
 });
 

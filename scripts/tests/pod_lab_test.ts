@@ -6,7 +6,7 @@ import { projectRoot } from "../../lib/exec/project_root.ts";
 import { run } from "../../lib/exec/run.ts";
 import { lookLine } from "../../lib/stage/make_command.ts";
 import { stages } from "../stages.ts";
-import { testLab } from "./lab_testing.ts";
+import { killNode, testLab } from "./lab_testing.ts";
 import { needsRoot } from "./verify_testing.ts";
 
 Deno.test({
@@ -93,5 +93,14 @@ Deno.test({
       cmd`find /run/netns`,
     );
     assert(!left.includes("pod-3"), left);
+
+    // A node that is gone costs its own pods, and none of the others'.
+    await killNode(lab, "worker-2");
+    const lacking = await lab.script("09-verify");
+    assertEquals(lacking.code, 4, lacking.stderr);
+    assertStringIncludes(lacking.stdout, "worker-2 cannot be reached");
+    assert(!lacking.stderr.includes("worker-2"), lacking.stderr);
+    const others = await lab.on("worker-1", cmd`ls /run/netns`);
+    assertEquals(others.trim().split("\n"), ["pod-3", "shell", "web"]);
   },
 });

@@ -109,6 +109,27 @@ export const strayFaults: readonly Fault[] = [
     ends: ["there", "worker-1", "routing"],
   },
   {
+    name: "a rule of nftables leaves too little of the time to live",
+    break: "nft add table ip theirs; nft add chain ip theirs pre " +
+      "'{ type filter hook prerouting priority -150; }'; " +
+      "nft add rule ip theirs pre ip saddr 10.244.1.0/24 ip ttl set 2",
+    kind: "rule",
+    says: "changes the packet's time to live, which is over at worker-2",
+    shows: "Time to live exceeded",
+    ends: ["there", "worker-2", "routing"],
+    after: "nft delete table ip theirs",
+  },
+  {
+    name:
+      "the route of the receiver's bridge is gone, and another takes its packets",
+    on: "worker-2",
+    break: "ip route del 10.244.2.0/24",
+    kind: "route",
+    says: "worker-2 has no route to its own pods (10.244.2.0/24 dev cni0)",
+    shows: "default via 10.0.1.1",
+    ends: ["there", "outside", "routing"],
+  },
+  {
     name: "a rule drops what is long, and no link is narrow",
     on: "worker-2",
     break: "iptables -w -I FORWARD -m length --length 1400: -j DROP",

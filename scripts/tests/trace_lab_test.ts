@@ -254,6 +254,19 @@ const faults: readonly Fault[] = [
     ends: "by chance",
   },
   {
+    name: "two pods have one address, and one MAC that follows from it",
+    on: "worker-2",
+    break:
+      "mac=$(nsenter --net=/run/netns/web ip -o link show eth0 | grep -o 'ether [^ ]*'); " +
+      "nsenter --net=/run/netns/shell sh -euc 'ip link set eth0 address $1; " +
+      "ip addr add $0/32 dev eth0; ping -c 1 -W 1 10.244.2.1 >/dev/null' $web ${mac#ether }; " +
+      "ip neigh flush dev cni0",
+    kind: "duplicate-address",
+    says: "and pod shell both have 10.244.2.",
+    shows: "/32",
+    ends: "by chance",
+  },
+  {
     name: "a stranger on the bridge has a pod's address",
     on: "worker-2",
     break: "setsid unshare --net sleep 600 </dev/null >/dev/null 2>&1 & " +

@@ -432,6 +432,25 @@ Deno.test({
         await runAll(lab, [stage, "--node", "worker-1"]);
       });
     }
+    await t.step("two pods with one address", async () => {
+      const { report: { to } } = await trace();
+      const twin = (verb: string) =>
+        lab.on(
+          "worker-2",
+          cmd`nsenter --net=/run/netns/shell ip addr ${verb} ${to.address}/128 dev eth0 ${
+            verb === "add" ? ["nodad"] : []
+          }`,
+        );
+      await twin("add");
+      const { report: { cause }, text } = await trace();
+      assertEquals([cause?.kind, cause?.on], ["duplicate-address", "worker-2"]);
+      assertStringIncludes(
+        cause?.what ?? "",
+        `pod web and pod shell both have ${to.address}`,
+        text,
+      );
+      await twin("del");
+    });
     const { code, text } = await trace();
     assertEquals(code, 0, text);
   },

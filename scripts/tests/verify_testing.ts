@@ -46,7 +46,7 @@ export async function verified(
   const situation = await look(cluster, reachOf(cluster), context);
   const order = {
     ...{ selected, stages: probedStages, context },
-    ...{ limit_ms: 500, hairpins: true },
+    ...{ limit_ms: 500, translated: true },
   };
   const { report, known } = await verify(situation, order);
   const text = matrixTable(report, { cluster, addresses: known, width: 80 });

@@ -60,6 +60,9 @@ function found(
   return findObstacles([node, pod], cluster, ways);
 }
 
+const onlyDefault =
+  '[{"dst":"default","gateway":"10.0.1.1","dev":"eth0","flags":[]}]\n[]';
+
 const cases: readonly {
   readonly name: string;
   readonly parts?: Readonly<Record<string, string>>;
@@ -100,6 +103,23 @@ const cases: readonly {
     is: "loses",
     says: "its port veth1 is in VLAN 9, the bridge itself in 1",
     mend: "ip link set dev cni0 type bridge vlan_filtering 0",
+  },
+  {
+    name: "the bridge's own route that is gone, which leaves the default one",
+    parts: { routes: onlyDefault },
+    is: "loses",
+    says: "worker-1 has no route to its own pods (10.244.1.0/24 dev cni0), " +
+      "and default takes",
+    mend: "ip route replace 10.244.1.0/24 dev cni0 proto kernel scope link " +
+      "src 10.244.1.1",
+  },
+  {
+    name: "a bridge without its address, and so without a route",
+    parts: { routes: onlyDefault },
+    bridge: link("cni0", "", { ifindex: 3 }),
+    is: "loses",
+    says: "worker-1 has no route to its own pods",
+    mend: "make 04-bridge",
   },
   {
     name: "a port that is blocked",

@@ -1,6 +1,7 @@
 /** Routes of a node or a pod that lead its packets elsewhere, or nowhere. Pure. */
 import { type Family, familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
 import { cmd, type Command } from "../../exec/command.ts";
+import { makeStage } from "../remedy.ts";
 import {
   mendIn,
   type Obstacle,
@@ -32,13 +33,17 @@ interface Route {
 /** The kinds of routes that take a packet nowhere (ip-route(8)). */
 const refusing = ["blackhole", "unreachable", "prohibit", "throw"];
 
+function refuses(type: string | undefined): boolean {
+  return type !== undefined && refusing.includes(type);
+}
+
 /** What a route does that takes a pod's packets from their way, in words. */
 export function takenWords(
   node: string,
   { type, dst }: { readonly type?: string | undefined; readonly dst: string },
   owners: string,
 ): string {
-  return type !== undefined && refusing.includes(type)
+  return refuses(type)
     ? `${node} has a route that leads nowhere for pods of ${owners}: ` +
       `${type} ${dst}`
     : `on ${node} the network ${dst} takes what is for pods of ${owners}`;
@@ -52,30 +57,86 @@ export function routeObstacles(
   const { space } = survey;
   const own = ownAddresses(survey);
   const routes = routesOf(survey);
-  const found = new Map<Route, string>();
+  const found = new Map<Route, Wrong>();
   for (const { destination } of traffic.flows) {
     if (own.has(destination)) continue;
     const best = longestMatch(routes[familyOf(destination)], destination);
     if (best === undefined || found.has(best)) continue;
-    const what = (space.pod === undefined
-      ? ofNode(best, destination, survey, traffic)
-      : ofPod(best, survey, traffic)) ?? narrow(best, survey);
-    if (what !== undefined) {
-      found.set(best, what);
-    }
+    const wrong = wrongOf(best, destination, survey, traffic);
+    if (wrong !== undefined) found.set(best, wrong);
   }
-  return [...found].map(([route, what]): Obstacle => ({
+  return [...found].map(([route, wrong]): Obstacle => ({
     kind: space.pod === undefined ? "route" : "pod-route",
-    is: narrow(route, survey) === what ? "may lose" : "loses",
+    ...wrong,
     space,
-    what,
     evidence: [
       shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
     ],
-    remedies: narrow(route, survey) === what
-      ? [mendIn(space, widened(route))]
-      : mends(route, survey, traffic),
   }));
+}
+
+/** What is wrong with the most exact route for a destination. */
+type Wrong = Pick<Obstacle, "is" | "what" | "remedies">;
+
+function wrongOf(
+  route: Route,
+  destination: string,
+  survey: KernelSurvey,
+  traffic: Traffic,
+): Wrong | undefined {
+  const { space } = survey;
+  if (space.pod === undefined) {
+    const lost = ownLost(route, destination, survey, traffic);
+    if (lost !== undefined) return lost;
+  }
+  const what = space.pod === undefined
+    ? ofNode(route, destination, survey, traffic)
+    : ofPod(route, survey, traffic);
+  if (what !== undefined) {
+    return { is: "loses", what, remedies: mends(route, survey, traffic) };
+  }
+  const loose = narrow(route, survey);
+  return loose === undefined ? undefined : {
+    is: "may lose",
+    what: loose,
+    remedies: [mendIn(space, widened(route))],
+  };
+}
+
+/**
+ * A wider route has what is for the node's own pods, since that of the bridge is
+ * gone: nothing is wrong with the wider one.
+ */
+function ownLost(
+  { type, dst, dev }: Route,
+  destination: string,
+  { space, links }: KernelSurvey,
+  { cluster }: Traffic,
+): Wrong | undefined {
+  const { bridge, nodes } = cluster;
+  const podCIDR = nodes.find(({ name }) => name === space.node)?.podCIDRs
+    .find((podCIDR) => networkHas(podCIDR, destination));
+  if (podCIDR === undefined || dev === bridge || refuses(type)) {
+    return undefined;
+  }
+  if (prefixLengthOf(dst) >= prefixLengthOf(podCIDR)) return undefined;
+  const [own = ""] = gatewayOf(podCIDR).split("/");
+  const isWhole = links.some(({ ifname, flags, addr_info }) =>
+    ifname === bridge && flags.includes("UP") &&
+    addr_info.some(({ local }) => local === own)
+  );
+  const family = familyOf(own) === 6 ? ["-6"] : [];
+  return {
+    is: "loses",
+    what: `${space.node} has no route to its own pods (${podCIDR} dev ` +
+      `${bridge}), and ${dst} takes what is for them`,
+    remedies: isWhole
+      ? [mendIn(
+        space,
+        cmd`ip ${family} route replace ${podCIDR} dev ${bridge} proto kernel scope link src ${own}`,
+      )]
+      : [makeStage("04-bridge", space.node)],
+  };
 }
 
 /** The same route without its MTU. */
@@ -97,7 +158,7 @@ function ofNode(
 ): string | undefined {
   const { type, dst, dev = "", gateway } = route;
   const owner = ownerOfPod(cluster, destination);
-  if (type !== undefined && refusing.includes(type)) {
+  if (refuses(type)) {
     return owner === undefined
       ? `${node} has a route that leads nowhere: ${type} ${dst}`
       : takenWords(node, route, owner.name);
@@ -125,7 +186,7 @@ function ofPod(
   { cluster, bridge = cluster.bridge }: Traffic,
 ): string | undefined {
   const { type, dst, gateway } = route;
-  if (type !== undefined && refusing.includes(type)) {
+  if (refuses(type)) {
     return `${spaceName(space)} has a route that leads nowhere: ${type} ${dst}`;
   }
   const right = gatewayIn(space, cluster);

@@ -3,13 +3,12 @@ import type { Evidence } from "../../diagnosis/evidence.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { cmd, show } from "../../exec/command.ts";
 import { kernelRouteOf, routedPacket } from "../kernel_routes.ts";
-import { routeText } from "../../diagnosis/routing_policy.ts";
-import { placeName, remedyAt, ruleDecision } from "../place_state.ts";
+import { placeName, ruleDecision } from "../place_state.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
 import type { Met, Passage } from "../passages.ts";
-import { wayMissing } from "./routes.ts";
+import { passedBy, wayMissing } from "./routes.ts";
 import { withoutRule } from "./rules.ts";
 
 /** A passage, and a rule that changed a packet there. */
@@ -142,7 +141,6 @@ export function lifetimeFault(
     .filter(({ passage }) => passages.includes(passage));
   const here = found.filter(({ passage }) => passage === stop.at);
   if (!isOver(stop.at, here.map(({ text }) => text))) return undefined;
-  const errors = expiredWords(findings);
   const change = found.at(-1);
   if (change !== undefined) {
     const { place } = change.passage;
@@ -152,11 +150,12 @@ export function lifetimeFault(
       what:
         `a rule on ${placeName(place)} changes the packet's time to live, ` +
         `which is over at ${placeName(stop.at.place)}`,
-      evidence: [shown(change), ...errors],
+      evidence: [shown(change), ...expiredWords(findings)],
       remedies: takenAway(change, findings),
     };
   }
-  return [...circleFaults(way, receiver, errors, findings)][0];
+  return passedBy(way, receiver, findings) ??
+    [...circleFaults(way, receiver, findings)][0];
 }
 
 /** Whether a packet is not sent on from here since its time to live is over. */
@@ -181,53 +180,28 @@ function expiredWords(
     }));
 }
 
-/** Machines that send a packet to each other. */
+/**
+ * Machines that send a packet to each other: those of them are wrong that do not
+ * send it to the receiver's.
+ */
 function* circleFaults(
   { passages }: Way,
   receiver: End,
-  errors: readonly Evidence[],
   findings: TraceFindings,
-): Generator<Cause | undefined> {
+): Generator<Cause> {
   const [last, before] = passages.toReversed();
   if (last === undefined || before === undefined) return;
   const again = passages.filter(({ place }) => place === last.place).length;
   if (again < 2) return;
-  const { answersOf, machines } = findings;
-  const home = machines.get(receiver.machine ?? "")?.segmentAddress;
-  const hops = [before, last].map((passage) => {
-    const packet = routedPacket(passage);
-    const route = packet && kernelRouteOf(answersOf(passage.place), packet);
-    const { machine } = passage.place;
-    const isWrong = machine === receiver.machine || route?.gateway !== home;
-    return { ...passage, packet, route, isWrong };
-  });
-  const [one, other] = [before, last].map(({ place }) => placeName(place));
-  const wrong = hops.find(({ isWrong }) => isWrong);
-  if (wrong === undefined) return;
-  const { place, route } = wrong;
-  for (const better of wayMissing(place, receiver, findings)) {
-    if (better !== undefined) yield better;
+  const home = findings.machines.get(receiver.machine ?? "")?.segmentAddress;
+  for (const { place, ...passage } of [before, last]) {
+    const packet = routedPacket({ place, ...passage });
+    const route = packet && kernelRouteOf(findings.answersOf(place), packet);
+    const isRight = place.machine !== receiver.machine &&
+      route?.gateway === home;
+    if (isRight) continue;
+    for (const fault of wayMissing(place, receiver, findings)) {
+      if (fault !== undefined) yield fault;
+    }
   }
-  yield {
-    kind: "route",
-    on: place.machine,
-    what:
-      `the packet goes in a circle: ${one} sends it to ${other}, and that ` +
-      "sends it back, until its time to live is over; " +
-      `the route of ${placeName(place)} is wrong`,
-    evidence: [
-      ...hops.map(({ place, packet, route }) => ({
-        where: placeName(place),
-        command: show(cmd`ip route get fibmatch ${packet?.destination ?? ""}`),
-        printed: route === undefined ? "" : routeText(route),
-      })),
-      ...errors,
-    ],
-    remedies: route === undefined ? [] : [remedyAt(
-      place,
-      cmd`ip route del ${route.dst} ${
-        route.gateway === undefined ? [] : ["via", route.gateway]
-      }`,
-    )],
-  };
 }

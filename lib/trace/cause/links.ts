@@ -1,5 +1,5 @@
 /** What goes wrong below IP: wrong gateways, and addresses that two have. Pure. */
-import { gateway } from "../../net/cidr.ts";
+import { familyOf, gateway } from "../../net/cidr.ts";
 import { cmd, show } from "../../exec/command.ts";
 import {
   type Evidence,
@@ -9,7 +9,8 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
-import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import { podNames } from "../../verify/namespace_pods.ts";
+import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, remedyAt } from "../place_state.ts";
 import { routeDecision } from "../kernel_routes.ts";
@@ -69,6 +70,9 @@ export function duplicateFault(
   if (twice !== undefined) return twice;
   const { addressClaim: { address, owner, expected, asked, at, answered } } =
     responder;
+  if (responder.mac === expected || familyOf(address) === 6) {
+    return bothHaveFault(responder);
+  }
   const both = answered.includes(expected);
   return {
     kind: "duplicate-address",
@@ -92,6 +96,26 @@ export function duplicateFault(
       ...removeResponder(responder),
       onNeighbour(responder.addressClaim, "flush", "to"),
     ],
+  };
+}
+
+/**
+ * Two pods of a bridge that share an address, and as a rule the MAC that follows from
+ * it: to the bridge they are one that moves about.
+ */
+function bothHaveFault(responder: UnexpectedResponder): Cause {
+  const { addressClaim, mac, name } = responder;
+  const { address, owner, at, expected } = addressClaim;
+  const isTest = podNames.some((own) => own === name);
+  return {
+    kind: "duplicate-address",
+    on: at,
+    what: `${owner} and ${nameOf(responder)} both have ${address}` +
+      (mac === expected
+        ? `, and one MAC (${mac}): each gets what comes while it was the last to send`
+        : `: which of them gets what comes is chance`),
+    evidence: heldBy(responder, address),
+    remedies: isTest ? newPods(at) : [{ make: "doctor" }],
   };
 }
 

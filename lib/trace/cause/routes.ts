@@ -167,7 +167,7 @@ export function reversePathFault(
 /** The receiver's machine had the packet, and sent it on to somebody else. */
 export function passedBy(
   { passages, stop }: Way,
-  { machine, pod }: End,
+  { machine, pod, address }: End,
   findings: TraceFindings,
 ): Cause | undefined {
   const facts = machine === undefined ? undefined : findings.facts.get(machine);
@@ -179,5 +179,10 @@ export function passedBy(
   if (!isPast || pod === undefined || stop?.is === "dropped" || !facts) {
     return undefined;
   }
-  return bridgeFault(facts, cluster) ?? bridgeAddressFault(facts, cluster);
+  return bridgeFault(facts, cluster) ?? bridgeAddressFault(facts, cluster) ??
+    routeObstacle(
+      { machine: facts.node.name },
+      address === findings.from.address,
+      findings,
+    );
 }
