@@ -12,8 +12,12 @@ for family in $families; do
   part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
 done
 for name; do
-  path=/proc/sys/$(echo "$name" | tr . /)
-  if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
+  path=/proc/sys rest=$name.
+  while [ -n "$rest" ]; do path=$path/${rest%%.*} rest=${rest#*.}; done
+  if [ -r "$path" ]; then
+    read -r value <"$path"
+    part "sysctl $name"; printf '%s\n' "$value"
+  fi
 done
 part plugins
 for file in "$plugins"/*; do
