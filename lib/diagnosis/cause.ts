@@ -15,6 +15,7 @@ export type CauseKind =
   | "executable"
   | "forwarding"
   | "image"
+  | "kernel-table"
   | "kubelet"
   | "lease"
   | "masquerade"

@@ -8,6 +8,7 @@ import type { Cause } from "../diagnosis/cause.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
+import { orFullTable } from "./cause/tables.ts";
 import { gather, identify, inquire, trySizes } from "./follow_up.ts";
 import {
   type SecondLook,
@@ -167,7 +168,8 @@ async function explain(
     ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
   };
-  return { findings, family, cause: causeOf(findings) };
+  const cause = orFullTable(causeOf(findings), findings);
+  return { findings, family, cause };
 }
 
 /** What came of sending the packets once. */
