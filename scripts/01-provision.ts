@@ -9,6 +9,7 @@ import { awsSteps } from "../lib/cloud/aws.ts";
 import { gcpSteps } from "../lib/cloud/gcp.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
+import { lackOfRoom } from "../lib/diagnosis/kernel_tables/room.ts";
 import { labSteps } from "../lib/lab/steps.ts";
 import { machineStep } from "../lib/steps/preflight.ts";
 import type { Stage, Step } from "../lib/stage/stage.ts";
@@ -32,6 +33,7 @@ export const provision: Stage = {
   name: "01-provision",
   summary: "make the machines",
   afterwards: () => ({ on: "node" }),
+  remarks: lackOfRoom,
   operator: {
     steps: making,
     endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",

@@ -13,7 +13,7 @@ import { type Inventory, inventory } from "../lib/inventory/inventory.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { drawMermaid, drawSvg } from "../lib/picture/picture.ts";
 import { pictureChanges } from "../lib/picture/diff.ts";
-import type { TraceReport } from "../lib/trace/report.ts";
+import { isWell, type TraceReport } from "../lib/trace/report.ts";
 import { ignoreAbsent, writeWhole } from "../lib/exec/atomic_file.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
@@ -141,7 +141,9 @@ async function readTrace(path: string): Promise<TraceReport> {
     );
   try {
     const value = JSON.parse(await Deno.readTextFile(path));
-    if (value?.version === 1 && Array.isArray(value.hops)) return value;
+    if (value?.version === 1 && Array.isArray(value.hops)) {
+      return drawn(value);
+    }
     throw wrong("it is other JSON");
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw wrong("it is not there");
@@ -149,6 +151,13 @@ async function readTrace(path: string): Promise<TraceReport> {
     if (error instanceof UsageError || !(error instanceof Error)) throw error;
     throw wrong(error.message);
   }
+}
+
+/** Of two families the one that something is wrong with, or else the first. */
+function drawn({ otherFamily, ...first }: TraceReport): TraceReport {
+  return otherFamily !== undefined && isWell(first) && !isWell(otherFamily)
+    ? otherFamily
+    : first;
 }
 
 /**

@@ -14,7 +14,7 @@ import { openSession } from "../lib/cli/session.ts";
 import { EndError, parseEnd } from "../lib/trace/endpoints.ts";
 import { probedStages } from "./stages.ts";
 import { trace } from "../lib/trace/trace.ts";
-import type { TraceReport } from "../lib/trace/report.ts";
+import { isWell, type TraceReport } from "../lib/trace/report.ts";
 import { takesColour } from "../lib/text/terminal.ts";
 import { traceText } from "../lib/trace/text.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
@@ -58,7 +58,7 @@ const command = {
     family: option({
       name: "family",
       value: "4|6",
-      does: "where there are two; the cluster's first if not given",
+      does: "one where there are two; both are tried if not given",
       expected: "4 or 6",
       read: (value) => ([4, 6] as const).find((one) => String(one) === value),
     }),
@@ -117,13 +117,12 @@ async function run(flags: Flags): Promise<number> {
     printNote("the trace was interrupted; nothing of it is left behind");
     return exitCode.interrupted;
   }
-  const isWell = report.delivered && report.cause === undefined;
   if (flags.output === "json") printData(report);
-  else if (!flags.quiet || !isWell) {
+  else if (!flags.quiet || !isWell(report)) {
     printColoured(traceText(report, { colour: takesColour() }));
   }
   if (session.interrupted()) return exitCode.interrupted;
-  return isWell ? exitCode.done : exitCode.failed;
+  return isWell(report) ? exitCode.done : exitCode.failed;
 }
 
 await runScript(command, async (flags) => {

@@ -75,6 +75,7 @@ export const stageFlags = {
 
 /** What a command takes that runs stage 09. */
 export const verifyFlags = {
+  all: switched("all", "every cell of the matrix, also of many nodes"),
   keep: switched("keep", "the test pods of real machines stay, too"),
 };
 

@@ -73,12 +73,16 @@ async function runWith(
 export async function verifyAsAsked(
   session: Session,
   verification: Verification,
-  { step, keep }: Pick<StageFlags, "step" | "keep">,
+  { step, keep, all }: Pick<StageFlags, "step" | "keep" | "all">,
 ): Promise<Awaited<ReturnType<typeof runVerify>>> {
   return await tellingIfSlow(
     `09-verify: ${verification.stage.summary}`,
     step ? undefined : session.context.announce,
-    runVerify(session, verification, { width: terminalWidth(), keep }),
+    runVerify(session, verification, {
+      width: terminalWidth(),
+      whole: all,
+      keep,
+    }),
   );
 }
 

@@ -10,5 +10,6 @@ for path in ipv4/conf/*; do
     set -- "$@" "${setting%%/*}/conf/$device/${setting#*/}"
   done
 done
+# One process for all of them: on a node there are a hundred and more.
 grep -sH "" "$@"
 :

@@ -16,6 +16,7 @@ export type CauseKind =
   | "forwarding"
   | "host-port"
   | "image"
+  | "kernel-table"
   | "kubelet"
   | "lease"
   | "masquerade"

@@ -15,6 +15,7 @@ import { type AddResult, ifname } from "../cni/runtime.ts";
 import type { Answer, StageName, Step } from "../stage/stage.ts";
 import type { Runner } from "../node/node.ts";
 import { type Asked, listed } from "../node/batch.ts";
+import { askTables } from "./kernel_tables/kernel_tables.ts";
 import { askInterfaceSettings } from "./ask_settings.ts";
 import {
   type KernelSurvey,
@@ -65,6 +66,8 @@ export interface NodeFacts {
   readonly pods: readonly PodFacts[];
   /** What lies on the packets' path, on the node and in these pods. */
   readonly kernel: readonly KernelSurvey[];
+  /** How full the kernel's tables are (askTables). */
+  readonly tables: Asked;
 }
 
 /** What a finding rests on: a command, and what it printed, or the part of it that matters. */
@@ -156,19 +159,20 @@ export async function gatherNode(
   const surveys = spacesOf(runner, node.name, pods).map(async ([from, space]) =>
     readSurvey(space, (await ask(from, surveyQuestion)).outcome) ?? []
   );
-  const [links, routes, filter, nat, settings, probes, podFacts, kernel] =
-    await Promise
-      .all([
-        ask(runner, cmd`ip -j addr show`),
-        ask(runner, showRoutes),
-        ask(runner, cmd`${iptables} -w -t filter -S`),
-        ask(runner, cmd`${iptables} -w -t nat -S`),
-        ask(runner, askInterfaceSettings),
-        Promise.all(asking),
-        Promise.all(askingPods),
-        Promise.all(surveys),
-      ]);
-  const facts = { node, probes, links, routes, filter, nat, settings };
+  const [links, routes, filter, nat, settings, tables, ...more] = await Promise
+    .all([
+      ask(runner, cmd`ip -j addr show`),
+      ask(runner, showRoutes),
+      ask(runner, cmd`${iptables} -w -t filter -S`),
+      ask(runner, cmd`${iptables} -w -t nat -S`),
+      ask(runner, askInterfaceSettings),
+      ask(runner, askTables),
+      Promise.all(asking),
+      Promise.all(askingPods),
+      Promise.all(surveys),
+    ]);
+  const [probes, podFacts, kernel] = more;
+  const facts = { node, probes, links, routes, filter, nat, settings, tables };
   return { ...facts, pods: podFacts, kernel: kernel.flat() };
 }
 

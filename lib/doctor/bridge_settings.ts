@@ -14,7 +14,7 @@ import {
 } from "./check.ts";
 import { evidence } from "../diagnosis/evidence.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
-import { someNames } from "../inventory/pod_veths.ts";
+import { someNames } from "../text/some_names.ts";
 import type { Asked } from "../node/batch.ts";
 import {
   settingName,

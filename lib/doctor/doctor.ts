@@ -20,6 +20,7 @@ import { filterChecks } from "./filter.ts";
 import { firewallChecks } from "./firewalls.ts";
 import { hostPorts } from "./host_ports.ts";
 import { journalCheck } from "./journal.ts";
+import { kernelTables } from "./kernel_tables.ts";
 import { kubernetesCheck } from "./kubernetes.ts";
 import { leaseChecks } from "./leases.ts";
 import { linkChecks } from "./links.ts";
@@ -44,6 +45,7 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   packetPath,
+  kernelTables,
   ...linkChecks,
   ...settingChecks,
   ...interfaceChecks,

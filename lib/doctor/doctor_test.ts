@@ -1,13 +1,14 @@
 /** What holds for all checks of the doctor. */
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
+import { askTables } from "../diagnosis/kernel_tables/kernel_tables.ts";
+import { recordedTables } from "../diagnosis/kernel_tables/tables_testing.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd } from "../exec/command.ts";
 import { surveyQuestion } from "../diagnosis/kernel_path/survey.ts";
 import { checks } from "./doctor.ts";
 import type { CheckContext } from "./check.ts";
 import {
-  counters,
   filter,
   found,
   mendOf,
@@ -22,6 +23,9 @@ import { hostWith } from "../inventory/host_testing.ts";
 const nothingOnThePath = ["links\n[]", "end\n"]
   .map((part) => `\n${surveyQuestion.argv.at(-1)} ${part}\n`).join("");
 
+/** The last word of the question is what parts its answer. */
+const tablesBoundary = askTables.argv.at(-1) ?? "";
+
 const well: Readonly<Record<string, string>> = {
   "ip-forward": "1\n",
   "bridge-nf": "1\n",
@@ -30,7 +34,7 @@ const well: Readonly<Record<string, string>> = {
   "rp-filter": "/proc/sys/net/ipv4/conf/all/rp_filter:2\n" +
     "/proc/sys/net/ipv4/conf/eth0/rp_filter:2\n",
   "interface-settings": settings,
-  "conntrack": counters,
+  "kernel-tables": recordedTables({ boundary: tablesBoundary }),
   "packet-path": nothingOnThePath,
   "policy-routing": "\ndeno-cni-policy-routing rules 4\n" +
     '[{"priority":0,"src":"all","table":"local"},' +
@@ -61,10 +65,9 @@ Deno.test("an answer that is none is unknown, never well", () => {
   for (const name of asked) {
     const broken = { code: 126, stdout: "garbage {", stderr: "no" };
     const { is } = one(found(name, [broken]));
-    // A kernel without conntrack gives no answer either.
-    assertEquals(is, name === "conntrack" ? "does not apply" : "unknown", name);
+    assertEquals(is, "unknown", name);
     const none = found(name, []).filter(({ is }) => is === "unknown");
-    assert(none.length > 0 || ["conntrack", "both-iptables"].includes(name));
+    assert(none.length > 0 || name === "both-iptables");
   }
 });
 

@@ -95,9 +95,6 @@ export const room =
   "blocks deno-cni:lab/worker-1 12342040 124 12341916 1% /run\n" +
   "inodes deno-cni:lab/worker-1 3085510 86 3085424 1% /run\n";
 
-export const counters = "/proc/sys/net/netfilter/nf_conntrack_count:13\n" +
-  "/proc/sys/net/netfilter/nf_conntrack_max:262144\n";
-
 /** Of a worker's interfaces, as `grep -H` prints them. */
 export const settings = ["all", "default", "eth0", "cni0"].flatMap((device) => [
   `ipv4/conf/${device}/forwarding:1`,

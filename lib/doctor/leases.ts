@@ -158,9 +158,12 @@ const leftoverVeths: Check = {
  */
 const storeScript = `for at; do
   while [ ! -e "$at" ]; do at=\${at%/*}; at=\${at:-/}; done
-  df -Pk "$at" | sed -n '2s|^|blocks |p'
-  df -Pi "$at" | sed -n '2s|^|inodes |p'
-done | sort -u`;
+  shift; set -- "$@" "$at"
+done
+{
+  df -Pk "$@" | sed -n '2,$s|^|blocks |p'
+  df -Pi "$@" | sed -n '2,$s|^|inodes |p'
+} | sort -u`;
 
 /** Too little for a lease and its index, in blocks of 1024 bytes or in inodes. */
 const least = 16;

@@ -1,6 +1,6 @@
 /**
  * The doctor's checks of the node as a machine: configuration, programs,
- * modules, conntrack, clock. Pure.
+ * modules, clock. Pure.
  */
 import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { cmd } from "../exec/command.ts";
@@ -210,48 +210,6 @@ const modules: Check = {
   },
 };
 
-const counters = ["nf_conntrack_count", "nf_conntrack_max"]
-  .map((name) => `/proc/sys/net/netfilter/${name}`);
-
-const conntrack: Check = {
-  name: "conntrack",
-  well: "the table of connections has room",
-  asks: () => [cmd`grep -Hs ${""} ${counters}`],
-  read({ node }, [asked]) {
-    const [count, max] = counters.map((path) => {
-      const text = asked?.outcome.stdout.split("\n")
-        .find((line) => line.startsWith(`${path}:`));
-      return text === undefined
-        ? undefined
-        : Number(text.slice(path.length + 1));
-    });
-    if (asked?.outcome.ended === undefined && count === undefined) {
-      return [{
-        is: "does not apply",
-        what: "the kernel tracks no connections",
-      }];
-    }
-    if (asked === undefined || count === undefined || max === undefined) {
-      return [unclear("how full the table of connections is", asked)];
-    }
-    // 0 is no limit: nf_conntrack-sysctl.
-    if (max === 0 || count < max * 0.8) return [];
-    const full = count >= max * 0.97;
-    return [{
-      is: full ? "fault" : "warning",
-      what: `the kernel tracks ${count} connections of ${max} at most` +
-        (full ? ": new ones are dropped" : ""),
-      evidence: [evidence(asked)],
-      remedies: [
-        onNode(
-          node.name,
-          cmd`sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`,
-        ),
-      ],
-    }];
-  },
-};
-
 /** Certificates and tokens are good from the second they are made on. */
 const skew_s = 5;
 
@@ -282,6 +240,5 @@ export const machineChecks: readonly Check[] = [
   programs,
   runtimeFolders,
   modules,
-  conntrack,
   clock,
 ];

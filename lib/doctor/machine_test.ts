@@ -1,7 +1,7 @@
 /** What the doctor reads of a node as a machine. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { counters, found, mendOf, one } from "./doctor_testing.ts";
+import { found, mendOf, one } from "./doctor_testing.ts";
 import { hostWith } from "../inventory/host_testing.ts";
 
 Deno.test("a plugin that is there and does not run is a fault, one that is gone is another check's", () => {
@@ -65,14 +65,6 @@ Deno.test("modules are asked for on machines", () => {
   assertStringIncludes(half.what, "br_netfilter is not loaded");
   const both = [{ stdout: "overlay\nbr_netfilter\n" }];
   assertEquals(found("modules", both, { cluster }), []);
-});
-
-Deno.test("connections near their limit are a warning, at it a fault", () => {
-  const at = (count: number) =>
-    found("conntrack", [{ stdout: counters.replace(":13", `:${count}`) }]);
-  assertEquals(at(200_000), []);
-  assertEquals(one(at(230_000)).is, "warning");
-  assertEquals(one(at(262_144)).is, "fault");
 });
 
 Deno.test("a clock is off that is outside the time of asking by more than five seconds", () => {

@@ -3,7 +3,7 @@ import { askPath } from "../exec/shell_file.ts";
 import type { Command } from "../exec/command.ts";
 import { adminConf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { kubectl } from "../kubernetes/kubectl.ts";
-import { someNames } from "../inventory/pod_veths.ts";
+import { someNames } from "../text/some_names.ts";
 import {
   type Check,
   type CheckContext,

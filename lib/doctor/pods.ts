@@ -1,4 +1,5 @@
 /** The doctor's checks of pods that live: that they are plugged in, and hold their leases. Pure. */
+import { someNames } from "../text/some_names.ts";
 import { vethAlias } from "../../plugin/veth.ts";
 import { vethsWithoutLease } from "../inventory/pod_claims.ts";
 import { cmd, type Command } from "../exec/command.ts";
@@ -13,7 +14,6 @@ import {
   cutOff,
   plugIn,
   podBehind,
-  someNames,
   wantsHairpin,
 } from "../inventory/pod_veths.ts";
 import type {

@@ -14,7 +14,10 @@ done
 for name; do
   path=/proc/sys rest=$name.
   while [ -n "$rest" ]; do path=$path/${rest%%.*} rest=${rest#*.}; done
-  if [ -r "$path" ]; then part "sysctl $name"; cat "$path"; fi
+  if [ -r "$path" ]; then
+    read -r value <"$path"
+    part "sysctl $name"; printf '%s\n' "$value"
+  fi
 done
 part plugins
 for file in "$plugins"/*; do

@@ -45,16 +45,6 @@ export function podBehind(
     : calledName(pod);
 }
 
-/** As many pods are named in a sentence. */
-const named = 3;
-
-/** Some of them by name, and how many more there are: "a, b, c and 57 more". */
-export function someNames(names: readonly string[]): string {
-  const shown = names.slice(0, named);
-  const rest = names.length - shown.length;
-  return shown.join(", ") + (rest === 0 ? "" : ` and ${rest} more`);
-}
-
 /** Plugs veths into the bridge, as ADD did. */
 export function plugIn(
   cut: readonly CutOff[],

@@ -9,6 +9,7 @@ import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
+import { remarksOf } from "./remarks.ts";
 import { tellingIfSlow, whileTelling } from "../node/heartbeat.ts";
 import { agreeToUndo } from "./undo_consent.ts";
 
@@ -23,13 +24,17 @@ export async function runStage(
 ): Promise<readonly StepResult[]> {
   const from = run.results.length;
   if (run.undo) await agreeToUndo(run, [stage]);
-  const { ask, announce } = run.context;
-  await tellingIfSlow(
-    `${stage.name}: ${run.undo ? "take back" : stage.summary}`,
-    // One who is asked at each step sees where it is.
-    ask === undefined ? announce : undefined,
-    run.undo ? undoStage(run, stage) : applyStage(run, stage),
-  );
+  const { ask, announce, progress } = run.context;
+  const [remarks] = await Promise.all([
+    remarksOf(run, stage.remarks),
+    tellingIfSlow(
+      `${stage.name}: ${run.undo ? "take back" : stage.summary}`,
+      // One who is asked at each step sees where it is.
+      ask === undefined ? announce : undefined,
+      run.undo ? undoStage(run, stage) : applyStage(run, stage),
+    ),
+  ]);
+  for (const line of remarks) progress?.(`${stage.name}: ${line}`);
   return run.results.slice(from);
 }
 

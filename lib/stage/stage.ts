@@ -2,6 +2,7 @@
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { Command, Outcome, RunOptions } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
+import type { AskRemarks } from "./ask_remarks.ts";
 
 /** What a person is asked to agree to. */
 export interface ConsentRequest {
@@ -286,6 +287,8 @@ export interface Stage {
   ) => Promise<ConsentRequest | undefined>;
   /** Its steps cannot be planned before every node's podCIDRs are known. */
   readonly needsPodCIDRs?: true;
+  /** What a person should know of the machines before it runs. */
+  readonly remarks?: AskRemarks;
   readonly operator?: OperatorPart;
   /** Work on the operator's machine whose result the nodes' steps need. */
   readonly build?: Build;

@@ -9,17 +9,19 @@ const width = 79;
  *
  * @param indent what begins the first line
  * @param hanging what begins the others (default: as many spaces)
+ * @param most what a line may take
  */
 export function wrap(
   text: string,
   indent = "",
   hanging = " ".repeat(indent.length),
+  most = width,
 ): string {
   const lines: string[] = [];
   let line = indent;
   let empty = true;
   for (const word of text.split(" ")) {
-    if (!empty && shownLength(line) + 1 + shownLength(word) > width) {
+    if (!empty && shownLength(line) + 1 + shownLength(word) > most) {
       lines.push(line);
       line = hanging;
       empty = true;

@@ -2,7 +2,7 @@ import { type Command, show } from "../exec/command.ts";
 import type { StagePlan } from "../stage/plan_stages.ts";
 import { changeLine } from "../verify/matrix_diff.ts";
 import type { PathChange } from "../verify/matrix_diff.ts";
-import { markSign } from "../verify/matrix_table.ts";
+import { markSign } from "../verify/matrix_cells.ts";
 import type { PlannedStep } from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { Sentences } from "./stage_texts.ts";

@@ -26,13 +26,11 @@ interface Findings {
   readonly cause: Cause | undefined;
   readonly family: Family;
   readonly clusterName: string;
-  /** The cluster's other family, which was not tried. */
-  readonly otherFamily?: Family;
 }
 
 /** Puts a report together. */
 export function traceReport(
-  { findings, cause, family, clusterName, otherFamily }: Findings,
+  { findings, cause, family, clusterName }: Findings,
 ): TraceReport {
   const { from, to, called, followed, sent, cluster, answersOf } = findings;
   const told: Told = {
@@ -61,12 +59,7 @@ export function traceReport(
     hops,
     lastGood: lastGoodOf(hops, cause),
     ...(cause === undefined ? {} : { cause: reported(cause, cluster) }),
-    remarks: [
-      ...remarksOf(followed, cause, findings),
-      ...(otherFamily === undefined ? [] : [
-        `IPv${otherFamily} was not tried: ARGS="--family ${otherFamily}" does`,
-      ]),
-    ],
+    remarks: remarksOf(followed, cause, findings),
   };
 }
 
@@ -92,7 +85,8 @@ function refusalOf(
   }
   const before = machines.get(place.machine)?.counters;
   if (before === undefined || place.pod !== undefined) return undefined;
-  const more = grown(before, answersOf(place).after);
+  const [family = 4] = familiesOf(cluster);
+  const more = grown(before, answersOf(place).after, family);
   if (!more.has("TcpExt.IPReversePathFilter")) return undefined;
   return {
     kind: "sysctl",

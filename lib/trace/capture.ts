@@ -13,7 +13,7 @@ import { isWhole, parseEvents } from "./nft_events.ts";
 import { longestMatch, networkHas } from "../net/route_match.ts";
 import type { TraceContext } from "./context.ts";
 import { startMonitor, stopMonitor, type Watched } from "./nft_monitor.ts";
-import { type ListeningPlace, networkNamespace } from "./endpoints.ts";
+import { isSamePlace, networkNamespace, type Place } from "./endpoints.ts";
 import { probePackets, type Sending } from "./probe_packets.ts";
 import { nodePort } from "../verify/namespace_pods.ts";
 import type { FollowedPacket } from "./findings.ts";
@@ -27,37 +27,46 @@ export interface Listened {
   readonly answers: readonly SentPacket[];
   readonly heard: readonly Heard[];
   readonly claimed: readonly Claimed[];
+}
+
+/** What came of several contexts' packets, of each in its turn. */
+interface HeardTogether {
+  readonly listened: readonly Listened[];
   /** The machines that did not tell all of what they heard. */
   readonly incomplete: ReadonlySet<string>;
 }
 
 /**
- * Sends the packets, and listens meanwhile. Nothing is left behind, also where
- * it fails or the user interrupts.
+ * Sends the packets of each context, of all at once, and listens meanwhile.
+ * Nothing is left behind, also where it fails or the user interrupts.
  *
  * @throws {UnreachableError} when a machine went away
  * @throws {CommandError} when the kernel does not let us listen
  * @throws {StepError} when the user interrupted
  */
-export async function listenAndSend(context: TraceContext): Promise<Listened> {
-  const { from, to, family, machines, places, options, runnerOf } = context;
-  const planned = packetsOf(context);
-  const watched: Watched = {
-    family,
-    ids: planned.flatMap(({ id }) => id ?? []),
-    servers: planned.flatMap(({ servers = [] }) => servers),
-  };
-  const byMachine = Map.groupBy(places, ({ machine }) => machine);
-  const sender = places[0];
-  if (sender === undefined) throw new TypeError("a sender");
-  const claims = claimsOf(from, to, machines, context.cluster, family);
+export async function listenAndSend(
+  contexts: readonly TraceContext[],
+): Promise<HeardTogether> {
+  const [{ options, runnerOf } = noContext()] = contexts;
+  const planned = contexts.map(packetsOf);
+  const watched = contexts.map(({ family }, at): Watched => {
+    const own = planned[at] ?? [];
+    return {
+      family,
+      ids: own.flatMap(({ id }) => id ?? []),
+      servers: own.flatMap(({ servers = [] }) => servers),
+    };
+  });
+  const byMachine = Map.groupBy(
+    distinctPlaces(contexts),
+    ({ machine }) => machine,
+  );
   // What is begun is ended, also when the user interrupts.
   const { signal, ...always } = options;
-  let answers: readonly SentPacket[];
-  let claimed: readonly Claimed[];
-  const heard: Heard[] = [];
+  let sent: readonly Omit<Listened, "heard">[];
+  const texts: { readonly place: Place; readonly text: string }[] = [];
   const incomplete = new Set<string>();
-  const listening: [string, readonly ListeningPlace[]][] = [];
+  const listening: [string, readonly Place[]][] = [];
   try {
     await settled([...byMachine].map(async ([machine, own]) => {
       listening.push([machine, own]);
@@ -68,32 +77,72 @@ export async function listenAndSend(context: TraceContext): Promise<Listened> {
       const gist = { ...command, argv: ["nft", "-f", "-"] as const };
       throw new CommandError(machine, gist, outcome, why);
     }));
-    [answers, claimed] = await Promise.all([
-      sendAll(runnerOf(sender.machine), sender, planned, options),
-      askClaims(claims, context),
-    ]);
+    sent = await Promise.all(
+      contexts.map((context, at) => send(context, planned[at] ?? [])),
+    );
   } finally {
     await settled(
       listening.map(async ([machine, own]) => {
-        const texts = await stopMonitor(
+        const told = await stopMonitor(
           runnerOf(machine),
           own.map(networkNamespace),
           always,
         );
         for (const [at, place] of own.entries()) {
-          const text = texts[at] ?? "";
+          const text = told[at] ?? "";
           if (!isWhole(text)) incomplete.add(machine);
-          const { aside = false } = place;
-          heard.push({ place, aside, events: parseEvents(text) });
+          texts.push({ place, text });
         }
       }),
     );
   }
   if (signal?.aborted) throw new StepError("the trace was interrupted");
-  const ordered = places.flatMap((place) =>
-    heard.find((one) => one.place === place) ?? []
+  const listened = sent.map((one, at): Listened => ({
+    ...one,
+    heard: heardBy(contexts[at], texts),
+  }));
+  return { listened, incomplete };
+}
+
+function noContext(): never {
+  throw new TypeError("nothing to trace");
+}
+
+/** The places of all contexts: two families have most of them in common. */
+function distinctPlaces(contexts: readonly TraceContext[]): readonly Place[] {
+  const all = contexts.flatMap(({ places }) => places);
+  return all.filter((place, at) =>
+    all.findIndex((other) => isSamePlace(other, place)) === at
   );
-  return { answers, heard: ordered, claimed, incomplete };
+}
+
+async function send(
+  context: TraceContext,
+  planned: readonly Sending[],
+): Promise<Omit<Listened, "heard">> {
+  const { from, to, family, machines, places, cluster } = context;
+  const sender = places[0];
+  if (sender === undefined) throw new TypeError("a sender");
+  const claims = claimsOf(from, to, machines, cluster, family);
+  const runner = context.runnerOf(sender.machine);
+  const [answers, claimed] = await Promise.all([
+    sendAll(runner, sender, planned, context.options),
+    askClaims(claims, context),
+  ]);
+  return { answers, claimed };
+}
+
+/** What was heard at the places of a context, in the order of its way. */
+function heardBy(
+  context: TraceContext | undefined,
+  texts: readonly { readonly place: Place; readonly text: string }[],
+): readonly Heard[] {
+  return (context?.places ?? []).flatMap((place) => {
+    const told = texts.find((one) => isSamePlace(one.place, place));
+    if (told === undefined) return [];
+    const { aside = false } = place;
+    return [{ place, aside, events: parseEvents(told.text) }];
+  });
 }
 
 /** Waits for all of them, also where one fails: none may begin after its end was told. */

@@ -1,4 +1,5 @@
 /** The kernel's counters of what it dropped: /proc/net/snmp and netstat (proc(5)). Pure. */
+import type { Family } from "../net/cidr.ts";
 
 /** Counters by name, e.g. "Ip.OutNoRoutes". */
 export type Counters = ReadonlyMap<string, number>;
@@ -59,9 +60,20 @@ export function readCounters(text: string): Counters {
   return found;
 }
 
-/** Those that tell of drops and grew, with how much. */
-export function grown(before: Counters, after: Counters): Counters {
-  return new Map(telling.flatMap((name) => {
+/** Counters of one family alone; those of TCP are of both. */
+const only = {
+  4: /^(Ip|IpExt|Icmp)\.|IPReversePathFilter$/,
+  6: /^Ip6/,
+} as const;
+
+/** Those that tell of drops of a family's packets and grew, with how much. */
+export function grown(
+  before: Counters,
+  after: Counters,
+  family: Family,
+): Counters {
+  const own = telling.filter((name) => !only[family === 4 ? 6 : 4].test(name));
+  return new Map(own.flatMap((name) => {
     const more = (after.get(name) ?? 0) - (before.get(name) ?? 0);
     return more > 0 ? [[name, more] as const] : [];
   }));

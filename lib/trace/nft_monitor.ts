@@ -30,7 +30,7 @@ const life_seconds = 15;
 /** The machine's own network namespace, where the path of one could stand. */
 export const ownNamespace = "node";
 
-/** Which packets to tell of. */
+/** Which packets of a family to tell of. */
 export interface Watched {
   readonly family: Family;
   /** The identifiers of echo requests and their replies. */
@@ -44,10 +44,23 @@ export interface Watched {
  * the packets; its last ones come after all others, so that a packet that is
  * seen there was let through, and has the addresses that it leaves with.
  */
-function rules({ family, ids, servers = [] }: Watched): string {
+function rules(watched: readonly Watched[]): string {
+  const marks = watched.flatMap(matchesOf)
+    .map((match) => `    ${match} meta nftrace set 1\n`).join("");
+  const chain = (hook: string, priority: number, body = "") =>
+    `  chain ${hook} {\n    type filter hook ${hook} priority ${priority}; ` +
+    `policy accept;\n${body}  }\n`;
+  return `table inet ${ownTable} {\n` +
+    chain("prerouting", -400, marks) + chain("output", -400, marks) +
+    chain("input", 400) + chain("forward", 400) + chain("postrouting", 400) +
+    "}\n";
+}
+
+/** What these packets alone have. */
+function matchesOf({ family, ids, servers = [] }: Watched): readonly string[] {
   const icmp = family === 4 ? "icmp" : "icmpv6";
   const ip = family === 4 ? "ip" : "ip6";
-  const marks = [
+  return [
     `${icmp} type { echo-request, echo-reply } ${icmp} id { ${
       ids.join(", ")
     } }`,
@@ -59,14 +72,7 @@ function rules({ family, ids, servers = [] }: Watched): string {
         `${back} tcp flags & (syn | rst) != 0`,
       ];
     }),
-  ].map((match) => `    ${match} meta nftrace set 1\n`).join("");
-  const chain = (hook: string, priority: number, body = "") =>
-    `  chain ${hook} {\n    type filter hook ${hook} priority ${priority}; ` +
-    `policy accept;\n${body}  }\n`;
-  return `table inet ${ownTable} {\n` +
-    chain("prerouting", -400, marks) + chain("output", -400, marks) +
-    chain("input", 400) + chain("forward", 400) + chain("postrouting", 400) +
-    "}\n";
+  ];
 }
 
 /**
@@ -75,7 +81,7 @@ function rules({ family, ids, servers = [] }: Watched): string {
  * @param places paths of network namespaces, or `ownNamespace`
  */
 export function startMonitor(
-  watched: Watched,
+  watched: readonly Watched[],
   places: readonly string[],
   life = life_seconds,
 ): Command {

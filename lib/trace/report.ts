@@ -27,6 +27,16 @@ export interface TraceReport {
   readonly cause?: CauseReport;
   /** What else the reader should know, a sentence each. */
   readonly remarks: readonly string[];
+  /** The same ends in the cluster's other family, where both were tried. */
+  readonly otherFamily?: TraceReport;
+}
+
+/** Whether nothing is wrong with a path, in each family that was tried. */
+export function isWell(
+  { delivered, cause, otherFamily }: TraceReport,
+): boolean {
+  return delivered && cause === undefined &&
+    (otherFamily === undefined || isWell(otherFamily));
 }
 
 /** One end of a path. */

@@ -1,11 +1,12 @@
 /** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
 import { causeLines } from "../diagnosis/cause.ts";
-import type {
-  Decision,
-  TraceEnd,
-  TraceHop,
-  TracePacket,
-  TraceReport,
+import {
+  type Decision,
+  isWell,
+  type TraceEnd,
+  type TraceHop,
+  type TracePacket,
+  type TraceReport,
 } from "./report.ts";
 import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
@@ -25,7 +26,7 @@ export function traceText(
   report: TraceReport,
   options: TextOptions = {},
 ): string {
-  const { from, to, family } = report;
+  const { from, to, family, otherFamily } = report;
   return [
     wrap(
       `${titleOf(from)} → ${titleOf(to)}, IPv${family}: ${
@@ -39,8 +40,26 @@ export function traceText(
     ...packetLines(report),
     "",
     ...verdict(report),
+    ...(otherFamily === undefined ? [] : otherText(otherFamily, options)),
   ].join("\n");
 }
+
+/** The other family: in a line where all is well. */
+function otherText(report: TraceReport, options: TextOptions): string[] {
+  if (!isWell(report)) return ["", traceText(report, options)];
+  const { from, to, family, remarks } = report;
+  return [
+    wrap(
+      `IPv${family} too, ${
+        printable(`${from.address} → ${to.address}`)
+      }: ${allWell}`,
+    ),
+    ...remarks.map((remark) => wrap(printable(remark), "  ")),
+  ];
+}
+
+const allWell =
+  "DELIVERED, and the answer came back: nothing is wrong on this path";
 
 /** "worker-1/shell (10.244.1.2)", "worker-1 (…)", or an address that is not known. */
 function titleOf({ node, pod, address }: TraceEnd): string {
@@ -203,9 +222,7 @@ function verdict(report: TraceReport): string[] {
   if (cause === undefined) {
     return [
       ...lines,
-      delivered
-        ? "DELIVERED, and the answer came back: nothing is wrong on this path"
-        : "NOT DELIVERED",
+      delivered ? allWell : "NOT DELIVERED",
     ];
   }
   const good = hops[lastGood];

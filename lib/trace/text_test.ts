@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { TraceHop, TraceReport } from "./report.ts";
+import { isWell, type TraceHop, type TraceReport } from "./report.ts";
 import { traceText } from "./text.ts";
 
 const addresses = { source: "10.244.1.2", destination: "10.244.2.3" };
@@ -149,5 +149,31 @@ Deno.test("what is delivered and well is told in a line", () => {
   assertStringIncludes(
     traceText({ ...report, delivered: true }),
     "DELIVERED, but not as it should be",
+  );
+});
+
+Deno.test("of two families the other one is a line where it is well, else told as wholly", () => {
+  const { cause: _, ...rest } = report;
+  const well: TraceReport = { ...rest, delivered: true };
+  const six: TraceReport = {
+    ...well,
+    family: 6,
+    from: { node: "worker-1", pod: "shell", address: "fd00::2" },
+    to: { node: "worker-2", pod: "web", address: "fd01::3" },
+  };
+  const one = traceText(well);
+  assertEquals(
+    traceText({ ...well, otherFamily: six }).slice(one.length),
+    "\nIPv6 too, fd00::2 → fd01::3: DELIVERED, and the answer came back: nothing is\n" +
+      "wrong on this path",
+  );
+  const broken: TraceReport = { ...report, family: 6 };
+  assertEquals(
+    traceText({ ...well, otherFamily: broken }),
+    `${one}\n\n${traceText(broken)}`,
+  );
+  assertEquals(
+    [isWell(well), isWell({ ...well, otherFamily: broken })],
+    [true, false],
   );
 });

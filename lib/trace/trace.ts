@@ -3,11 +3,12 @@
  * tell what it does with them, and puts together where they went.
  */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Family } from "../net/cidr.ts";
+import { type Family, familyOf } from "../net/cidr.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
+import { orFullTable } from "./cause/tables.ts";
 import { gather, inquire, trySizes } from "./follow_up.ts";
 import { identify } from "./responders.ts";
 import {
@@ -16,8 +17,8 @@ import {
   type TraceContext,
   type TraceOrder,
 } from "./context.ts";
-import { familyOf } from "../net/cidr.ts";
 import { familiesOf } from "../cluster/address_family.ts";
+import { EndError, familyFor } from "./endpoints.ts";
 import { lastSeen, strangePod } from "./passages.ts";
 import { follow, listenAndSend, type Listened } from "./capture.ts";
 import { traceReport } from "./build_report.ts";
@@ -29,14 +30,13 @@ import { StepError } from "../stage/errors.ts";
 interface Traced {
   readonly findings: TraceFindings;
   readonly family: Family;
-  /** The cluster's other one, which was not tried. */
-  readonly otherFamily?: Family;
   /** What is wrong; nothing where nothing is. */
   readonly cause: Cause | undefined;
 }
 
 /**
- * Traces.
+ * Traces: in the family that was asked for or, where none was and no address
+ * says it, in each of the cluster's, side by side.
  *
  * @throws {EndError} when there is no such end
  * @throws {UnreachableError} when a machine on the way cannot be reached
@@ -48,8 +48,21 @@ export async function trace(
   reach: Reach,
   order: TraceOrder,
 ): Promise<TraceReport> {
-  const traced = await followPackets(whole, reach, order);
-  return traceReport({ ...traced, clusterName: whole.name });
+  const { traced: [first, other], lacks } = await followPackets(
+    whole,
+    reach,
+    order,
+  );
+  if (first === undefined) throw new TypeError("one family is always traced");
+  const clusterName = whole.name;
+  const report = traceReport({ ...first, clusterName });
+  return {
+    ...report,
+    remarks: [...report.remarks, ...lacks],
+    ...(other === undefined
+      ? {}
+      : { otherFamily: traceReport({ ...other, clusterName }) }),
+  };
 }
 
 /**
@@ -60,35 +73,86 @@ export async function trace(
 export async function traceCause(
   whole: Cluster,
   reach: Reach,
-  order: TraceOrder,
+  order: TraceOrder & { readonly family: Family },
 ): Promise<Cause | undefined> {
-  return (await followPackets(whole, reach, order)).cause;
+  const { traced: [only] } = await followPackets(whole, reach, order);
+  return only?.cause;
 }
 
 async function followPackets(
   whole: Cluster,
   reach: Reach,
   order: TraceOrder,
+): Promise<{
+  readonly traced: readonly Traced[];
+  /** Why a family could not be tried, a sentence each. */
+  readonly lacks: readonly string[];
+}> {
+  const { contexts, lacks } = await surveyAll(whole, reach, order);
+  const looks = await listenWell(contexts);
+  const again = looks.map(secondLookAt);
+  const anew = await listenWell(
+    await Promise.all(
+      again.flatMap((second, at) => {
+        const family = contexts[at]?.family;
+        return second === undefined || family === undefined
+          ? []
+          : [survey(whole, reach, { ...order, family }, second)];
+      }),
+    ),
+  );
+  const best = looks.map((look) =>
+    anew.find(({ context }) => context.family === look.context.family) ?? look
+  );
+  const traced = await Promise.all(best.map((look) => explain(look, order)));
+  return { traced, lacks };
+}
+
+/** Looks at the surroundings, in each family that is to be tried. */
+async function surveyAll(
+  whole: Cluster,
+  reach: Reach,
+  order: TraceOrder,
+): Promise<{
+  readonly contexts: readonly TraceContext[];
+  readonly lacks: readonly string[];
+}> {
+  const first = familyFor(order.to, order.family, whole);
+  const isOpen = order.family === undefined && order.to.is !== "address";
+  const others = isOpen
+    ? familiesOf(whole).filter((family) => family !== first)
+    : [];
+  const lacks: string[] = [];
+  const look = (family: Family) => survey(whole, reach, { ...order, family });
+  const [one, ...more] = await Promise.all([
+    look(first),
+    ...others.map(async (family) => {
+      try {
+        return await look(family);
+      } catch (error) {
+        if (!(error instanceof EndError)) throw error;
+        lacks.push(`IPv${family} could not be tried: ${error.message}`);
+        return undefined;
+      }
+    }),
+  ]);
+  return { contexts: [one, ...more].filter((it) => it !== undefined), lacks };
+}
+
+/** What a second look has to take in, where one is needed. */
+function secondLookAt(look: Look): SecondLook | undefined {
+  const { told, context } = look;
+  const renamed = renamedTo(look);
+  const isLost = told.there.stop?.is === "lost" ||
+    told.back.stop?.is === "lost";
+  if (renamed !== undefined) return { everywhere: true, renamed };
+  return isLost && !context.everywhere ? { everywhere: true } : undefined;
+}
+
+async function explain(
+  { context, heard, claimed, sent, told: followed }: Look,
+  { stages }: TraceOrder,
 ): Promise<Traced> {
-  const look = async (second?: SecondLook): Promise<Look> => {
-    const context = await survey(whole, reach, order, second);
-    const { answers, heard, claimed } = await listenWell(context);
-    const sent = answers.map((answer): FollowedPacket =>
-      follow(answer, heard, context)
-    );
-    return { context, heard, claimed, sent, told: toldOf(sent, context) };
-  };
-  let found = await look();
-  const renamed = renamedTo(found);
-  const isLost = found.told.there.stop?.is === "lost" ||
-    found.told.back.stop?.is === "lost";
-  if (renamed !== undefined || (isLost && !found.context.everywhere)) {
-    found = await look({
-      everywhere: true,
-      ...(renamed === undefined ? {} : { renamed }),
-    });
-  }
-  const { context, heard, claimed, sent, told: followed } = found;
   const doubtful = !followed.answered || followed.there.stop !== undefined ||
     followed.back.stop !== undefined || isRewritten(followed) ||
     strangePod([followed.there, followed.back], [context.from, context.to]) !==
@@ -97,7 +161,7 @@ async function followPackets(
     inquire(heard, sent, context),
     identify(claimed, context),
     trySizes(followed, context),
-    doubtful ? gather(context, order.stages) : new Map<string, NodeFacts>(),
+    doubtful ? gather(context, stages) : new Map<string, NodeFacts>(),
   ]);
   const { cluster, from, to, called, machines, deaf, family } = context;
   const findings: TraceFindings = {
@@ -105,11 +169,8 @@ async function followPackets(
     ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const otherFamily = familiesOf(whole).find((one) => one !== family);
-  return {
-    ...{ findings, family, cause: causeOf(findings) },
-    ...(otherFamily === undefined ? {} : { otherFamily }),
-  };
+  const cause = orFullTable(causeOf(findings), findings);
+  return { findings, family, cause };
 }
 
 /** What came of sending the packets once. */
@@ -157,14 +218,33 @@ function isRewritten({ there }: FollowedPacket): boolean {
 }
 
 /** What was not heard must not look like a packet that was not there. */
-async function listenWell(context: TraceContext): Promise<Listened> {
-  const first = await listenAndSend(context);
-  if (first.incomplete.size === 0) return first;
-  const second = await listenAndSend(context);
-  if (second.incomplete.size === 0) return second;
-  const names = [...second.incomplete].join(", ");
-  throw new StepError(
-    `the kernel did not tell of all that it saw, on ${names}\n` +
-      "what to do: trace again when less is going on there",
+async function listenWell(
+  contexts: readonly TraceContext[],
+): Promise<readonly Look[]> {
+  if (contexts.length === 0) return [];
+  let { listened, incomplete } = await listenAndSend(contexts);
+  if (incomplete.size > 0) {
+    ({ listened, incomplete } = await listenAndSend(contexts));
+  }
+  if (incomplete.size > 0) {
+    const names = [...incomplete].join(", ");
+    throw new StepError(
+      `the kernel did not tell of all that it saw, on ${names}\n` +
+        "what to do: trace again when less is going on there",
+    );
+  }
+  return contexts.flatMap((context, at) => {
+    const own = listened[at];
+    return own === undefined ? [] : [lookOf(context, own)];
+  });
+}
+
+function lookOf(
+  context: TraceContext,
+  { answers, heard, claimed }: Listened,
+): Look {
+  const sent = answers.map((answer): FollowedPacket =>
+    follow(answer, heard, context)
   );
+  return { context, heard, claimed, sent, told: toldOf(sent, context) };
 }

@@ -5,7 +5,7 @@
  */
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Cause } from "../diagnosis/cause.ts";
-import { evidence } from "../diagnosis/evidence.ts";
+import { evidence, type NodeFacts } from "../diagnosis/evidence.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
@@ -22,6 +22,7 @@ import {
   flowsBetween,
   obstacleCause,
 } from "../diagnosis/kernel_path/obstacle_cause.ts";
+import { packetTables } from "../diagnosis/kernel_tables/full_tables.ts";
 import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { onNode } from "../diagnosis/remedy.ts";
@@ -64,8 +65,11 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
     if (suspect !== undefined) return suspect;
   }
   const [obstacle] = obstacles(path, findings);
+  if (obstacle?.is === "loses") return obstacleCause(obstacle);
+  const [table] = tables(path, findings);
+  if (table?.is === "full") return table.cause;
   if (obstacle !== undefined) return obstacleCause(obstacle);
-  return noCauseFound(path, findings);
+  return table?.cause ?? noCauseFound(path, findings);
 }
 
 /** What a caller says when another server than stage 09's answers. */
@@ -135,12 +139,28 @@ function* suspects(
     }
   }
   if (path.kind === "pod-to-outside" && from !== undefined) {
-    yield defaultRouteFault(from, cluster);
-    yield masqueradeFault(from);
-    const [obstacle] = obstacles(path, findings);
-    if (obstacle?.is === "loses") yield obstacleCause(obstacle);
-    yield* outsideSilent(path, findings);
+    yield* outwards(path, from, findings);
   }
+}
+
+/** What can keep a pod from the outside, beside what its node does for other paths. */
+function* outwards(
+  path: Path,
+  from: NodeFacts,
+  findings: PathFindings,
+): Generator<Cause | undefined> {
+  yield defaultRouteFault(from, findings.cluster);
+  yield masqueradeFault(from);
+  const [obstacle] = obstacles(path, findings);
+  if (obstacle?.is === "loses") yield obstacleCause(obstacle);
+  const [table] = tables(path, findings);
+  if (table?.is === "full") yield table.cause;
+  yield* outsideSilent(path, findings);
+}
+
+/** The kernel's tables that are full, or will be, on a path's nodes. */
+function tables({ from, to }: Path, { facts, cluster }: PathFindings) {
+  return packetTables(facts, [from, to], cluster);
 }
 
 /** What lies on a path's way through its nodes and pods; what surely loses packets first. */

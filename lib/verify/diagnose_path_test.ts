@@ -18,6 +18,8 @@ import { expect, type StageProgress } from "./expected.ts";
 import { type Observed, type Path } from "./matrix.ts";
 import type { Survey } from "./node_survey.ts";
 import { type Answer, type StageName, stageNames } from "../stage/stage.ts";
+import { askTables } from "../diagnosis/kernel_tables/kernel_tables.ts";
+import { recordedTables } from "../diagnosis/kernel_tables/tables_testing.ts";
 import type { Asked } from "../node/batch.ts";
 
 const linesOf = (cause: Cause) =>
@@ -90,6 +92,7 @@ function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
     ),
     filter: asked(name, cmd`iptables -w -t filter -S`, forwardRules),
     settings: asked(name, cmd`sysctl -a`, ""),
+    tables: asked(name, askTables, ""),
     kernel: [],
     nat: asked(
       name,
@@ -224,6 +227,38 @@ Deno.test("the rule that rewrites is found on the far node, too", () => {
   const cause = causeOf(between, seen, findings(facts("worker-2", { nat })));
   assertEquals([cause.kind, cause.on], ["masquerade", "worker-2"]);
   assertEquals(cause.evidence.map(({ printed }) => printed), [rule]);
+});
+
+/** A node's answer about the kernel's tables, with some text in place of another. */
+function tablesWith(from: string, to: string): Pick<NodeFacts, "tables"> {
+  const boundary = askTables.argv.at(-1) ?? "";
+  const text = recordedTables({ boundary, instead: [[from, to]] });
+  return { tables: asked("worker-1", askTables, text) };
+}
+
+Deno.test("a table of the kernel that is full is the cause where nothing is missing, and only then", () => {
+  const full = tablesWith("nf_conntrack_count:0", "nf_conntrack_count:262144");
+  const cause = causeOf(between, no, findings(facts("worker-1", full)));
+  assertEquals([cause.kind, cause.on], ["kernel-table", "worker-1"]);
+  assertStringIncludes(
+    cause.what,
+    "the table of connections of worker-1 is full",
+  );
+  const ask = cmd`iptables -w -t filter -S`;
+  const filter = asked("worker-1", ask, "-P FORWARD DROP");
+  const both = findings(facts("worker-1", { ...full, filter }));
+  assertEquals(causeOf(between, no, both).kind, "rule");
+});
+
+Deno.test("a pod that cannot start where nothing can be started is put down to that", () => {
+  const startError = new CommandError("worker-1", cmd`sh`, {
+    ...{ code: 2, stdout: "", stderr: "sh: 0: Cannot fork" },
+  }, "ADD");
+  const tried = { node: "worker-1", survey, startError, checkErrors: [] };
+  const full = facts("worker-1", tablesWith("11/515", "11/32768"));
+  const cause = diagnosePods(tried, cluster, full);
+  assertEquals(cause?.kind, "kernel-table");
+  assertStringIncludes(cause?.what ?? "", "32768 of 32768 (kernel.pid_max)");
 });
 
 Deno.test("a rewriting that no rule explains is not put down to one", () => {

@@ -17,6 +17,8 @@ import {
 } from "../cni/runtime.ts";
 import { bridgeAddressFault, bridgeFault } from "../diagnosis/faults.ts";
 import type { Cause } from "../diagnosis/cause.ts";
+import { fullTables } from "../diagnosis/kernel_tables/full_tables.ts";
+import { readTables } from "../diagnosis/kernel_tables/kernel_tables.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { makeStage, newPods } from "../diagnosis/remedy.ts";
 import type { Survey } from "./node_survey.ts";
@@ -55,6 +57,10 @@ export function diagnosePods(
       podFault(facts, caller, cluster, true) ??
       podFault(facts, server, cluster, true);
     if (fault !== undefined) return fault;
+    const tables = readTables(facts.tables.outcome) ?? [];
+    const [full] = fullTables(tables, cluster, node)
+      .filter(({ is, table }) => is === "full" && table.of === "processes");
+    if (full !== undefined) return full.cause;
   }
   if (stuck !== undefined) return stuck;
   const [error = startError] = checkErrors;

@@ -30,6 +30,16 @@ export const labels: Readonly<Record<PathKind, string>> = {
   "node-to-other-pod": "other node → pod",
 };
 
+/** Stands before what is marked. */
+export const markSign = "▸ ";
+
+/** How what is seen of paths is marked. */
+export interface Marks {
+  readonly has: (path: PathReport) => boolean;
+  /** What makes something marked stand out besides its sign. */
+  readonly emphasize: (text: string) => string;
+}
+
 /**
  * The kinds of path whose receiver could see more than one address, each of
  * them right at some stage.

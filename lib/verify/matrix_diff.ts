@@ -1,4 +1,5 @@
 /** What became another between two runs of stage 09. Pure. */
+import { someNames } from "../text/some_names.ts";
 import type { PathKind } from "./matrix.ts";
 import { columnOf, pathKinds } from "./matrix.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
@@ -75,7 +76,7 @@ export function matrixChanges(
 
 /** A change as a line. */
 export function changeLine({ label, columns, was, is }: PathChange): string {
-  const where = columns.length === 0 ? "" : `, ${columns.join(", ")}`;
+  const where = columns.length === 0 ? "" : `, ${someNames(columns)}`;
   return `${label}${where}: ` +
     (was === undefined ? `"${is}"` : `was "${was}", is "${is}"`);
 }

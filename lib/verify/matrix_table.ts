@@ -6,7 +6,10 @@ import {
   type PathKind,
   pathKinds,
 } from "./matrix.ts";
-import { note } from "./matrix_notes.ts";
+import { makeLine } from "../cluster/make_line.ts";
+import { foldedTable } from "./folded_table.ts";
+import { someNames } from "../text/some_names.ts";
+import { notes } from "./matrix_notes.ts";
 import type { MatrixReport, PathReport } from "./matrix_report.ts";
 import {
   cell,
@@ -14,6 +17,8 @@ import {
   hairpinCell,
   hostPortCell,
   labels,
+  type Marks,
+  markSign,
   nodeCell,
   podsCell,
   type WordOptions,
@@ -24,32 +29,45 @@ import type { StageName } from "../stage/stage.ts";
 interface TableOptions extends WordOptions {
   /** Columns of text that the table may take. */
   readonly width: number;
+  /** Whether every cell is shown, however many there are. */
+  readonly whole?: boolean;
   /** Marks the cells that have such a path. */
   readonly marks?: Marks;
 }
 
-/** How cells are marked. */
-interface Marks {
-  readonly has: (path: PathReport) => boolean;
-  /** What makes a marked cell stand out besides its sign. */
-  readonly emphasize: (text: string) => string;
-}
+/** What takes more lines than this is folded: a screen has not many more. */
+const screenful = 40;
 
-/** Stands before a marked cell. */
-export const markSign = "▸ ";
-
-/** The report as text: the table, what is wrong and why, a summary. */
+/**
+ * The report as text: the table, what is wrong and why, a summary. That of many
+ * nodes is folded, unless the whole is asked for.
+ */
 export function matrixTable(
   report: MatrixReport,
   options: TableOptions,
 ): string {
+  const cells = grid(report, options);
+  const lines = cells.join("\n\n").split("\n").length;
+  const explained = Map.groupBy(report.paths, ({ cause }) => cause);
+  explained.delete(undefined);
+  const most = Math.max(0, ...explained.values().map(({ length }) => length));
+  const folded = options.whole !== true && Math.max(lines, most) > screenful;
   const parts = [
-    ...grid(report, options),
-    ...report.causes.map((cause) => note(cause, report, options)),
+    ...(folded ? foldedParts(report, options) : cells),
+    ...notes(report, { ...options, folded }),
     ...(report.remarks.length === 0 ? [] : [report.remarks.join("\n")]),
     summary(report),
   ];
   return parts.join("\n\n");
+}
+
+function foldedParts(
+  report: MatrixReport,
+  options: TableOptions,
+): readonly string[] {
+  const table = foldedTable(report, options);
+  const line = makeLine("09-verify ARGS=--all", options.cluster);
+  return [table, `A row a kind of path; every cell: ${line}`];
 }
 
 /** One line that says how it came out. */
@@ -74,9 +92,7 @@ export function summary(report: MatrixReport): string {
   const counts = [
     ...(unready === "" ? [] : [`Ready of ${unready}`]),
     ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
-    ...(podless.length > 0
-      ? [`the pods on ${podless.map(({ node }) => node).join(", ")}`]
-      : []),
+    ...(podless.length > 0 ? [`the pods on ${names(podless)}`] : []),
     ...(lost === "" ? [] : [`the other pods on ${lost}`]),
     ...(turned === "" ? [] : [`a service's way back to its pod on ${turned}`]),
     ...(unmapped === "" ? [] : [`hostPort on ${unmapped}`]),
@@ -92,7 +108,7 @@ function names(
 ): string {
   const nodes = (found ?? []).filter(({ asExpected }) => !asExpected)
     .map(({ node }) => node);
-  return [...new Set(nodes)].join(", ");
+  return someNames([...new Set(nodes)]);
 }
 
 /** The kinds of path that a stage turns to yes. */

@@ -1,101 +1,9 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { labCluster } from "../cluster/cluster_testing.ts";
-import type { Cluster } from "../cluster/cluster.ts";
-import { expect, type StageProgress } from "./expected.ts";
-import {
-  type Addresses,
-  allPaths,
-  type Observed,
-  type Path,
-  sourcesOf,
-} from "./matrix.ts";
-import type { MatrixReport, PathReport } from "./matrix_report.ts";
-import { matrixTable, summary } from "./matrix_table.ts";
-import { type StageName, stageNames } from "../stage/stage.ts";
+import { summary } from "./matrix_table.ts";
+import { type Change, labOf, report, text } from "./matrix_report_testing.ts";
+import { stageNames } from "../stage/stage.ts";
 import type { CauseReport } from "../diagnosis/cause.ts";
-
-const cluster = labCluster({ name: "lab", stateDir: "/nowhere" });
-
-function addressesIn({ nodes }: Cluster): Addresses {
-  const of = (last: number) =>
-    new Map(nodes.map(({ name }, at) => [name, `10.244.${at}.${last}`]));
-  return {
-    nodes: new Map(nodes.map(({ name, address }) => [name, address])),
-    gateways: of(1),
-    callers: of(3),
-  };
-}
-
-interface Change {
-  readonly cluster?: Cluster;
-  readonly last: StageName;
-  /** Stages complete on some nodes, other than up to `last`. */
-  readonly complete?: Readonly<Record<string, readonly StageName[]>>;
-  /** What was seen of a path, where it was not what is expected. */
-  readonly seen?: (path: Path) => Observed | undefined;
-  readonly causes?: readonly CauseReport[];
-}
-
-/** A report as reportOf() makes it; what was not expected is put down to the first cause. */
-function report(change: Change): [MatrixReport, Addresses] {
-  const { last, seen = () => undefined, causes = [] } = change;
-  const whole = change.cluster ?? cluster;
-  const addresses = addressesIn(whole);
-  const upTo = stageNames.slice(0, stageNames.indexOf(last) + 1);
-  const complete = Object.fromEntries(
-    whole.nodes.map(({ name }) => [name, change.complete?.[name] ?? upTo]),
-  );
-  const progress: StageProgress = {
-    complete: new Map(Object.entries(complete)),
-    unfiltered: new Set(),
-  };
-  const workers = whole.nodes.filter(({ role }) => role === "worker");
-  const paths = allPaths(whole, new Set(workers.map(({ name }) => name)))
-    .map((path): PathReport => {
-      const expected = expect(path, progress);
-      const [source] = sourcesOf(path, expected, addresses);
-      const other = seen(path);
-      return {
-        ...path,
-        family: 4,
-        expected,
-        ...(source === undefined ? {} : { expectedSource: source }),
-        observed: other ??
-          (source === undefined
-            ? { answer: "no", said: "no answer" }
-            : { answer: "yes", source }),
-        asExpected: other === undefined,
-        ...(other === undefined ? {} : { cause: 1 }),
-      };
-    });
-  return [{
-    version: 1,
-    cluster: whole.name,
-    passed: causes.length === 0,
-    complete,
-    pods: workers.map(({ name }) => ({
-      node: name,
-      addresses: {},
-      asExpected: true,
-    })),
-    paths,
-    causes: causes.map((cause, at) => ({ number: at + 1, ...cause })),
-    remarks: [],
-    ...(last === "08-routes" ? {} : {
-      next: stageNames[stageNames.indexOf(last) + 1] as StageName,
-    }),
-  }, addresses];
-}
-
-function text(change: Change, width = 80): string {
-  const [made, addresses] = report(change);
-  return matrixTable(made, {
-    cluster: change.cluster ?? cluster,
-    addresses: new Map([[4, addresses]]),
-    width,
-  });
-}
 
 Deno.test("a row a kind of path, a column a worker, and each no with its opening stage", () => {
   assertEquals(
@@ -180,19 +88,7 @@ Not as expected: 1 of 18 paths; 1 cause above`,
 });
 
 Deno.test("more workers than fit stand in blocks, no line wider than asked for", () => {
-  const [master, worker] = cluster.nodes;
-  assert(master && worker);
-  const many: Cluster = {
-    ...cluster,
-    nodes: [
-      master,
-      ...Array.from({ length: 7 }, (_, at) => ({
-        ...worker,
-        name: `worker-${at + 1}`,
-        address: `10.0.1.${at + 11}`,
-      })),
-    ],
-  };
+  const many = labOf(7);
   const lines = text({ cluster: many, last: "08-routes" }).split("\n");
   assert(lines.every((line) => line.length <= 80), lines.join("\n"));
   const heads = lines.filter((line) => line.includes("worker-"));

@@ -2,6 +2,7 @@
  * The pods that live beside the test pods: test pods that were made after a trouble
  * say nothing of those that were there before it.
  */
+import { someNames } from "../text/some_names.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { parseCidr } from "../net/cidr.ts";
 import { type Host, inventory } from "../inventory/inventory.ts";
@@ -20,7 +21,6 @@ import {
   cutOff,
   plugIn,
   podBehind,
-  someNames,
   wantsHairpin,
 } from "../inventory/pod_veths.ts";
 import { ownerOf } from "../../plugin/veth.ts";

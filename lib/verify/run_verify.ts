@@ -81,6 +81,8 @@ export async function verifyCluster(
 interface VerifyOptions {
   /** Of the table, in columns. */
   readonly width: number;
+  /** Whether every cell of the table is shown, however many there are. */
+  readonly whole: boolean;
   /** Whether the test pods of real machines stay. */
   readonly keep: boolean;
 }
@@ -94,7 +96,7 @@ interface VerifyOptions {
 export async function runVerify(
   run: StageRun,
   { probed, trace }: Verification,
-  { width, keep }: VerifyOptions,
+  { width, whole, keep }: VerifyOptions,
 ): Promise<VerifyResult> {
   try {
     const { report: seen, known, lacks } = await verifyCluster(
@@ -109,7 +111,9 @@ export async function runVerify(
     const left = isOver ? undefined : await leave(run, cluster, keep, lacks);
     const remarks = [...seen.remarks, ...left === undefined ? [] : [left.says]];
     const report = { ...seen, remarks };
-    const text = matrixTable(report, { cluster, addresses: known, width });
+    const text = matrixTable(report, {
+      ...{ cluster, addresses: known, width, whole },
+    });
     const passed = report.passed && left?.well !== false;
     const failed = lacks ? "unreachable" : "failed";
     return { status: passed ? "passed" : failed, report, text };

@@ -44,7 +44,7 @@ const looks: readonly Look[] = [
     what: "doctor: every known trap on three nodes",
     script: "doctor",
     args: [],
-    limit: 2,
+    limit: 1,
   },
 ];
 

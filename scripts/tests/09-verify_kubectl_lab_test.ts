@@ -281,6 +281,7 @@ Deno.test({
     const session = runOn(cluster, there);
 
     const kept = await runVerify(session, verification, {
+      whole: true,
       width: 80,
       keep: true,
     });
@@ -294,6 +295,7 @@ Deno.test({
     assertStringIncludes(await lab.on("worker-1", cmd`ip netns list`), "web");
 
     const gone = await runVerify(session, verification, {
+      whole: true,
       width: 80,
       keep: false,
     });

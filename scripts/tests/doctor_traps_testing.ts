@@ -332,7 +332,7 @@ esac`,
   {
     name:
       "a full table of connections, as a file laid over the kernel's count says",
-    check: "conntrack",
+    check: "kernel-tables",
     is: "fault",
     on: "worker-1",
     make: "cat /proc/sys/net/netfilter/nf_conntrack_max >/run/full; " +

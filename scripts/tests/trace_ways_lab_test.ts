@@ -368,7 +368,7 @@ Deno.test({
         const watched = { family: 4, ids: [1] } as const;
         const places = [ownNamespace, "/run/netns/web"];
         const worker = lab.node("worker-1");
-        const outcome = await worker.run(startMonitor(watched, places, 1));
+        const outcome = await worker.run(startMonitor([watched], places, 1));
         assertEquals(outcome.code, 0, outcome.stderr);
         const until = "until [ ! -e /run/deno-cni-trace ]; do sleep 0.1; done";
         await lab.on("worker-1", cmd`sh -c ${until}`);
@@ -380,7 +380,7 @@ Deno.test({
       const watched = { family: 4, ids: [1] } as const;
       const places = [ownNamespace, "/run/netns/gone"];
       const outcome = await lab.node("worker-1").run(
-        startMonitor(watched, places),
+        startMonitor([watched], places),
       );
       assertEquals(outcome.code, 3);
       assertStringIncludes(outcome.stderr, "/run/netns/gone");
@@ -391,7 +391,8 @@ Deno.test({
 
 Deno.test({
   ...needsRoot,
-  name: "a trace follows IPv6 too (needs root)",
+  name:
+    "a trace follows both families side by side, or one that was asked for (needs root)",
   async fn(t) {
     const dual = await Deno.readTextFile(`${projectRoot}/config/lab-dual.yaml`);
     const name = "trace-dual";
@@ -400,12 +401,18 @@ Deno.test({
       () => dual.replace("name: lab-dual\n", `name: ${name}\n`),
     );
     await runAll(lab, ["up"]);
-    const trace = () =>
-      traced(lab, "worker-1/shell", "worker-2/web", "--family", "6");
+    const trace = (...args: string[]) =>
+      traced(lab, "worker-1/shell", "worker-2/web", ...args);
     await t.step("where all is well", async () => {
-      const { report, code, text } = await trace();
+      const both = await trace();
+      assertEquals(both.code, 0, both.text);
+      assertEquals(both.report.family, 4);
+      assertEquals(both.report.hops.length, 12, both.text);
+      assertEquals(both.report.remarks, []);
+      const { report, code, text } = await trace("--family", "6");
       assertEquals(code, 0, text);
       assertEquals(report.family, 6);
+      assertEquals(told(both.report.otherFamily ?? report), told(report));
       assertStringIncludes(
         decisions(report.hops),
         "fd00:10:244:2::/64 via fd00:10:0:1::12 dev eth0 proto 244 metric 1024 08-routes",
@@ -425,8 +432,10 @@ Deno.test({
       await t.step(line, async () => {
         await lab.on("worker-1", cmd`sh -c ${line}`);
         const { report, code, text } = await trace();
-        assertEquals([code, report.cause?.kind], [1, kind], text);
-        assertEquals(report.cause?.mend, [
+        const { delivered, cause, otherFamily } = report;
+        assertEquals([code, delivered, cause], [1, true, undefined], text);
+        assertEquals(otherFamily?.cause?.kind, kind, text);
+        assertEquals(otherFamily?.cause?.mend, [
           `make ${stage} CLUSTER=${lab.file} ARGS="--node worker-1"`,
         ]);
         await runAll(lab, [stage, "--node", "worker-1"]);
@@ -451,6 +460,30 @@ Deno.test({
       );
       await twin("del");
     });
+    await t.step("IPv4 is broken, and IPv6 is not", async () => {
+      await lab.on("worker-1", cmd`ip route del 10.244.2.0/24`);
+      const { report, code, text } = await trace();
+      assertEquals([code, report.cause?.kind], [1, "route"], text);
+      assertEquals(report.otherFamily?.delivered, true, text);
+      assertEquals(report.otherFamily?.cause, undefined, text);
+      await runAll(lab, ["08-routes", "--node", "worker-1"]);
+    });
+    await t.step("a pod without one of them is said to be so", async () => {
+      const inside = "nsenter --net=/run/netns/four ip";
+      const script =
+        "ip netns add four; ip link add four0 type veth peer name eth0 netns four; " +
+        `ip link set four0 master cni0 up; ${inside} link set eth0 up; ` +
+        `${inside} addr add 10.244.1.99/24 dev eth0; ${inside} route add default via 10.244.1.1`;
+      await lab.on("worker-1", cmd`sh -euc ${script}`);
+      const end = "worker-1/four";
+      const { report, code, text } = await traced(lab, end, "worker-2/web");
+      assertEquals([code, report.otherFamily], [0, undefined], text);
+      assertStringIncludes(
+        report.remarks.join(),
+        `IPv6 could not be tried: ${end} has no address`,
+      );
+    });
+    assertEquals(await leftovers(lab), "");
     const { code, text } = await trace();
     assertEquals(code, 0, text);
   },

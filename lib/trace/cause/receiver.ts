@@ -4,6 +4,7 @@ import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode } from "../../diagnosis/remedy.ts";
 import { cmd, show } from "../../exec/command.ts";
+import { familiesOf } from "../../cluster/address_family.ts";
 import { grown } from "../kernel_counters.ts";
 import {
   neighbourDecision,
@@ -181,12 +182,13 @@ export function unexplained(
 /** What the kernel counted meanwhile. */
 function countersOf(
   place: Place,
-  { machines, answersOf }: TraceFindings,
+  { machines, answersOf, cluster }: TraceFindings,
 ): Cause["evidence"] {
+  const [family = 4] = familiesOf(cluster);
   const before = machines.get(place.machine)?.counters;
   if (before === undefined || place.pod !== undefined) return [];
   const { counters, after } = answersOf(place);
-  const more = [...grown(before, after)]
+  const more = [...grown(before, after, family)]
     .map(([name, by]) => `${name.replace(".", " ")}: ${by} more`);
   return more.length === 0 ? [] : [evidence(counters, more.join("\n"))];
 }

@@ -141,7 +141,8 @@ export function reversePathFault(
   const before = machines.get(place.machine)?.counters;
   const { counters: asked, after } = answersOf(place);
   if (before === undefined || came?.in === undefined) return undefined;
-  const refused = grown(before, after).get("TcpExt.IPReversePathFilter");
+  const refused = grown(before, after, familyOf(came.source))
+    .get("TcpExt.IPReversePathFilter");
   if (refused === undefined) return undefined;
   const link = machines.get(place.machine)?.links
     .find(({ ifname }) => ifname === came.in);
