@@ -253,6 +253,10 @@ function rewritten(
   }
   const from = facts.get(path.from);
   const lost = from === undefined ? undefined : masqueradeFault(from);
+  const obstacle = obstacles(path, findings).find(({ kind }) => kind === "nat");
+  if (lost === undefined && obstacle !== undefined) {
+    return obstacleCause(obstacle);
+  }
   return lost ?? {
     kind: "unknown",
     on: path.from,

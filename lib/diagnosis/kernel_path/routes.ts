@@ -26,6 +26,7 @@ interface Route {
   readonly dev?: string;
   readonly metric?: number;
   readonly protocol?: string;
+  readonly prefsrc?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
 }
 
@@ -64,18 +65,51 @@ export function routeObstacles(
       found.set(best, what);
     }
   }
-  return [...found].map(([route, what]): Obstacle => ({
-    kind: space.pod === undefined ? "route" : "pod-route",
-    is: narrow(route, survey) === what ? "may lose" : "loses",
-    space,
-    what,
-    evidence: [
-      shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
-    ],
-    remedies: narrow(route, survey) === what
-      ? [mendIn(space, widened(route))]
-      : mends(route, survey, traffic),
-  }));
+  return [
+    ...tunnelObstacles(survey, traffic),
+    ...[...found].map(([route, what]): Obstacle => ({
+      kind: space.pod === undefined ? "route" : "pod-route",
+      is: narrow(route, survey) === what ? "may lose" : "loses",
+      space,
+      what,
+      evidence: [
+        shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
+      ],
+      remedies: narrow(route, survey) === what
+        ? [mendIn(space, widened(route))]
+        : mends(route, survey, traffic),
+    })),
+  ];
+}
+
+/**
+ * Routes that put packets into a tunnel (ip-route(8), encap). ip's JSON has the
+ * tunnel's destination in the place of the route's.
+ */
+function tunnelObstacles(
+  { space, parts }: KernelSurvey,
+  { cluster, flows }: Traffic,
+): readonly Obstacle[] {
+  const lines = (parts.get("routes.text") ?? "").matchAll(
+    /^(\S+) +encap (\S+) .*$/gm,
+  );
+  return [...lines].flatMap(([line, dst = "", kind = ""]) => {
+    const taken = dst === "default"
+      ? undefined
+      : flows.find((flow) => networkHas(dst, flow.destination));
+    if (taken === undefined) return [];
+    const owner = ownerOfPod(cluster, taken.destination)?.name;
+    return [{
+      kind: space.pod === undefined ? "route" as const : "pod-route" as const,
+      is: "loses" as const,
+      space,
+      what: `${spaceName(space)} has a route that puts what is for ` +
+        `${owner === undefined ? taken.destination : `pods of ${owner}`} ` +
+        `into a tunnel: ${dst} encap ${kind}`,
+      evidence: [shownIn(space, cmd`ip route show ${dst}`, line.trim())],
+      remedies: [mendIn(space, cmd`ip route del ${dst}`)],
+    }];
+  });
 }
 
 /** The same route without its MTU. */

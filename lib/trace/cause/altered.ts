@@ -9,6 +9,7 @@ import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
 import type { Met, Passage } from "../passages.ts";
+import { redirectObstacle } from "./obstacle.ts";
 import { wayMissing } from "./routes.ts";
 import { withoutRule } from "./rules.ts";
 
@@ -64,6 +65,8 @@ export function redirectFault(findings: TraceFindings): Cause | undefined {
   const passage = there.passages.find(isRedirected);
   if (!ours || passage === undefined) return undefined;
   const { place } = passage;
+  const known = redirectObstacle(place, findings);
+  if (known !== undefined) return known;
   const [change] = changes(/\bdnat\b|\bredirect\b|xt target/i, findings)
     .filter((one) => one.passage === passage);
   const instead = to.machine === undefined
