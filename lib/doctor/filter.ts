@@ -243,6 +243,8 @@ const masquerade: Check = {
           !own.some(({ address }) => address === to);
         if (isStrange || told.has(rule ?? "")) return [];
         told.add(rule ?? "");
+        // Of a rule that lets it pass the check of the packet path tells.
+        if (outside && rule !== undefined) return [];
         if (outside) {
           return [lacking(
             context,

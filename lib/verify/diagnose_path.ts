@@ -24,7 +24,7 @@ import {
 } from "../diagnosis/kernel_path/obstacle_cause.ts";
 import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
-import { onNode } from "../diagnosis/remedy.ts";
+import { lookOn } from "../diagnosis/remedy.ts";
 import { settingFault } from "../diagnosis/setting_faults.ts";
 import { cmd } from "../exec/command.ts";
 import { readTable, traverse } from "../net/iptables.ts";
@@ -263,6 +263,6 @@ function rewritten(
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
     evidence: from === undefined ? [] : [evidence(from.nat)],
-    remedies: [onNode(path.from, cmd`nft list ruleset`)],
+    remedies: [lookOn(path.from, cmd`nft list ruleset`)],
   };
 }

@@ -156,11 +156,15 @@ function ofNode(
 function ofPod(
   route: Route,
   { space }: KernelSurvey,
-  { cluster, bridge = cluster.bridge }: Traffic,
+  { cluster, bridge = cluster.bridge, links }: Traffic,
 ): string | undefined {
-  const { type, dst, gateway } = route;
+  const { type, dst, gateway, dev } = route;
   if (type !== undefined && refusing.includes(type)) {
     return `${spaceName(space)} has a route that leads nowhere: ${type} ${dst}`;
+  }
+  if (dev !== undefined && !links.has(dev)) {
+    return `${spaceName(space)} has a route into another link than eth0: ` +
+      `${dst} dev ${dev}`;
   }
   const right = gatewayIn(space, cluster);
   if (gateway === undefined || right === undefined || gateway === right) {

@@ -37,7 +37,8 @@ export function translationObstacle(
   const what = table !== "nat"
     ? untracked(rule, target, packet, traffic)
     : hook === "POSTROUTING"
-    ? strangeSource(rule, target, survey)
+    ? strangeSource(rule, target, survey) ??
+      unmasked(rule, target, packet, traffic)
     : strangeDestination(rule, target, packet, traffic);
   if (what === undefined) return undefined;
   return {
@@ -72,6 +73,21 @@ function untracked(
       `answers are not translated back: ${rule}`
     : `puts packets into zone ${zone} of connection tracking: what comes ` +
       `back in another zone is not translated back: ${rule}`;
+}
+
+/** A rule ahead of 07's that lets a pod's packet leave under the pod's own name. */
+function unmasked(
+  rule: string,
+  target: string,
+  { source, destination }: Flow,
+  { cluster }: Traffic,
+): string | undefined {
+  const leaves = ownerOfPod(cluster, source) !== undefined &&
+    destination === cluster.outside.address;
+  return target === "ACCEPT" && leaves
+    ? "keeps what pods send to the outside from being masqueraded: no answer " +
+      `finds its way back: ${rule}`
+    : undefined;
 }
 
 /** A destination of ours that is rewritten: an address of a Service is none of a pod or a node. */

@@ -4,7 +4,12 @@ import type { Cause } from "../../diagnosis/cause.ts";
 import { cmd, show } from "../../exec/command.ts";
 import { kernelRouteOf, routedPacket } from "../kernel_routes.ts";
 import { routeText } from "../../diagnosis/routing_policy.ts";
-import { placeName, remedyAt, ruleDecision } from "../place_state.ts";
+import {
+  lookAtPlace,
+  placeName,
+  remedyAt,
+  ruleDecision,
+} from "../place_state.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
@@ -85,7 +90,7 @@ export function redirectFault(findings: TraceFindings): Cause | undefined {
     ? {
       ...cause,
       evidence: [],
-      remedies: [{ say: `look at nat on ${placeName(place)}` }],
+      remedies: [lookAtPlace(place, cmd`nft -a list ruleset`)],
     }
     : {
       ...cause,

@@ -9,7 +9,7 @@ import {
 } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
-import { onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import { lookOn, onNode, type Remedy } from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, remedyAt } from "../place_state.ts";
 import { routeDecision } from "../kernel_routes.ts";
@@ -221,7 +221,7 @@ function removeResponder(
     ];
   }
   return port === undefined
-    ? [onNode(at, cmd`ip neigh show`)]
+    ? [lookOn(at, cmd`ip neigh show`)]
     : [onNode(at, cmd`ip link set dev ${port} nomaster`)];
 }
 
@@ -256,7 +256,7 @@ export function takenFault(
       ),
     ],
     remedies: holder === undefined || own === undefined
-      ? [onNode(place.machine, cmd`ip route show table local`)]
+      ? [lookOn(place.machine, cmd`ip route show table local`)]
       : [
         onNode(
           place.machine,
