@@ -1,4 +1,5 @@
 /** A trace as it is reported. Pure. */
+import { makeLine } from "../cluster/make_line.ts";
 import type { Family } from "../net/cidr.ts";
 import { show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
@@ -63,7 +64,13 @@ export function traceReport(
     remarks: [
       ...remarksOf(followed, cause, findings),
       ...(otherFamily === undefined ? [] : [
-        `IPv${otherFamily} was not tried: ARGS="--family ${otherFamily}" does`,
+        `IPv${otherFamily} was not tried: ${
+          makeLine("trace", cluster, {
+            FROM: endName(endOf(from, findings)),
+            TO: endName(endOf(called, findings)),
+            ARGS: ["--family", String(otherFamily)],
+          })
+        } does`,
       ]),
     ],
   };
@@ -96,6 +103,15 @@ function refusalOf(
     kind: "sysctl",
     text: `rp_filter: an answer to ${came?.source} would not go by ${came?.in}`,
   };
+}
+
+/** An end as a user names it. */
+function endName({ node, pod, address }: TraceEnd): string {
+  return node === undefined
+    ? address
+    : pod === undefined
+    ? node
+    : `${node}/${pod}`;
 }
 
 function endOf(

@@ -1,4 +1,6 @@
 /** Stage 09's findings as a table for people. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import {
   columnOf,
   opener,
@@ -46,19 +48,22 @@ export function matrixTable(
     ...grid(report, options),
     ...report.causes.map((cause) => note(cause, report, options)),
     ...(report.remarks.length === 0 ? [] : [report.remarks.join("\n")]),
-    summary(report),
+    summary(report, options.cluster),
   ];
   return parts.join("\n\n");
 }
 
 /** One line that says how it came out. */
-export function summary(report: MatrixReport): string {
+export function summary(
+  report: MatrixReport,
+  cluster: Pick<Cluster, "file">,
+): string {
   const { paths, pods, causes } = report;
   const wrong = paths.filter(({ asExpected }) => !asExpected).length;
   const podless = pods.filter(({ asExpected }) => !asExpected);
   const next = report.next === undefined
     ? ""
-    : `. Next: make ${report.next}${opens(report, report.next)}`;
+    : `. Next: ${makeLine(report.next, cluster)}${opens(report, report.next)}`;
   if (paths.length === 0 && causes.length === 0) {
     return `No pods, so no path can be tried${next}`;
   }
