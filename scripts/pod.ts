@@ -81,7 +81,7 @@ async function pod(flags: Flags): Promise<number> {
   const { sites } = await look(cluster, reach, session.context, [node]);
   const site = sites.get(node);
   if (site === undefined) throw new TypeError(`no site ${node}`);
-  const stepRunner = stepRunnerFor(session.context);
+  const stepRunner = stepRunnerFor(session.context, cluster);
   const isThere = (await morePodsOn(site, stepRunner)).includes(name);
   const say = (text: string, addresses: readonly string[]) => {
     if (flags.output === "json") {

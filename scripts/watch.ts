@@ -78,7 +78,7 @@ async function main(flags: Flags): Promise<number> {
     tell: () => {},
   };
   const { handler, end } = await watch(reader(flags, context), pause_ms);
-  const server = serve(flags.port, handler);
+  const server = serve(flags.port, handler, { file: flags.cluster });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       abort.abort();
@@ -95,6 +95,7 @@ async function main(flags: Flags): Promise<number> {
 function serve(
   port: number,
   handler: Deno.ServeHandler,
+  cluster: Pick<Cluster, "file">,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve({
@@ -112,7 +113,9 @@ function serve(
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     throw new StepError(
       `Port ${port} of 127.0.0.1 is in use\n` +
-        'what to do: end who uses it, or take another: make watch ARGS="--port 0" takes any',
+        `what to do: end who uses it, or take another: ${
+          makeLine("watch", cluster, { ARGS: ["--port", "0"] })
+        } takes any`,
     );
   }
 }

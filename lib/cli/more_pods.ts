@@ -44,7 +44,7 @@ export async function startMorePods(
   );
   const situation = await adopting(found, probed, context);
   const sites = podSites(situation, session.selected(cluster));
-  return await onEach(session, sites, async (site, stepRunner) => {
+  return await onEach(session, cluster, sites, async (site, stepRunner) => {
     const there = await morePodsOn(site, stepRunner);
     for (const name of wanted.filter((name) => !there.includes(name))) {
       await startOnePod(site, name, stepRunner);
@@ -83,6 +83,7 @@ async function endMorePods(
   );
   return await onEach(
     session,
+    cluster,
     [...sites.values()],
     async (site, stepRunner) => {
       for (const name of await morePodsOn(site, stepRunner)) {
@@ -94,10 +95,11 @@ async function endMorePods(
 
 async function onEach(
   { context }: Session,
+  cluster: Cluster,
   sites: readonly Site[],
   work: (site: Site, stepRunner: StepRunner) => Promise<void>,
 ): Promise<boolean> {
-  const stepRunner = stepRunnerFor(context);
+  const stepRunner = stepRunnerFor(context, cluster);
   const went = await stepRunner.each(sites, async (site) => {
     try {
       await work(site, stepRunner);

@@ -158,6 +158,34 @@ Deno.test("what users' scripts print goes out by lib/cli/print.ts, which escapes
   assertEquals(wrong.map(({ path }) => path), []);
 });
 
+Deno.test("a line that runs a target on a cluster is composed by makeLine()", async () => {
+  const makefile = await text("Makefile");
+  const targets = [...makefile.matchAll(/^([a-z0-9-]+)(?: [a-z0-9 -]+)?:/gm)]
+    .map(([, name = ""]) => name).concat(stageNames)
+    // On no cluster.
+    .filter((name) =>
+      !["check", "test", "fmt", "bench", "plugin", "docs"].includes(name)
+    );
+  // --help of each command tells of the default cluster, and the tour of a copied file.
+  const help =
+    /^scripts\/|^lib\/dev\/|^lib\/cli\/(help|stage_script)\.ts$|^lib\/cluster\/make_line\.ts$|^lib\/exercise\/command_line\.ts$|^lib\/tour\/lab\.ts$/;
+  const raw = new RegExp(
+    `\\bmake (${
+      targets.join("|")
+    })(?![a-z0-9-])|(?<!routes |[}] )\\bmake \\$\\{.*`,
+    "g",
+  );
+  const wrong = eachOf(
+    product.filter(({ path }) =>
+      /^(lib|scripts)\/.*\.ts$/.test(path) && !help.test(path)
+    ),
+    (source) =>
+      source.text.split("\n").filter((line) => !/^\s*(\/?\*|\/\/)/.test(line))
+        .flatMap((line) => line.match(raw) ?? []),
+  );
+  assertEquals(wrong, []);
+});
+
 const hasShellcheck = (await run(cmd`shellcheck --version`)).code === 0;
 
 Deno.test({

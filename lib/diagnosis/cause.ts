@@ -1,7 +1,7 @@
 /** What is wrong, with what shows it and what mends it. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Evidence } from "./evidence.ts";
-import { type Remedy, remedyLine } from "./remedy.ts";
+import { isLook, type Remedy, remedyLine } from "./remedy.ts";
 import { printable } from "../text/printable.ts";
 
 /** What kind of thing is wrong; for programs that read `-o json`. */
@@ -55,7 +55,11 @@ export interface Cause {
 /** Something as it is reported: its remedies are lines to paste, or to read. */
 export type Reported<Finding extends Pick<Cause, "what" | "remedies">> =
   & Omit<Finding, "remedies">
-  & { readonly mend: readonly string[] };
+  & {
+    readonly mend: readonly string[];
+    /** What shows more, and mends nothing; none where there is nothing of the kind. */
+    readonly look?: readonly string[];
+  };
 
 /** A cause as it is reported. */
 export type CauseReport = Reported<Cause>;
@@ -68,13 +72,25 @@ export function reported<Finding extends Pick<Cause, "what" | "remedies">>(
   { remedies, ...finding }: Finding,
   cluster: Pick<Cluster, "file">,
 ): Reported<Finding> {
-  const mend = remedies.map((remedy) => remedyLine(remedy, cluster));
-  return { ...finding, what: printable(finding.what), mend };
+  const line = (remedy: Remedy) => remedyLine(remedy, cluster);
+  const looks = remedies.filter(isLook);
+  return {
+    ...finding,
+    what: printable(finding.what),
+    mend: remedies.filter((remedy) => !isLook(remedy)).map(line),
+    ...(looks.length === 0 ? {} : { look: looks.map(line) }),
+  };
 }
+
+/** Begins a line to paste, which stays in one line however long it is. */
+export const pasteLine = /^ *(mend|look): /;
 
 /** What a cause rests on, and what mends it: a line each, without indentation. */
 export function causeLines(
-  { evidence, mend }: Pick<CauseReport, "evidence" | "mend">,
+  { evidence, mend, look = [] }: Pick<
+    CauseReport,
+    "evidence" | "mend" | "look"
+  >,
 ): string[] {
   return [
     ...evidence.flatMap(({ where, command, printed }) => [
@@ -82,5 +98,6 @@ export function causeLines(
       ...printed.split("\n").map((line) => `  ${printable(line)}`),
     ]),
     ...mend.map((line) => `mend: ${line}`),
+    ...look.map((line) => `look: ${line}`),
   ];
 }

@@ -19,15 +19,15 @@ import { makeStage, onNode, type Remedy } from "./remedy.ts";
 export function dropCause(
   facts: NodeFacts,
   chain: string,
-  { target, rule, maybe }: Verdict,
+  verdict: Verdict,
 ): Cause {
+  const { target, rule } = verdict;
   const { node: { name: node }, filter } = facts;
   const cause = { kind: "rule", on: node } as const;
   if (rule !== undefined) {
     return {
       ...cause,
-      what: `a rule of ${node} that is not this tool's ` +
-        `${maybe ? "may say" : "says"} ${target} in ${chain}`,
+      what: foreignRuleWords(node, chain, verdict),
       evidence: [evidence(filter, rule)],
       remedies: [deleteRule(facts.node, "filter", rule)],
     };
@@ -54,6 +54,16 @@ export function dropCause(
     ],
     remedies: [makeStage("06-forwarding", node)],
   };
+}
+
+/** What a rule of somebody's does in a chain of a node, in words. */
+export function foreignRuleWords(
+  node: string,
+  chain: string,
+  { target, maybe }: Verdict,
+): string {
+  return `a rule of ${node} that is not this tool's ` +
+    `${maybe ? "may say" : "says"} ${target} in ${chain}`;
 }
 
 /**

@@ -18,11 +18,12 @@ export type Remedy =
     readonly undo?: true;
   }
   /** Runs a command on a node, or on the host outside the cluster. */
-  | { readonly run: Command; readonly on: string }
+  | { readonly run: Command; readonly on: string; readonly shows?: true }
   /** Makes another target, with these variables. */
   | {
     readonly make: string;
     readonly variables?: Readonly<Record<string, string>>;
+    readonly shows?: true;
   }
   /** A sentence, where no command of ours does it. */
   | { readonly say: string };
@@ -35,6 +36,16 @@ export function makeStage(stage: StageName, node: string): Remedy {
 /** Runs a command on a node. */
 export function onNode(on: string, run: Command): Remedy {
   return { run, on };
+}
+
+/** Runs a command on a node that shows something, and mends nothing. */
+export function lookOn(on: string, run: Command): Remedy {
+  return { run, on, shows: true };
+}
+
+/** Whether a remedy only shows where to look. */
+export function isLook(remedy: Remedy): boolean {
+  return "shows" in remedy && remedy.shows === true;
 }
 
 /** Makes a node's pods anew. */

@@ -197,6 +197,13 @@ const refusals: readonly (readonly [says: string, type: string])[] = [
   ["No route to host", "unreachable"],
 ];
 
+/** What the kernel says of a packet that a rule or a route of this kind refuses. */
+export function refusalSaid(type: string | undefined): string | undefined {
+  const said = refusals.find(([, one]) => one === type)?.[0];
+  // Of an unreachable one it says that there is no network, as where no route is.
+  return type === "unreachable" ? "Network is unreachable" : said;
+}
+
 /**
  * What such a rule does to a packet, in words; undefined where the main table
  * would do the same, or has no way either.

@@ -17,7 +17,7 @@ import {
   traverse,
   type Verdict,
 } from "../net/iptables.ts";
-import { deleteRule } from "../diagnosis/iptables_faults.ts";
+import { deleteRule, foreignRuleWords } from "../diagnosis/iptables_faults.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
 import {
   firstHost,
@@ -137,7 +137,7 @@ export function samples(
   );
   const others = cluster.nodes.flatMap(({ name, podCIDRs: [other] }) =>
     name === node.name || other === undefined ? [] : [podIn(other)]
-  ).slice(0, 1);
+  );
   const outside = cluster.outside.address;
   return [
     ...others.flatMap((other) => [
@@ -165,7 +165,7 @@ export function stoppedSamples(
     if (verdict.target === "ACCEPT") continue;
     const key = verdict.rule ?? "policy";
     const found = by.get(key) ?? { verdict, names: [] };
-    found.names.push(name);
+    if (!found.names.includes(name)) found.names.push(name);
     by.set(key, found);
   }
   return [...by.values()];
@@ -187,7 +187,9 @@ const forwardChain: Check = {
       const all = samples(context, one);
       return stoppedSamples(asked.outcome.stdout, all).map(
         ({ verdict, names }): Finding => {
-          const what = names.length === all.length
+          const what = names.length === new Set(all.map(({ name }) =>
+              name
+            )).size
             ? "what its pods send and get"
             : names.join(", ");
           if (verdict.rule === undefined) {
@@ -200,9 +202,9 @@ const forwardChain: Check = {
           }
           return {
             is: verdict.maybe ? "warning" : "fault",
-            what: `a rule ahead of ours ${
-              verdict.maybe ? "may say" : "says"
-            } ${verdict.target} to ${what}`,
+            what: `${
+              foreignRuleWords(context.node.name, "FORWARD", verdict)
+            }, to ${what}`,
             evidence: [evidence(asked, verdict.rule)],
             remedies: [deleteRule(one.node, "filter", verdict.rule)],
           };
@@ -226,6 +228,7 @@ const masquerade: Check = {
       const sent = samples(context, one).filter(({ packet }) =>
         packet.in === one.cluster.bridge
       );
+      const told = new Set<string>();
       return sent.flatMap(({ packet }): readonly Finding[] => {
         // POSTROUTING knows no incoming link.
         const { in: _, ...leaving } = packet;
@@ -238,7 +241,10 @@ const masquerade: Check = {
         const own = context.host.links.flatMap(({ addresses }) => addresses);
         const isStrange = target === "SNAT" &&
           !own.some(({ address }) => address === to);
-        if (isStrange) return [];
+        if (isStrange || told.has(rule ?? "")) return [];
+        told.add(rule ?? "");
+        // Of a rule that lets it pass the check of the packet path tells.
+        if (outside && rule !== undefined) return [];
         if (outside) {
           return [lacking(
             context,

@@ -1,3 +1,4 @@
+import { makeLine } from "../cluster/make_line.ts";
 import { vethAlias } from "../../plugin/veth.ts";
 import { cmd } from "../exec/command.ts";
 import {
@@ -49,7 +50,9 @@ const addressesLeft: Check = {
         remedies: stale.length > 0
           ? [{
             say:
-              `make doctor names ${stale.length} leases without a pod, and ` +
+              `${
+                makeLine("doctor", context.cluster)
+              } names ${stale.length} leases without a pod, and ` +
               "how to release them",
           }]
           : [moreRoom(context)],
@@ -63,8 +66,11 @@ function moreRoom({ cluster, node }: CheckContext): Remedy {
     say: usesKubeadm(cluster)
       ? `have ${node.name} run fewer pods (kubectl drain ${node.name} moves ` +
         "them); a podCIDR keeps its size as long as its node"
-      : "end pods there, or make the lab anew (make down, then make up) with " +
-        `a shorter nodeMask in ${cluster.file}`,
+      : `end pods there, or make the lab anew (${
+        makeLine("down", cluster)
+      }, then ${
+        makeLine("up", cluster)
+      }) with a shorter nodeMask in ${cluster.file}`,
   };
 }
 

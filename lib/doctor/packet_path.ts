@@ -67,10 +67,12 @@ export const packetPath: Check = {
   },
 };
 
-/** What other checks tell of: the hook forward, and routes into the pod network. */
+/** What other checks tell of: policies at the hook forward, and routes into the pod network. */
 function isToldElsewhere({ kind, space, what }: Obstacle): boolean {
   return space.pod === undefined &&
-    (kind === "nft-forward" || (kind === "route" && / pods of /.test(what)));
+    ((kind === "nft-forward" && what.startsWith("the policy ")) ||
+      (kind === "route" && / pods of /.test(what) &&
+        !what.includes(" into a tunnel")));
 }
 
 /** As many pods of each other node are asked about: a route may be for one of them. */

@@ -1,5 +1,5 @@
 /** What the doctor found as text for people: 80 columns, no meaning by colour. Pure. */
-import { causeLines } from "../diagnosis/cause.ts";
+import { causeLines, pasteLine } from "../diagnosis/cause.ts";
 import {
   type CheckReport,
   countFindings,
@@ -71,13 +71,15 @@ function findingLines(
     hanging,
   );
   if (!("evidence" in finding)) return [first];
-  const mend = finding.is === "unknown" ? [] : finding.mend;
-  const lines = causeLines({ evidence: finding.evidence, mend });
+  const { evidence } = finding;
+  const lines = causeLines(
+    finding.is === "unknown" ? { evidence, mend: [] } : finding,
+  );
   return [
     first,
     ...lines.map((line) => {
       // A command to paste stays in one line.
-      if (line.startsWith("mend: ")) return hanging + line;
+      if (pasteLine.test(line)) return hanging + line;
       const [, own = "", text = ""] = /^( *)(.*)$/s.exec(line) ?? [];
       return wrap(text, hanging + own, `${hanging}${own}  `);
     }),

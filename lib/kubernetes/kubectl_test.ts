@@ -180,7 +180,9 @@ Deno.test("stage 02 ends by saying which nodes are Ready, and what the others wa
   const words = async (name: string) => {
     const path = `${import.meta.dirname}/testdata/kubectl-${name}.json`;
     const names = ["master", "worker-1", "worker-2"];
-    return readinessWords(names, await Deno.readTextFile(path), "master");
+    const printed = await Deno.readTextFile(path);
+    const file = "config/lab.yaml";
+    return readinessWords(names, printed, "master", { file });
   };
   assertEquals(await words("fine"), "Ready: 3 of 3 nodes");
   assertEquals(

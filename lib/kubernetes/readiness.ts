@@ -1,4 +1,5 @@
 /** What stage 02 ends with: which nodes Kubernetes calls Ready, and why the others are not. */
+import { makeLine } from "../cluster/make_line.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type RunOptions, show, succeeded } from "../exec/command.ts";
 import { controlPlaneOf, kubeconfigPath } from "./kubeconfig.ts";
@@ -26,7 +27,7 @@ export async function readiness(
   try {
     const names = nodes.map(({ name }) => name);
     return [
-      readinessWords(names, outcome.stdout, controlPlane.name),
+      readinessWords(names, outcome.stdout, controlPlane.name, cluster),
       kubeconfigWords(cluster),
     ].join("\n");
   } catch (error) {
@@ -40,6 +41,7 @@ export function readinessWords(
   names: readonly string[],
   printed: string,
   controlPlane: string,
+  cluster: Pick<Cluster, "file">,
 ): string {
   const seen = readKubernetes(printed);
   const lacking = names.filter((name) => {
@@ -53,7 +55,7 @@ export function readinessWords(
     `Ready: ${ready} of ${names.length} nodes`,
     ...(lacking.length === 0 ? [] : [
       `NotReady, for there is no pod network yet: ${lacking.join(", ")}. ` +
-      "Next: make 03-cni-config",
+      `Next: ${makeLine("03-cni-config", cluster)}`,
     ]),
     ...others,
   ].join("\n");

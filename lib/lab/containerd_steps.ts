@@ -2,6 +2,7 @@
  * A container runtime on a lab's nodes: containerd with runc, and a plain folder
  * that containers start from. Daemon, shims and files are the node's own.
  */
+import { makeLine } from "../cluster/make_line.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { exitAbsent, saysAbsent, write } from "../exec/shell_file.ts";
@@ -53,8 +54,9 @@ export function containersPossible({ cniVersion, file }: Cluster): Step {
             is: "different",
             found:
               "containers on a lab's nodes (runtime: containerd) want root",
-            remedy:
-              "make down, then sudo make up; or go without containers (RUNTIME=none)",
+            remedy: `${makeLine("down", { file })}, then sudo ${
+              makeLine("up", { file })
+            }; or go without containers (RUNTIME=none)`,
           };
         }
         const missing = lines.filter((line) => line.startsWith("missing "))
@@ -116,7 +118,7 @@ export function containerdSteps(): readonly Step[] {
         'mkdir -p "$1/bin" && cp "$(command -v busybox)" "$1/bin/busybox" && ' +
         'chroot "$1" /bin/busybox --install -s /bin'
       } make ${rootfs}`,
-      label: `make ${rootfs} from busybox`,
+      label: `fill ${rootfs} from busybox`,
     },
     undo: cmd`rm -rf ${rootfs}`,
   }, {

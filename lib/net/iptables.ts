@@ -194,6 +194,9 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
       return value === "all" || isProtocol(value, packet);
     case "-m": // Loads a match; what it asks follows.
       return understood.has(value) ? true : undefined;
+    case "--icmp-type":
+    case "--icmpv6-type":
+      return isEcho(value, packet);
     case "--length":
       return inRange(packet.length_bytes ?? usual_bytes, value);
     case "--comment":
@@ -218,6 +221,14 @@ function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
   return protocol === "icmp"
     ? /^(icmp|ipv6-icmp|icmpv6|1|58)$/.test(value)
     : value === "tcp" || value === "6";
+}
+
+/** Whether a type of ICMP is that of a ping, or of its answer (RFC 792, RFC 4443). */
+function isEcho(value: string, { protocol, reply }: Packet): boolean {
+  const types = reply
+    ? ["0", "129", "echo-reply", "any"]
+    : ["8", "128", "echo-request", "any"];
+  return protocol === "icmp" && types.includes(value);
 }
 
 /** How long most packets are, as far as rules tell them apart by it. */

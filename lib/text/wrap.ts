@@ -53,7 +53,7 @@ export function columns(
  */
 export function wrapLines(text: string, most = width): string {
   return text.split("\n").map((line) => {
-    if (shownLength(line) <= most || /^ *mend: /.test(line)) return line;
+    if (shownLength(line) <= most || /^ *(mend|look): /.test(line)) return line;
     const [, indent = "", rest = ""] = /^( *)(.*)$/s.exec(line) ?? [];
     return wrap(rest, indent, `${indent}  `);
   }).join("\n");

@@ -161,6 +161,6 @@ export const mendingSentences: Sentences = [
   "who called.",
   "The real stage 07 takes the wrong rule out, for the journal says that it " +
   "was put in by this tool, and puts the right one back.",
-  "A rule of somebody else's it would not touch; make 09-verify finds that " +
+  "A rule of somebody else's it would not touch; stage 09 finds that " +
   "too, and prints the command that deletes it.",
 ];

@@ -11,14 +11,13 @@ import type {
   TraceReport,
 } from "./report.ts";
 import { rewrites } from "./cause/rules.ts";
-import { grown } from "./kernel_counters.ts";
 import { type Told, traceHops } from "./hops.ts";
 import type { End } from "./endpoints.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
 import type { Passage } from "./passages.ts";
 import { routedPacket, ruleOf } from "./kernel_routes.ts";
 import { ruleText } from "../diagnosis/routing_policy.ts";
-import { placeName } from "./place_state.ts";
+import { grownAt, placeName } from "./place_state.ts";
 
 /** What a report is made of. */
 interface Findings {
@@ -66,9 +65,10 @@ export function traceReport(
 /** Of what a machine neither sent on nor took: the setting that explains it. */
 function refusalOf(
   { place, came }: Passage,
-  { cluster, machines, answersOf }: TraceFindings,
+  findings: TraceFindings,
   cause: Cause | undefined,
 ): Decision | undefined {
+  const { cluster } = findings;
   if (cause?.kind === "forwarding" && cause.on === place.machine) {
     const [family] = familiesOf(cluster);
     // The last line is the interface's own, where that is what is off.
@@ -83,10 +83,7 @@ function refusalOf(
       stage: "06-forwarding",
     };
   }
-  const before = machines.get(place.machine)?.counters;
-  if (before === undefined || place.pod !== undefined) return undefined;
-  const [family = 4] = familiesOf(cluster);
-  const more = grown(before, answersOf(place).after, family);
+  const more = grownAt(place, findings);
   if (!more.has("TcpExt.IPReversePathFilter")) return undefined;
   return {
     kind: "sysctl",

@@ -137,7 +137,7 @@ export function findEnd(
     }
     case "pod": {
       const pod = machine?.pods.find(({ name }) => name === end.pod);
-      if (pod === undefined) throw noPod(end, machine);
+      if (pod === undefined) throw noPod(end, machine, cluster);
       const address = addressOf(pod, cluster);
       if (address !== undefined) return { ...at, pod, address };
       throw new EndError(
@@ -156,12 +156,15 @@ export function findEnd(
 function noPod(
   { node, pod }: Named & { readonly is: "pod" },
   machine: SurveyedMachine | undefined,
+  cluster: Cluster,
 ): EndError {
   const names = machine?.names ?? [];
   return new EndError(
     `${node}/${pod}: no such pod on ${node}; it has ${
       names.length === 0 ? "none" : printable(names.join(", "))
-    }: make 09-verify starts the test pods shell and web on every worker`,
+    }: ${
+      makeLine("09-verify", cluster)
+    } starts the test pods shell and web on every worker`,
   );
 }
 

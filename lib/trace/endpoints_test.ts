@@ -43,6 +43,7 @@ const shell = {
     ],
   }],
   routes: [],
+  counters: new Map(),
   serving: false,
 };
 const machine: SurveyedMachine = {

@@ -1,12 +1,13 @@
 #!/bin/sh
-# FAMILY PODS ADDRESSES PORT FOLDER MACHINE PROGRAM...: what a machine has before a trace, in parts.
-family=$1 pods=$2 addresses=$3 port=$4 folder=$5 machine=$6
-shift 6
+# FAMILY PODS ADDRESSES PORT FOLDER MACHINE COUNTERS PROGRAM...: what a machine has
+# before a trace, in parts. COUNTERS is a shell program.
+family=$1 pods=$2 addresses=$3 port=$4 folder=$5 machine=$6 counters=$7
+shift 7
 part programs; for program; do command -v "$program"; done
 part links; ip -j addr show
 part routes; ip -j "-$family" route show
 part rules; ip -j "-$family" rule
-part counters; cat /proc/net/snmp /proc/net/netstat /proc/net/snmp6 2>/dev/null
+part counters; sh -c "$counters"
 part ids; ip netns list-id
 part serving; ss -Hltn "sport = :$port"
 part names
@@ -33,6 +34,7 @@ tell() { # POD SANDBOX RESULT...
   part pod.sandbox; printf %s "$at"
   part pod.links; nsenter --net="$at" ip -j addr show
   part pod.routes; nsenter --net="$at" ip -j "-$family" route show
+  part pod.counters; nsenter --net="$at" sh -c "$counters"
   part pod.serving; nsenter --net="$at" ss -Hltn 'sport = :80'
   part pod.cached; grep -hsF -e "\"sandbox\":\"$at\"" "$@"
   [ ! -e "$folder/$name.json" ] || { part pod.result; cat "$folder/$name.json"; }

@@ -17,7 +17,11 @@ import {
   parseAddResult,
   RuntimeError,
 } from "../cni/runtime.ts";
-import { type Counters, readCounters } from "./kernel_counters.ts";
+import {
+  type Counters,
+  countersProgram,
+  readCounters,
+} from "./kernel_counters.ts";
 
 /** A link as `ip -j addr show` has it, with what a trace needs beside a diagnosis. */
 export interface SurveyedLink extends LinkFacts {
@@ -40,6 +44,8 @@ export interface Pod {
   readonly sandbox: string;
   readonly links: readonly SurveyedLink[];
   readonly routes: readonly RouteFacts[];
+  /** What its kernel's namespace has counted before the packets are sent. */
+  readonly counters: Counters;
   /** Whether it has a web server on port 80. */
   readonly serving: boolean;
   /** What ADD gave it, where stage 09 started it. */
@@ -102,6 +108,7 @@ export function machineSurvey(
         nodePort,
         folder,
         machine,
+        countersProgram,
       ],
       ...Object.keys(programs),
     ],
@@ -154,6 +161,7 @@ function readPod(parts: readonly AnswerPart[]): Pod {
     sandbox,
     links: readList<SurveyedLink>(text("pod.links")),
     routes: readList<RouteFacts>(text("pod.routes")),
+    counters: readCounters(text("pod.counters")),
     serving: text("pod.serving").trim() !== "",
     ...(result === undefined ? {} : { result }),
   };

@@ -10,6 +10,7 @@ const pod = (name: string) => ({
   sandbox: `/run/netns/${name}`,
   links: [],
   routes: [],
+  counters: new Map(),
   serving: true,
 });
 const shell: Place = { machine: "one", pod: pod("shell") };

@@ -2,9 +2,11 @@
  * What the places of a trace say of themselves once the packets are through:
  * routes, neighbours, rules.
  */
+import type { Cluster } from "../cluster/cluster.ts";
+import { familiesOf } from "../cluster/address_family.ts";
 import { type Family, familyOf } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
-import { onNode, type Remedy } from "../diagnosis/remedy.ts";
+import { lookOn, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { atPlace } from "./send_packets.ts";
 import type { RoutedPacket } from "../diagnosis/routing_policy.ts";
 import { type RouteAnswers, routeKey, routeQuestion } from "./kernel_routes.ts";
@@ -12,13 +14,15 @@ import type { StageName } from "../stage/stage.ts";
 import type { Decision } from "./report.ts";
 import { type Asked, listed, type Question } from "../node/batch.ts";
 import {
-  counterFiles,
   type Counters,
+  countersProgram,
+  grown,
   readCounters,
 } from "./kernel_counters.ts";
 import type { TraceEvent } from "./nft_events.ts";
 import type { Place } from "./endpoints.ts";
 import type { Heard } from "./passages.ts";
+import type { SurveyedMachine } from "./machine_survey.ts";
 import { mark } from "../net/mark.ts";
 import { isNftName } from "../net/nft_name.ts";
 
@@ -34,8 +38,7 @@ interface Neighbour {
 /** What a place answered. */
 export interface PlaceAnswers extends RouteAnswers {
   readonly neighbours: Asked;
-  /** The kernel's counters once the packets are through, and the question. */
-  readonly counters: Asked;
+  /** The kernel's counters once the packets are through. */
   readonly after: Counters;
   /** The chains that packets met: as nft lists them, and as iptables does. */
   readonly chains: ReadonlyMap<
@@ -49,9 +52,30 @@ export function placeName({ machine, pod }: Place): string {
   return pod === undefined ? machine : `${pod.name} on ${machine}`;
 }
 
+/** What the kernel dropped at a place since the trace began, by its own counters. */
+export function grownAt(
+  place: Place,
+  { cluster, machines, answersOf }: {
+    readonly cluster: Cluster;
+    readonly machines: ReadonlyMap<string, SurveyedMachine>;
+    readonly answersOf: (place: Place) => PlaceAnswers;
+  },
+): Counters {
+  const [family = 4] = familiesOf(cluster);
+  const before = place.pod?.counters ?? machines.get(place.machine)?.counters;
+  return before === undefined
+    ? new Map()
+    : grown(before, answersOf(place).after, family);
+}
+
 /** A command to run at a place, as what mends something. */
 export function remedyAt(place: Place, command: Command): Remedy {
   return onNode(place.machine, atPlace(command, place));
+}
+
+/** A command that shows something at a place, and mends nothing. */
+export function lookAtPlace(place: Place, command: Command): Remedy {
+  return lookOn(place.machine, atPlace(command, place));
 }
 
 /** Tables that iptables also shows. */
@@ -84,7 +108,7 @@ export function inquiry(
   const chains = chainsOf(heard);
   const questions: Question[] = [
     { ...at, command: cmd`ip ${`-${family}`} -j neigh show` },
-    { ...at, command: cmd`cat ${counterFiles}` },
+    { ...at, command: cmd`sh -c ${countersProgram} counters` },
     { ...at, command: cmd`ip ${`-${family}`} -j rule` },
     ...packets.map((packet) => ({ ...at, command: routeQuestion(packet) })),
     ...chains.flatMap((name) => {
@@ -107,7 +131,6 @@ export function inquiry(
       return {
         place,
         neighbours,
-        counters,
         rules,
         after: readCounters(counters.outcome.stdout),
         routes: new Map(packets.flatMap((packet, at) => {

@@ -1,5 +1,5 @@
 /** A trace as text for people: 80 columns wide, and nothing that colour alone says. Pure. */
-import { causeLines } from "../diagnosis/cause.ts";
+import { causeLines, pasteLine } from "../diagnosis/cause.ts";
 import {
   type Decision,
   isWell,
@@ -238,7 +238,7 @@ function verdict(report: TraceReport): string[] {
     ...causeLines(cause).map((line) => {
       const [, own = "", text = ""] = /^( *)(.*)$/s.exec(line) ?? [];
       // A command to paste stays in one line.
-      return line.startsWith("mend: ")
+      return pasteLine.test(line)
         ? `  ${line}`
         : wrap(text, `  ${own}`, `  ${own}  `);
     }),

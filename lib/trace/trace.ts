@@ -9,6 +9,7 @@ import type { NodeFacts } from "../diagnosis/evidence.ts";
 import type { TraceReport } from "./report.ts";
 import { causeOf } from "./cause/cause.ts";
 import { orFullTable } from "./cause/tables.ts";
+import { askDropReasons } from "./drop_reasons.ts";
 import { gather, inquire, trySizes } from "./follow_up.ts";
 import { identify } from "./responders.ts";
 import {
@@ -169,8 +170,31 @@ async function explain(
     ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
   };
-  const cause = orFullTable(causeOf(findings), findings);
+  const likely = orFullTable(causeOf(findings), findings);
+  const cause = likely?.kind === "unknown"
+    ? await withReasons(likely, context)
+    : likely;
   return { findings, family, cause };
+}
+
+/** What nothing explains, with the kernel's own reasons for what it drops, where it has those. */
+async function withReasons(
+  cause: Cause,
+  { from, called, cluster, family, places, runnerOf, options }: TraceContext,
+): Promise<Cause> {
+  const [sender] = places;
+  if (sender === undefined || from.machine === undefined) return cause;
+  // The machines of a lab have one kernel.
+  const machines = cluster.provider === "lab"
+    ? [cause.on]
+    : [...new Set([cause.on, called.machine ?? cause.on])];
+  const order = { sender, address: called.address, family };
+  const reasons = await Promise.all(
+    machines.map((machine) =>
+      askDropReasons(order, machine, runnerOf, options)
+    ),
+  );
+  return { ...cause, evidence: [...cause.evidence, ...reasons.flat()] };
 }
 
 /** What came of sending the packets once. */

@@ -6,7 +6,7 @@ import {
   evidence,
   type NodeFacts,
 } from "../diagnosis/evidence.ts";
-import { makeStage, onNode } from "../diagnosis/remedy.ts";
+import { lookOn, makeStage } from "../diagnosis/remedy.ts";
 import { cmd } from "../exec/command.ts";
 import { url } from "./http_calls.ts";
 import {
@@ -62,7 +62,7 @@ export function foreignReceiver(
       }`,
       printed: said,
     }],
-    remedies: [onNode(path.to, cmd`ss -Hltnp ${`sport = :${port}`}`)],
+    remedies: [lookOn(path.to, cmd`ss -Hltnp ${`sport = :${port}`}`)],
   };
 }
 
@@ -144,6 +144,6 @@ export function noCauseFound(path: Path, { control }: PathFindings): Cause {
     what: "nothing that the stages did is missing: look for what else drops " +
       "packets (nftables beside iptables, a policy, a cloud's firewall)",
     evidence: found === undefined ? [] : [controlEvidence(path.from, found)],
-    remedies: [onNode(path.from, cmd`nft list ruleset`)],
+    remedies: [lookOn(path.from, cmd`nft list ruleset`)],
   };
 }

@@ -25,7 +25,7 @@ import {
 import { packetTables } from "../diagnosis/kernel_tables/full_tables.ts";
 import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
-import { onNode } from "../diagnosis/remedy.ts";
+import { lookOn } from "../diagnosis/remedy.ts";
 import { settingFault } from "../diagnosis/setting_faults.ts";
 import { cmd } from "../exec/command.ts";
 import { readTable, traverse } from "../net/iptables.ts";
@@ -273,12 +273,16 @@ function rewritten(
   }
   const from = facts.get(path.from);
   const lost = from === undefined ? undefined : masqueradeFault(from);
+  const obstacle = obstacles(path, findings).find(({ kind }) => kind === "nat");
+  if (lost === undefined && obstacle !== undefined) {
+    return obstacleCause(obstacle);
+  }
   return lost ?? {
     kind: "unknown",
     on: path.from,
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
     evidence: from === undefined ? [] : [evidence(from.nat)],
-    remedies: [onNode(path.from, cmd`nft list ruleset`)],
+    remedies: [lookOn(path.from, cmd`nft list ruleset`)],
   };
 }

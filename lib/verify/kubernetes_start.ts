@@ -126,7 +126,7 @@ export async function prepareInKubernetes(
       stopping: context.stopping,
     },
   );
-  if (context.stopping()) throw interruptedError();
+  if (context.stopping()) throw interruptedError(cluster);
   const prepared = sites.map((site): Prepared => {
     const node = site.node.name;
     const outcome = (pod: PodName): PodOutcome => {

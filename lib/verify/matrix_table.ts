@@ -1,4 +1,6 @@
 /** Stage 09's findings as a table for people. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import {
   columnOf,
   opener,
@@ -6,7 +8,6 @@ import {
   type PathKind,
   pathKinds,
 } from "./matrix.ts";
-import { makeLine } from "../cluster/make_line.ts";
 import { foldedTable } from "./folded_table.ts";
 import { someNames } from "../text/some_names.ts";
 import { notes } from "./matrix_notes.ts";
@@ -56,7 +57,7 @@ export function matrixTable(
     ...(folded ? foldedParts(report, options) : cells),
     ...notes(report, { ...options, folded }),
     ...(report.remarks.length === 0 ? [] : [report.remarks.join("\n")]),
-    summary(report),
+    summary(report, options.cluster),
   ];
   return parts.join("\n\n");
 }
@@ -71,13 +72,16 @@ function foldedParts(
 }
 
 /** One line that says how it came out. */
-export function summary(report: MatrixReport): string {
+export function summary(
+  report: MatrixReport,
+  cluster: Pick<Cluster, "file">,
+): string {
   const { paths, pods, causes } = report;
   const wrong = paths.filter(({ asExpected }) => !asExpected).length;
   const podless = pods.filter(({ asExpected }) => !asExpected);
   const next = report.next === undefined
     ? ""
-    : `. Next: make ${report.next}${opens(report, report.next)}`;
+    : `. Next: ${makeLine(report.next, cluster)}${opens(report, report.next)}`;
   if (paths.length === 0 && causes.length === 0) {
     return `No pods, so no path can be tried${next}`;
   }

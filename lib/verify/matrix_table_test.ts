@@ -115,7 +115,9 @@ Deno.test("paths that could not be tried are counted, not listed", () => {
 Deno.test("without any pods the summary says which stage comes next", () => {
   const [made] = report({ last: "04-bridge" });
   assertEquals(
-    summary({ ...made, paths: [], passed: false, next: "05-plugin" }),
+    summary({ ...made, paths: [], passed: false, next: "05-plugin" }, {
+      file: "config/lab.yaml",
+    }),
     "No pods, so no path can be tried. Next: make 05-plugin",
   );
 });

@@ -144,7 +144,9 @@ async function leave(
   return {
     well,
     says: well
-      ? "Test pods and servers are gone again; with ARGS=--keep the pods stay"
+      ? `Test pods and servers are gone again; ${
+        makeLine("09-verify ARGS=--keep", cluster)
+      } leaves them`
       : `Not all test pods could be taken away; when that is mended: ${undo}`,
   };
 }
@@ -170,7 +172,7 @@ export async function undoVerify(
   const { kubernetes } = situation;
   return await cleanUp(
     cleanupSteps(situation, selected, run.nodes.length === 0),
-    stepRunnerFor(context),
+    stepRunnerFor(context, cluster),
     context.tell,
     ({ name }) =>
       name === kubernetes?.controlPlane.name

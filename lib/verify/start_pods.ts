@@ -1,4 +1,6 @@
 /** Starting what stage 09 needs, and taking it away again. */
+import { makeLine } from "../cluster/make_line.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import {
   CommandError,
   type RunOptions,
@@ -66,15 +68,18 @@ export interface StepRunner {
 }
 
 /** Runs steps in this context. */
-export function stepRunnerFor(context: RunContext): StepRunner {
+export function stepRunnerFor(
+  context: RunContext,
+  cluster: Pick<Cluster, "file">,
+): StepRunner {
   const options = { timeout_ms: context.timeout_ms, signal: context.signal };
   const { ask } = context;
   return {
     options,
     async do(runner, step) {
-      if (context.stopping()) throw interruptedError();
+      if (context.stopping()) throw interruptedError(cluster);
       const choice = await ask?.(runner.name, step) ?? "run";
-      if (choice === "stop") throw interruptedError();
+      if (choice === "stop") throw interruptedError(cluster);
       if (choice === "skip") return "";
       const outcome = await whileTelling(
         `09-verify on ${runner.name}: ${label(step.run)}`,
@@ -110,10 +115,12 @@ export function about(
 }
 
 /** The error of a run that the user has ended. */
-export function interruptedError(): StepError {
+export function interruptedError(
+  cluster: Pick<Cluster, "file">,
+): StepError {
   return new StepError(
     "09-verify was ended before it was done; what it started stays until\n" +
-      "  make 09-verify ARGS=--undo",
+      `  ${makeLine("09-verify ARGS=--undo", cluster)}`,
   );
 }
 

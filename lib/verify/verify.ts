@@ -69,7 +69,7 @@ export async function verify(
   found: Situation,
   order: Order,
 ): Promise<Verified> {
-  const runner = stepRunnerFor(order.context);
+  const runner = stepRunnerFor(order.context, found.cluster);
   const before = await adopting(found, order.stages, runner.options);
   const { situation, prepared } = await prepare(before, order, runner);
   const servers = prepared.length === 0 ? [] : checkServers(situation);

@@ -88,7 +88,7 @@ function matrixOf(seen: MatrixState, cluster: Cluster): PageState["matrix"] {
       label,
       cells: cells.map((text) => ({ text, tone: toneOf(text) })),
     })),
-    summary: summary(report),
+    summary: summary(report, cluster),
     causes: report.causes.map((cause) => note(cause, report, options))
       .join("\n\n"),
   };

@@ -61,7 +61,9 @@ async function undo(
   const situation = await look(cluster, there.reach, context, nodes);
   const all = nodes.length === cluster.nodes.length;
   const placed = cleanupSteps(situation, nodes, all);
-  assert(await cleanUp(placed, stepRunnerFor(context), context.tell));
+  assert(
+    await cleanUp(placed, stepRunnerFor(context, cluster), context.tell),
+  );
 }
 
 /** Answers for the one name with 10.96.0.1 (RFC 1035, 4.1), and says that no other exists. */

@@ -71,7 +71,7 @@ export const traps: readonly Trap[] = [
     is: "fault",
     on: "worker-1",
     make: "iptables -w -I FORWARD -d 10.244.1.0/24 -j DROP",
-    says: "a rule ahead of ours says DROP",
+    says: "a rule of worker-1 that is not this tool's says DROP in FORWARD, to",
     shows: "-A FORWARD -d 10.244.1.0/24 -j DROP",
   },
   {

@@ -23,8 +23,9 @@ import { translationObstacle } from "./translation.ts";
 const chains: Readonly<Record<string, readonly PacketHook[]>> = {
   raw: ["PREROUTING", "OUTPUT"],
   mangle: ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-  nat: ["POSTROUTING"],
+  nat: ["PREROUTING", "OUTPUT", "POSTROUTING"],
   filter: ["INPUT", "FORWARD", "OUTPUT"],
+  security: ["INPUT", "FORWARD", "OUTPUT"],
 };
 
 const tools = ["iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy"];

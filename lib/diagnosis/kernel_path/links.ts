@@ -183,7 +183,7 @@ export function qdiscObstacles(
         `${spaceName(space)} ` +
         (loss > 0
           ? `loses ${Math.round(loss * 100)} % of what leaves there`
-          : `has dropped ${drops} packets that should leave there`),
+          : "has dropped packets that should leave there"),
       evidence: [
         shownIn(
           space,

@@ -25,9 +25,18 @@ interface NftChain {
   readonly policy?: string;
 }
 
+/** A set or a map. */
+interface NftSet {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly elem?: readonly unknown[];
+}
+
 interface Ruleset {
   readonly chains: readonly NftChain[];
   readonly rules: readonly NftRule[];
+  readonly sets: readonly NftSet[];
 }
 
 /** Chains of nftables that drop packets, iptables' own tables left out. */
@@ -35,17 +44,22 @@ export function nftObstacles(
   survey: KernelSurvey,
   traffic: Traffic,
 ): readonly Obstacle[] {
-  const { chains, rules } = readRuleset(survey.parts.get("nft") ?? "");
+  const { chains, rules, sets } = readRuleset(survey.parts.get("nft") ?? "");
   return chains.filter((chain) =>
     chain.hook !== undefined && !isOfIptables(chain) &&
     [chain.table, chain.name].every(isNftName)
   ).flatMap((chain) => {
-    const own = rules.filter(({ family, table }) =>
-      family === chain.family && table === chain.table
-    );
+    const inTable = ({ family, table }: Pick<NftChain, "family" | "table">) =>
+      family === chain.family && table === chain.table;
+    const own = rules.filter(inTable);
     const rulesOf = (name: string) => own.filter(({ chain }) => chain === name);
+    const elementsOf = (wanted: string) =>
+      sets.find((set) => inTable(set) && set.name === wanted)?.elem ?? [];
     for (const frame of framesOf(chain, survey, traffic)) {
-      const verdict = walkChain(rulesOf(chain.name), frame, rulesOf);
+      const verdict = walkChain(rulesOf(chain.name), frame, {
+        rulesOf,
+        elementsOf,
+      });
       if (verdict?.is === "accept") continue;
       if (verdict === undefined && chain.policy !== "drop") continue;
       // Firewalls of the IP families ask for much that is not understood here.
@@ -63,12 +77,18 @@ function readRuleset(text: string): Ruleset {
   return {
     chains: objects.flatMap(({ chain }) => chain ?? []),
     rules: objects.flatMap(({ rule }) => rule ?? []),
+    sets: objects.flatMap(({ set, map }) => set ?? map ?? []),
   };
 }
 
 function readObjects(
   text: string,
-): readonly { readonly chain?: NftChain; readonly rule?: NftRule }[] {
+): readonly {
+  readonly chain?: NftChain;
+  readonly rule?: NftRule;
+  readonly set?: NftSet;
+  readonly map?: NftSet;
+}[] {
   try {
     const { nftables } = JSON.parse(text.trim() || "{}");
     return Array.isArray(nftables) ? nftables : [];
@@ -172,18 +192,24 @@ function chainObstacle(
   const shown = rule === undefined
     ? lines.find((line) => line.startsWith("type "))
     : lines.find((line) => line.endsWith(`# handle ${rule.handle}`));
+  const expires = verdict?.is === "expire";
+  const maybe = verdict?.maybe === true;
   const isForward = hook === "forward" && ipFamilies.has(family);
   return {
-    kind: isForward ? "nft-forward" : "nft",
-    is: verdict?.maybe === true ? "may lose" : "loses",
+    kind: expires ? "ttl" : isForward ? "nft-forward" : "nft",
+    is: maybe ? "may lose" : "loses",
     space,
     what: `${rule === undefined ? "the policy" : "a rule"} of the chain ` +
       `${place.join(" ")} of nftables on ${spaceName(space)} ` +
-      `${verdict?.maybe === true ? "may drop" : "drops"}` +
+      (expires
+        ? `${maybe ? "may let" : "lets"} packets end by its TTL`
+        : maybe
+        ? "may drop"
+        : "drops") +
       (is === "arp" ? " ARP" : "") +
       (rule === undefined || shown === undefined
         ? ""
-        : `: ${shown.replace(/ # handle \d+$/, "")}`),
+        : `: ${ruleWords(shown)}`),
     evidence: [shownIn(
       space,
       cmd`nft -a list chain ${place}`,
@@ -196,4 +222,10 @@ function chainObstacle(
         : cmd`nft delete rule ${place} handle ${rule.handle}`,
     )],
   };
+}
+
+/** A rule of the listing, without its handle and what it has counted. */
+function ruleWords(line: string): string {
+  return line.replace(/ # handle \d+$/, "")
+    .replace(/\bcounter packets \d+ bytes \d+/, "counter");
 }

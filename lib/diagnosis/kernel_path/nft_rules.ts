@@ -1,6 +1,8 @@
 /** What a rule of nftables says to a packet: a reading of libnftables-json(5). Pure. */
 import { containsAddress, familyOf, parseCidr } from "../../net/cidr.ts";
+import { addressOrUndefined } from "../../../plugin/address/address.ts";
 import type { Packet } from "../../net/iptables.ts";
+import { enoughHops } from "./packets.ts";
 
 /** A part of a rule: a match, a verdict, … */
 type Expression = Readonly<Record<string, unknown>>;
@@ -20,9 +22,18 @@ export interface Frame {
   readonly packet: Packet;
 }
 
+/** What a rule may refer to, of its own table. */
+interface NftTable {
+  /** The rules of another chain, by its name. */
+  readonly rulesOf: (chain: string) => readonly NftRule[];
+  /** The elements of a set, or of a map, by its name. */
+  readonly elementsOf: (name: string) => readonly unknown[];
+}
+
 /** What a chain says: nothing where its policy decides. */
 export interface NftVerdict {
-  readonly is: "drop" | "accept";
+  /** "expire": the packet goes on, and ends at the next machines by its TTL. */
+  readonly is: "drop" | "accept" | "expire";
   readonly rule: NftRule;
   /** Some match was not understood here. */
   readonly maybe: boolean;
@@ -31,38 +42,59 @@ export interface NftVerdict {
 /** Chains cannot jump in circles; this bounds a text that nobody checked. */
 const deepest = 8;
 
-/**
- * Walks the rules of a chain.
- *
- * @param rulesOf the rules of another chain of the same table, by its name
- */
+/** Walks the rules of a chain. */
 export function walkChain(
   rules: readonly NftRule[],
   frame: Frame,
-  rulesOf: (chain: string) => readonly NftRule[],
+  table: NftTable,
   depth = 0,
 ): NftVerdict | undefined {
   for (const rule of rules) {
     const { expr = [] } = rule;
-    const answers = expr.map((part) => meets(part, frame));
+    const answers = expr.map((part) => meets(part, frame, table));
     if (answers.includes(false)) continue;
     const maybe = answers.includes(undefined);
-    if (expr.some((part) => "drop" in part || "reject" in part)) {
-      return { is: "drop", rule, maybe };
-    }
+    const verdicts = expr.map((part) => verdictIn(part, frame, table));
+    const has = (...names: readonly string[]) =>
+      verdicts.some((part) => names.some((name) => name in part));
+    if (has("drop", "reject")) return { is: "drop", rule, maybe };
+    if (expr.some(endsByTTL)) return { is: "expire", rule, maybe };
     // An accept that may not match must not hide a drop behind it.
-    if (expr.some((part) => "accept" in part)) {
+    if (has("accept")) {
       if (maybe) continue;
       return { is: "accept", rule, maybe };
     }
-    if (expr.some((part) => "return" in part) && !maybe) return undefined;
-    const to = expr.map(jumpOf).find((chain) => chain !== undefined);
+    if (has("return") && !maybe) return undefined;
+    const to = verdicts.map(jumpOf).find((chain) => chain !== undefined);
     if (to === undefined || depth >= deepest) continue;
-    const inner = walkChain(rulesOf(to), frame, rulesOf, depth + 1);
+    const inner = walkChain(table.rulesOf(to), frame, table, depth + 1);
     if (inner === undefined || (maybe && inner.is === "accept")) continue;
     return { ...inner, maybe: inner.maybe || maybe };
   }
   return undefined;
+}
+
+/** A part itself, or the verdict that a map has for the packet (nft(8), vmap). */
+function verdictIn(
+  part: Expression,
+  frame: Frame,
+  table: NftTable,
+): Expression {
+  if (!("vmap" in part)) return part;
+  const { key, data } = asRecord(part.vmap);
+  const found = elementsIn(data, table).find((entry) => {
+    const [wanted] = Array.isArray(entry) ? entry : [];
+    return equals(asRecord(key), { set: [wanted] }, frame, table) === true;
+  });
+  return asRecord(Array.isArray(found) ? found[1] : undefined);
+}
+
+/** Whether a rule leaves a packet fewer hops than a cluster has. */
+function endsByTTL({ mangle }: Expression): boolean {
+  const { key, value } = asRecord(mangle);
+  const { field } = asRecord(asRecord(key).payload);
+  return (field === "ttl" || field === "hoplimit") &&
+    typeof value === "number" && value < enoughHops;
 }
 
 function jumpOf({ jump, goto }: Expression): string | undefined {
@@ -83,12 +115,21 @@ const silent = [
 ];
 
 /** Whether a packet meets a part of a rule; undefined when that cannot be told. */
-function meets(part: Expression, frame: Frame): boolean | undefined {
+function meets(
+  part: Expression,
+  frame: Frame,
+  table: NftTable,
+): boolean | undefined {
+  if ("vmap" in part) {
+    return Object.keys(verdictIn(part, frame, table)).length > 0
+      ? true
+      : undefined;
+  }
   if (!("match" in part)) {
     return silent.some((name) => name in part) ? true : undefined;
   }
   const { left, right, op } = asRecord(part.match);
-  const same = equals(asRecord(left), right, frame);
+  const same = equals(asRecord(left), right, frame, table);
   if (same === undefined) return undefined;
   return op === "!=" ? !same : op === "==" || op === "in" ? same : undefined;
 }
@@ -97,16 +138,24 @@ function equals(
   { payload, meta }: Expression,
   right: unknown,
   { is, packet }: Frame,
+  table: NftTable,
 ): boolean | undefined {
   const { protocol, field } = asRecord(payload);
   if (protocol === "ip" || protocol === "ip6") {
     const family = protocol === "ip" ? 4 : 6;
     if (is !== "ip" || familyOf(packet.source) !== family) return false;
-    return addressIn(field === "saddr", field === "daddr", right, packet);
+    const wanted = elementsIn(right, table);
+    return addressIn(field === "saddr", field === "daddr", wanted, packet);
   }
   if (protocol === "arp") {
     if (is !== "arp") return false;
-    return addressIn(field === "saddr ip", field === "daddr ip", right, packet);
+    const wanted = elementsIn(right, table);
+    return addressIn(
+      field === "saddr ip",
+      field === "daddr ip",
+      wanted,
+      packet,
+    );
   }
   if (protocol === "ether" && field === "type") {
     return isType(right, is, packet);
@@ -132,13 +181,11 @@ function isType(right: unknown, is: Frame["is"], { source }: Packet): boolean {
 function addressIn(
   isSource: boolean,
   isDestination: boolean,
-  right: unknown,
+  wanted: readonly unknown[],
   { source, destination }: Packet,
 ): boolean | undefined {
   if (!isSource && !isDestination) return undefined;
   const address = isSource ? source : destination;
-  const { set } = asRecord(right);
-  const wanted = Array.isArray(set) ? set : [right];
   const answers = wanted.map((one) => isWithin(address, one));
   return answers.includes(true)
     ? true
@@ -147,12 +194,49 @@ function addressIn(
     : false;
 }
 
-function isWithin(address: string, wanted: unknown): boolean | undefined {
-  if (typeof wanted === "string") {
-    return wanted.startsWith("@") ? undefined : wanted === address;
+/** What is on the right of a match: one value, a set of them, or the name of a set. */
+function elementsIn(
+  right: unknown,
+  { elementsOf }: NftTable,
+): readonly unknown[] {
+  if (typeof right === "string" && right.startsWith("@")) {
+    return elementsOf(right.slice(1)).map(bare);
   }
-  const { addr, len } = asRecord(asRecord(wanted).prefix);
+  const { set } = asRecord(right);
+  return Array.isArray(set) ? set.map(bare) : [right];
+}
+
+/** An element without its timeout, counter or comment. */
+function bare(element: unknown): unknown {
+  const { elem } = asRecord(element);
+  return Array.isArray(element) || elem === undefined
+    ? element
+    : asRecord(elem).val;
+}
+
+function isWithin(address: string, wanted: unknown): boolean | undefined {
+  if (typeof wanted === "string") return wanted === address;
+  const { prefix, range } = asRecord(wanted);
+  if (Array.isArray(range)) {
+    const [from, to] = range;
+    return typeof from === "string" && typeof to === "string"
+      ? isBetween(address, from, to)
+      : undefined;
+  }
+  const { addr, len } = asRecord(prefix);
   return typeof addr === "string" && typeof len === "number"
     ? containsAddress(parseCidr(`${addr}/${len}`), address)
     : undefined;
+}
+
+function isBetween(
+  address: string,
+  from: string,
+  to: string,
+): boolean | undefined {
+  const [value, first, last] = [address, from, to].map(addressOrUndefined);
+  if (!value || !first || !last || value.family !== first.family) {
+    return undefined;
+  }
+  return value.value >= first.value && value.value <= last.value;
 }

@@ -24,7 +24,10 @@ export type ObstacleKind =
   | "pod-route"
   | "qdisc"
   | "route"
+  | "routing-rule"
   | "setting"
+  /** What a pod sends from. */
+  | "source"
   | "tc"
   | "ttl"
   /** An address or a route that a node has on a pod's veth. */

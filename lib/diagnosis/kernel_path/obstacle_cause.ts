@@ -13,7 +13,9 @@ const named: Readonly<Partial<Record<ObstacleKind, CauseKind>>> = {
   "pod-address": "pod-address",
   "pod-route": "pod-route",
   route: "route",
+  "routing-rule": "routing-rule",
   setting: "setting",
+  source: "pod-route",
   veth: "pod-link",
 };
 

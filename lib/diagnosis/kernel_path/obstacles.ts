@@ -18,6 +18,9 @@ import {
 } from "./obstacle.ts";
 import { ownAddresses } from "./packets.ts";
 import { addressObstacles } from "./pod_links.ts";
+import { localRouteObstacles } from "./local_routes.ts";
+import { podRuleObstacles } from "./pod_rules.ts";
+import { sourceObstacles } from "./pod_sources.ts";
 import { routeObstacles } from "./routes.ts";
 import { settingObstacles } from "./settings.ts";
 import { ipsecObstacles, neighbourObstacles } from "./stack.ts";
@@ -26,7 +29,8 @@ import type { KernelSurvey, PathLink } from "./survey.ts";
 /** In the order of a packet's way into a machine and out of it (nf_hook, netdev). */
 const kinds = [
   ...[xdpObstacles, tcxObstacles, tcObstacles, portObstacles, nftObstacles],
-  ...[iptablesObstacles, routeObstacles, ipsecObstacles, neighbourObstacles],
+  ...[iptablesObstacles, podRuleObstacles, localRouteObstacles],
+  ...[routeObstacles, sourceObstacles, ipsecObstacles, neighbourObstacles],
   ...[addressObstacles, arpObstacles, qdiscObstacles, settingObstacles],
 ];
 

@@ -87,7 +87,7 @@ const cases: readonly {
     name: "a rate that has dropped packets",
     parts: { qdiscs: '[{"kind":"tbf","dev":"veth1","root":true,"drops":7}]' },
     is: "may lose",
-    says: "tbf on veth1 of worker-1 has dropped 7 packets",
+    says: "tbf on veth1 of worker-1 has dropped packets",
     mend: "tc qdisc del dev veth1 root",
   },
   {

@@ -17,6 +17,7 @@ import {
 } from "../../net/route_match.ts";
 import { ownAddresses } from "./packets.ts";
 import { readList } from "../../net/ip_json.ts";
+import { tunnelObstacles } from "./route_tunnels.ts";
 import type { KernelSurvey, Space } from "./survey.ts";
 
 /** A route as `ip -j route` has it. */
@@ -27,6 +28,7 @@ interface Route {
   readonly dev?: string;
   readonly metric?: number;
   readonly protocol?: string;
+  readonly prefsrc?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
 }
 
@@ -65,14 +67,17 @@ export function routeObstacles(
     const wrong = wrongOf(best, destination, survey, traffic);
     if (wrong !== undefined) found.set(best, wrong);
   }
-  return [...found].map(([route, wrong]): Obstacle => ({
-    kind: space.pod === undefined ? "route" : "pod-route",
-    ...wrong,
-    space,
-    evidence: [
-      shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
-    ],
-  }));
+  return [
+    ...tunnelObstacles(survey, traffic),
+    ...[...found].map(([route, wrong]): Obstacle => ({
+      kind: space.pod === undefined ? "route" : "pod-route",
+      ...wrong,
+      space,
+      evidence: [
+        shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
+      ],
+    })),
+  ];
 }
 
 /** What is wrong with the most exact route for a destination. */
@@ -183,11 +188,15 @@ function ofNode(
 function ofPod(
   route: Route,
   { space }: KernelSurvey,
-  { cluster, bridge = cluster.bridge }: Traffic,
+  { cluster, bridge = cluster.bridge, links }: Traffic,
 ): string | undefined {
-  const { type, dst, gateway } = route;
+  const { type, dst, gateway, dev } = route;
   if (refuses(type)) {
     return `${spaceName(space)} has a route that leads nowhere: ${type} ${dst}`;
+  }
+  if (dev !== undefined && !links.has(dev)) {
+    return `${spaceName(space)} has a route into another link than eth0: ` +
+      `${dst} dev ${dev}`;
   }
   const right = gatewayIn(space, cluster);
   if (gateway === undefined || right === undefined || gateway === right) {

@@ -7,6 +7,12 @@ part links; printf '%s\n' "$links"
 part links.text; ip -d addr
 part routes; ip -j route; ip -j -6 route
 part routes.text; ip route; ip -6 route
+part local; ip -j route show table local type local
+ip -j -6 route show table local type local
+part rules; ip -j rule; ip -j -6 rule
+case $(ip rule; ip -6 rule) in
+*lookup\ [!lmd]*) part tables; ip -j route show table all; ip -j -6 route show table all ;;
+esac
 part neighbours; ip -j neigh show nud permanent
 queues=$(tc -s qdisc show)
 part qdiscs; tc -s -j qdisc show
@@ -57,7 +63,8 @@ fi
 for tool in iptables ip6tables; do
   part $tool; $tool-save 2>/dev/null
   # The old program's own question would load its tables.
-  [ -s "/proc/net/${tool%tables}_tables_names" ] || continue
+  # A file of /proc has no size.
+  grep -qs . "/proc/net/${tool%tables}_tables_names" || continue
   case $($tool --version 2>/dev/null) in *legacy*) continue ;; esac
   part "$tool-legacy"; $tool-legacy-save 2>/dev/null
 done

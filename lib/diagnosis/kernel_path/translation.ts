@@ -34,12 +34,16 @@ export function translationObstacle(
   traffic: Traffic,
 ): Obstacle | undefined {
   const { space } = survey;
-  const what = table === "nat"
-    ? strangeSource(rule, target, survey)
-    : untracked(rule, target, packet, traffic);
+  const what = table !== "nat"
+    ? untracked(rule, target, packet, traffic)
+    : hook === "POSTROUTING"
+    ? strangeSource(rule, target, survey) ??
+      unmasked(rule, target, packet, traffic)
+    : strangeDestination(rule, target, packet, traffic);
   if (what === undefined) return undefined;
   return {
-    kind: "nat",
+    // What gives a packet to somebody else is told of as what drops it.
+    kind: table === "nat" && hook !== "POSTROUTING" ? "iptables" : "nat",
     is: "loses",
     space,
     what: `a rule of ${hook} in the table ${table} of ${tool} on ` +
@@ -69,6 +73,40 @@ function untracked(
       `answers are not translated back: ${rule}`
     : `puts packets into zone ${zone} of connection tracking: what comes ` +
       `back in another zone is not translated back: ${rule}`;
+}
+
+/** A rule ahead of 07's that lets a pod's packet leave under the pod's own name. */
+function unmasked(
+  rule: string,
+  target: string,
+  { source, destination }: Flow,
+  { cluster }: Traffic,
+): string | undefined {
+  const leaves = ownerOfPod(cluster, source) !== undefined &&
+    destination === cluster.outside.address;
+  return target === "ACCEPT" && leaves
+    ? "keeps what pods send to the outside from being masqueraded: no answer " +
+      `finds its way back: ${rule}`
+    : undefined;
+}
+
+/** A destination of ours that is rewritten: an address of a Service is none of a pod or a node. */
+function strangeDestination(
+  rule: string,
+  target: string,
+  { destination }: Flow,
+  { cluster }: Traffic,
+): string | undefined {
+  const owner = ownerOfPod(cluster, destination);
+  const isOurs = owner !== undefined ||
+    cluster.nodes.some(({ address }) => address === destination);
+  const to = / --to-destination (\S+)/.exec(rule)?.[1];
+  const instead = target === "REDIRECT" ? "itself" : to;
+  const rewrites = target === "REDIRECT" || target === "DNAT";
+  if (!isOurs || !rewrites || instead === undefined) return undefined;
+  return `gives what is for ${
+    owner === undefined ? destination : `pods of ${owner.name}`
+  } to ${instead} instead: ${rule}`;
 }
 
 /** A source that no link of the node has: answers go to it, and never come back. */

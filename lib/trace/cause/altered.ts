@@ -3,11 +3,12 @@ import type { Evidence } from "../../diagnosis/evidence.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { cmd, show } from "../../exec/command.ts";
 import { kernelRouteOf, routedPacket } from "../kernel_routes.ts";
-import { placeName, ruleDecision } from "../place_state.ts";
+import { lookAtPlace, placeName, ruleDecision } from "../place_state.ts";
 import type { End } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
 import type { Way } from "../packet_path.ts";
 import type { Met, Passage } from "../passages.ts";
+import { redirectObstacle } from "./obstacle.ts";
 import { passedBy, wayMissing } from "./routes.ts";
 import { withoutRule } from "./rules.ts";
 
@@ -63,6 +64,8 @@ export function redirectFault(findings: TraceFindings): Cause | undefined {
   const passage = there.passages.find(isRedirected);
   if (!ours || passage === undefined) return undefined;
   const { place } = passage;
+  const known = redirectObstacle(place, findings);
+  if (known !== undefined) return known;
   const [change] = changes(/\bdnat\b|\bredirect\b|xt target/i, findings)
     .filter((one) => one.passage === passage);
   const instead = to.machine === undefined
@@ -81,7 +84,7 @@ export function redirectFault(findings: TraceFindings): Cause | undefined {
     ? {
       ...cause,
       evidence: [],
-      remedies: [{ say: `look at nat on ${placeName(place)}` }],
+      remedies: [lookAtPlace(place, cmd`nft -a list ruleset`)],
     }
     : {
       ...cause,

@@ -1,5 +1,4 @@
 /** Why a packet ends where it ends, and what mends it. Pure. */
-import type { NodeFacts } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import {
   bridgeAddressFault,
@@ -9,7 +8,7 @@ import {
   segmentFault,
 } from "../../diagnosis/faults.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
-import { podFault } from "../../diagnosis/pod_faults.ts";
+import type { NodeFacts } from "../../diagnosis/evidence.ts";
 import { settingFault } from "../../diagnosis/setting_faults.ts";
 import {
   duplicateFault,
@@ -40,8 +39,10 @@ import {
   dropObstacle,
   farObstacle,
   lengthObstacle,
+  lossyObstacle,
   obstacleFault,
 } from "./obstacle.ts";
+import { factsAt, plugged, settingAt } from "./place_faults.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { lifetimeFault, redirectFault, untrackedFault } from "./altered.ts";
 import { policyRoutingFault } from "./policy_routing.ts";
@@ -90,7 +91,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
     strangeGateway(findings) ??
     (answered
       ? undefined
-      : untrackedFault(findings) ?? unansweredCause(findings));
+      : untrackedFault(findings) ?? lossyObstacle(findings) ??
+        unansweredCause(findings));
 }
 
 function* suspects(
@@ -115,31 +117,6 @@ function* suspects(
     case "lost":
       yield* lost(stop, direction, findings);
   }
-}
-
-const factsAt = (findings: TraceFindings, { machine }: Place) =>
-  findings.facts.get(machine);
-
-/** One of these settings of interfaces that loses a node's packets. */
-function settingAt(
-  facts: NodeFacts,
-  { cluster }: TraceFindings,
-  ...names: readonly string[]
-): Cause | undefined {
-  return settingFault(facts, cluster, ({ setting }) => names.includes(setting));
-}
-
-/** Is the pod of a place plugged in? */
-function plugged(
-  place: Place | undefined,
-  findings: TraceFindings,
-  needsRoute: boolean,
-): Cause | undefined {
-  if (place?.pod === undefined) return undefined;
-  const facts = factsAt(findings, place);
-  return facts === undefined
-    ? undefined
-    : podFault(facts, place.pod.name, findings.cluster, needsRoute);
 }
 
 /** A program's packet did not leave its own machine or pod, or there was none. */
@@ -196,6 +173,9 @@ function* unrouted(
   const facts = factsAt(findings, place);
   const { sender, receiver, is } = direction;
   yield plugged(place, findings, true);
+  if (place.machine === sender.machine) {
+    yield plugged(placeOf(sender), findings, false);
+  }
   const isEnd = place.machine === sender.machine ||
     place.machine === receiver.machine;
   if (!isEnd || facts === undefined) {

@@ -10,13 +10,19 @@ import {
 import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { podNames } from "../../verify/namespace_pods.ts";
-import { newPods, onNode, type Remedy } from "../../diagnosis/remedy.ts";
+import {
+  lookOn,
+  newPods,
+  onNode,
+  type Remedy,
+} from "../../diagnosis/remedy.ts";
 import type { AddressClaim } from "../duplicate_addresses.ts";
 import { neighbourOf, placeName, remedyAt } from "../place_state.ts";
 import { routeDecision } from "../kernel_routes.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings, UnexpectedResponder } from "../findings.ts";
 import { type Passage, strangePod } from "../passages.ts";
+import { obstacleOf } from "./obstacle.ts";
 import { listed } from "../../node/batch.ts";
 
 /** Does a pod send to another address than its gateway? */
@@ -158,14 +164,16 @@ function secondLinkFault(
 
 /** Is a wrong link-layer address remembered, though the right one answers? */
 export function rememberedFault(
-  { claimed, answersOf }: TraceFindings,
+  findings: TraceFindings,
 ): Cause | undefined {
+  const { claimed, answersOf } = findings;
   for (const addressClaim of claimed) {
     const { place, address, expected, owner } = addressClaim;
     const answers = answersOf(place);
     const lladdr = neighbourOf(answers, address)?.lladdr;
     if (lladdr === undefined || lladdr === expected) continue;
-    return {
+    const written = obstacleOf(["neighbour"], place, findings);
+    return written ?? {
       kind: "neighbour",
       on: place.machine,
       what: `${placeName(place)} remembers ${lladdr} for ${address}, and ` +
@@ -242,7 +250,7 @@ function removeResponder(
     ];
   }
   return port === undefined
-    ? [onNode(at, cmd`ip neigh show`)]
+    ? [lookOn(at, cmd`ip neigh show`)]
     : [onNode(at, cmd`ip link set dev ${port} nomaster`)];
 }
 
@@ -250,10 +258,13 @@ function removeResponder(
 export function takenFault(
   { place }: Passage,
   receiver: End,
-  { facts, answersOf, cluster }: TraceFindings,
+  findings: TraceFindings,
 ): Cause | undefined {
+  const { facts, answersOf, cluster } = findings;
   const found = facts.get(place.machine);
   if (found === undefined) return undefined;
+  const held = obstacleOf(["address"], place, findings);
+  if (held !== undefined) return held;
   const answers = answersOf(place);
   const holder = listed<LinkFacts>(found.links).find(({ addr_info }) =>
     addr_info.some(({ local }) => local === receiver.address)
@@ -274,7 +285,7 @@ export function takenFault(
       ),
     ],
     remedies: holder === undefined || own === undefined
-      ? [onNode(place.machine, cmd`ip route show table local`)]
+      ? [lookOn(place.machine, cmd`ip route show table local`)]
       : [
         onNode(
           place.machine,

@@ -5,7 +5,11 @@ import {
   obstacleCause,
 } from "../../diagnosis/kernel_path/obstacle_cause.ts";
 import { findObstacles } from "../../diagnosis/kernel_path/obstacles.ts";
-import type { Flow, Obstacle } from "../../diagnosis/kernel_path/obstacle.ts";
+import type {
+  Flow,
+  Obstacle,
+  ObstacleKind,
+} from "../../diagnosis/kernel_path/obstacle.ts";
 import { placeName } from "../place_state.ts";
 import type { Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -57,8 +61,47 @@ export function farObstacle(findings: TraceFindings): Cause | undefined {
   const [found] = [false, true].flatMap((isBack) =>
     obstaclesAt(undefined, isBack, findings)
   ).filter(({ is, kind }) =>
-    is === "loses" && (kind === "nat" || kind === "ttl")
+    is === "loses" && (kind === "nat" || kind === "ttl" || kind === "source")
   );
+  return found && obstacleCause(found);
+}
+
+/** What loses some packets and lets others pass, where the packets of one kind came through. */
+export function lossyObstacle(findings: TraceFindings): Cause | undefined {
+  const found = [false, true].flatMap((isBack) =>
+    obstaclesAt(undefined, isBack, findings)
+  );
+  const [one] = [
+    ...found.filter(({ kind }) => kind === "qdisc"),
+    ...found.filter(({ kind }) => ["tc", "xdp", "iptables"].includes(kind)),
+  ];
+  return one && obstacleCause(one);
+}
+
+/** A rule of nat that gives what is for one of ours to somebody else. */
+export function redirectObstacle(
+  place: Place,
+  findings: TraceFindings,
+): Cause | undefined {
+  const found = obstaclesAt([place], false, {
+    ...findings,
+    to: findings.called,
+  })
+    .find(({ kind, what }) =>
+      kind === "iptables" && / gives what is for /.test(what)
+    );
+  return found && obstacleCause(found);
+}
+
+/** Of these kinds, what a place has that loses the packet, in the words of doctor and 09. */
+export function obstacleOf(
+  kinds: readonly ObstacleKind[],
+  place: Place,
+  findings: TraceFindings,
+): Cause | undefined {
+  const found = [false, true].flatMap((isBack) =>
+    obstaclesAt([place], isBack, findings)
+  ).find(({ kind, is }) => kinds.includes(kind) && is === "loses");
   return found && obstacleCause(found);
 }
 

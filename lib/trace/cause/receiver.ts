@@ -2,15 +2,15 @@
 import { evidence } from "../../diagnosis/evidence.ts";
 import { outsideName } from "../../lab/names.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
-import { onNode } from "../../diagnosis/remedy.ts";
+import { lookOn } from "../../diagnosis/remedy.ts";
 import { cmd, show } from "../../exec/command.ts";
-import { familiesOf } from "../../cluster/address_family.ts";
-import { grown } from "../kernel_counters.ts";
+import { countersEvidence } from "../kernel_counters.ts";
 import {
+  grownAt,
+  lookAtPlace,
   neighbourDecision,
   neighbourOf,
   placeName,
-  remedyAt,
 } from "../place_state.ts";
 import { kernelRouteOf, routedPacket } from "../kernel_routes.ts";
 import type { Passage } from "../passages.ts";
@@ -31,7 +31,7 @@ export function silent(place: Place, findings: TraceFindings): Cause {
       printed: said,
     }],
     remedies: [
-      remedyAt(
+      lookAtPlace(
         place,
         place.pod === undefined ? cmd`iptables -S INPUT` : cmd`ss -ltn`,
       ),
@@ -58,7 +58,7 @@ function refused(place: Place, findings: TraceFindings): Cause | undefined {
       command: show(sending.command),
       printed: said,
     }],
-    remedies: [remedyAt(place, cmd`ss ${list} ${`sport = :${port}`}`)],
+    remedies: [lookAtPlace(place, cmd`ss ${list} ${`sport = :${port}`}`)],
   };
 }
 
@@ -84,7 +84,7 @@ export function noPodHasIt(
         neighbourDecision(answers, receiver.address).text,
       ),
     ],
-    remedies: [onNode(place.machine, cmd`ip -all netns exec ip -br addr`)],
+    remedies: [lookOn(place.machine, cmd`ip -all netns exec ip -br addr`)],
   };
 }
 
@@ -110,7 +110,7 @@ export function nobodyHasIt(
       `no machine answers for ${next}, to which ${placeName(place)} sends ` +
       `what is for ${packet?.destination}`,
     evidence: [evidence(answers.neighbours, known ?? text)],
-    remedies: [remedyAt(place, cmd`ip neigh show ${next}`)],
+    remedies: [lookAtPlace(place, cmd`ip neigh show ${next}`)],
   };
 }
 
@@ -130,12 +130,15 @@ export function unansweredCause(findings: TraceFindings): Cause {
       printed: said,
     }],
     remedies: port === undefined ? [] : [
-      remedyAt({ ...to, machine: on }, cmd`ss -Hltnp ${`sport = :${port}`}`),
+      lookAtPlace({ ...to, machine: on }, cmd`ss -Hltnp ${`sport = :${port}`}`),
     ],
   };
 }
 
-/** Nothing that was looked at explains it. */
+/**
+ * Nothing that was looked at explains it: what the kernel counted meanwhile is
+ * the evidence, and the three places to look are those that it does not tell of.
+ */
 export function unexplained(
   stop: Stop,
   receiver: End,
@@ -146,6 +149,7 @@ export function unexplained(
     : stop.is === "lost"
     ? stop.from.place
     : stop.at.place;
+  const next = stop.is === "lost" ? stop.to : undefined;
   const answers = findings.answersOf(place);
   const words = {
     dropped: "is dropped by",
@@ -155,6 +159,8 @@ export function unexplained(
     lost: "leaves, and is not seen again after",
   };
   const { said, sending } = findings.followed;
+  const link = (stop.is === "lost" ? stop.from.left?.out : undefined) ??
+    (stop.is === "unrouted" ? stop.at.came?.in : undefined);
   return {
     kind: "unknown",
     on: place.machine,
@@ -173,22 +179,37 @@ export function unexplained(
           kernelRouteOf(answers, receiver.address)?.gateway ?? receiver.address,
         ).text,
       ),
-      ...countersOf(place, findings),
+      ...placesNear(place, next, findings).flatMap((one) =>
+        countersEvidence(placeName(one), grownAt(one, findings))
+      ),
     ],
-    remedies: [onNode(place.machine, cmd`nft list ruleset`)],
+    remedies: [
+      lookAtPlace(place, cmd`nft -a list ruleset`),
+      lookAtPlace(
+        place,
+        cmd`ip -s -s link show ${link === undefined ? [] : ["dev", link]}`,
+      ),
+      next === undefined
+        ? lookAtPlace(place, cmd`ip -s neigh show`)
+        : lookAtPlace(next, cmd`tc -s qdisc show`),
+    ],
   };
 }
 
-/** What the kernel counted meanwhile. */
-function countersOf(
+/** Where a packet was last, its machine, and where it did not come to. */
+function placesNear(
   place: Place,
-  { machines, answersOf, cluster }: TraceFindings,
-): Cause["evidence"] {
-  const [family = 4] = familiesOf(cluster);
-  const before = machines.get(place.machine)?.counters;
-  if (before === undefined || place.pod !== undefined) return [];
-  const { counters, after } = answersOf(place);
-  const more = [...grown(before, after, family)]
-    .map(([name, by]) => `${name.replace(".", " ")}: ${by} more`);
-  return more.length === 0 ? [] : [evidence(counters, more.join("\n"))];
+  next: Place | undefined,
+  { followed: { there, back }, machines }: TraceFindings,
+): readonly Place[] {
+  const passed = [...there.passages, ...back.passages].map(({ place }) =>
+    place
+  );
+  const ends = [place, ...(next === undefined ? [] : [next])];
+  const hosts = passed.filter(({ machine, pod }) =>
+    pod === undefined && ends.some((end) => end.machine === machine)
+  );
+  return [...new Set([...ends, ...hosts])].filter(({ machine }) =>
+    machines.has(machine)
+  );
 }

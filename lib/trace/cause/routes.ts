@@ -17,10 +17,10 @@ import { onNode } from "../../diagnosis/remedy.ts";
 import { looser } from "../../diagnosis/setting_faults.ts";
 import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
-import { grown } from "../kernel_counters.ts";
+import { countersEvidence } from "../kernel_counters.ts";
 import { routeObstacle } from "./obstacle.ts";
 import { inSomePodCIDR } from "./ends.ts";
-import { placeName } from "../place_state.ts";
+import { grownAt, placeName, remedyAt } from "../place_state.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { networkHas } from "../../net/route_match.ts";
 import type { End, Place } from "../endpoints.ts";
@@ -129,22 +129,24 @@ export function outsideHasNoWay(
       `the host ${outsideName} has no way to ${receiver.address}: a lab's ` +
       "world ends there",
     evidence: [evidence(asked)],
-    remedies: [{ make: "trace", variables: { FROM: name, TO: outsideName } }],
+    remedies: [{
+      make: "trace",
+      variables: { FROM: name, TO: outsideName },
+      shows: true,
+    }],
   };
 }
 
 /** Does a machine refuse a source that it would answer by another link (ip-sysctl, rp_filter)? */
 export function reversePathFault(
   { place, came }: Passage,
-  { machines, answersOf }: TraceFindings,
+  findings: TraceFindings,
 ): Cause | undefined {
-  const before = machines.get(place.machine)?.counters;
-  const { counters: asked, after } = answersOf(place);
-  if (before === undefined || came?.in === undefined) return undefined;
-  const refused = grown(before, after, familyOf(came.source))
-    .get("TcpExt.IPReversePathFilter");
-  if (refused === undefined) return undefined;
-  const link = machines.get(place.machine)?.links
+  const counter = "TcpExt.IPReversePathFilter";
+  const refused = grownAt(place, findings).get(counter);
+  if (refused === undefined || came?.in === undefined) return undefined;
+  const own = place.pod ?? findings.machines.get(place.machine);
+  const link = own?.links
     .find(({ ifname }) => ifname === came.in);
   const bare = link !== undefined &&
     link.addr_info.every(({ local }) => familyOf(local) !== 4);
@@ -153,15 +155,8 @@ export function reversePathFault(
     on: place.machine,
     what: `${placeName(place)} refuses what comes from ${came.source} by ` +
       `${came.in}: it would not answer by that link (rp_filter)`,
-    evidence: [
-      evidence(asked, `TcpExt IPReversePathFilter: ${refused} more`),
-    ],
-    remedies: [
-      onNode(
-        place.machine,
-        cmd`sysctl -w ${looser(came.in, bare)}`,
-      ),
-    ],
+    evidence: countersEvidence(placeName(place), new Map([[counter, refused]])),
+    remedies: [remedyAt(place, cmd`sysctl -w ${looser(came.in, bare)}`)],
   };
 }
 

@@ -8,7 +8,12 @@ import {
   rewriteCause,
 } from "../../diagnosis/iptables_faults.ts";
 import { cmd, show } from "../../exec/command.ts";
-import { placeName, remedyAt, ruleDecision } from "../place_state.ts";
+import {
+  lookAtPlace,
+  placeName,
+  remedyAt,
+  ruleDecision,
+} from "../place_state.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { isNftName } from "../../net/nft_name.ts";
 import type { Remedy } from "../../diagnosis/remedy.ts";
@@ -71,7 +76,7 @@ export function withoutRule(
 function withoutDrop(place: Place, { table, chain, met }: TraceEvent): Remedy {
   const names = [...table.split(" "), chain];
   if (!names.every(isNftName)) {
-    return remedyAt(place, cmd`nft -a list ruleset`);
+    return lookAtPlace(place, cmd`nft -a list ruleset`);
   }
   return met.is === "rule" && met.handle !== undefined
     ? remedyAt(place, cmd`nft delete rule ${names} handle ${met.handle}`)
