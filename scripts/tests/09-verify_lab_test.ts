@@ -5,7 +5,7 @@ import { cmd, succeeded, withInput } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/names.ts";
 import { outsideNode } from "../../lib/lab/node.ts";
 import { endMachines } from "../../lib/lab/lab.ts";
-import { type TestLab, testLab } from "./lab_testing.ts";
+import { sharedLab, type TestLab, testLab } from "./lab_testing.ts";
 import { needs } from "./runtimes_testing.ts";
 import type { Cluster } from "../../lib/cluster/cluster.ts";
 import {
@@ -27,6 +27,8 @@ const labels = [
   "node → its pod",
   "other node → pod",
 ];
+
+const wholeLab = sharedLab("verify-whole");
 
 /** Both workers show these cells, in the order of the labels, and 09 passes. */
 function assertRows(seen: Seen, cells: readonly string[]): void {
@@ -294,17 +296,15 @@ Deno.test({
   name:
     "a pod that is only slow to answer is told as slow, and blamed on nothing (needs root)",
   async fn() {
-    await using lab = await testLab("verify-slow");
-    await runAll(lab, ["up", "-q"]);
-    const slow = 'printf "sleep 1.2\\n%s\\n" "$(cat "$1")" >"$1.new"; ' +
-      'mv "$1.new" "$1"';
-    await lab.on(
-      "worker-2",
-      cmd`sh -c ${slow} slow /run/deno-cni-pods/web.www/source.cgi`,
-    );
+    const lab = await wholeLab();
+    const slow = 'cp "$1" "$1.kept"; ' +
+      'printf "sleep 1.2\\n%s\\n" "$(cat "$1")" >"$1.new"; mv "$1.new" "$1"';
+    const file = "/run/deno-cni-pods/web.www/source.cgi";
+    await lab.on("worker-2", cmd`sh -c ${slow} slow ${file}`);
     const seen = await verified(await clusterOf(lab));
     assert(seen.report.passed, seen.text);
     assertStringIncludes(seen.text, "Slow, not broken: 5 of 18 paths");
+    await lab.on("worker-2", cmd`mv ${file}.kept ${file}`);
   },
 });
 
@@ -335,6 +335,8 @@ async function tryPort(lab: TestLab, cluster: Cluster): Promise<void> {
   await lab.on("worker-1", cmd`iptables -w -t nat -D ${own}`);
   const rules = await lab.on("worker-1", cmd`iptables -w -t nat -S`);
   assert(!rules.includes("18081"), rules);
+  await lab.on("worker-1", cmd`rm /opt/cni/bin/portmap`);
+  await runAll(lab, ["03-cni-config", "--node", "worker-1"]);
 }
 
 Deno.test({
@@ -342,12 +344,14 @@ Deno.test({
   name:
     "a pod reaches itself by a service where its port is in hairpin mode, and 09 leaves no rule (needs root)",
   async fn(t) {
-    await using lab = await testLab("verify-hairpin");
-    await runAll(lab, ["up", "-q"]);
+    const lab = await wholeLab();
     const cluster = await clusterOf(lab);
     const list = "/etc/cni/net.d/10-deno-cni.conflist";
     const set = (value: boolean) =>
       `s/"hairpinMode": [a-z]*/"hairpinMode": ${value}/`;
+    for (const name of ["worker-1", "worker-2"]) {
+      await lab.on(name, cmd`cp ${list} ${list}.kept`);
+    }
     await lab.on("worker-1", cmd`sed -i ${set(true)} ${list}`);
     await lab.on("worker-2", cmd`sed -i ${set(false)} ${list}`);
     const seen = await verified(cluster);
@@ -372,6 +376,7 @@ Deno.test({
     for (const name of ["worker-1", "worker-2"]) {
       const rules = await lab.on(name, cmd`iptables -w -t nat -S`);
       assert(!rules.includes("09-verify"), rules);
+      await lab.on(name, cmd`mv ${list}.kept ${list}`);
     }
     await t.step({
       name: "where portmap is, a port of the node leads to the pod" +
@@ -379,6 +384,7 @@ Deno.test({
       ignore: needs("containernetworking-plugins") !== "",
       fn: () => tryPort(lab, cluster),
     });
+    await runAll(lab, ["09-verify", "--undo"]);
   },
 });
 
@@ -387,8 +393,8 @@ Deno.test({
   name:
     "--dry-run prints what a run does and changes nothing; --undo takes pods and servers away (needs root)",
   async fn() {
-    await using lab = await testLab("verify-dry");
-    await runAll(lab, ["up"], ["09-verify", "--undo"]);
+    const lab = await wholeLab();
+    await runAll(lab, ["09-verify", "--undo"]);
     const inside =
       "ls /run/netns /run/deno-cni-pods 2>&1; ls /run/deno-cni/networks/*/10.* 2>&1; ss -Hltn | wc -l";
     const empty = await lab.on("worker-1", cmd`sh -c ${inside}`);
@@ -429,8 +435,8 @@ Deno.test({
   name:
     "what stands in the way of stage 09 itself is said in a line, and touched by nobody (needs root)",
   async fn() {
-    await using lab = await testLab("verify-way");
-    await runAll(lab, ["up"], ["09-verify", "--undo"]);
+    const lab = await wholeLab();
+    await runAll(lab, ["09-verify", "--undo"]);
     const cluster = await clusterOf(lab);
 
     await lab.on("worker-2", cmd`ip netns add web`);

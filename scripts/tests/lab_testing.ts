@@ -81,6 +81,23 @@ export async function testLab(
   };
 }
 
+/**
+ * A lab that several tests of a file take in turn, so that it is made once. Each
+ * begins with it as `up` leaves it, and takes away what `up` does not.
+ *
+ * @param name as testLab() takes it
+ */
+export function sharedLab(name: string): () => Promise<TestLab> {
+  let made: TestLab | undefined;
+  Deno.test.afterAll(async () => await made?.[Symbol.asyncDispose]());
+  return async () => {
+    made ??= await testLab(name);
+    const outcome = await made.script("up", "-q");
+    if (succeeded(outcome)) return made;
+    throw new Error(outcome.stdout + outcome.stderr);
+  };
+}
+
 /** The command that runs a script of the project. */
 export function scriptCommand(
   name: string,
