@@ -79,11 +79,11 @@ export function hairpinCell(
   return asExpected ? "no, hairpin is off" : `✗ no [${cause}]`;
 }
 
-/** Whether a port of the node leads to a pod, in a cell. */
+/** Whether a port of the node leads to a pod, in a cell; or what keeps it from being tried. */
 export function hostPortCell(
   { answered, asExpected, cause }: HostPortReport,
 ): string {
-  if (answered === undefined) return "not tried, no portmap";
+  if (answered === undefined) return "no portmap";
   return asExpected ? "yes" : `✗ no [${cause}]`;
 }
 

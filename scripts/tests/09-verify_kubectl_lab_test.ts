@@ -47,7 +47,10 @@ const context: RunContext = {
 async function verified(cluster: Cluster, there: StandIn): Promise<Seen> {
   const situation = await look(cluster, there.reach, context);
   const selected = cluster.nodes.map(({ name }) => name);
-  const order = { selected, stages: probedStages, context, limit_ms: 500 };
+  const order = {
+    ...{ selected, stages: probedStages, context },
+    ...{ limit_ms: 500, translated: true },
+  };
   const { report, known } = await verify(situation, order);
   const text = matrixTable(report, { cluster, addresses: known, width: 80 });
   return { report, text };
@@ -187,8 +190,23 @@ Deno.test({
     assertStringIncludes(first.text, "no DNS (no service kube-dns)");
     assertEquals(first.report.paths.length, 18);
 
+    assertEquals(row(first, "hostPort → pod"), ["no portmap", "no portmap"]);
+
+    // A Node that joined anew, with another podCIDR than 02 found out.
+    there.podCIDRs.set("worker-1", "10.244.1.0/24");
+    there.podCIDRs.set("worker-2", "10.244.9.0/24");
     const second = await verified(cluster, there);
     assert(second.report.passed, second.text);
+    const [moved = "", ...others] = second.report.remarks.filter((line) =>
+      line.includes("podCIDR")
+    );
+    assertEquals(others, []);
+    assertStringIncludes(
+      moved,
+      "worker-2 has the podCIDR 10.244.9.0/24 in Kubernetes, and the stages go by 10.244.2.0/24",
+    );
+    assertStringIncludes(moved, `make up CLUSTER=${cluster.file}`);
+    there.podCIDRs.clear();
     assertEquals(changes(there), []);
 
     // A fault on a node is found from the node, one in a pod in the pod's own namespace.

@@ -317,7 +317,7 @@ async function tryPort(lab: TestLab, cluster: Cluster): Promise<void> {
   await runAll(lab, ["03-cni-config", "--node", "worker-1"]);
   const mapped = await verified(cluster);
   assert(mapped.report.passed, mapped.text);
-  const untried = "not tried, no portmap";
+  const untried = "no portmap";
   assertEquals(row(mapped, "hostPort → pod"), ["yes", untried]);
 
   // A rule ahead of portmap's keeps the port to the node.
@@ -358,7 +358,7 @@ Deno.test({
     assert(seen.report.passed, seen.text);
     assertEquals(row(seen, "pod → own service"), ["yes", "no, hairpin is off"]);
     assertEquals(seen.report.paths.length, 18);
-    const untried = "not tried, no portmap";
+    const untried = "no portmap";
     assertEquals(row(seen, "hostPort → pod"), [untried, untried]);
 
     // Switched off behind the plugin's back.

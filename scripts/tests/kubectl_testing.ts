@@ -30,6 +30,8 @@ export interface StandIn {
   readonly asked: string[];
   /** Nodes whose kubelet does not report. */
   readonly silent: Set<string>;
+  /** The podCIDRs of Nodes that have any. */
+  readonly podCIDRs: Map<string, string>;
   /** What the pods have as /etc/resolv.conf; with one, the cluster has DNS. */
   resolvConf: string | undefined;
   /** The path of a pod's network namespace on its node. */
@@ -50,6 +52,7 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
   const pods = new Map<string, Pod>();
   const asked: string[] = [];
   const silent = new Set<string>();
+  const podCIDRs = new Map<string, string>();
   let hasNamespace = false;
 
   const sandbox = (pod: string) => `/run/netns/cni-${pod}`;
@@ -151,6 +154,7 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
         ...nodeNames.map((name) => ({
           kind: "Node",
           metadata: { name },
+          spec: { podCIDR: podCIDRs.get(name) },
           status: { conditions: [condition(name)] },
         })),
         ...(hasNamespace
@@ -236,6 +240,7 @@ export function standIn(inner: Reach, nodeNames: readonly string[]): StandIn {
   const self: StandIn = {
     asked,
     silent,
+    podCIDRs,
     resolvConf: undefined,
     sandbox,
     reach: {
