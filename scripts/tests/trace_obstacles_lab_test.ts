@@ -60,6 +60,17 @@ async function make(
   }
 }
 
+/** Follows the lines of each node in their order, and the nodes' side by side. */
+async function followAll(
+  lab: TestLab,
+  lines: readonly string[],
+): Promise<void> {
+  const byNode = Map.groupBy(lines, (line) => /NODE=(\S+)/.exec(line)?.[1]);
+  await Promise.all([...byNode.values()].map(async (own) => {
+    for (const line of own) await follow(lab, line);
+  }));
+}
+
 /** A line for a shell that knows the host veths of a node's pods. */
 async function vethsOf(lab: TestLab, node: string): Promise<string> {
   type Result = { interfaces: { name: string; mac: string }[] };
@@ -101,7 +112,7 @@ Deno.test({
         "mend" in one ? one.mend.filter((line) => line.startsWith("make ")) : []
       ),
     );
-    for (const line of advice) await follow(lab, line);
+    await followAll(lab, [...advice]);
     await make(lab, veths, labObstacles, ({ after }) => after);
     const after = await troubles(cluster);
     assert(after.length === 0, JSON.stringify(after, undefined, 1));
@@ -113,6 +124,7 @@ Deno.test({
         const { cause } = await traced(cluster, ends);
         assert(cause !== undefined);
         assertNamed("trace", [cause], obstacle);
+        assert(cause.on === obstacle.on, JSON.stringify(cause));
         for (const line of cause.mend) await follow(lab, line);
       });
     }
