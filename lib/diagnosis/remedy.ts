@@ -26,7 +26,7 @@ export type Remedy =
     readonly shows?: true;
   }
   /** A sentence, where no command of ours does it. */
-  | { readonly say: string };
+  | { readonly say: string; readonly shows?: true };
 
 /** Runs a stage again on a node. */
 export function makeStage(stage: StageName, node: string): Remedy {

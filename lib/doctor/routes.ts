@@ -132,6 +132,8 @@ function overlapFinding(
     ? cmd`ip addr del ${address.address}/${address.prefixLength} dev ${
       route.dev ?? ""
     }`
+    : route.nhid !== undefined
+    ? cmd`ip route del ${route.to} nhid ${route.nhid}`
     : cmd`ip route del ${
       route.type === undefined ? [] : [route.type]
     } ${route.to}`;

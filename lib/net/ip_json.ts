@@ -42,6 +42,8 @@ export interface InventoryRoute {
   readonly protocol?: string;
   /** What packets by it may have, where that is less than its device takes. */
   readonly mtu?: number;
+  /** Of one that goes by a next hop object (ip-nexthop(8)): the object's number. */
+  readonly nhid?: number;
 }
 
 /** A named network namespace, and what of it concerns the pod network. */
@@ -86,6 +88,7 @@ interface IpRoute extends IpNextHop {
   readonly dst: string;
   readonly protocol?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
+  readonly nhid?: number;
   readonly nexthops?: readonly IpNextHop[];
 }
 
@@ -134,7 +137,9 @@ export function readRoutes(
     .flatMap(({ nexthops, ...route }) =>
       (nexthops ?? [{}]).map((hop) => ({ ...route, ...hop }))
     )
-    .map(({ type, dst, gateway, via = {}, dev, protocol, metrics = [] }) => {
+    .map((route) => {
+      const { type, dst, gateway, via = {}, dev, protocol } = route;
+      const { metrics = [], nhid } = route;
       const next = gateway ?? via.host;
       const mtu = metrics.find(({ mtu }) => mtu !== undefined)?.mtu;
       return {
@@ -145,6 +150,7 @@ export function readRoutes(
         ...(dev === undefined ? {} : { dev }),
         ...(protocol === undefined ? {} : { protocol }),
         ...(mtu === undefined ? {} : { mtu }),
+        ...(nhid === undefined ? {} : { nhid }),
       };
     });
 }

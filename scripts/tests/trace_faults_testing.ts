@@ -63,7 +63,7 @@ export const strayFaults: readonly Fault[] = [
     break: "iptables -w -t nat -A PREROUTING -d 10.244.2.0/24 -p tcp -j DNAT " +
       "--to-destination 10.244.2.77",
     kind: "rule",
-    says: "to worker-2 (10.244.2.77) instead",
+    says: "gives what is for pods of worker-2 to 10.244.2.77 instead",
     shows: "-j DNAT --to-destination 10.244.2.77",
     ends: ["there", "worker-2", "veth"],
   },

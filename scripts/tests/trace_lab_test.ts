@@ -287,7 +287,7 @@ const faults: readonly Fault[] = [
     break: "ip neigh replace $web lladdr 02:00:00:00:00:99 dev cni0 " +
       "nud permanent",
     kind: "neighbour",
-    says: "worker-2 remembers 02:00:00:00:00:99 for 10.244.2.",
+    says: "worker-2 has 02:00:00:00:00:99 written down for 10.244.2.",
     shows: "02:00:00:00:00:99",
     ends: ["there", "worker-2", "veth"],
   },
@@ -306,8 +306,8 @@ const faults: readonly Fault[] = [
     on: "worker-2",
     break: "ip addr add $web/32 dev lo",
     kind: "duplicate-address",
-    says: "worker-2 has the address",
-    shows: "local",
+    says: "lo of worker-2 has the address",
+    shows: "inet 10.244.2.",
     ends: ["there", "worker-2", "input"],
   },
   {

@@ -60,6 +60,30 @@ async function make(
   }
 }
 
+/** Follows the lines of each node in their order, and the nodes' side by side. */
+async function followAll(
+  lab: TestLab,
+  lines: readonly string[],
+): Promise<void> {
+  const byNode = Map.groupBy(lines, (line) => /NODE=(\S+)/.exec(line)?.[1]);
+  await Promise.all([...byNode.values()].map(async (own) => {
+    for (const line of own) await follow(lab, line);
+  }));
+}
+
+/** Runs what a line of advice runs; one that was pasted before, without a `make` for it. */
+async function again(
+  lab: TestLab,
+  line: string,
+  pasted: ReadonlySet<string>,
+): Promise<void> {
+  const [, node, script] = /NODE=(\S+) ARGS="-- ([^"$\\]*)"$/.exec(line) ?? [];
+  if (!pasted.has(line) || node === undefined || script === undefined) {
+    return await follow(lab, line);
+  }
+  await lab.on(node, cmd`sh -euc ${script}`);
+}
+
 /** A line for a shell that knows the host veths of a node's pods. */
 async function vethsOf(lab: TestLab, node: string): Promise<string> {
   type Result = { interfaces: { name: string; mac: string }[] };
@@ -101,7 +125,7 @@ Deno.test({
         "mend" in one ? one.mend.filter((line) => line.startsWith("make ")) : []
       ),
     );
-    for (const line of advice) await follow(lab, line);
+    await followAll(lab, [...advice]);
     await make(lab, veths, labObstacles, ({ after }) => after);
     const after = await troubles(cluster);
     assert(after.length === 0, JSON.stringify(after, undefined, 1));
@@ -113,7 +137,8 @@ Deno.test({
         const { cause } = await traced(cluster, ends);
         assert(cause !== undefined);
         assertNamed("trace", [cause], obstacle);
-        for (const line of cause.mend) await follow(lab, line);
+        assert(cause.on === obstacle.on, JSON.stringify(cause));
+        for (const line of cause.mend) await again(lab, line, advice);
       });
     }
     const [first] = labObstacles.filter(({ traced }) => traced !== undefined);

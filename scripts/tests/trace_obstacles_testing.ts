@@ -3,6 +3,8 @@
  * that a packet goes: each as a shell makes it, and the words for it.
  */
 
+import { across, fartherDown, inPod } from "./kernel_obstacles_testing.ts";
+
 /** A fault, and what is said of it. */
 export interface LabObstacle {
   readonly name: string;
@@ -41,10 +43,6 @@ const nft = (family: string, hook: string, rule = "") =>
   `'{ type filter hook ${hook} priority 0; policy ${
     rule === "" ? "drop" : "accept"
   }; }'` + (rule === "" ? "" : `; nft add rule ${family} fw c ${rule}`);
-
-const inPod = (pod: string) => `nsenter --net=/run/netns/${pod}`;
-
-const across = ["worker-1/shell", "worker-2/web"] as const;
 
 export const labObstacles: readonly LabObstacle[] = [
   {
@@ -285,4 +283,5 @@ export const labObstacles: readonly LabObstacle[] = [
     shows: "NOARP",
     is: "fault",
   },
+  ...fartherDown,
 ];

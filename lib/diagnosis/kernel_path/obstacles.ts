@@ -18,6 +18,7 @@ import {
 } from "./obstacle.ts";
 import { ownAddresses } from "./packets.ts";
 import { addressObstacles } from "./pod_links.ts";
+import { ebtablesObstacles } from "./ebtables.ts";
 import { localRouteObstacles } from "./local_routes.ts";
 import { podRuleObstacles } from "./pod_rules.ts";
 import { sourceObstacles } from "./pod_sources.ts";
@@ -29,6 +30,7 @@ import type { KernelSurvey, PathLink } from "./survey.ts";
 /** In the order of a packet's way into a machine and out of it (nf_hook, netdev). */
 const kinds = [
   ...[xdpObstacles, tcxObstacles, tcObstacles, portObstacles, nftObstacles],
+  ebtablesObstacles,
   ...[iptablesObstacles, podRuleObstacles, localRouteObstacles],
   ...[routeObstacles, sourceObstacles, ipsecObstacles, neighbourObstacles],
   ...[addressObstacles, arpObstacles, qdiscObstacles, settingObstacles],

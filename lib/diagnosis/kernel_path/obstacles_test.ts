@@ -136,6 +136,19 @@ const cases: readonly {
     mend: "bridge link set dev veth1 flood on learning on",
   },
   {
+    name: "the old ebtables",
+    parts: {
+      "ebtables-legacy": "Bridge table: filter\n\n" +
+        "Bridge chain: FORWARD, entries: 1, policy: ACCEPT\n" +
+        "-p IPv4 --ip-dst 10.244.2.0/24 -j DROP \n",
+    },
+    is: "may lose",
+    says: "a rule of FORWARD in the table filter of ebtables-legacy on " +
+      "worker-1 says DROP: -p IPv4 --ip-dst 10.244.2.0/24 -j DROP",
+    mend: "ebtables-legacy -t filter -D FORWARD -p IPv4 " +
+      "--ip-dst 10.244.2.0/24 -j DROP",
+  },
+  {
     name: "the policy of mangle FORWARD",
     parts: { iptables: "*mangle\n:FORWARD DROP [0:0]\nCOMMIT\n" },
     is: "loses",

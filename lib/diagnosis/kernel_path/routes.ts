@@ -28,7 +28,8 @@ interface Route {
   readonly dev?: string;
   readonly metric?: number;
   readonly protocol?: string;
-  readonly prefsrc?: string;
+  /** The number of a next hop object. */
+  readonly nhid?: number;
   readonly metrics?: readonly { readonly mtu?: number }[];
 }
 
@@ -240,7 +241,7 @@ function gatewayIn(
 }
 
 function mends(
-  { type, dst, dev, gateway, metric, protocol }: Route,
+  { type, dst, dev, gateway, metric, protocol, nhid }: Route,
   survey: KernelSurvey,
   { cluster }: Traffic,
 ): Obstacle["remedies"] {
@@ -250,6 +251,8 @@ function mends(
     .find(({ local }) => dst !== "default" && networkHas(dst, local));
   const remove = protocol === "kernel" && address !== undefined
     ? cmd`ip addr del ${address.local}/${address.prefixlen} dev ${dev ?? ""}`
+    : nhid !== undefined
+    ? cmd`ip route del ${dst} nhid ${nhid}`
     : cmd`ip route del ${[
       ...(type === undefined || type === "unicast" ? [] : [type]),
       dst,

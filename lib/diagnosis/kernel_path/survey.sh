@@ -68,3 +68,10 @@ for tool in iptables ip6tables; do
   case $($tool --version 2>/dev/null) in *legacy*) continue ;; esac
   part "$tool-legacy"; $tool-legacy-save 2>/dev/null
 done
+# Its own question would load a table, so that one which is not loaded has no rules.
+if command -v ebtables-legacy >/dev/null; then
+  part ebtables-legacy
+  for table in filter nat broute; do
+    if grep -qs "^ebtable_$table " /proc/modules; then ebtables-legacy -t $table -L 2>/dev/null; fi
+  done
+fi

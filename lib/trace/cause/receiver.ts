@@ -192,8 +192,24 @@ export function unexplained(
       next === undefined
         ? lookAtPlace(place, cmd`ip -s neigh show`)
         : lookAtPlace(next, cmd`tc -s qdisc show`),
+      ...withoutBpftool(place, findings),
     ],
   };
+}
+
+/** Programs of tcx at a link are listed by bpftool alone: neither ip nor tc shows them. */
+function withoutBpftool(
+  { machine }: Place,
+  { facts }: TraceFindings,
+): Cause["remedies"] {
+  const own = facts.get(machine)?.kernel.find(({ space }) =>
+    space.pod === undefined
+  );
+  return own === undefined || own.parts.has("programs") ? [] : [{
+    say: `${machine} has no bpftool, and programs of tcx are seen by it ` +
+      "alone: bpftool net show",
+    shows: true,
+  }];
 }
 
 /** Where a packet was last, its machine, and where it did not come to. */
