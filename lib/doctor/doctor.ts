@@ -32,6 +32,7 @@ import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
 import { defaultRoute } from "./default_route.ts";
+import { impairments } from "./impairments.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
@@ -44,6 +45,7 @@ export const checks: readonly Check[] = [
   ...filterChecks,
   ...firewallChecks,
   packetPath,
+  impairments,
   ...linkChecks,
   ...settingChecks,
   ...interfaceChecks,

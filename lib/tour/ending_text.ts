@@ -1,6 +1,6 @@
 /** What the tour says at its end, or where it was ended. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Exercise } from "../exercise/catalog.ts";
+import type { Exercise } from "../exercise/exercise.ts";
 import { makeLine } from "../cluster/make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
