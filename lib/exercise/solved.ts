@@ -2,7 +2,7 @@
  * Whether an exercise is solved: every path right, and nothing on the nodes
  * otherwise than before it.
  */
-import type { RunOptions } from "../exec/command.ts";
+import { cmd, type RunOptions } from "../exec/command.ts";
 import {
   fingerprint,
   fingerprintDifference,
@@ -11,7 +11,7 @@ import { makeLine } from "../cluster/make_line.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { shellLine } from "../stage/make_command.ts";
 import type { StageRun } from "../stage/context.ts";
-import { podNames, podOn } from "../verify/namespace_pods.ts";
+import { paths, podNames } from "../verify/namespace_pods.ts";
 import { type Exercise, isStageFault } from "./exercise.ts";
 import { applyStages, leftInJournal, mendIt } from "./faults.ts";
 import { type Leftover, leftovers } from "./leftovers.ts";
@@ -29,7 +29,7 @@ export async function fingerprints(run: StageRun): Promise<Fingerprints> {
       const node = nodeOf(name);
       const pods = new Map(
         role === "worker"
-          ? podNames.map((pod) => [pod, podOn(node, pod)] as const)
+          ? podNames.map((pod) => [pod, paths.sandbox(pod)] as const)
           : [],
       );
       return [name, await fingerprint(node, pods, options)] as const;
@@ -147,8 +147,11 @@ export async function putBack(
   const first = await changedSince(run, before);
   if (first.length === 0 && !exercise.faults.some(isStageFault)) return [];
   for (const { node, mend } of first) {
-    // One that fails is among what is left.
-    if (mend !== undefined) await nodeOf(node).run(mend, run.context);
+    if (mend === undefined) continue;
+    // One that fails is among what is left. That a pod is gone must not look
+    // like a node that is (nsenter's exit code 1).
+    const tried = cmd`sh -c ${'"$@" || exit 2'} mend ${mend.argv}`;
+    await nodeOf(node).run(tried, run.context);
   }
   await mendIt(run, exercise, stageSet);
   for (const node of new Set(first.map(({ node }) => node))) {

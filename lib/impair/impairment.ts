@@ -61,8 +61,8 @@ export function impairCommands(
       cmd`nft add table inet ${table}`,
       cmd`nft add chain inet ${table} loss ${"{ type filter hook postrouting priority 300; }"}`,
       cmd`nft add rule inet ${table} loss oifname ${impairedLink} numgen random mod 10000 ${[
-        "<",
-        Math.round(loss_percent * 100),
+        "<=",
+        Math.round(loss_percent * 100) - 1,
       ]} drop`,
     ]),
   ];
@@ -118,8 +118,8 @@ function qdiscWords(printed: string): string | undefined {
 }
 
 function lossWords(printed: string): string | undefined {
-  const [, share] = /numgen random mod 10000 < (\d+) drop/.exec(printed) ?? [];
+  const [, share] = /numgen random mod 10000 <= (\d+) drop/.exec(printed) ?? [];
   return share === undefined
     ? undefined
-    : `nftables loss ${Number(share) / 100}%`;
+    : `nftables loss ${(Number(share) + 1) / 100}%`;
 }

@@ -20,7 +20,7 @@ Deno.test("netem does all three at once; without it, loss and bandwidth have mea
     "tc qdisc replace dev eth0 root handle 244: tbf rate 1000kbit burst 16kb latency 400ms",
     "nft add table inet impair",
     "nft add chain inet impair loss '{ type filter hook postrouting priority 300; }'",
-    "nft add rule inet impair loss oifname eth0 numgen random mod 10000 '<' 250 drop",
+    "nft add rule inet impair loss oifname eth0 numgen random mod 10000 '<=' 249 drop",
   ]);
   assertEquals(lines(all, false), undefined);
 });
@@ -36,7 +36,7 @@ Deno.test("what impairs a link is read for the node and each of its pods; what i
     "qdiscs": "qdisc tbf 8001: root refcnt 2 rate 1Mbit burst 16Kb lat 50ms\n",
     "nft": "table inet impair {\n\tchain loss {\n\t\ttype filter hook " +
       'postrouting priority 300; policy accept;\n\t\toifname "eth0" numgen ' +
-      "random mod 10000 < 250 drop\n\t}\n}\n",
+      "random mod 10000 <= 249 drop\n\t}\n}\n",
   })).map(([name, text]) => ({ name, text }));
   assertEquals(readImpairments(parts), [
     { says: "netem limit 1000 delay 50ms loss 2.5%" },

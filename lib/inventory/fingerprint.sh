@@ -3,13 +3,12 @@
 part iptables; iptables-save 2>/dev/null
 part ip6tables; ip6tables-save 2>/dev/null
 part settings
-for name in rp_filter proxy_arp arp_ignore arp_filter accept_local \
-  route_localnet forwarding; do
-  grep -H '' /proc/sys/net/ipv4/conf/*/$name
-done
-grep -H '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl \
+conf=/proc/sys/net/ipv4/conf
+grep -H '' $conf/*/rp_filter $conf/*/proxy_arp $conf/*/arp_ignore \
+  $conf/*/arp_filter $conf/*/accept_local $conf/*/route_localnet \
+  $conf/*/forwarding /proc/sys/net/ipv4/neigh/*/mcast_solicit \
+  /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl \
   /proc/sys/net/ipv4/icmp_echo_ignore_all /proc/sys/net/ipv4/ip_no_pmtu_disc \
-  /proc/sys/net/ipv4/neigh/*/mcast_solicit \
   /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 \
   /proc/sys/net/bridge/bridge-nf-call-iptables \
   /proc/sys/net/bridge/bridge-nf-call-ip6tables 2>/dev/null

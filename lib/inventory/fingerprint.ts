@@ -2,10 +2,10 @@
  * How a node's network and its pods' are set, a line a thing, so that two
  * moments can be compared (see fingerprint_lines.ts for what the lines say).
  */
-import { CommandError, type RunOptions } from "../exec/command.ts";
+import { cmd, CommandError, type RunOptions } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
-import { askParts } from "../node/parts.ts";
-import type { Node, Runner } from "../node/node.ts";
+import { askParts, partsCommand, readParts } from "../node/parts.ts";
+import type { Node } from "../node/node.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import { fileLines, networkLines } from "./fingerprint_lines.ts";
 
@@ -23,21 +23,19 @@ const stores = "/run/deno-cni/networks";
 /**
  * Asks a node; changes nothing.
  *
- * @param pods its pods of interest, each with the way into it
+ * @param pods its pods of interest, each with the path of its network namespace
  * @throws {CommandError} when it cannot be asked
  * @throws {UnreachableError}
  */
 export async function fingerprint(
   node: Node,
-  pods: ReadonlyMap<string, Runner> = new Map(),
+  pods: ReadonlyMap<string, string> = new Map(),
   options?: RunOptions,
 ): Promise<readonly string[]> {
+  const args = [configFolder, pluginFolder, stores];
   const [own, ...inside] = await Promise.all([
-    ask(node, [configFolder, pluginFolder, stores], options),
-    ...[...pods].map(async ([name, runner]) => {
-      const { parts } = await ask(runner, [], options);
-      return { name, parts };
-    }),
+    askParts(node, { name: "fingerprint", program, args }, options),
+    ...[...pods].map(([name, sandbox]) => inPod(node, name, sandbox, options)),
   ]);
   if (own.parts === undefined) {
     const why = "see how its network is set";
@@ -55,13 +53,22 @@ export async function fingerprint(
   ].toSorted();
 }
 
-function ask(
-  runner: Runner,
-  args: readonly string[],
+/** A pod that is gone says nothing, which is no failure of its node's. */
+const ifThere = '[ -e "$1" ] || exit 0; sandbox=$1; shift; ' +
+  'exec nsenter --net="$sandbox" "$@"';
+
+async function inPod(
+  node: Node,
+  name: string,
+  sandbox: string,
   options: RunOptions | undefined,
 ) {
-  const question = { name: "fingerprint", program, args };
-  return askParts(runner, question, options);
+  const boundary = crypto.randomUUID();
+  const question = { name: "fingerprint", program, args: [] };
+  const { argv } = partsCommand(question, boundary);
+  const command = cmd`sh -c ${ifThere} inside ${sandbox} ${argv}`;
+  const outcome = await node.run(command, options);
+  return { name, parts: readParts(outcome, boundary) };
 }
 
 /** What is no longer as it was. */

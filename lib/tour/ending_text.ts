@@ -5,6 +5,9 @@ import { makeLine } from "../cluster/make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 
+/** So many exercises are named; the list has the rest. */
+const shown = 3;
+
 /** The summary, and where to go on. */
 export function afterwards(
   { stops }: TourReport,
@@ -40,10 +43,11 @@ export function afterwards(
           "with the trace and to repair with one stage:",
       ),
       columns(
-        exercises.map((
+        exercises.slice(0, shown).map((
           { number, title },
         ) => [make(`exercise ${number}`), title]),
       ),
+      `${make("exercise")} lists all ${exercises.length}.`,
     ].join("\n"),
     [
       "It goes like this:",

@@ -25,8 +25,12 @@ Deno.test({
     await runAll(lab, ["up"]);
     await t.step("one exercise, from its story to its end", () => oneOf(lab));
     await t.step("a surprise", () => surprise(lab));
-    await t.step("what up repairs, and a reset", () => repairedByUp(lab));
+    await t.step(
+      "what its stage repairs, and a reset",
+      () => repairedAndReset(lab),
+    );
     await t.step("cut off", () => cutOffs(lab));
+    await t.step("links impaired on purpose", () => impaired(lab));
   },
 });
 
@@ -69,7 +73,7 @@ async function oneOf(lab: TestLab): Promise<void> {
   await runAll(lab, ["08-routes", "--node", "worker-2"]);
   const solved = await lab.script("exercise", "2-check");
   assertEquals(solved.code, 0, solved.stdout + solved.stderr);
-  assertStringIncludes(solved.stdout, "A path works only if both directions");
+  assertStringIncludes(solved.stdout, "Stage 08 had been run on worker-2");
   assertEquals((await states(lab))[1], "solved");
 }
 
@@ -104,9 +108,15 @@ async function surprise(lab: TestLab): Promise<void> {
   assertStringIncludes(gone.stderr, "A surprise is not set up");
 }
 
-async function repairedByUp(lab: TestLab): Promise<void> {
-  await runAll(lab, ["exercise", "1"], ["up"], ["exercise", "4"]);
-  await runAll(lab, ["exercise", "4-reset"]);
+async function repairedAndReset(lab: TestLab): Promise<void> {
+  // One that was repaired and not checked keeps no other from being begun.
+  await runAll(
+    lab,
+    ["exercise", "1"],
+    ["06-forwarding", "--node", "worker-2"],
+    ["exercise", "4"],
+    ["exercise", "4-reset"],
+  );
   const routes = await lab.on("worker-1", cmd`ip route show 10.244.2.0/24`);
   assertStringIncludes(routes, "proto 244");
   assertEquals((await lab.script("exercise", "4-check")).code, 1);
@@ -155,6 +165,42 @@ async function cutOff(
     if (!(error instanceof TypeError)) throw error; // It was done already.
   }
   return (await status).code;
+}
+
+/** Set, seen by the doctor and by what is sent, and cleared; delay where the kernel has netem. */
+async function impaired(lab: TestLab): Promise<void> {
+  const impair = (...args: string[]) => lab.script("impair", ...args);
+  const ping = cmd`ping -nqc3 -i0.05 -W1 10.0.1.12`;
+  await runAll(lab, ["impair", "--node", "worker-1", "--loss", "100"]);
+  await runAll(lab, [
+    ...["impair", "--node", "worker-2", "--pod", "web", "--rate", "1000"],
+  ]);
+  const { stdout } = await impair("-o", "json");
+  const { links } = JSON.parse(stdout);
+  assertEquals(links.length, 2, stdout);
+  assertEquals([links[1].node, links[1].pod], ["worker-2", "web"]);
+  assertEquals((await lab.node("worker-1").run(ping)).code, 1);
+  const doctor = await lab.script("doctor");
+  assertStringIncludes(doctor.stdout, "impaired-links");
+  assertStringIncludes(doctor.stdout, "NODE=worker-2 POD=web ARGS=--undo");
+  const delay = await impair("--node", "master", "--delay", "5");
+  if (delay.code !== 0) assertStringIncludes(delay.stderr, "has no netem");
+  await runAll(lab, ["impair", "--undo"]);
+  assertStringIncludes((await impair()).stdout, "No link is impaired");
+  assertEquals((await lab.node("worker-1").run(ping)).code, 0);
+  for (
+    const [args, says] of [
+      [["--loss", "10"], "expected --node"],
+      [["--node", "worker-1", "--loss", "101"], "0.01 to 100"],
+      [["--node", "worker-1", "--undo", "--rate", "9"], "--undo clears"],
+      [["--node", "worker-1", "--pod", "none"], "no such pod"],
+      [["--node", "worker-9"], "worker-9"],
+    ] as const
+  ) {
+    const wrong = await impair(...args);
+    assertEquals(wrong.code, 2, wrong.stdout);
+    assertStringIncludes(wrong.stderr, says);
+  }
 }
 
 /** How far each exercise is, by its place. */

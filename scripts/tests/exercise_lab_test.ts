@@ -70,11 +70,8 @@ async function tryExercise(
     const { code, stderr } = await runLine(node, paper.run, run.context);
     assertEquals(code, 0, stderr);
   };
-  const breakNow = async () => {
-    assert(await breakIt(run, exercise, stageSet));
-    return { hints: 0, before, broken: await fingerprints(run) };
-  };
-  const open = await breakNow();
+  assert(await breakIt(run, exercise, stageSet));
+  const open = { hints: 0, before, broken: await fingerprints(run) };
   const check = () => unsolved(run, exercise, stageSet, open);
   const wrong = await check();
   // Neither the cause nor anything about it is told while something is wrong.
@@ -95,26 +92,32 @@ async function tryExercise(
     for (const part of paper.says) {
       assertStringIncludes(hidden.join("\n"), part);
     }
-    await asTold(testLab, check, hidden);
-    if ((await check()).length > 0) await mendIt(run, exercise, stageSet);
-    assertEquals(await check(), []);
+    if ((await asTold(testLab, check, hidden)).length > 0) {
+      await mendIt(run, exercise, stageSet);
+      assertEquals(await check(), []);
+    }
   }
-  await breakNow();
+  assert(await breakIt(run, exercise, stageSet));
   await hide();
   assertEquals(await putBack(run, exercise, stageSet, before), []);
 }
 
-/** Does what a check tells, for as long as it tells of lines to do it with. */
+/**
+ * Does what a check tells, for as long as it tells of lines to do it with.
+ *
+ * @returns what it tells then
+ */
 async function asTold(
   lab: TestLab,
   check: () => Promise<readonly string[]>,
   first: readonly string[],
-): Promise<void> {
+): Promise<readonly string[]> {
   let told = first;
   for (let round = 0; round < 3; round++) {
     const lines = told.flatMap((problem) => problem.split("\n").slice(1));
-    if (lines.length === 0) return;
+    if (lines.length === 0) break;
     for (const line of new Set(lines)) await follow(lab, line);
     told = await check();
   }
+  return told;
 }

@@ -13,7 +13,7 @@ export const hiddenExercises: readonly ExerciseData[] = [
     story: "A page of {two} itself, called from a pod of {one}, comes faster " +
       "than ever, and is not the page of {two}. On {two} the call was never " +
       "seen. Called from {three}, all is as it should be.",
-    goal: "Whoever calls {two} gets {two}.",
+    goal: "A call of {two} gets to {two}.",
     to: "{two}",
     hints: [{
       says: "Trace it. Who takes what is for {two}?",
@@ -194,7 +194,7 @@ export const hiddenExercises: readonly ExerciseData[] = [
   },
   {
     id: "nobodys-address",
-    title: "{one}'s pods write letters with a wrong sender",
+    title: "the pods of {one} send, and hear no answer",
     difficulty,
     layers: ["NAT"],
     story: "What the pods of {one} send arrives at {two}/web, and the answer " +

@@ -97,7 +97,7 @@ export const nodeExercises: readonly ExerciseData[] = [
   },
   {
     id: "wrong-door",
-    title: "whoever calls {two}/web from {one} ends up elsewhere",
+    title: "calls of {two}/web from {one} end up elsewhere",
     difficulty,
     layers: ["NAT"],
     story:

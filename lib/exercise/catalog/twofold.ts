@@ -42,7 +42,7 @@ export const twofoldExercises: readonly ExerciseData[] = [
   },
   {
     id: "half-awake",
-    title: "{two} is mute, and {one} signs with its own name",
+    title: "{two} passes nothing on, and {one} hides its pods",
     difficulty,
     layers: ["sysctl", "NAT"],
     story:
@@ -87,8 +87,8 @@ export const twofoldExercises: readonly ExerciseData[] = [
       "Small things work between {one} and {two}, big ones hang. On other " +
       "networks a sender is told that its packets are too big, and takes " +
       "smaller ones. Here it is not told.",
-    goal: "Packets of 1500 bytes get from {one} to {two}; and whoever sends " +
-      "too big a one is told.",
+    goal: "Packets of 1500 bytes get from {one} to {two}; and the sender " +
+      "of one that is too big is told.",
     hints: [{
       says: "Trace it: what becomes of the packet of 1500 bytes?",
       look: "trace",
