@@ -113,4 +113,44 @@ export const halfWorkingExercises: readonly ExerciseData[] = [
       "{uplink} where the kernel has it, else by a rule of nftables where " +
       "packets come in. TCP sends again, so pages come, late.",
   },
+  {
+    id: "thin-link",
+    title: "{two} answers quickly, and sends crawling",
+    difficulty,
+    layers: ["link"],
+    story: "A short question to {two} has its answer at once. What is longer " +
+      "than a few packets takes ages, from {two} to anybody; the other way it " +
+      "does not.",
+    goal: "{two} answers ten big packets in a row, and all answers arrive.",
+    from: "{two}/shell",
+    to: "{one}/web",
+    hints: [{
+      says: "Send ten big packets quickly, and count those that come back.",
+      look: {
+        on: "{one}",
+        run: "ping -nqc10 -i0.005 -s1400 -W1 {address2}",
+      },
+    }, {
+      says:
+        "What leaves by a device waits in a queue, which may have a limit. " +
+        "Which queue has the uplink of {two}, and which {one}'s?",
+      look: { on: "{two}", run: "tc -s qdisc show dev {uplink}" },
+    }],
+    faults: [{
+      on: "{two}",
+      run: "tc qdisc add dev {uplink} root tbf rate 128kbit burst 3000 " +
+        "latency 20ms",
+    }],
+    trials: [{
+      says: "of ten big answers in a row from {two}, some are lost",
+      on: "{one}",
+      run: "ping -nqc10 -i0.005 -s1400 -W1 {address2} | grep ' 0% packet loss'",
+    }],
+    repairs: [{ on: "{two}", run: "tc qdisc del dev {uplink} root" }],
+    shownBy: { tool: "doctor", says: "tbf on {uplink} of {two}" },
+    explanation:
+      "A token bucket (tbf) on {uplink} of {two} let 128 kbit leave " +
+      "in a second, and dropped what had to wait longer than 20 ms. Links have " +
+      "two directions, and a queue is for one of them.",
+  },
 ];
