@@ -63,7 +63,7 @@ status: ## Nodes, stages as they are on them, drift, pods and leases
 	$(deno) lab $(flags) scripts/status.ts $(ARGS)
 
 # What follows "exercise" is a word for it and no goal of its own.
-exercise: ## Something to find and repair: make exercise 1, 1-hint, 1-check
+exercise: ## Something to find and repair: make exercise 1, 1-hint, surprise
 	$(deno) lab $(flags) scripts/exercise.ts $(words_of_exercise) $(ARGS)
 ifeq ($(firstword $(MAKECMDGOALS)),exercise)
 words_of_exercise := $(wordlist 2,9,$(MAKECMDGOALS))
@@ -71,6 +71,9 @@ $(words_of_exercise):
 	@:
 .PHONY: $(words_of_exercise)
 endif
+
+impair: ## Delay, loss, bandwidth of a link, NODE=worker-1 [POD=shell]
+	$(deno) lab $(flags) scripts/impair.ts $(ARGS)
 
 plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
@@ -100,4 +103,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify check-config shell pod trace picture watch tour doctor status exercise plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture watch tour doctor status exercise impair plugin check test bench docs fmt clean help

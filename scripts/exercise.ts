@@ -4,35 +4,31 @@ import { printData, printNote, printText } from "../lib/cli/print.ts";
 import type { FlagsOf } from "../lib/cli/flags.ts";
 import { exerciseCommand } from "../lib/exercise/command_line.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
-import type { StageSet } from "../lib/exercise/stage_set.ts";
 import {
-  breakIt,
-  fingerprints,
-  lacks,
-  leftInJournal,
-  mendIt,
+  checkExercise,
+  explainExercise,
+  giveHint,
+  listExercises,
+  pickSurprise,
   resetExercise,
-  unsolved,
-  wrongPaths,
-} from "../lib/exercise/run.ts";
+  startExercise,
+  surpriseOf,
+} from "../lib/exercise/actions.ts";
 import {
-  type ExerciseProgress,
-  readExerciseBook,
-  writeExerciseBook,
-} from "../lib/exercise/progress_file.ts";
-import {
+  type ExerciseWord,
+  explanationText,
   heading,
   hintText,
   listText,
   problemsText,
   storyText,
 } from "../lib/exercise/text.ts";
-import { type Exercise, exercises } from "../lib/exercise/catalog.ts";
+import type { Exercise } from "../lib/exercise/exercise.ts";
+import { exercises } from "../lib/exercise/catalog.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { makeLine } from "../lib/cluster/make_line.ts";
 import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
-import { worst } from "../lib/stage/result.ts";
 import { openSession, type Session } from "../lib/cli/session.ts";
 import { isRunning } from "../lib/lab/lab.ts";
 import { wrap } from "../lib/text/wrap.ts";
@@ -44,17 +40,15 @@ import { loadCluster } from "../lib/cluster/load.ts";
 
 type Flags = FlagsOf<typeof exerciseCommand.flags>;
 
-const stageSet: StageSet = { stages, probed: probedStages };
+const stageSet = { stages, probed: probedStages };
 
 /** An exercise that something is to be done with, within a run. */
 interface Work {
   readonly session: Session;
   readonly cluster: Cluster;
   readonly exercise: Exercise;
-  /** What is remembered of it. */
-  readonly entry: ExerciseProgress | undefined;
-  readonly remember: (entry: ExerciseProgress) => Promise<void>;
-  readonly forget: () => Promise<void>;
+  /** How it was asked for. */
+  readonly word: ExerciseWord;
   readonly say: (text: string) => void;
   readonly data: (value: Record<string, unknown>) => void;
 }
@@ -63,6 +57,7 @@ const verbs: Readonly<Record<string, (work: Work) => Promise<number>>> = {
   "": setUp,
   "hint": hint,
   "check": check,
+  "explain": explain,
   "reset": putBack,
 };
 
@@ -74,17 +69,17 @@ async function run(flags: Flags, words: readonly string[]): Promise<number> {
   if (more.length > 0) {
     throw new UsageError(`${more.join(" ")}: give one exercise at a time`);
   }
-  if (word === undefined) return await list(flags, cluster, all);
-  const [, number, verb = ""] = /^(\d+)(?:-(\w+))?$/.exec(word) ?? [];
-  const exercise = all.find((one) => String(one.number) === number);
+  if (word === undefined) return await list(flags, cluster);
+  const [, which, verb = ""] = /^(\d+|surprise)(?:-(\w+))?$/.exec(word) ?? [];
+  const isHidden = which === "surprise";
+  const exercise = all.find((one) => String(one.number) === which);
   const work = verbs[verb];
-  if (exercise === undefined || work === undefined) {
+  if ((exercise === undefined && !isHidden) || work === undefined) {
+    const make = (word: string) => makeLine(`exercise ${word}`, cluster);
     throw new UsageError(
-      `${word}: no such exercise; there are ${
-        all.map(({ number }) => number).join(", ")
-      }, each with -hint, -check and -reset: ${
-        makeLine("exercise 1", cluster)
-      }, ${makeLine("exercise 1-check", cluster)}`,
+      `${word}: no such exercise; there are 1 to ${all.length} and surprise, ` +
+        "each with -hint, -check, -explain and -reset: " +
+        `${make("1")}, ${make("1-check")}`,
     );
   }
   if (!isRunning(cluster)) {
@@ -97,10 +92,14 @@ async function run(flags: Flags, words: readonly string[]): Promise<number> {
   return await within(flags, exercise, work);
 }
 
-/** Under the cluster's lock. */
+/**
+ * Under the cluster's lock.
+ *
+ * @param asked undefined: the surprise
+ */
 async function within(
   flags: Flags,
-  exercise: Exercise,
+  asked: Exercise | undefined,
   work: (work: Work) => Promise<number>,
 ): Promise<number> {
   const json = flags.output === "json";
@@ -108,28 +107,27 @@ async function within(
     if (result.problem !== undefined) printNote(failure(result));
   });
   const cluster = await session.cluster();
-  const book = await readExerciseBook(cluster);
+  const hidden = await surpriseOf(cluster);
+  const word = asked?.number ?? "surprise";
+  const isNext = work === setUp && hidden === undefined;
+  const exercise = asked ??
+    (isNext ? await pickSurprise(cluster) : hidden);
+  // That a number is the surprise's is not told.
+  const isSecret = asked !== undefined && asked.id === hidden?.id;
+  if (
+    exercise === undefined || (isSecret && work !== setUp && work !== explain)
+  ) {
+    return notSetUp(word, cluster);
+  }
   try {
     return await work({
-      session,
-      cluster,
-      exercise,
-      entry: book.get(exercise.number),
-      remember: (entry) =>
-        writeExerciseBook(cluster, new Map(book).set(exercise.number, entry)),
-      forget() {
-        const others = [...book].filter(([number]) =>
-          number !== exercise.number
-        );
-        return writeExerciseBook(cluster, new Map(others));
-      },
+      ...{ session, cluster, exercise, word },
       say(text) {
         if (!json && !flags.quiet) printText(text);
       },
       data(value) {
-        const { number } = exercise;
         if (!json) return;
-        printData({ version: 1, exercise: number, ...value });
+        printData({ version: 1, exercise: word, ...value });
       },
     });
   } catch (error) {
@@ -138,81 +136,59 @@ async function within(
   }
 }
 
-async function list(
-  flags: Flags,
-  cluster: Cluster,
-  all: readonly Exercise[],
-): Promise<number> {
-  const book = await readExerciseBook(cluster);
+async function list(flags: Flags, cluster: Cluster): Promise<number> {
+  const listed = await listExercises(cluster);
+  const surprise = await surpriseOf(cluster) !== undefined;
   if (flags.output === "json") {
-    const states = all.map(({ number, title }) => (
-      { number, title, state: book.get(number)?.state ?? "not begun" }
-    ));
-    printData({ version: 1, exercises: states });
+    const all = listed.map(({ exercise, state }) => {
+      const { number, id, title, difficulty, layers } = exercise;
+      return { number, id, title, difficulty, layers, state };
+    });
+    printData({ version: 1, exercises: all, surprise });
   } else {
-    printText(listText(all, book, cluster));
+    printText(listText(listed, surprise, cluster));
   }
   return exitCode.done;
 }
 
 async function setUp(work: Work): Promise<number> {
-  const { session, cluster, exercise, entry, say, data, remember } = work;
-  const under = await underWay(work);
-  const own = under?.number === exercise.number;
-  if (under !== undefined && !own) {
-    printNote(
-      `Exercise ${under.number} is set up and not solved yet\nwhat to do: ` +
-        `solve it, or give it up by ${
-          makeLine(`exercise ${under.number}-reset`, cluster)
-        }`,
-    );
-    return exitCode.failed;
-  }
-  if (own && entry?.state === "set up") {
-    say(`Exercise ${exercise.number} is set up already.\n`);
-  } else {
-    // The run that set it up was killed before it could be remembered.
-    if (own) await mendIt(session, exercise, stageSet);
-    const missing = await lacks(session, stageSet);
-    if (missing.length > 0) return notWhole(work, missing);
-    const before = await fingerprints(session);
-    const code = await broken(work);
-    if (code !== exitCode.done) return code;
-    await remember({ state: "set up", hints: 0, before });
-  }
-  say(storyText(exercise, cluster));
-  data({ state: "set up", symptom: exercise.symptom });
-  return exitCode.done;
-}
-
-/** Breaks it and sees to it that this shows; else, nothing stays broken. */
-async function broken(work: Work): Promise<number> {
-  const { session, cluster, exercise } = work;
-  let code: number = exitCode.failed;
-  try {
-    code = exitCode[worst(await breakIt(session, exercise, stageSet))];
-    if (code === exitCode.done && !session.interrupted()) {
-      // Nothing is far away in a lab: who does not answer at once, does not.
-      const wrong = await wrongPaths(session, stageSet, 500);
-      if (wrong.length === 0) {
-        code = exitCode.failed;
-        printNote(
-          "The exercise does not show in this lab: something lets through " +
-            `what it should break\nwhat to do: ${makeLine("down", cluster)}, ` +
-            `then ${makeLine("up", cluster)}`,
-        );
-      }
+  const { session, cluster, exercise, word, say, data } = work;
+  const isHidden = word === "surprise";
+  const lab = { run: session, stageSet };
+  const came = await startExercise(lab, exercise, isHidden);
+  const name = isHidden ? "The surprise" : `Exercise ${word}`;
+  switch (came.is) {
+    case "open":
+      if (came.already) say(`${name} is set up already.\n`);
+      say(storyText(exercise, word, cluster));
+      data({ state: "open", ...(isHidden ? {} : { story: exercise.story }) });
+      return exitCode.done;
+    case "busy": {
+      const other = came.hidden ? "surprise" : came.other.number;
+      const named = came.hidden ? "A surprise" : `Exercise ${other}`;
+      printNote(
+        `${named} is set up and not solved yet\nwhat to do: solve it, or give ` +
+          `it up by ${makeLine(`exercise ${other}-reset`, cluster)}`,
+      );
+      return exitCode.failed;
     }
-  } catch (error) {
-    if (!(error instanceof StepError && session.interrupted())) throw error;
-  } finally {
-    if (session.interrupted()) code = exitCode.interrupted;
-    if (code !== exitCode.done) await mendIt(session, exercise, stageSet);
+    case "not whole":
+      return notWhole(work, came.missing);
+    case "interrupted":
+      printNote("The exercise was not set up; the lab is as it was");
+      return exitCode.interrupted;
+    case "failed":
+    case "no effect":
+      printNote(
+        (came.is === "failed"
+          ? "The exercise could not be set up in this lab"
+          : "The exercise does not show in this lab: something lets through " +
+            "what it should break") +
+          `\nwhat to do: ${makeLine("down", cluster)}, then ` +
+          makeLine("up", cluster),
+      );
+      return exitCode.failed;
   }
-  if (session.interrupted()) {
-    printNote("The exercise was not set up; the lab is as it was");
-  }
-  return code;
 }
 
 function notWhole({ cluster }: Work, missing: readonly string[]): number {
@@ -225,68 +201,66 @@ function notWhole({ cluster }: Work, missing: readonly string[]): number {
   return exitCode.failed;
 }
 
-/** The exercise whose fault is in the lab now. */
-async function underWay({ session, cluster }: Work) {
-  for (const one of exercises(cluster)) {
-    const left = await leftInJournal(session, one, stageSet);
-    if (left.length > 0) return one;
-  }
-  return undefined;
-}
-
 async function hint(work: Work): Promise<number> {
-  const { cluster, exercise, entry, remember, say, data } = work;
-  if (entry === undefined) return notSetUp(work);
-  const hints = Math.min(entry.hints + 1, exercise.hints.length);
-  await remember({ ...entry, hints });
-  say(hintText(exercise, hints, cluster));
-  data({ hints: exercise.hints.slice(0, hints) });
+  const { cluster, exercise, word, say, data } = work;
+  const given = await giveHint(cluster, exercise);
+  if (given === undefined) return notSetUp(word, cluster);
+  say(hintText(exercise, given, word, cluster));
+  data({ hints: exercise.hints.slice(0, given) });
   return exitCode.done;
 }
 
 async function check(work: Work): Promise<number> {
-  const { session, cluster, exercise, entry, remember, say, data } = work;
-  if (entry === undefined) return notSetUp(work);
-  const problems = await unsolved(session, exercise, stageSet, entry.before);
+  const { session, cluster, exercise, word, say, data } = work;
+  const problems = await checkExercise({ run: session, stageSet }, exercise);
+  if (problems === undefined) return notSetUp(word, cluster);
   if (session.interrupted()) return exitCode.interrupted;
   data({ solved: problems.length === 0, problems });
   if (problems.length > 0) {
-    const { number } = exercise;
-    say(problemsText(`Exercise ${number} is not solved yet:`, problems));
-    say(`\n${makeLine(`exercise ${number}-hint`, cluster)} says where to look`);
+    const name = word === "surprise" ? "The surprise" : `Exercise ${word}`;
+    say(problemsText(`${name} is not solved yet:`, problems));
+    say(`\n${makeLine(`exercise ${word}-hint`, cluster)} says where to look`);
     return exitCode.failed;
   }
-  await remember({ ...entry, state: "solved" });
   say(
-    `${heading(exercise)}\n\nSolved: every path is right, and nothing else ` +
-      `is changed.\n\n${wrap(exercise.moral)}`,
+    `${heading(exercise)}\n\nSolved: everything works, and nothing else ` +
+      `is changed.\n\n${wrap(exercise.explanation)}`,
   );
-  const next = exercises(cluster)
-    .find(({ number }) => number === exercise.number + 1);
+  const next = (await listExercises(cluster))
+    .find(({ state }) => state === "not begun")?.exercise;
   if (next !== undefined) {
     say(`\nNext: ${makeLine(`exercise ${next.number}`, cluster)}`);
   }
   return exitCode.done;
 }
 
+function explain({ exercise, say, data }: Work): Promise<number> {
+  const explanation = explainExercise(exercise);
+  say(explanationText(exercise, explanation));
+  data({ number: exercise.number, ...explanation });
+  return Promise.resolve(exitCode.done);
+}
+
 async function putBack(work: Work): Promise<number> {
-  const { session, cluster, exercise, entry, forget, say, data } = work;
-  if (entry === undefined) return notSetUp(work);
-  const left = await resetExercise(session, exercise, stageSet, entry.before);
+  const { session, cluster, exercise, word, say, data } = work;
+  const left = await resetExercise({ run: session, stageSet }, exercise);
+  if (left === undefined) return notSetUp(word, cluster);
   data({ reset: left.length === 0, problems: left });
   if (left.length > 0) return notWhole(work, left);
-  await forget();
+  const name = word === "surprise" ? "The surprise" : `Exercise ${word}`;
   say(
-    `Exercise ${exercise.number} is taken back: the lab is as it was before it` +
-      `\nAgain: ${makeLine(`exercise ${exercise.number}`, cluster)}`,
+    `${name} is taken back: the lab is as it was before it` +
+      `\nAgain: ${makeLine(`exercise ${word}`, cluster)}`,
   );
   return exitCode.done;
 }
 
-function notSetUp({ exercise: { number }, cluster }: Work): number {
+function notSetUp(word: ExerciseWord, cluster: Cluster): number {
+  const name = word === "surprise" ? "A surprise" : `Exercise ${word}`;
   printNote(
-    `Exercise ${number} is not set up\nwhat to do: ` +
-      makeLine(`exercise ${number}`, cluster),
+    `${name} is not set up\nwhat to do: ${
+      makeLine(`exercise ${word}`, cluster)
+    }`,
   );
   return exitCode.failed;
 }

@@ -33,6 +33,7 @@ import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
 import { twins } from "./twins.ts";
 import { defaultRoute } from "./default_route.ts";
+import { impairments } from "./impairments.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
@@ -46,6 +47,7 @@ export const checks: readonly Check[] = [
   ...firewallChecks,
   packetPath,
   kernelTables,
+  impairments,
   ...linkChecks,
   ...settingChecks,
   ...interfaceChecks,

@@ -40,6 +40,9 @@ const well: Readonly<Record<string, string>> = {
     '[{"priority":0,"src":"all","table":"local"},' +
     '{"priority":32766,"src":"all","table":"main"}]\n' +
     "\ndeno-cni-policy-routing end\n",
+  "impaired-links": "\ndeno-cni-impairments place \n\n" +
+    "deno-cni-impairments qdiscs\nqdisc noqueue 0: root refcnt 2 \n\n" +
+    "deno-cni-impairments nft\n\ndeno-cni-impairments end\n",
   "clock": "1000001\n",
   "disk": room,
   "plugin-runs": '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}',

@@ -8,18 +8,22 @@ export const exerciseCommand = {
   name: "exercise",
   summary: "something broken, to be found and repaired",
   usage: [
-    "scripts/exercise.ts [N | N-hint | N-check | N-reset] [flags]",
-    'make exercise [N | N-hint | N-check | N-reset] [ARGS="flags"]',
+    "scripts/exercise.ts [N | N-hint | N-check | N-explain | N-reset] [flags]",
+    "scripts/exercise.ts surprise[-hint | -check | -explain | -reset] [flags]",
+    'make exercise [N | surprise | N-check | …] [ARGS="flags"]',
   ],
   text: [
     "An exercise wants a whole lab (make up, or make tour). Find the cause with " +
-    "the trace, and repair it with one stage. make up repairs every exercise, too.",
+    "the trace or the doctor, and repair it. The check asks the cluster, and " +
+    "finds what only hides a fault.",
   ],
   examples: [
-    ["make exercise", "lists the exercises"],
+    ["make exercise", "lists the exercises, in four steps of difficulty"],
     ["make exercise 1", "breaks something in the lab, and tells the symptom"],
     ["make exercise 1-hint", "says where to look; each time a little more"],
     ["make exercise 1-check", "marks it: solved, or what is still wrong"],
+    ["make exercise 1-explain", "tells all of it, and what repairs it"],
+    ["make exercise surprise", "breaks something at random, and tells nothing"],
     ["make exercise 1-reset", "puts the lab back as it was before it"],
   ],
   flags: standard("cluster", "output", "quiet", "timeout_ms"),

@@ -2,17 +2,32 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 
-/** What is remembered of an exercise. */
-export interface ExerciseProgress {
-  readonly state: "set up" | "solved";
+/** How every node's network is set, by the node's name; see fingerprint(). */
+export type Fingerprints = Readonly<Record<string, readonly string[]>>;
+
+/** What an exercise did to a lab, and how far it is. */
+export interface OpenExercise {
   /** How many hints were given. */
   readonly hints: number;
-  /** How each node's network was set before; see fingerprint(). */
-  readonly before: Readonly<Record<string, readonly string[]>>;
+  /** How each node's network was set before. */
+  readonly before: Fingerprints;
+  /** How it was once broken; absent where that was cut off. */
+  readonly broken?: Fingerprints;
+  /** Whether the check has found it solved. */
+  readonly solved?: true;
 }
 
-/** By the exercise's number. */
-export type ExerciseBook = ReadonlyMap<number, ExerciseProgress>;
+/** What is remembered. */
+export interface ExerciseBook {
+  /** The ids of those that were solved once. */
+  readonly solved: readonly string[];
+  /** By id, those that were set up and not taken back. */
+  readonly begun: Readonly<Record<string, OpenExercise>>;
+  /** The id of the one that nothing is told of. */
+  readonly surprise?: string;
+}
+
+const none: ExerciseBook = { solved: [], begun: {} };
 
 const pathOf = ({ stateDir }: Pick<Cluster, "stateDir">) =>
   `${stateDir}/exercises.json`;
@@ -28,17 +43,11 @@ export async function readExerciseBook(
     const value: unknown = JSON.parse(
       await Deno.readTextFile(pathOf(cluster)),
     );
-    return isBook(value)
-      ? new Map(
-        Object.entries(value.exercises).map((
-          [number, entry],
-        ) => [Number(number), entry]),
-      )
-      : new Map();
+    return isBook(value) ? value.book : none;
   } catch (error) {
-    const none = error instanceof Deno.errors.NotFound ||
+    const isNone = error instanceof Deno.errors.NotFound ||
       error instanceof SyntaxError;
-    if (none) return new Map();
+    if (isNone) return none;
     throw error;
   }
 }
@@ -48,28 +57,36 @@ export async function writeExerciseBook(
   cluster: Pick<Cluster, "stateDir">,
   book: ExerciseBook,
 ): Promise<void> {
-  const value = { version: 1, exercises: Object.fromEntries(book) };
-  await writeWhole(pathOf(cluster), JSON.stringify(value) + "\n");
-}
-
-function isBook(
-  value: unknown,
-): value is { readonly exercises: Readonly<Record<string, ExerciseProgress>> } {
-  if (!isObject(value) || value.version !== 1 || !isObject(value.exercises)) {
-    return false;
-  }
-  return Object.entries(value.exercises).every(([number, entry]) =>
-    /^\d+$/.test(number) && isEntry(entry)
+  await writeWhole(
+    pathOf(cluster),
+    JSON.stringify({ version: 2, book }) + "\n",
   );
 }
 
-function isEntry(value: unknown): value is ExerciseProgress {
-  return isObject(value) &&
-    (value.state === "set up" || value.state === "solved") &&
-    typeof value.hints === "number" && isObject(value.before) &&
-    Object.values(value.before).every((lines) =>
-      Array.isArray(lines) && lines.every((line) => typeof line === "string")
-    );
+function isBook(value: unknown): value is { readonly book: ExerciseBook } {
+  if (!isObject(value) || value.version !== 2 || !isObject(value.book)) {
+    return false;
+  }
+  const { solved, begun, surprise } = value.book;
+  return isTexts(solved) && isObject(begun) &&
+    Object.values(begun).every(isOpen) &&
+    (surprise === undefined || typeof surprise === "string");
+}
+
+function isOpen(value: unknown): boolean {
+  return isObject(value) && typeof value.hints === "number" &&
+    isFingerprints(value.before) &&
+    (value.broken === undefined || isFingerprints(value.broken)) &&
+    (value.solved === undefined || value.solved === true);
+}
+
+function isFingerprints(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(isTexts);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) &&
+    value.every((text) => typeof text === "string");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,14 +1,13 @@
 /**
- * How a node's network is set: rules, settings, routes, links and addresses,
- * a line each, so that two moments can be compared. Left out is what comes and
- * goes by itself: the pods' veths, routes that the kernel makes of addresses,
- * and chains that are as they are without a change by hand.
+ * How a node's network and its pods' are set, a line a thing, so that two
+ * moments can be compared (see fingerprint_lines.ts for what the lines say).
  */
-import { CommandError, type RunOptions } from "../exec/command.ts";
-import { type AnswerPart, askParts, partOf } from "../node/parts.ts";
-import type { Family } from "../net/cidr.ts";
-import { readLinks, readRoutes } from "../net/ip_json.ts";
+import { cmd, CommandError, type RunOptions } from "../exec/command.ts";
+import { shellProgram } from "../exec/shell_program.ts";
+import { askParts, partsCommand, readParts } from "../node/parts.ts";
 import type { Node } from "../node/node.ts";
+import { configFolder, pluginFolder } from "../cni/runtime.ts";
+import { fileLines, networkLines } from "./fingerprint_lines.ts";
 
 /** What became of a node's network between two fingerprints. */
 interface Difference {
@@ -16,42 +15,60 @@ interface Difference {
   readonly added: readonly string[];
 }
 
-const settings = [
-  "net.ipv4.ip_forward",
-  "net.ipv4.conf.all.rp_filter",
-  "net.ipv4.conf.default.rp_filter",
-  "net.ipv4.conf.all.proxy_arp",
-  "net.ipv6.conf.all.forwarding",
-  "net.bridge.bridge-nf-call-iptables",
-  "net.bridge.bridge-nf-call-ip6tables",
-];
+const program = shellProgram("fingerprint.sh", import.meta.url);
 
-const program = `set -e
-part iptables; iptables-save
-part ip6tables; ip6tables-save 2>/dev/null || :
-part settings; sysctl -e "$@"
-part routes4; ip -4 -j route
-part routes6; ip -6 -j route
-part links; ip -j -d addr`;
+/** Where the plugin keeps its leases where its configuration names no other folder. */
+const stores = "/run/deno-cni/networks";
 
 /**
  * Asks a node; changes nothing.
  *
+ * @param pods its pods of interest, each with the path of its network namespace
  * @throws {CommandError} when it cannot be asked
  * @throws {UnreachableError}
  */
 export async function fingerprint(
   node: Node,
+  pods: ReadonlyMap<string, string> = new Map(),
   options?: RunOptions,
 ): Promise<readonly string[]> {
-  const { parts, outcome, command } = await askParts(
-    node,
-    { name: "fingerprint", program, args: settings },
-    options,
-  );
-  if (parts !== undefined) return readFingerprint(parts);
-  const why = "see how its network is set";
-  throw new CommandError(node.name, command, outcome, why);
+  const args = [configFolder, pluginFolder, stores];
+  const [own, ...inside] = await Promise.all([
+    askParts(node, { name: "fingerprint", program, args }, options),
+    ...[...pods].map(([name, sandbox]) => inPod(node, name, sandbox, options)),
+  ]);
+  if (own.parts === undefined) {
+    const why = "see how its network is set";
+    throw new CommandError(node.name, own.command, own.outcome, why);
+  }
+  const { lines, leased } = fileLines(own.parts);
+  return [
+    ...networkLines(own.parts, [...pods.keys()]),
+    ...lines,
+    ...inside.flatMap(({ name, parts }) =>
+      parts === undefined
+        ? [`pod ${name}: is not there`]
+        : networkLines(parts, [], leased).map((line) => `pod ${name}: ${line}`)
+    ),
+  ].toSorted();
+}
+
+/** A pod that is gone says nothing, which is no failure of its node's. */
+const ifThere = '[ -e "$1" ] || exit 0; sandbox=$1; shift; ' +
+  'exec nsenter --net="$sandbox" "$@"';
+
+async function inPod(
+  node: Node,
+  name: string,
+  sandbox: string,
+  options: RunOptions | undefined,
+) {
+  const boundary = crypto.randomUUID();
+  const question = { name: "fingerprint", program, args: [] };
+  const { argv } = partsCommand(question, boundary);
+  const command = cmd`sh -c ${ifThere} inside ${sandbox} ${argv}`;
+  const outcome = await node.run(command, options);
+  return { name, parts: readParts(outcome, boundary) };
 }
 
 /** What is no longer as it was. */
@@ -70,70 +87,4 @@ function missingIn(one: readonly string[], other: readonly string[]): string[] {
     if (at >= 0) left.splice(at, 1);
     return at < 0;
   });
-}
-
-/** Reads a node's answer. */
-export function readFingerprint(
-  parts: readonly AnswerPart[],
-): readonly string[] {
-  const of = (name: string) => partOf(parts, name) ?? "";
-  return [
-    ...ruleLines("iptables", of("iptables")),
-    ...ruleLines("ip6tables", of("ip6tables")),
-    ...of("settings").split("\n").filter((line) => line.includes("=")),
-    ...routeLines(of("routes4"), 4),
-    ...routeLines(of("routes6"), 6),
-    ...linkLines(of("links")),
-  ].toSorted();
-}
-
-/** Rules as `iptables -t TABLE` takes them; a chain of iptables' own at ACCEPT says nothing. */
-function ruleLines(program: string, saved: string): string[] {
-  let table = "";
-  return saved.split("\n").flatMap((line) => {
-    if (line.startsWith("*")) table = line.slice(1).trim();
-    const [, chain = "", policy = ""] = /^:(\S+) (\S+)/.exec(line) ?? [];
-    const rule = chain === ""
-      ? line
-      : policy === "-"
-      ? `-N ${chain}`
-      : `-P ${chain} ${policy}`;
-    const says = /^-[ANP] /.test(rule) && policy !== "ACCEPT";
-    return says ? [`${program} -t ${table} ${rule.trim()}`] : [];
-  });
-}
-
-function routeLines(json: string, family: Family): string[] {
-  return readRoutes(json, family)
-    .filter(({ dev = "", protocol }) =>
-      protocol !== "kernel" && protocol !== "ra" && !isVeth(dev)
-    )
-    .map(({ to, via, dev, protocol }) =>
-      [
-        `ip route ${to}`,
-        ...(via === undefined ? [] : [`via ${via}`]),
-        ...(dev === undefined ? [] : [`dev ${dev}`]),
-        ...(protocol === undefined ? [] : [`proto ${protocol}`]),
-      ].join(" ")
-    );
-}
-
-function linkLines(json: string): string[] {
-  return readLinks(json).filter(({ name }) => !isVeth(name))
-    .flatMap(({ name, up, mtu, master, alias, addresses }) => [
-      `link ${name}: ${up ? "up" : "down"}, mtu ${mtu}` +
-      (master === undefined ? "" : `, on ${master}`) +
-      (alias === undefined ? "" : `, alias ${alias}`),
-      ...addresses.map(({ address, prefixLength }) =>
-        `address ${address}/${prefixLength} on ${name}`
-      ),
-    ]);
-}
-
-/**
- * The plugin's host veths are named so; the uplink of a lab's node is a veth
- * too, by another name.
- */
-function isVeth(name: string): boolean {
-  return name.startsWith("veth");
 }

@@ -1,9 +1,12 @@
 /** What the tour says at its end, or where it was ended. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Exercise } from "../exercise/catalog.ts";
+import type { Exercise } from "../exercise/exercise.ts";
 import { makeLine } from "../cluster/make_line.ts";
 import type { TourReport } from "./tour.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
+
+/** So many exercises are named; the list has the rest. */
+const shown = 3;
 
 /** The summary, and where to go on. */
 export function afterwards(
@@ -40,10 +43,11 @@ export function afterwards(
           "with the trace and to repair with one stage:",
       ),
       columns(
-        exercises.map((
+        exercises.slice(0, shown).map((
           { number, title },
         ) => [make(`exercise ${number}`), title]),
       ),
+      `${make("exercise")} lists all ${exercises.length}.`,
     ].join("\n"),
     [
       "It goes like this:",

@@ -90,7 +90,7 @@ export const paths = {
  */
 export function podOn(
   node: Runner,
-  pod: PodName,
+  pod: string,
   sandbox: string = paths.sandbox(pod),
 ): Runner {
   const inside = (command: Command): Command => ({

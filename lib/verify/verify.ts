@@ -35,7 +35,7 @@ import {
 } from "./start_pods.ts";
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
-import { matrixReport } from "./build_report.ts";
+import { type Explained, matrixReport } from "./build_report.ts";
 import { blameLoad, loadsOf, secondLimit_ms, slowRemarks } from "./slowness.ts";
 import { StepError } from "../stage/errors.ts";
 
@@ -48,6 +48,8 @@ interface Order extends Asking {
    * nat for a moment.
    */
   readonly translated?: boolean;
+  /** False: what is not as expected is told, and no cause is looked for. */
+  readonly causes?: boolean;
 }
 
 /** What came of it. */
@@ -89,6 +91,8 @@ export async function verify(
   }
 }
 
+const unexplained: Explained = { pods: new Map(), paths: new Map() };
+
 async function tryAll(
   situation: Situation,
   prepared: readonly Prepared[],
@@ -125,11 +129,14 @@ async function tryAll(
   }
   const all = tried.flatMap(({ tried }) => tried);
   const loads = await loadsOf(all, situation.sites, runner.options);
-  const explained = await explain(tried, podsTried(prepared, checks), {
-    ...order,
-    // What is to explain a "no" has as much time as the second try.
-    limit_ms: secondLimit_ms(limit_ms, 0),
-  });
+  const failed = podsTried(prepared, checks);
+  const explained = order.causes === false
+    ? unexplained
+    : await explain(tried, failed, {
+      ...order,
+      // What is to explain a "no" has as much time as the second try.
+      limit_ms: secondLimit_ms(limit_ms, 0),
+    });
   const report = matrixReport({
     situation,
     selected,
