@@ -1,5 +1,5 @@
 /** The segments of a lab: which of them a machine is on, and how it leaves it. Pure. */
-import { containsAddress, parseCidr } from "../net/cidr.ts";
+import { containsAddress, familyOf, ofFamily, parseCidr } from "../net/cidr.ts";
 import type { Cluster, ClusterNode, Segment } from "./cluster.ts";
 
 /** The name, among a lab's machines, of the router between its segments. */
@@ -46,6 +46,15 @@ export function gatewaysOf(
   return at === 0
     ? cluster.outside.gateways
     : segmentsOf(cluster)[at]?.router ?? cluster.outside.gateways;
+}
+
+/** A node's default gateway; of the family of its first address. */
+export function gatewayOf(
+  cluster: Segmented,
+  node: Pick<ClusterNode, "address">,
+): string {
+  return ofFamily(gatewaysOf(cluster, node), familyOf(node.address)) ??
+    cluster.outside.gateway;
 }
 
 /** The least MTU of the ways between the lab's segments; 1500 where none is named. */

@@ -55,7 +55,7 @@ Deno.test("an answer that is none is unknown, never well", () => {
       ![
         ...["runtime-folders", "modules", "ipv6", "kubernetes"],
         ...["plugin-runs", "daemon", "default-route"],
-        ...["network-policies", "host-ports"],
+        ...["network-policies", "host-ports", "tunnels"],
       ].includes(name)
     );
   for (const name of asked) {

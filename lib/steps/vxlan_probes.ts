@@ -17,7 +17,8 @@ interface TunnelEnd {
 }
 
 /** A link as `ip -j -d` tells it, in what is asked here. */
-interface TunnelLink {
+export interface TunnelLink {
+  readonly flags?: readonly string[];
   readonly ifalias?: string;
   readonly mtu?: number;
   readonly address?: string;
@@ -43,7 +44,7 @@ function noLink({ code, stderr }: Outcome): boolean {
  *
  * @param link as `ip -j -d link` tells it
  */
-function otherwise(link: TunnelLink, end: TunnelEnd): string[] {
+export function otherwise(link: TunnelLink, end: TunnelEnd): string[] {
   const { id, port, local, local6, learning } = link.linkinfo?.info_data ?? {};
   const own = local ?? local6;
   return [
