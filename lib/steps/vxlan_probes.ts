@@ -35,8 +35,10 @@ export interface TunnelLink {
 }
 
 /** Nothing is there of a link that is absent: neither entries nor addresses. */
-function noLink({ code, stderr }: Outcome): boolean {
-  return code === 1 && /does not exist|Cannot find device/.test(stderr);
+function noLink({ ended, stderr }: Outcome): boolean {
+  // ip exits with 1, bridge with 255.
+  return ended === undefined &&
+    /does not exist|Cannot find device/.test(stderr);
 }
 
 /**
