@@ -14,7 +14,7 @@ import { type LinkSetting, linkSettingOff } from "../lib/steps/link_setting.ts";
 import { settingName, takenFromPods } from "../lib/net/interface_settings.ts";
 import { beforeBridgeGoes } from "../lib/kubernetes/undo_consent.ts";
 import type { Step } from "../lib/stage/stage.ts";
-import { mac } from "../lib/lab/names.ts";
+import { mac } from "../lib/net/mac.ts";
 import type { ClusterNode } from "../lib/cluster/cluster.ts";
 import { mark } from "../lib/net/mark.ts";
 

@@ -12,6 +12,7 @@ import {
 } from "../lib/cni/containerd.ts";
 import { question, readKubernetes } from "../lib/kubernetes/kubectl.ts";
 import { insideOf, podName } from "../lib/verify/kubernetes_pods.ts";
+import { routerName } from "../lib/cluster/segments.ts";
 import { outsideName } from "../lib/lab/names.ts";
 import { runScript } from "../lib/cli/script.ts";
 import type { Node } from "../lib/node/node.ts";
@@ -124,9 +125,14 @@ async function inKubernetes(
   return there.enter(insideOf(name, node, command, terminal), terminal);
 }
 
-function namesOf({ nodes, provider }: Cluster): string[] {
+function namesOf({ nodes, provider, segments }: Cluster): string[] {
   const names = nodes.map(({ name }) => name);
-  return provider === "lab" ? [...names, outsideName] : names;
+  if (provider !== "lab") return names;
+  return [
+    ...names,
+    outsideName,
+    ...(segments === undefined ? [] : [routerName]),
+  ];
 }
 
 /** A pod's network namespace has a name on its node, under this folder. */

@@ -34,6 +34,10 @@ const command = {
     ["make tour", "waits for Enter at each stop"],
     ["make tour ARGS=-y", "runs through without waiting"],
     ["make tour CLUSTER=config/lab-dual.yaml", "on another lab"],
+    [
+      "make tour CLUSTER=config/lab-two-segments.yaml",
+      "beyond a router: 08 makes tunnels",
+    ],
   ],
   flags: {
     ...standard("cluster", "yes", "output", "quiet", "timeout_ms"),

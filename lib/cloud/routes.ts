@@ -32,6 +32,7 @@ const gcpLimitScript = `${here}/gcp_route_quota.sh`;
 export function cloudRoutes(cluster: Cluster): Step[] {
   switch (cluster.routes) {
     case "host":
+    case "vxlan":
       return [];
     case "aws":
       return awsRoutes(cluster);

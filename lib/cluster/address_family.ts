@@ -3,7 +3,7 @@
  * on the same machines, and stage 09 looks at each by itself.
  */
 import { type Family, familyOf, ofFamily } from "../net/cidr.ts";
-import type { Cluster, ClusterNode } from "./cluster.ts";
+import type { Cluster, ClusterNode, Segment } from "./cluster.ts";
 
 /** The families that a cluster's pods have, in the cluster's order. */
 export function familiesOf(
@@ -14,7 +14,8 @@ export function familiesOf(
 
 /** The cluster with the addresses of one family alone. */
 export function inFamily(cluster: Cluster, family: Family): Cluster {
-  const { clusterCIDRs, nodeMasks, segmentCIDRs, outside, nodes } = cluster;
+  const { clusterCIDRs, nodeMasks, segmentCIDRs, segments, outside, nodes } =
+    cluster;
   const at = familiesOf(cluster).indexOf(family);
   const own = (list: readonly string[]) =>
     list.filter((text) => familyOf(text) === family);
@@ -24,6 +25,13 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     nodeMasks: nodeMasks.slice(at, at + 1),
     segmentCIDR: ofFamily(segmentCIDRs, family) ?? cluster.segmentCIDR,
     segmentCIDRs: own(segmentCIDRs),
+    ...(segments === undefined ? {} : {
+      segments: segments.map(({ cidrs, router, ...segment }): Segment => ({
+        ...segment,
+        cidrs: own(cidrs),
+        router: own(router),
+      })),
+    }),
     outside: {
       gateway: ofFamily(outside.gateways, family) ?? outside.gateway,
       gateways: own(outside.gateways),

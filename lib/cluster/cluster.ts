@@ -6,6 +6,7 @@ import {
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { PluginSettings } from "./schema_plugin.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
+import type { VxlanSettings } from "./schema_vxlan.ts";
 
 /** Where a cluster's machines come from. */
 export type Provider = "lab" | "local" | "ssh" | "aws" | "gcp";
@@ -14,16 +15,31 @@ export type Provider = "lab" | "local" | "ssh" | "aws" | "gcp";
 export interface ClusterNode {
   readonly name: string;
   readonly role: "control-plane" | "worker";
-  /** Its address on the segment that the nodes share: the first of `addresses`. */
+  /** Its address on its segment: the first of `addresses`. */
   readonly address: string;
   /** Its addresses on the segment, one a family. */
   readonly addresses: readonly string[];
+  /**
+   * The one of its addresses that its tunnels end at, whatever is inside of
+   * them: the first; there exactly where routes is vxlan.
+   */
+  readonly vtep?: string;
   /** Its podCIDRs, one a family; empty until 02 has found them out. */
   readonly podCIDRs: readonly string[];
   /** How ssh reaches it, where that differs from the cluster's `ssh`. */
   readonly ssh?: NodeSshSettings;
   /** The machine that 01 made for it in a cloud; absent until it has. */
   readonly machine?: CloudMachine;
+}
+
+/** One of several network segments. */
+export interface Segment {
+  /** Its CIDRs, one a family. */
+  readonly cidrs: readonly string[];
+  /** The router's addresses on it, one a family. */
+  readonly router: readonly string[];
+  /** What its links take; left out, 1500 bytes. */
+  readonly mtu?: number;
 }
 
 /** What the stages plan with. */
@@ -46,8 +62,10 @@ export interface Cluster {
   readonly runtimeAskedFor?: true;
   /** The segment that the nodes share (lab: made by 01): the first of `segmentCIDRs`. */
   readonly segmentCIDR: string;
-  /** The segment's CIDRs, one a family. */
+  /** The segment's CIDRs, one a family; with several segments, those of the first. */
   readonly segmentCIDRs: readonly string[];
+  /** The segments of a lab that has several, with a router between them. */
+  readonly segments?: readonly Segment[];
   /** A host that is not of the cluster, to try the way out with. */
   readonly outside: {
     /** Its address on the segment, the nodes' default gateway (lab): the first of `gateways`. */
@@ -68,6 +86,8 @@ export interface Cluster {
   readonly ssh?: SshSettings;
   /** What keeps the routes to the nodes' podCIDRs: the nodes, or a cloud's router. */
   readonly routes: Routes;
+  /** How the tunnels are; there exactly where routes is vxlan. */
+  readonly vxlan?: VxlanSettings;
   /** What AWS shall make; there exactly where the provider is aws. */
   readonly aws?: AwsSettings;
   /** What GCP shall make; there exactly where the provider is gcp. */

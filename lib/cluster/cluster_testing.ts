@@ -75,3 +75,30 @@ export function dualCluster(names: TestCluster): Cluster {
     file: "config/lab-dual.yaml",
   };
 }
+
+/** A lab of two segments with tunnels, as config/lab-two-segments.yaml describes it. */
+export function twoSegmentsCluster(names: TestCluster): Cluster {
+  const both = dualCluster(names);
+  const nodes = both.nodes.map((node, at): ClusterNode => {
+    const addresses = at < 2 ? node.addresses : [
+      "10.0.2.12",
+      "fd00:10:0:2::12",
+    ];
+    const [address = ""] = addresses;
+    return { ...node, address, addresses, vtep: address };
+  });
+  return {
+    ...both,
+    segments: [{
+      cidrs: both.segmentCIDRs,
+      router: ["10.0.1.2", "fd00:10:0:1::2"],
+    }, {
+      cidrs: ["10.0.2.0/24", "fd00:10:0:2::/64"],
+      router: ["10.0.2.1", "fd00:10:0:2::1"],
+    }],
+    routes: "vxlan",
+    vxlan: { vni: 1, port: 8472, direct: true },
+    nodes,
+    file: "config/lab-two-segments.yaml",
+  };
+}

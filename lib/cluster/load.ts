@@ -1,19 +1,11 @@
 /** Reading a cluster file, and what 01 and 02 found out about the cluster. */
-import type { Draft } from "./validate.ts";
 import { CidrError, splitClusterCIDR } from "../net/cidr.ts";
 import { ClusterFileError, readYaml } from "./yaml.ts";
-import { defaultRoutes } from "./schema_cloud.ts";
 import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
 import { keptWords, moveWords } from "./kept_pod_cidrs.ts";
 import { checkTogether } from "./rules.ts";
-import {
-  type InFile,
-  nodeMaskOf,
-  pageHost,
-  podCIDR,
-  runtimes,
-  schema,
-} from "./schema.ts";
+import { podCIDR, runtimes, schema } from "./schema.ts";
+import { toCluster } from "./to_cluster.ts";
 import { withMachines } from "./found_machines.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { type Cluster, podCIDRsPath, runtimePath } from "./cluster.ts";
@@ -97,68 +89,6 @@ export function parseCluster(
   if (mistake === undefined) return cluster;
   reading.wrong(["clusterCIDR"], mistake);
   throw new ClusterFileError(reading.mistakes());
-}
-
-function toCluster(
-  draft: Draft<InFile>,
-  file: string,
-  stateRoot: string,
-): Cluster {
-  // Nothing is missing from a draft in which no mistake was found.
-  const { name, provider, clusterCIDR, bridge, cniVersion, mtu, ...rest } =
-    draft as InFile;
-  return {
-    name,
-    provider,
-    clusterCIDRs: clusterCIDR,
-    nodeMasks: clusterCIDR.map((text, at) => nodeMaskOf(draft, text, at)),
-    bridge,
-    cniVersion,
-    ...(mtu === undefined ? {} : { mtu }),
-    plugin: rest.plugin,
-    ...(rest.runtime === "none" ? {} : { runtime: rest.runtime }),
-    ...(rest.podsPerNode === undefined
-      ? {}
-      : { podsPerNode: rest.podsPerNode }),
-    segmentCIDR: firstOf(rest.segmentCIDR),
-    segmentCIDRs: rest.segmentCIDR,
-    outside: outsideOf(rest.outside),
-    ...(rest.kubernetes === undefined ? {} : { kubernetes: rest.kubernetes }),
-    ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
-    routes: rest.routes ?? defaultRoutes(provider),
-    ...(rest.aws === undefined ? {} : { aws: rest.aws }),
-    ...(rest.gcp === undefined ? {} : { gcp: rest.gcp }),
-    nodes: rest.nodes.map(({ name, role, address, podCIDRs = [], ssh }) => ({
-      name,
-      role,
-      address: firstOf(address),
-      addresses: address,
-      podCIDRs,
-      ...(ssh === undefined ? {} : { ssh }),
-    })),
-    stateDir: `${stateRoot}/${name}`,
-    file,
-  };
-}
-
-/** The addresses of a host whose pages are given are those of the pages. */
-function outsideOf(
-  { gateway, address, url }: InFile["outside"],
-): Cluster["outside"] {
-  const addresses = url?.map((url) => pageHost(url) ?? "") ?? address;
-  return {
-    gateway: firstOf(gateway),
-    gateways: gateway,
-    address: firstOf(addresses),
-    addresses,
-    ...(url === undefined ? {} : { urls: url }),
-  };
-}
-
-function firstOf(list: readonly string[]): string {
-  const [first] = list;
-  if (first === undefined) throw new TypeError("a checked list is not empty");
-  return first;
 }
 
 /** Whether there is a podCIDR for every node, beside those that are given. */

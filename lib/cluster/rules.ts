@@ -14,7 +14,8 @@ import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
 import { type InFile, nodeMaskOf, pageHost } from "./schema.ts";
 import { checkPlugin } from "./schema_plugin.ts";
 import { checkSsh } from "./schema_ssh.ts";
-import { checkSegment } from "./rules_segment.ts";
+import { checkOnSegments } from "./rules_segments.ts";
+import { checkVxlan } from "./rules_vxlan.ts";
 
 /** Notes what does not fit together, in what is right by itself. */
 export function checkTogether(value: Draft<InFile>, reading: Reading): void {
@@ -22,6 +23,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkMasks(value, reading);
   checkRoom(value, reading);
   checkMtu(value, reading);
+  checkVxlan(value, reading);
   checkPlugin(value, reading);
   checkNodes(value, reading);
   checkSsh(value, reading);
@@ -37,8 +39,8 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
       "is for the workers of a lab; expected none",
     );
   }
-  if (value.provider === "lab") checkSegment(value, reading);
-  else if (value.runtime === "containerd") {
+  checkOnSegments(value, reading);
+  if (value.provider !== "lab" && value.runtime === "containerd") {
     reading.wrong(
       ["runtime"],
       "containerd is for a lab's nodes; a machine that is no lab's has its own",
@@ -70,7 +72,11 @@ function checkFamilies(value: Draft<InFile>, reading: Reading): void {
   }
   checkPages(value, reading);
   if (value.provider !== "lab") return;
-  complete(segmentCIDR, ["segmentCIDR"]);
+  for (const [at, { cidr, router }] of present(value.segments)) {
+    complete(cidr, ["segments", at, "cidr"]);
+    complete(router, ["segments", at, "router"]);
+  }
+  if (value.segments === undefined) complete(segmentCIDR, ["segmentCIDR"]);
   complete(outside?.gateway, ["outside", "gateway"]);
   complete(outside?.address, ["outside", "address"]);
 }

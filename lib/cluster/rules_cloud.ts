@@ -72,7 +72,7 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
       );
     }
   }
-  if (routes === undefined || routes === provider) return;
+  if (routes === undefined || routes === provider || routes === "vxlan") return;
   if (routes !== "host") {
     reading.wrong(
       ["routes"],

@@ -14,9 +14,37 @@ import {
 import type { KeyPath, Reading } from "./yaml.ts";
 import type { InFile } from "./schema.ts";
 
-/** Notes who is on the segment and should not be, and the other way round. */
-export function checkSegment(value: Draft<InFile>, reading: Reading): void {
-  const { clusterCIDR, segmentCIDR, outside, nodes } = value;
+/** Whose addresses on a segment no node can have. */
+interface OnSegment {
+  /** Where the file has them. */
+  readonly path: KeyPath;
+  /** For the message. */
+  readonly whose: string;
+}
+
+/** The outside host, on the only segment. */
+export const outsideOnSegment: OnSegment = {
+  path: ["outside", "gateway"],
+  whose: "the outside host's (outside.gateway)",
+};
+
+/** What checkSegment() looks at. */
+interface OneSegment
+  extends Pick<Draft<InFile>, "clusterCIDR" | "segmentCIDR" | "nodes"> {
+  readonly gateways: readonly (string | undefined)[] | undefined;
+}
+
+/**
+ * Notes who is on a segment and should not be, and the other way round.
+ *
+ * @param other what is on it and is no node: whose addresses `gateways` are
+ */
+export function checkSegment(
+  value: OneSegment,
+  reading: Reading,
+  other: OnSegment,
+): void {
+  const { clusterCIDR, segmentCIDR, nodes } = value;
   const segments = present(segmentCIDR);
   // A segment that is wrong has been told; who lies on it is unknown.
   if (segments.length === 0 || segments.length !== segmentCIDR?.length) return;
@@ -32,23 +60,36 @@ export function checkSegment(value: Draft<InFile>, reading: Reading): void {
       }; expected addresses of the pods' own`,
     );
   }
-  const gateways = present(outside?.gateway);
+  const gateways = present(value.gateways);
   for (const [at, text] of gateways) {
-    checkOnSegment(text, ranges, ["outside", "gateway", at], reading);
+    checkOnSegment(text, ranges, [...other.path, at], reading);
   }
   const taken = gateways.map(([, text]) => text);
   for (const [node, { address }] of present(nodes)) {
     for (const [at, text] of present(address)) {
       const path: KeyPath = ["nodes", node, "address", at];
       if (!checkOnSegment(text, ranges, path, reading)) continue;
-      if (!taken.some((gateway) => sameAddress(gateway, text))) continue;
+      if (!taken.some((gateway) => isSameAddress(gateway, text))) continue;
       reading.wrong(
         path,
-        `${text} is the outside host's (outside.gateway); expected an address of its own`,
+        `${text} is ${other.whose}; expected an address of its own`,
       );
     }
   }
-  const inside = [...segments, ...present(clusterCIDR)].map(([, text]) => text);
+}
+
+/**
+ * Notes an outside host that is not outside.
+ *
+ * @param segmentCIDRs of all segments
+ */
+export function checkOutside(
+  { outside, clusterCIDR }: Draft<InFile>,
+  segmentCIDRs: readonly (string | undefined)[],
+  reading: Reading,
+): void {
+  const inside = [...present(segmentCIDRs), ...present(clusterCIDR)]
+    .map(([, text]) => text);
   for (const [at, text] of present(outside?.address)) {
     const range = inside.find((cidr) => containsAddress(parseCidr(cidr), text));
     if (range === undefined) continue;
@@ -59,7 +100,8 @@ export function checkSegment(value: Draft<InFile>, reading: Reading): void {
   }
 }
 
-function sameAddress(a: string, b: string): boolean {
+/** Whether two texts name one address. */
+export function isSameAddress(a: string, b: string): boolean {
   return familyOf(a) === familyOf(b) && addressNumber(a) === addressNumber(b);
 }
 

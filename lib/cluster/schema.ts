@@ -44,6 +44,7 @@ import {
   type SshSettings,
   sshSettings,
 } from "./schema_ssh.ts";
+import { type VxlanSettings, vxlanSettings } from "./schema_vxlan.ts";
 
 interface NodeInFile {
   name: string;
@@ -51,6 +52,12 @@ interface NodeInFile {
   address: string[];
   podCIDRs?: string[];
   ssh?: NodeSshSettings;
+}
+
+interface SegmentInFile {
+  cidr: string[];
+  router: string[];
+  mtu?: number;
 }
 
 /** What can run the pods of a lab: nothing but stage 09 itself, or a container runtime. */
@@ -72,10 +79,12 @@ export interface InFile {
   runtime: RuntimeName;
   podsPerNode?: number;
   segmentCIDR: string[];
+  segments?: SegmentInFile[];
   outside: { gateway: string[]; address: string[]; url?: string[] };
   kubernetes?: KubernetesSettings;
   ssh?: SshSettings;
   routes?: Routes;
+  vxlan?: VxlanSettings;
   aws?: AwsSettings;
   gcp?: GcpSettings;
   nodes: NodeInFile[];
@@ -221,6 +230,9 @@ export function pageHost(url: string): string | undefined {
     : host;
 }
 
+/** The segment of a file that names none: by its identity, it is told from one that is named. */
+export const usualSegment = ["10.0.1.0/24"];
+
 export const schema: Validator<InFile> = mapping<InFile>({
   name: required(label),
   provider: withDefault(
@@ -239,7 +251,12 @@ export const schema: Validator<InFile> = mapping<InFile>({
   plugin: withDefault(pluginSettings, usualPlugin),
   runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
   podsPerNode: optional(wholeNumber(2, 250)),
-  segmentCIDR: withDefault(listOrSingle(cidr), ["10.0.1.0/24"]),
+  segmentCIDR: withDefault(listOrSingle(cidr), usualSegment),
+  segments: optional(someOf(mapping<SegmentInFile>({
+    cidr: required(listOrSingle(cidr)),
+    router: required(listOrSingle(address)),
+    mtu: optional(wholeNumber(68, 65535)),
+  }))),
   outside: withDefault(
     mapping<InFile["outside"]>({
       gateway: withDefault(listOrSingle(address), ["10.0.1.1"]),
@@ -251,6 +268,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   kubernetes: optional(kubernetesSettings),
   ssh: optional(sshSettings),
   routes: optional(routesWord),
+  vxlan: optional(vxlanSettings),
   aws: optional(awsSettings),
   gcp: optional(gcpSettings),
   nodes: required(someOf(mapping<NodeInFile>({

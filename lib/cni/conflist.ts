@@ -11,6 +11,7 @@ import {
   withInput,
 } from "../exec/command.ts";
 import { addressNumber, familyOf } from "../net/cidr.ts";
+import { tunnelMtu } from "../cluster/tunnels.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Answer, Plan, Probe } from "../stage/stage.ts";
@@ -57,7 +58,8 @@ function peersOf({ cluster, node }: Plan): readonly string[] {
 
 /** The list, with portmap unless the cluster file says no. */
 export function conflist({ cluster, node }: Plan): string {
-  const { clusterCIDRs, cniVersion, bridge, mtu, plugin } = cluster;
+  const { clusterCIDRs, cniVersion, bridge, plugin } = cluster;
+  const mtu = cluster.mtu ?? tunnelMtu(cluster);
   const own = {
     type: mark,
     ...(clusterCIDRs.length === 1

@@ -38,6 +38,7 @@ export type CauseKind =
   | "segment"
   | "setting"
   | "start"
+  | "tunnel"
   | "unknown";
 
 /** The likeliest cause of what was not expected. */

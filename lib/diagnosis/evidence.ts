@@ -63,6 +63,8 @@ export interface NodeFacts {
   readonly nat: Asked;
   /** The settings of its interfaces (askInterfaceSettings). */
   readonly settings: Asked;
+  /** Its tunnels (tunnelQuestion); absent where it has none. */
+  readonly tunnels?: Asked;
   readonly pods: readonly PodFacts[];
   /** What lies on the packets' path, on the node and in these pods. */
   readonly kernel: readonly KernelSurvey[];
@@ -107,6 +109,7 @@ export function iptablesOf(node: ClusterNode): "iptables" | "ip6tables" {
  * @param node with the addresses of one family alone (inFamily())
  * @param probed the steps whose probes are asked again, by stage
  * @param pods the pods that are there
+ * @param tunnels what asks for its tunnels, where it has any
  * @throws {UnreachableError}
  */
 export async function gatherNode(
@@ -118,11 +121,11 @@ export async function gatherNode(
   }[],
   pods: readonly PodInside[],
   options: RunOptions,
+  tunnels?: Command,
 ): Promise<NodeFacts> {
   const iptables = iptablesOf(node);
-  const showRoutes = iptables === "iptables"
-    ? cmd`ip -j route show`
-    : cmd`ip -6 -j route show`;
+  const family = iptables === "iptables" ? [] : ["-6"];
+  const showRoutes = cmd`ip ${family} -j route show`;
   // Several steps ask the same; it is asked once.
   const answers = new Map<string, Promise<Asked>>();
   const ask = (from: Runner, command: Command): Promise<Asked> => {
@@ -159,6 +162,7 @@ export async function gatherNode(
   const surveys = spacesOf(runner, node.name, pods).map(async ([from, space]) =>
     readSurvey(space, (await ask(from, surveyQuestion)).outcome) ?? []
   );
+  const askTunnels = tunnels === undefined ? undefined : ask(runner, tunnels);
   const [links, routes, filter, nat, settings, tables, ...more] = await Promise
     .all([
       ask(runner, cmd`ip -j addr show`),
@@ -173,7 +177,8 @@ export async function gatherNode(
     ]);
   const [probes, podFacts, kernel] = more;
   const facts = { node, probes, links, routes, filter, nat, settings, tables };
-  return { ...facts, pods: podFacts, kernel: kernel.flat() };
+  const tunnel = askTunnels === undefined ? {} : { tunnels: await askTunnels };
+  return { ...facts, ...tunnel, pods: podFacts, kernel: kernel.flat() };
 }
 
 /** A node's network namespace and those of its pods, each with what asks there. */

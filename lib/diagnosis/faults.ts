@@ -2,6 +2,7 @@
  * What can be wrong with each part of a node, read from the evidence: one
  * function a part, each giving a cause or nothing. Pure.
  */
+import { gatewayOf, segmentAt, segmentsOf } from "../cluster/segments.ts";
 import { familyOf, gateway } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
@@ -104,7 +105,7 @@ export function segmentFault(
         ? [
           onNode(
             node.name,
-            cmd`ip route replace default via ${cluster.outside.gateway}`,
+            cmd`ip route replace default via ${gatewayOf(cluster, node)}`,
           ),
         ]
         : []),
@@ -116,18 +117,21 @@ export function segmentFault(
 /** In the lab it is known which link should have which address. */
 function mendUplink(
   { node, links }: NodeFacts,
-  { segmentCIDR, outside }: Cluster,
+  cluster: Cluster,
 ): readonly Remedy[] {
   const uplink = linkNamed(links, "eth0");
   if (uplink === undefined) return [{ make: "up" }];
   // A link that was down has lost its IPv6 addresses, and the routes with them.
-  const length = segmentCIDR.slice(segmentCIDR.indexOf("/"));
+  const [cidr = cluster.segmentCIDR] =
+    segmentsOf(cluster)[segmentAt(cluster, node.address)]?.cidrs ?? [];
+  const length = cidr.slice(cidr.indexOf("/"));
+  const gateway = gatewayOf(cluster, node);
   const nodad = familyOf(node.address) === 6 ? ["nodad"] : [];
   const address = `${node.address}${length}`;
   return [
     ...(isSetUp(uplink) ? [] : [onNode(node.name, cmd`ip link set eth0 up`)]),
     onNode(node.name, cmd`ip addr add ${address} dev eth0 ${nodad}`),
-    onNode(node.name, cmd`ip route replace default via ${outside.gateway}`),
+    onNode(node.name, cmd`ip route replace default via ${gateway}`),
     makeStage("08-routes", node.name),
   ];
 }
@@ -142,8 +146,9 @@ export function segmentLink({ node, links }: NodeFacts): LinkFacts | undefined {
 /** Has the node a way to what is no node's? */
 export function defaultRouteFault(
   { node, routes }: NodeFacts,
-  { provider, outside }: Cluster,
+  cluster: Cluster,
 ): Cause | undefined {
+  const { provider, outside } = cluster;
   const known = listed<RouteFacts>(routes)
     .some(({ dst }) => dst === "default" || dst === outside.address);
   if (known) return undefined;
@@ -153,7 +158,12 @@ export function defaultRouteFault(
     what: `${node.name} has no default route`,
     evidence: [evidence(routes)],
     remedies: provider === "lab"
-      ? [onNode(node.name, cmd`ip route add default via ${outside.gateway}`)]
+      ? [
+        onNode(
+          node.name,
+          cmd`ip route add default via ${gatewayOf(cluster, node)}`,
+        ),
+      ]
       : [],
   };
 }

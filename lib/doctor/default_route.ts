@@ -1,4 +1,5 @@
 /** The doctor's check of the way out of the cluster. Pure. */
+import { gatewayOf } from "../cluster/segments.ts";
 import { cmd } from "../exec/command.ts";
 import {
   byFamily,
@@ -93,7 +94,7 @@ function none(context: CheckContext, one: OneFamily): Finding {
     ? [
       onNode(
         context.node.name,
-        cmd`ip route add default via ${cluster.outside.gateway}`,
+        cmd`ip route add default via ${gatewayOf(cluster, one.node)}`,
       ),
     ]
     : [{

@@ -31,6 +31,7 @@ import { pluginRuns } from "./plugin_runs.ts";
 import { policyRouting } from "./policy_routing.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
+import { tunnelCheck } from "./tunnels.ts";
 import { twins } from "./twins.ts";
 import { defaultRoute } from "./default_route.ts";
 import { impairments } from "./impairments.ts";
@@ -53,6 +54,7 @@ export const checks: readonly Check[] = [
   ...interfaceChecks,
   ...podChecks,
   ...routeChecks,
+  tunnelCheck,
   defaultRoute,
   policyRouting,
   twins,

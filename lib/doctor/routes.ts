@@ -5,6 +5,8 @@ import {
   overlaps,
   parseCidr,
 } from "../net/cidr.ts";
+import { tunnelAddress } from "../net/vxlan.ts";
+import { isTunnelled } from "../cluster/tunnels.ts";
 import { cmd } from "../exec/command.ts";
 import {
   byFamily,
@@ -37,13 +39,13 @@ const routes: Check = {
   well: "the pods of every other node are reached through that node",
   read(context) {
     const { host, node } = context;
-    if (context.cluster.routes !== "host") {
+    if (!["host", "vxlan"].includes(context.cluster.routes)) {
       return [{
         is: "does not apply",
         what: "the cloud's router keeps the routes",
       }];
     }
-    return byFamily(context).flatMap(({ cluster, family }) =>
+    return byFamily(context).flatMap(({ cluster, family, node: one }) =>
       cluster.nodes.filter(({ name }) => name !== node.name).flatMap((other) =>
         other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
           const ask = cmd`ip -${family} route show exact ${podCIDR}`;
@@ -57,11 +59,15 @@ const routes: Check = {
               [shownBy(context, ask)],
             )];
           }
-          if (route.via === other.address) return [];
+          const via = isTunnelled(cluster, one, other)
+            ? tunnelAddress(podCIDR)
+            : other.address;
+          if (route.via === via) return [];
           return [{
             is: "fault",
             what:
-              `the route to the pods of ${other.name} does not go through it`,
+              `the route to the pods of ${other.name} does not go through ` +
+              (via === other.address ? "it" : `its end of the tunnel, ${via}`),
             evidence: [shownBy(context, ask)],
             remedies: [
               onNode(node.name, cmd`ip route del ${podCIDR}`),

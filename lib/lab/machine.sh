@@ -3,16 +3,21 @@
 # new namespaces and runs itself again inside them; that inner run sets the
 # machine up, says "ready" and becomes the process that holds the namespaces.
 #
-#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES
+#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES [MTU ROUTES]
 #       the host outside the cluster, and the segment: a bridge of its
-#   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC OUTSIDE
-#       a node, plugged into the port PORT of the segment
+#   machine.sh router LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE BRIDGE MTU
+#       {BRIDGE MAC MTU CIDRS}…
+#       a router, plugged in as a node is, and more segments: bridges of its
+#   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE [BRIDGE MTU ROUTES]
+#       a node, plugged into the port PORT of the segment that is the bridge
+#       BRIDGE (left out, "segment") of the machine MACHINE
 #   machine.sh ask LAB NAME LINK
 #       "alive" or "absent": does it run, and has it its link?
 #   machine.sh enter LAB NAME COMMAND…
 #       runs a command on it
 #
-# CIDRS, GATEWAYS and ADDRESSES are one for each family, with a comma between.
+# CIDRS, GATEWAYS and ADDRESSES are one for each family, with a comma between;
+# ROUTES are CIDR@GATEWAY, with a comma between.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -162,6 +167,34 @@ default_routes() { # GATEWAYS
   done
 }
 
+routes() { # ROUTES
+  for route in $(echo "$1" | tr , ' '); do
+    echo "route add ${route%@*} via ${route#*@}"
+  done
+}
+
+bridge() { # NAME MAC MTU CIDRS
+  echo "link add $1 address $2 mtu $3 type bridge"
+  addresses "$1" "$4"
+  echo "link set $1 up"
+}
+
+# Plugs this machine into a segment; PID is the process of the machine that has it.
+plug() { # PID BRIDGE MTU CIDRS MAC PORT PORT_MAC
+  # The kernel takes its time to clear away the links of a node that died.
+  if has_link "$1" "$6"; then
+    nsenter --net="/proc/$1/ns/net" ip link del dev "$6" || :
+  fi
+  nsenter --net="/proc/$1/ns/net" \
+    ip link add name "$6" address "$7" master "$2" mtu "$3" up \
+    type veth peer name eth0 address "$5" mtu "$3" netns "/proc/$$/ns/net"
+  ip -batch - <<END
+link set lo up
+$(addresses eth0 "$4")
+link set eth0 up
+END
+}
+
 # Ready only when the holder can be told from this shell.
 hold() {
   cd /
@@ -207,51 +240,57 @@ inside-outside)
   ip -batch - <<END
 link set lo up
 $(addresses lo "$5")
-link add segment address $mac type bridge
-$(addresses segment "$3")
-link set segment up
+$(bridge segment "$mac" "${6:-1500}" "$3")
+$(routes "${7:-}")
 END
   hold
   ;;
 
-node)
+node | router)
   check_programs flock:util-linux unshare:util-linux ip:iproute2 hostname:hostname iptables:iptables
   exec 9<"$0"
   flock 9
   clear_ruins
-  outside=$(holder "$8")
-  [ -n "$outside" ] || fail "$name: the segment that it plugs into is not running: run 01-provision"
-  set -- unshare --net --mount --uts --propagation private sh "$0" "inside-$role" "$@" "$outside"
-  same_user "$outside" || set -- nsenter --target="$outside" --user --preserve-credentials "$@"
+  near=$(holder "$8")
+  [ -n "$near" ] || fail "$name: the segment that it plugs into is not running: run 01-provision"
+  set -- unshare --net --mount --uts --propagation private sh "$0" "inside-$role" "$@"
+  same_user "$near" || set -- nsenter --target="$near" --user --preserve-credentials "$@"
+  set -- env SEGMENT_PID="$near" "$@"
   start "$@"
   ;;
 
 inside-node)
-  cidrs=$3 mac=$5 port=$6 port_mac=$7 outside=$9
   hostname "$name"
   sh "${0%/*}/fresh_settings.sh"
   disk
   # As a machine with Docker on it: it does not forward, and asks iptables about bridged frames too.
   network_settings 0 1 2
   iptables -w -t filter -P FORWARD DROP
-  case $cidrs in *:*) ip6tables -w -t filter -P FORWARD DROP ;; esac
-  # The kernel takes its time to clear away the links of a node that died.
-  if has_link "$outside" "$port"; then
-    nsenter --net="/proc/$outside/ns/net" ip link del dev "$port" || :
-  fi
-  nsenter --net="/proc/$outside/ns/net" \
-    ip link add name "$port" address "$port_mac" master segment up \
-    type veth peer name eth0 address "$mac" netns "/proc/$$/ns/net"
+  case $3 in *:*) ip6tables -w -t filter -P FORWARD DROP ;; esac
+  plug "$SEGMENT_PID" "${9:-segment}" "${10:-1500}" "$3" "$5" "$6" "$7"
   ip -batch - <<END
-link set lo up
-$(addresses eth0 "$cidrs")
-link set eth0 up
 $(default_routes "$4")
+$(routes "${11:-}")
 END
   hold
   ;;
 
+inside-router)
+  hostname "$name"
+  sh "${0%/*}/fresh_settings.sh"
+  disk
+  network_settings 1 0 0
+  plug "$SEGMENT_PID" "$9" "${10}" "$3" "$5" "$6" "$7"
+  default_routes "$4" | ip -batch -
+  shift 10
+  while [ $# -gt 0 ]; do
+    bridge "$@" | ip -batch -
+    shift 4
+  done
+  hold
+  ;;
+
 *)
-  fail "machine.sh $role: expected outside, node, ask or enter"
+  fail "machine.sh $role: expected outside, router, node, ask or enter"
   ;;
 esac

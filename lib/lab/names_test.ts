@@ -1,7 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { labCluster } from "../cluster/cluster_testing.ts";
-import { labId, mac, portName } from "./names.ts";
+import { labId, portName } from "./names.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/home/u/.state/lab" });
 
@@ -21,12 +21,4 @@ Deno.test("portName() gives a short name of its own to a long node name and to o
   const ports = [...names, "segment", "lo"].map(portName);
   assertEquals(new Set(ports).size, 4);
   for (const port of ports) assert(/^port-[0-9a-f]{8}$/.test(port), port);
-});
-
-Deno.test("mac() gives unicast addresses of the locally administered kind, a name its own", () => {
-  const addresses = ["eth0 master", "eth0 worker-1", "port worker-1"].map(mac);
-  assertEquals(new Set(addresses).size, 3);
-  for (const address of addresses) {
-    assert(/^02(:[0-9a-f]{2}){5}$/.test(address), address);
-  }
 });

@@ -4,9 +4,16 @@
  * lib/lab/remove.ts its end.
  */
 import { familyOf, ofFamily } from "../net/cidr.ts";
-import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { mac } from "../net/mac.ts";
+import type { Cluster, ClusterNode, Segment } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
-import { labId, mac, outsideName, portName } from "./names.ts";
+import { bridgeName, labId, outsideName, portName } from "./names.ts";
+import {
+  gatewaysOf,
+  routerName,
+  segmentAt,
+  segmentsOf,
+} from "../cluster/segments.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 
@@ -15,10 +22,17 @@ const remover = `${import.meta.dirname}/remove.ts`;
 
 /**
  * The steps that make a lab, for the operator's machine: the outside host with
- * the segment, then every node. Pure.
+ * the segment, the router with further ones where there are, then every node.
+ * Pure.
  */
 export function labSteps(cluster: Cluster): Step[] {
-  return [outsideStep(cluster), ...cluster.nodes.map(nodeStep(cluster))];
+  return [
+    outsideStep(cluster),
+    ...(cluster.segments === undefined
+      ? []
+      : [routerStep(cluster, cluster.segments)]),
+    ...cluster.nodes.map(nodeStep(cluster)),
+  ];
 }
 
 function outsideStep(cluster: Cluster): Step {
@@ -30,34 +44,87 @@ function outsideStep(cluster: Cluster): Step {
     doneWhen: runs(lab, outsideName, "segment"),
     run: cmd`sh ${machine} outside ${lab} ${outsideName} ${
       onSegment(gateways, cluster)
-    } ${mac("segment")} ${addresses.join(",")}`,
+    } ${mac("segment")} ${addresses.join(",")} ${
+      cluster.segments === undefined
+        ? []
+        : [mtuOf(cluster, 0), routesBeyond(cluster)]
+    }`,
     undo: end(lab, outsideName),
+  };
+}
+
+function routerStep(cluster: Cluster, segments: readonly Segment[]): Step {
+  const lab = labId(cluster);
+  const [first, ...further] = segments;
+  const beyond = further.flatMap(({ router }, at) => [
+    bridgeName(at + 1),
+    mac(bridgeName(at + 1)),
+    mtuOf(cluster, at + 1),
+    onSegment(router, cluster),
+  ]);
+  return {
+    why: "A router between the segments, no node of the cluster: it knows " +
+      "the way to every segment, and none to the pods",
+    doneWhen: runs(lab, routerName, bridgeName(further.length)),
+    run: cmd`sh ${machine} router ${lab} ${routerName} ${
+      onSegment(first?.router ?? [], cluster)
+    } ${cluster.outside.gateways.join(",")} ${mac(`eth0 ${routerName}`)} ${
+      portName(routerName)
+    } ${mac(`port ${routerName}`)} ${outsideName} ${bridgeName(0)} ${
+      mtuOf(cluster, 0)
+    } ${beyond}`,
+    undo: end(lab, routerName),
   };
 }
 
 function nodeStep(cluster: Cluster): (node: ClusterNode) => Step {
   const lab = labId(cluster);
-  return ({ name, addresses }) => ({
-    why: `A node is a network, mount and UTS namespace that a sleeping ` +
-      `process holds; it begins as a machine with Docker on it: no forwarding`,
-    node: name,
-    doneWhen: runs(lab, name, "eth0"),
-    run: cmd`sh ${machine} node ${lab} ${name} ${
-      onSegment(addresses, cluster)
-    } ${cluster.outside.gateways.join(",")} ${mac(`eth0 ${name}`)} ${
-      portName(name)
-    } ${mac(`port ${name}`)} ${outsideName}`,
-    undo: end(lab, name),
-  });
+  return (node) => {
+    const { name, address, addresses } = node;
+    const at = segmentAt(cluster, address);
+    const plug = [
+      bridgeName(at),
+      mtuOf(cluster, at),
+      // By the router, which is the default gateway everywhere else.
+      ...(at === 0 ? [routesBeyond(cluster)] : []),
+    ];
+    return {
+      why: `A node is a network, mount and UTS namespace that a sleeping ` +
+        `process holds; it begins as a machine with Docker on it: no forwarding`,
+      node: name,
+      doneWhen: runs(lab, name, "eth0"),
+      run: cmd`sh ${machine} node ${lab} ${name} ${
+        onSegment(addresses, cluster)
+      } ${gatewaysOf(cluster, node).join(",")} ${mac(`eth0 ${name}`)} ${
+        portName(name)
+      } ${mac(`port ${name}`)} ${at === 0 ? outsideName : routerName} ${
+        cluster.segments === undefined ? [] : plug
+      }`,
+      undo: end(lab, name),
+    };
+  };
+}
+
+function mtuOf({ segments }: Cluster, at: number): string {
+  return String(segments?.[at]?.mtu ?? 1500);
+}
+
+/** The ways from the first segment to the others, as machine.sh takes them. */
+function routesBeyond({ segments = [] }: Cluster): string {
+  const [first, ...further] = segments;
+  return further.flatMap(({ cidrs }) =>
+    cidrs.map((cidr) =>
+      `${cidr}@${ofFamily(first?.router ?? [], familyOf(cidr))}`
+    )
+  ).join(",");
 }
 
 /** Addresses as machine.sh takes them: with the prefix length of their segment. */
-function onSegment(
-  addresses: readonly string[],
-  { segmentCIDRs, segmentCIDR }: Cluster,
-): string {
+function onSegment(addresses: readonly string[], cluster: Cluster): string {
   return addresses.map((address) => {
-    const cidr = ofFamily(segmentCIDRs, familyOf(address)) ?? segmentCIDR;
+    const { cidrs = [] } = segmentsOf(cluster)[segmentAt(cluster, address)] ??
+      {};
+    const cidr = ofFamily(cidrs, familyOf(address)) ?? cluster.segmentCIDR;
     return address + cidr.slice(cidr.indexOf("/"));
   }).join(",");
 }

@@ -45,6 +45,8 @@ export interface NodeLayout {
 interface RowLayout {
   readonly nodes: readonly NodeLayout[];
   readonly segment: {
+    /** Its place among the segments. */
+    readonly at: number;
     readonly x1: number;
     readonly x2: number;
     readonly y: number;
@@ -56,6 +58,8 @@ export interface Layout {
   readonly width: number;
   readonly height: number;
   readonly rows: readonly RowLayout[];
+  /** Between the segments. */
+  readonly router?: Box;
   readonly outside?: Box;
   /** The middle of its own cable, which is no node's. */
   readonly outsideCable?: number;
@@ -94,10 +98,10 @@ export function factLines(text: string): string[] {
 
 /** The lines that are told below a picture, as they fit; what goes on is indented. */
 export function legendLines(
-  { nodes }: PictureScene,
+  scene: PictureScene,
   lines: readonly string[],
 ): readonly string[] {
-  const width = columnsFor(nodes.length) * step - node.gap;
+  const width = columnsOf(scene) * step - node.gap;
   const most = Math.floor(width / character);
   return lines.flatMap((line) => {
     const [, indent = "", text = line] = /^( *)(.*)$/s.exec(line) ?? [];
@@ -108,21 +112,27 @@ export function legendLines(
 
 /** Places a scene. @param legendLines how many lines are told below it */
 export function layOut(scene: PictureScene, legendLines: number): Layout {
-  const columns = columnsFor(scene.nodes.length);
+  const columns = columnsOf(scene);
   const rows: RowLayout[] = [];
+  const width = 2 * margin + columns * step - node.gap;
+  let router: Box | undefined;
   let y = margin;
-  for (let at = 0; at < scene.nodes.length; at += columns) {
-    const row = scene.nodes.slice(at, at + columns);
+  for (const row of rowsOf(scene, columns)) {
+    const at = row[0]?.segment ?? 0;
+    const before = rows.at(-1)?.segment.at ?? at;
+    if (scene.router !== undefined && before !== at && at === 0) {
+      router = routerBox(y - 14, scene.router.lines.length);
+      y = router.y + router.height + 16;
+    }
     const height = Math.max(...row.map(heightOf));
     const nodes = row.map((node, column) =>
       placeNode(node, margin + column * step, y, height)
     );
     const x2 = margin + columns * step - node.gap;
-    const segment = { x1: margin - 10, x2, y: y + height + 34 };
+    const segment = { at, x1: margin - 10, x2, y: y + height + 34 };
     rows.push({ nodes, segment });
     y = segment.y + 34;
   }
-  const width = 2 * margin + columns * step - node.gap;
   const outside = scene.outside;
   const last = rows.at(-1)?.segment.y ?? y;
   const box = outside === undefined ? undefined : {
@@ -136,6 +146,7 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
     width,
     height: legend + Math.max(0, legendLines) * lineHeight + margin / 2,
     rows,
+    ...(router === undefined ? {} : { router }),
     ...(box === undefined
       ? {}
       : { outside: box, outsideCable: box.x + box.width - 60 }),
@@ -144,6 +155,37 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
 }
 
 const step = node.width + node.gap;
+
+/** It lies on the line that joins the rows' segments. */
+function routerBox(y: number, lines: number): Box {
+  return {
+    x: 4,
+    y,
+    width: node.width,
+    height: 14 + lines * lineHeight,
+  };
+}
+
+/** The nodes of each segment by themselves, those of the first at the bottom: there is the outside host. */
+function* rowsOf(
+  { segments, nodes }: PictureScene,
+  columns: number,
+): Generator<readonly SceneNode[]> {
+  for (const segment of segments.keys().toArray().toReversed()) {
+    const own = nodes.filter((node) => node.segment === segment);
+    for (let at = 0; at < own.length; at += columns) {
+      yield own.slice(at, at + columns);
+    }
+  }
+}
+
+function columnsOf({ segments, nodes }: PictureScene): number {
+  return Math.max(
+    ...segments.map((_, at) =>
+      columnsFor(nodes.filter(({ segment }) => segment === at).length)
+    ),
+  );
+}
 
 /** Up to three stand in one row; more make about as many rows as columns. */
 function columnsFor(count: number): number {

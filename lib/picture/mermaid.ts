@@ -6,8 +6,17 @@ import type { PictureScene, SceneNode, ScenePod } from "./scene.ts";
 export function mermaidOf(scene: PictureScene): string {
   const lines = [
     "flowchart TB",
-    `  segment[["segment ${label(scene.segment)}"]]`,
-    ...scene.nodes.flatMap(nodeLines),
+    ...scene.segments.map(({ name, cidrs }) =>
+      `  ${name}[["${name} ${label(cidrs)}"]]`
+    ),
+    ...scene.nodes.flatMap((node, at) =>
+      nodeLines(node, at, scene.segments[node.segment]?.name ?? "segment")
+    ),
+    ...tunnelLines(scene.nodes),
+    ...(scene.router === undefined ? [] : [
+      `  router["${label(scene.router.lines)}"]`,
+      ...scene.segments.map(({ name }) => `  ${name} --- router`),
+    ]),
     ...(scene.outside === undefined ? [] : [
       `  outside["${label(scene.outside.lines)}"]`,
       "  segment --- outside",
@@ -16,11 +25,23 @@ export function mermaidOf(scene: PictureScene): string {
   return `${lines.join("\n")}\n`;
 }
 
-function nodeLines(node: SceneNode, at: number): string[] {
+/** A dotted line for each tunnel. */
+function tunnelLines(nodes: readonly SceneNode[]): string[] {
+  return nodes.flatMap((one, at) =>
+    nodes.flatMap((other, then) =>
+      then > at && one.segment !== other.segment && one.tunnelled &&
+        other.tunnelled
+        ? [`  n${at}r -. tunnel .- n${then}r`]
+        : []
+    )
+  );
+}
+
+function nodeLines(node: SceneNode, at: number, segment: string): string[] {
   const id = `n${at}`;
   if (node.silent !== undefined) {
     const text = label([node.name, "✗ does not answer", node.silent]);
-    return [`  ${id}["${text}"]`, `  ${id} -.- segment`];
+    return [`  ${id}["${text}"]`, `  ${id} -.- ${segment}`];
   }
   const facts = node.facts.map(({ tone, text, since }) =>
     `${signs[tone]} ${text}${since === undefined ? "" : ` (${since})`}`
@@ -42,7 +63,7 @@ function nodeLines(node: SceneNode, at: number): string[] {
     ),
     `    ${id}b --- ${id}r`,
     "  end",
-    `  ${id}r ${node.uplink.up ? "---" : "-.-"} segment`,
+    `  ${id}r ${node.uplink.up ? "---" : "-.-"} ${segment}`,
   ];
 }
 

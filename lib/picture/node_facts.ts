@@ -1,4 +1,5 @@
 /** What a node does for its pods' packets, in words, as its own rules and routes say. Pure. */
+import { tunnelAddress, tunnelLink } from "../net/vxlan.ts";
 import {
   type Family,
   familyOf,
@@ -165,7 +166,7 @@ export function routeFacts(
   cluster: Cluster,
   { nodes }: Inventory,
 ): readonly Fact[] {
-  if (cluster.routes !== "host") return [];
+  if (cluster.routes !== "host" && cluster.routes !== "vxlan") return [];
   const others = nodes.filter(({ name }) => name !== node.name);
   return others.flatMap(({ name, podCIDRs, address }) =>
     podCIDRs.map((podCIDR): Fact => {
@@ -176,6 +177,10 @@ export function routeFacts(
       if (route === undefined) {
         const text = `no route to ${podCIDR} (${name})`;
         return { key, text, tone: due(host, "08-routes") };
+      }
+      if (via === tunnelAddress(podCIDR) && route.dev === tunnelLink) {
+        const text = `${podCIDR} through the tunnel to ${name}`;
+        return { key, text, tone: "good" };
       }
       const right = via === address ||
         cluster.nodes.some((one) =>

@@ -39,7 +39,7 @@ export function drawMermaid(
   return mermaidOf(sceneOf(now, cluster, before));
 }
 
-function inWords({ nodes, segment }: PictureScene): string {
+function inWords({ nodes, segments, router }: PictureScene): string {
   const each = nodes.map(({ name, title, silent, pods, bridge, uplink }) => {
     if (silent !== undefined) return `${name} (${title}) does not answer.`;
     const list = pods.map(({ name, lines }) => [name, ...lines].join(" "));
@@ -48,5 +48,23 @@ function inWords({ nodes, segment }: PictureScene): string {
       bridge === undefined ? "no bridge" : `the bridge ${bridge.lines[0]}`
     }.`;
   });
-  return [...each, `All are on the segment ${segment.join(", ")}.`].join(" ");
+  if (router === undefined) {
+    const cidrs = segments.flatMap(({ cidrs }) => cidrs).join(", ");
+    return [...each, `All are on the segment ${cidrs}.`].join(" ");
+  }
+  const on = segments.map(({ cidrs }, at) => {
+    const names = nodes.filter(({ segment }) => segment === at)
+      .map(({ name }) => name);
+    return `On the segment ${cidrs.join(", ")}: ${names.join(", ") || "none"}.`;
+  });
+  const tunnelled = nodes.filter(({ tunnelled }) => tunnelled)
+    .map(({ name }) => name);
+  return [
+    ...each,
+    ...on,
+    "A router is between them.",
+    ...(tunnelled.length < 2
+      ? []
+      : [`Tunnels join ${tunnelled.join(", ")} across it.`]),
+  ].join(" ");
 }

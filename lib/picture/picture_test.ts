@@ -5,6 +5,7 @@ import { drawMermaid, drawSvg } from "./picture.ts";
 import { character, type Layout, layOut } from "./layout.ts";
 import { pictureChanges } from "./diff.ts";
 import { sceneOf } from "./scene.ts";
+import { twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { clusterOf, inventoryOf, link, withHost } from "./picture_testing.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { TraceHop, TraceReport } from "../trace/report.ts";
@@ -212,6 +213,57 @@ Deno.test("names from nodes cannot become markup", () => {
   checkXml(svg);
   const mermaid = drawMermaid(hostile, { cluster });
   assert(!mermaid.includes("<script"), mermaid);
+});
+
+Deno.test("segments are drawn apart, with the router between them and the tunnels through it", () => {
+  const two = twoSegmentsCluster({ name: "lab-two", stateDir: "/nowhere" });
+  const seen = inventoryOf(two, 2);
+  const joined = seen.nodes.reduce(
+    (all, { name }) =>
+      withHost(all, name, (host) => ({
+        ...host,
+        links: [...host.links, link("deno.vxlan", 9, { kind: "vxlan" })],
+      })),
+    seen,
+  );
+  const far = joined.nodes.map((node) => ({
+    ...node,
+    address: two.nodes.find(({ name }) => name === node.name)?.address ?? "",
+  }));
+  const now = { ...joined, nodes: far };
+  const svg = drawSvg(now, { cluster: two });
+  checkTexts(svg);
+  const texts = textsOf(svg).map(({ text }) => text);
+  for (
+    const text of [
+      "segment 10.0.1.0/24 fd00:10:0:1::/64",
+      "segment-2 10.0.2.0/24 fd00:10:0:2::/64",
+      "- - tunnels: VXLAN 1, UDP port 8472",
+    ]
+  ) assert(texts.includes(text), texts.join("\n"));
+  assertStringIncludes(
+    svg,
+    "Tunnels join master, worker-1, worker-2 across it.",
+  );
+  assertStringIncludes(svg, 'class="tunnel"');
+  const { rows, router } = layOut(sceneOf(now, two), 0);
+  assertEquals(
+    rows.map(({ nodes }) => nodes.map(({ node }) => node.name)),
+    [["worker-2"], ["master", "worker-1"]],
+  );
+  assert(router !== undefined);
+  for (const { nodes } of rows) {
+    for (const { box } of nodes) {
+      assert(
+        box.y > router.y + router.height || box.y + box.height < router.y,
+      );
+    }
+  }
+  const mermaid = drawMermaid(now, { cluster: two });
+  for (
+    const text of ["segment-2 --- router", "n0r -. tunnel .- n2r"]
+  ) assertStringIncludes(mermaid, text);
+  assert(!mermaid.includes("n0r -. tunnel .- n1r"), mermaid);
 });
 
 Deno.test("a picture fetches nothing, and can be read aloud", () => {

@@ -1,4 +1,7 @@
 /** What there is to draw of a cluster, and what is new of it. Pure. */
+import { routerName, segmentAt, segmentsOf } from "../cluster/segments.ts";
+import { bridgeName } from "../lab/names.ts";
+import { tunnelLink } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type {
   Host,
@@ -18,13 +21,26 @@ export type Since = "new" | "gone" | undefined;
 export interface PictureScene {
   readonly nodes: readonly SceneNode[];
   readonly outside?: { readonly lines: readonly string[] };
-  readonly segment: readonly string[];
+  /** The segments, that of the outside host first. */
+  readonly segments: readonly SceneSegment[];
+  /** The router between them, where there are several. */
+  readonly router?: { readonly lines: readonly string[] };
+}
+
+/** A segment as it is drawn. */
+interface SceneSegment {
+  readonly name: string;
+  readonly cidrs: readonly string[];
 }
 
 /** A node as it is drawn. */
 export interface SceneNode {
   readonly name: string;
   readonly title: string;
+  /** The place of its segment. */
+  readonly segment: number;
+  /** Whether it has its end of tunnels to nodes of other segments. */
+  readonly tunnelled: boolean;
   /** Why it says nothing; the rest is empty then. */
   readonly silent?: string;
   readonly pods: readonly ScenePod[];
@@ -76,10 +92,31 @@ export function sceneOf(
         },
       );
     }),
-    segment: cluster.segmentCIDRs,
+    segments: segmentsOf(cluster).map(({ cidrs }, at) => ({
+      name: bridgeName(at),
+      cidrs,
+    })),
+    ...routerOf(cluster),
     ...(now.outside === undefined
       ? {}
       : { outside: { lines: outsideLines(now.outside, cluster) } }),
+  };
+}
+
+function routerOf(
+  { segments, vxlan }: Cluster,
+): Pick<PictureScene, "router"> {
+  if (segments === undefined) return {};
+  return {
+    router: {
+      lines: [
+        routerName,
+        ...segments.map(({ router }) => router.join(" ")),
+        ...(vxlan === undefined
+          ? []
+          : [`- - tunnels: VXLAN ${vxlan.vni}, UDP port ${vxlan.port}`]),
+      ],
+    },
   };
 }
 
@@ -96,7 +133,13 @@ function sceneNode(
 ): SceneNode {
   const { host } = node;
   const title = node.role === "control-plane" ? "control plane" : "worker";
-  const base = { name: node.name, title };
+  const base = {
+    name: node.name,
+    title,
+    segment: segmentAt(cluster, node.address),
+    tunnelled: host.is === "read" && cluster.vxlan !== undefined &&
+      linkOf(host, tunnelLink)?.up === true,
+  };
   if (host.is === "unreachable") {
     return {
       ...base,

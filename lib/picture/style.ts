@@ -26,6 +26,7 @@ fill: var(--ink); white-space: pre; }
 .off { fill: none; stroke: var(--bad); stroke-dasharray: 5 4; }
 .veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
 .segment { stroke: var(--ink); stroke-width: 4; }
+.tunnel { stroke: var(--back); stroke-width: 2; stroke-dasharray: 3 4; fill: none; }
 .way { stroke-width: 3; fill: none; stroke-linejoin: round; }
 .way.there { stroke: var(--trace); }
 .way.back { stroke: var(--back); stroke-dasharray: 7 4; }

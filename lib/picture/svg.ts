@@ -39,7 +39,7 @@ export function svgOf(
 ): string {
   const lines = legendLines(scene, overlay?.lines ?? []);
   const layout = layOut(scene, lines.length);
-  const { width, height, rows, outside, legend } = layout;
+  const { width, height, rows, outside, router, legend } = layout;
   const parts = [
     element("title", { id: "title" }, escaped(title)),
     element("desc", { id: "desc" }, escaped(description)),
@@ -49,7 +49,10 @@ export function svgOf(
     ...rows.flatMap(({ nodes }) => nodes.map(drawNode)),
     ...(outside === undefined || scene.outside === undefined
       ? []
-      : [drawOutside(outside, scene.outside.lines)]),
+      : [drawMachine("outside", outside, scene.outside.lines)]),
+    ...(router === undefined || scene.router === undefined
+      ? []
+      : [drawMachine("router", router, scene.router.lines)]),
     ...(overlay === undefined ? [] : [overlay.draw(layout)]),
     ...lines.map((line, at) =>
       write(rows[0]?.nodes[0]?.box.x ?? 0, legend + at * lineHeight, line)
@@ -104,22 +107,50 @@ function segments(
       )
     ),
   ]);
-  if (first !== undefined && last !== undefined) {
-    if (last.y > first.y) {
-      parts.push(line([last.x1, first.y], [last.x1, last.y], "segment"));
-    }
-    const text = `segment ${scene.segment.join(" ")}`;
-    parts.push(write(last.x1 + 14, last.y - 9, text, "quiet"));
-    if (outside !== undefined && outsideCable !== undefined) {
-      const x = outsideCable;
-      parts.push(line([x, last.y], [x, outside.y], "cable"));
-    }
+  if (first === undefined || last === undefined) return parts;
+  if (last.y > first.y) {
+    parts.push(line([last.x1, first.y], [last.x1, last.y], "segment"));
+  }
+  parts.push(...tunnels(rows));
+  for (const [at, { name, cidrs }] of scene.segments.entries()) {
+    const row = rows.findLast(({ segment }) => segment.at === at)?.segment;
+    if (row === undefined) continue;
+    const text = `${name} ${cidrs.join(" ")}`;
+    parts.push(write(row.x1 + 14, row.y - 9, text, "quiet"));
+  }
+  if (outside !== undefined && outsideCable !== undefined) {
+    const x = outsideCable;
+    parts.push(line([x, last.y], [x, outside.y], "cable"));
   }
   return parts;
 }
 
-function drawOutside(box: Box, lines: readonly string[]): string {
-  return group("outside", [
+/** Tunnels beside the cables that they go along: each of them by the router. */
+function tunnels(rows: Layout["rows"]): readonly string[] {
+  const ends = rows.flatMap(({ nodes, segment }) =>
+    nodes.filter(({ node }) => node.tunnelled)
+      .map(({ cable, box }) => ({ x: cable + 8, box, segment }))
+  );
+  const all = ends.map(({ segment: { y } }) => y + 6);
+  const [first] = ends;
+  if (first === undefined || ends.length < 2) return [];
+  const left = first.segment.x1 + 6;
+  return [
+    ...ends.flatMap(({ x, box, segment: { y } }) => [
+      line([x, box.y + box.height], [x, y + 6], "tunnel"),
+      line([left, y + 6], [x, y + 6], "tunnel"),
+    ]),
+    line([left, Math.min(...all)], [left, Math.max(...all)], "tunnel"),
+  ];
+}
+
+/** A machine that is no node. */
+function drawMachine(
+  name: string,
+  box: Box,
+  lines: readonly string[],
+): string {
+  return group(name, [
     rect(box, "node"),
     ...lines.map((text, at) =>
       write(

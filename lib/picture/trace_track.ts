@@ -1,6 +1,7 @@
 /** Where a packet is in a picture, and along which lines it gets from there to elsewhere. Pure. */
 import type { TraceHop } from "../trace/report.ts";
-import type { Layout, NodeLayout } from "./layout.ts";
+import { routerName } from "../cluster/segments.ts";
+import type { Box, Layout, NodeLayout } from "./layout.ts";
 
 /** A point of the picture. */
 export type Point = readonly [x: number, y: number];
@@ -26,6 +27,9 @@ export function stationOf(
 ): Station | undefined {
   const { node: name, place } = hop;
   if (name === "outside") return outsideStation(place, layout);
+  if (name === routerName && layout.router !== undefined) {
+    return routerStation(layout.router, layout);
+  }
   for (const { nodes, segment } of layout.rows) {
     const found = nodes.find(({ node }) => node.name === name);
     if (found === undefined) continue;
@@ -33,7 +37,7 @@ export function stationOf(
       [found.cable, segment.y],
       [segment.x1, segment.y],
     ];
-    return place === "segment"
+    return place === "segment" || place === "tunnel"
       ? onSegment(name, junction)
       : inNode(hop, found, bridge, junction);
   }
@@ -51,6 +55,22 @@ function onSegment(name: string, junction: readonly Point[]): Station {
     next: [apart, 0],
     word: [x + 14, y + 18],
     track: junction,
+  };
+}
+
+function routerStation(
+  { y, height }: Box,
+  { rows }: Layout,
+): Station | undefined {
+  const below = rows.find(({ segment }) => segment.y > y)?.segment;
+  if (below === undefined) return undefined;
+  const mark: Point = [below.x1 + 4, y + height / 2];
+  return {
+    key: routerName,
+    mark,
+    next: [apart, 0],
+    word: [below.x1 + 40, y + height - 6],
+    track: [mark, [below.x1, y + height], [below.x1, below.y]],
   };
 }
 

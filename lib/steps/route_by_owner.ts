@@ -72,7 +72,8 @@ function apart(owner: string, via: string, how: string): Answer {
       "A route by it would lose every packet, for the gateway does not know the pods",
     remedy: "look at `ip route get " + via +
       "`; then correct the node's address in the cluster file, " +
-      "put the nodes on one segment, or let the router in between keep the routes: by hand, " +
+      "put the nodes on one segment, take tunnels between them (routes: vxlan), " +
+      "or let the router in between keep the routes: by hand, " +
       "or, for machines that stage 01 makes in a cloud, with routes: aws or routes: gcp",
   };
 }

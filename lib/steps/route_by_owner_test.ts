@@ -40,7 +40,9 @@ Deno.test("a node behind a gateway is no next hop, and the message names the gat
   for (const word of ["worker-2", "10.0.1.12", "gateway 10.0.1.1"]) {
     assertStringIncludes(answer.found, word);
   }
-  for (const word of ["routes: aws", "routes: gcp", "one segment"]) {
+  for (
+    const word of ["routes: aws", "routes: gcp", "routes: vxlan", "one segment"]
+  ) {
     assertStringIncludes(answer.remedy, word);
   }
 });

@@ -3,6 +3,7 @@
  * exactly three sentences. A stage that is added wants its own here; the
  * compiler says so.
  */
+import { tunnelLink } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { podCIDRsPath } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
@@ -22,7 +23,7 @@ interface TourText {
   /** Before 02 has run, the plan's node has no podCIDRs. */
   readonly sentences: (plan: Plan) => Sentences;
   /** Absent where the matrix shows it. */
-  readonly look?: (cluster: Cluster) => Look;
+  readonly look?: (cluster: Cluster) => Look | undefined;
 }
 
 const list = (values: readonly string[]) => values.join(" and ");
@@ -30,12 +31,14 @@ const list = (values: readonly string[]) => values.join(" and ");
 /** The tour's words, stage by stage. */
 export const tourTexts: Readonly<Record<StageName, TourText>> = {
   "01-provision": {
-    sentences: ({ cluster: { segmentCIDRs } }) => [
+    sentences: ({ cluster: { segmentCIDRs, segments } }) => [
       "A pod network joins machines, so there have to be machines first.",
       "Here a machine is a network, mount and UTS namespace of this computer's " +
-      "own kernel, with one cable (a veth pair) to a segment, " +
-      `${list(segmentCIDRs)}, on which there is also a host that is not of ` +
-      "the cluster.",
+      "own kernel, with one cable (a veth pair) to " +
+      (segments === undefined
+        ? `a segment, ${list(segmentCIDRs)}, `
+        : "a segment, which a router joins to the other, ") +
+      "on which there is also a host that is not of the cluster.",
       "They begin as a Docker host does, with ip_forward off and the chain " +
       "FORWARD at DROP, and none of them knows of any pod.",
     ],
@@ -122,15 +125,33 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     ],
   },
   "08-routes": {
-    sentences: () => [
-      "Pods of other nodes are still out of reach: no route of this node has " +
-      "their addresses, so packets for them go to the default gateway, which " +
-      "knows no pods.",
-      "This stage gives every node a route to every other node's podCIDR, by " +
-      "that node's address on the segment.",
-      "A packet from pod to pod then keeps both its addresses all the way, and " +
-      "that is all that Kubernetes asks of a pod network.",
-    ],
+    sentences: ({ cluster: { vxlan } }) =>
+      vxlan === undefined
+        ? [
+          "Pods of other nodes are still out of reach: no route of this node has " +
+          "their addresses, so packets for them go to the default gateway, which " +
+          "knows no pods.",
+          "This stage gives every node a route to every other node's podCIDR, by " +
+          "that node's address on the segment.",
+          "A packet from pod to pod then keeps both its addresses all the way, and " +
+          "that is all that Kubernetes asks of a pod network.",
+        ]
+        : [
+          "Pods of other nodes are still out of reach, and of a node beyond a " +
+          "router no route helps: the router, which knows no pods, would get " +
+          "the packet next.",
+          "So this stage gives every node a VXLAN link: what goes out by it, a " +
+          "whole frame, travels inside of a UDP packet from node to node " +
+          `(port ${vxlan.port}), and the router sees the nodes' addresses alone.`,
+          "A route says which pods are beyond, a neighbour which MAC the far end " +
+          "has, and a forwarding entry, shown below, which node that MAC is on; " +
+          "the headers around the frame are why pods get a smaller MTU.",
+        ],
+    look: ({ vxlan }) =>
+      vxlan === undefined ? undefined : {
+        on: "node",
+        command: cmd`bridge fdb show dev ${tunnelLink}`,
+      },
   },
   "09-verify": {
     sentences: () => [

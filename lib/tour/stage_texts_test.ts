@@ -1,6 +1,10 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { dualCluster, labCluster } from "../cluster/cluster_testing.ts";
+import {
+  dualCluster,
+  labCluster,
+  twoSegmentsCluster,
+} from "../cluster/cluster_testing.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { stageNames } from "../stage/stage.ts";
 import {
@@ -11,7 +15,11 @@ import {
 import { wrap } from "../text/wrap.ts";
 
 const names = { name: "lab", stateDir: "/state/lab" };
-const clusters: readonly Cluster[] = [labCluster(names), dualCluster(names)];
+const clusters: readonly Cluster[] = [
+  labCluster(names),
+  dualCluster(names),
+  twoSegmentsCluster(names),
+];
 
 /** Every text, as it is said of a cluster. */
 function* texts(cluster: Cluster) {
@@ -63,8 +71,10 @@ Deno.test("they speak of the cluster that there is", () => {
 });
 
 Deno.test("until there are pods, each stage has something to look at", () => {
-  const [cluster] = clusters;
-  assert(cluster);
-  const looks = stageNames.filter((name) => tourTexts[name].look);
-  assertEquals(looks, stageNames.slice(0, 4));
+  const [cluster, , two] = clusters;
+  assert(cluster && two);
+  const looks = (cluster: Cluster) =>
+    stageNames.filter((name) => tourTexts[name].look?.(cluster));
+  assertEquals(looks(cluster), stageNames.slice(0, 4));
+  assertEquals(looks(two), [...stageNames.slice(0, 4), "08-routes"]);
 });

@@ -156,10 +156,8 @@ async function visitStage(
   }
   const changed = results.filter(({ status }) => status === "changed").length;
   voice.say(`Done: changed ${changed}\n`);
-  const { look } = tourTexts[stage.name];
-  if (look !== undefined) {
-    await showEffect(visit, look(await session.cluster()));
-  }
+  const effect = tourTexts[stage.name].look?.(await session.cluster());
+  if (effect !== undefined) await showEffect(visit, effect);
   if (stops.some(({ matrix }) => matrix !== undefined)) {
     await tryPathsAt(visit, lesson);
   }

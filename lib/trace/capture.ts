@@ -1,4 +1,5 @@
 /** Listening on every machine of a path while the packets are on their way. */
+import { segmentsOf } from "../cluster/segments.ts";
 import { CommandError, succeeded } from "../exec/command.ts";
 import { ifname } from "../cni/runtime.ts";
 import {
@@ -226,11 +227,12 @@ function mtuOf({ from, to, machines }: TraceContext): number {
 export function follow(
   answer: SentPacket,
   heard: readonly Heard[],
-  { to, cluster: { segmentCIDRs } }: TraceContext,
+  { to, cluster }: TraceContext,
 ): FollowedPacket {
   const { sending, answered } = answer;
   // What answers on the segment may be a machine that is not known; what does not is not there.
-  const isNear = segmentCIDRs.some((cidr) => networkHas(cidr, to.address));
+  const isNear = segmentsOf(cluster).flatMap(({ cidrs }) => cidrs)
+    .some((cidr) => networkHas(cidr, to.address));
   const open = to.machine === undefined && (answered || !isNear);
   const there = walk(heard, { sending, direction: "there" }, {
     begin: false,

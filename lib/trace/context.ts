@@ -6,6 +6,7 @@ import type { Family } from "../net/cidr.ts";
 import { type Cluster } from "../cluster/cluster.ts";
 import { CommandError, type RunOptions } from "../exec/command.ts";
 import { inFamily } from "../cluster/address_family.ts";
+import { routerName } from "../cluster/segments.ts";
 import { outsideName } from "../lab/names.ts";
 import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -125,6 +126,7 @@ export async function survey(
   const all = [
     ...cluster.nodes.map(({ name }) => name),
     ...(reach.outside === undefined ? [] : [outsideName]),
+    ...(cluster.segments === undefined ? [] : [routerName]),
   ].filter((name) => !ends.has(name));
   const [first, rest] = await Promise.all([
     Promise.all([...ends].map(lookAt)),
@@ -180,6 +182,8 @@ async function askMachine(
   const { parts, outcome, command } = await askParts(runner, question, options);
   const address = name === outsideName
     ? cluster.outside.gateway
+    : name === routerName && cluster.segments !== undefined
+    ? cluster.segments[0]?.router[0]
     : cluster.nodes.find((node) => node.name === name)?.address;
   if (parts !== undefined) return checked(readMachine(name, address, parts));
   const why = "see what is there before the packets are sent";
@@ -206,9 +210,12 @@ function hopsBetween(
   from: End,
   to: End,
   machines: ReadonlyMap<string, SurveyedMachine>,
-  { nodes, outside, provider }: Cluster,
+  { nodes, outside, provider, segments = [] }: Cluster,
 ): readonly string[] {
   const byAddress = new Map(nodes.map(({ name, address }) => [address, name]));
+  for (const { router } of segments) {
+    for (const address of router) byAddress.set(address, routerName);
+  }
   if (provider === "lab") byAddress.set(outside.gateway, outsideName);
   return [[from, to], [to, from]].flatMap(([near, far]) => {
     const machine = near?.machine && machines.get(near.machine);

@@ -3,6 +3,7 @@
  * whatever may explain a loss.
  */
 import type { Command, RunOptions } from "../exec/command.ts";
+import { tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { outsideName } from "../lab/names.ts";
 import { ifname } from "../cni/runtime.ts";
@@ -184,7 +185,14 @@ export async function gather(
       stage: stage.name,
       steps: stage.steps?.({ cluster, node }) ?? [],
     }));
-    const found = await gatherNode(runner, node, probed, pods, options);
+    const found = await gatherNode(
+      runner,
+      node,
+      probed,
+      pods,
+      options,
+      tunnelQuestion(cluster, node),
+    );
     return [node.name, found] as const;
   }));
   return new Map(facts);

@@ -1,4 +1,5 @@
 /** A packet's way as a reader sees it: hops, each with what decided there. Pure. */
+import { tunnelLink } from "../net/vxlan.ts";
 import type { Decision, TraceHop } from "./report.ts";
 import type { SeenPacket } from "./nft_events.ts";
 import { kernelRouteOf, routeDecision, routedPacket } from "./kernel_routes.ts";
@@ -198,7 +199,7 @@ function lostHop(
   return hop(
     direction,
     place,
-    isVeth ? "veth" : "segment",
+    isVeth ? "veth" : packet?.out === tunnelLink ? "tunnel" : "segment",
     "DROPPED",
     ends,
     packet?.out,

@@ -92,7 +92,8 @@ type HopPlace =
   /** Between the node's bridge and the pod: a veth pair. */
   | "veth"
   /** What joins the nodes. */
-  | "segment";
+  | "segment"
+  | "tunnel";
 
 /** What became of a packet at a hop. */
 type HopOutcome =

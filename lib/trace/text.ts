@@ -119,12 +119,12 @@ function columnsOf(hops: readonly TraceHop[]): Columns {
 }
 
 function whereOf({ node, pod, place }: TraceHop): string {
-  if (place === "segment") return "segment";
+  if (place === "segment" || place === "tunnel") return place;
   return printable(pod === undefined ? node : `${node}/${pod}`);
 }
 
 function placeOf({ place, link }: TraceHop): string {
-  if (place === "segment") return "";
+  if (place === "segment" || place === "tunnel") return "";
   return link === undefined ? place : `${place} ${printable(link)}`;
 }
 

@@ -1,4 +1,5 @@
 /** Stage 09's findings put together as a report. Pure. */
+import { tunnelAddress } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Known } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
@@ -111,7 +112,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     causes,
     remarks: [
       ...findings.remarks,
-      ...views.flatMap(({ tried }) => senderRemarks(tried)),
+      ...views.flatMap(({ tried }) => senderRemarks(tried, cluster)),
       ...unfilteredRemark(progress),
     ],
     ...(next === undefined ? {} : { next }),
@@ -227,12 +228,22 @@ function hostPortReport(
  * A sentence for each node that was seen as an address of its own which is not
  * the cluster file's.
  */
-function senderRemarks(tried: readonly Tried[]): readonly string[] {
+function senderRemarks(
+  tried: readonly Tried[],
+  { vxlan, nodes }: Cluster,
+): readonly string[] {
+  // What takes a tunnel comes from the tunnel's own end.
+  const ends = new Set(
+    vxlan === undefined
+      ? []
+      : nodes.flatMap(({ podCIDRs }) => podCIDRs.map(tunnelAddress)),
+  );
   const remarks = tried.flatMap((one) => {
     const { path: { from, to }, observed, expectedSource } = one;
     if (observed.answer !== "yes" || one.expected.answer !== "yes") return [];
     const { source } = observed;
-    if (source === expectedSource || !isAsExpected(one)) return [];
+    if (source === expectedSource || ends.has(source)) return [];
+    if (!isAsExpected(one)) return [];
     return [{ from, to, source, usual: expectedSource }];
   });
   const groups = Map.groupBy(

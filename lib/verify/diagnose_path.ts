@@ -27,6 +27,7 @@ import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { lookOn } from "../diagnosis/remedy.ts";
 import { settingFault } from "../diagnosis/setting_faults.ts";
+import { faultBetween } from "../diagnosis/tunnels.ts";
 import { cmd } from "../exec/command.ts";
 import { readTable, traverse } from "../net/iptables.ts";
 import {
@@ -68,6 +69,8 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
   if (obstacle?.is === "loses") return obstacleCause(obstacle);
   const [table] = tables(path, findings);
   if (table?.is === "full") return table.cause;
+  const tunnel = tunnelFault(path, findings, true);
+  if (tunnel !== undefined) return tunnel;
   if (obstacle !== undefined) return obstacleCause(obstacle);
   return table?.cause ?? noCauseFound(path, findings);
 }
@@ -83,13 +86,12 @@ function* suspects(
   const { cluster, facts } = findings;
   const from = facts.get(path.from);
   const to = facts.get(path.to);
-  const ends = from === to ? [from] : [from, to];
-  const nodes = ends.filter((end) => end !== undefined);
+  const nodes = [...new Set([from, to])].filter((end) => end !== undefined);
   const between = path.from !== path.to;
   const routed = path.kind !== "pod-to-pod-same-node" &&
     path.kind !== "node-to-own-pod" && path.kind !== "pod-to-own-node";
-  // The outside host carries the lab's segment: without it no cable is left.
-  // A node's own pods need of its link only the address, which it also has when down.
+  // Without the outside host, which has the lab's segment, no cable is left.
+  // A node's own pods need of its link only the address; it has that when down, too.
   const onSegment = nodes.filter((node) =>
     between ||
     (path.kind === "pod-to-own-node" && segmentLink(node) === undefined)
@@ -130,8 +132,9 @@ function* suspects(
   if (routed) { for (const node of withPods) yield forwardingFault(node); }
   for (const hop of hops(path, findings)) yield filtered(hop, findings);
   if (from !== undefined && to !== undefined) {
+    yield tunnelFault(path, findings, false);
     if (endsAtPod(path) && between) yield routeFault(from, to.node);
-    // Without a route of its own, the far end knows the way back to a pod only if 07 rewrote it.
+    // Without a route of its own, the far end knows the way back only if 07 rewrote it.
     if (path.kind === "pod-to-pod-other-node") yield routeFault(to, from.node);
     if (path.kind === "pod-to-other-node") {
       yield masqueradeFault(from);
@@ -161,6 +164,20 @@ function* outwards(
 /** The kernel's tables that are full, or will be, on a path's nodes. */
 function tables({ from, to }: Path, { facts, cluster }: PathFindings) {
   return packetTables(facts, [from, to], cluster);
+}
+
+/** The fault of the tunnel that a path takes to a pod of another node. */
+function tunnelFault(
+  path: Path,
+  { cluster, facts }: PathFindings,
+  also: boolean,
+): Cause | undefined {
+  if (!endsAtPod(path) || path.from === path.to) return undefined;
+  const ends = [path.from, path.to].flatMap((name) => {
+    const found = facts.get(name);
+    return found === undefined ? [] : [[found.node, found.tunnels] as const];
+  });
+  return faultBetween(cluster, ends, also);
 }
 
 /** What lies on a path's way through its nodes and pods; what surely loses packets first. */

@@ -8,6 +8,7 @@ import { type RunOptions, show } from "../exec/command.ts";
 import type { Control, PathFindings } from "./diagnose_causes.ts";
 import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
+import { tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { execFault, nodeFault } from "../kubernetes/faults.ts";
 import { insideOf, podName } from "./kubernetes_pods.ts";
@@ -181,6 +182,7 @@ async function gather(
         })),
         pods,
         options,
+        tunnelQuestion(cluster, node),
       ),
       controlCalls(site, situation, known, { ...options, limit_ms }),
     ]);

@@ -16,7 +16,7 @@ import {
   namespace,
 } from "../kubernetes/kubectl.ts";
 import type { Node, Runner } from "../node/node.ts";
-import { mac } from "../lab/names.ts";
+import { mac } from "../net/mac.ts";
 import {
   type PodName,
   podNames,

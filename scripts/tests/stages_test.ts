@@ -2,7 +2,11 @@
 import { assertSnapshot } from "@std/testing/snapshot";
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { dualCluster, labCluster } from "../../lib/cluster/cluster_testing.ts";
+import {
+  dualCluster,
+  labCluster,
+  twoSegmentsCluster,
+} from "../../lib/cluster/cluster_testing.ts";
 import { paste, show } from "../../lib/exec/command.ts";
 import {
   type Plan,
@@ -37,6 +41,12 @@ const both = dualCluster({ name: "lab-dual", stateDir: "/state/lab-dual" });
 const [, dualWorker1] = both.nodes;
 assert(dualWorker1);
 const dual: Plan = { cluster: both, node: dualWorker1 };
+
+/** Two segments: worker-1 shares the master's, and worker-2 is beyond the router. */
+const two = twoSegmentsCluster({ name: "lab-two", stateDir: "/state/lab-two" });
+const [, nearWorker] = two.nodes;
+assert(nearWorker);
+const beyond: Plan = { cluster: two, node: nearWorker };
 
 function lines(steps: readonly Step[]): string {
   return steps.map(({ why, run, ...step }) => {
@@ -93,4 +103,31 @@ Deno.test("every step of the stages asks whether it is done already", () => {
     const blind = steps.filter(({ doneWhen }) => doneWhen === undefined);
     assertEquals(blind.map(({ why }) => `${stage.name}: ${why}`), []);
   }
+});
+
+Deno.test("08-routes with routes: vxlan makes a tunnel's end, and three things to know of a node beyond the router", async (t) => {
+  await assertSnapshot(t, lines(routes.steps?.(beyond) ?? []));
+});
+
+Deno.test("08-routes with routes: vxlan and direct: false takes a tunnel to every other node", () => {
+  const vxlan = { vni: 7, port: 4789, direct: false };
+  const cluster = { ...two, vxlan };
+  const text = lines(routes.steps?.({ ...beyond, cluster }) ?? []);
+  assert(!text.includes("via 10.0.1.10"), text);
+  assert(text.includes("type vxlan id 7 dstport 4789 local 10.0.1.11"), text);
+  assert(text.includes("10.244.0.0/24 via 10.244.0.0 dev deno.vxlan"), text);
+});
+
+Deno.test("a tunnel between IPv6 addresses takes 70 bytes of the way, and so do its pods", () => {
+  const nodes = two.nodes.map((node) => ({
+    ...node,
+    vtep: node.addresses[1] ?? "",
+  }));
+  const plan = { ...beyond, cluster: { ...two, nodes }, node: nodes[1]! };
+  const text = lines(routes.steps?.(plan) ?? []);
+  assert(text.includes("ip link set deno.vxlan mtu 1430"), text);
+  assert(text.includes("local fd00:10:0:1::11 nolearning"), text);
+  const written = cniConfig.steps?.(plan)
+    .map(({ run }) => "copy" in run ? "" : run.stdin ?? "").join("");
+  assert(written?.includes('"mtu": 1430'), written);
 });

@@ -1,4 +1,6 @@
 /** All that ends packets in the namespaces of a path, of what these told. Pure. */
+import { tunnelLink } from "../../net/vxlan.ts";
+import { isTunnelled } from "../../cluster/tunnels.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { iptablesObstacles } from "./iptables_chains.ts";
 import { portObstacles } from "./bridge_ports.ts";
@@ -116,6 +118,7 @@ function nodeTraffic(
     links: new Set([
       bridge,
       ...(uplink === undefined ? [] : [uplink]),
+      ...(cluster.vxlan === undefined ? [] : [tunnelLink]),
       ...ports.filter(({ master }) => master === bridge)
         .map(({ ifname }) => ifname),
     ]),
@@ -127,11 +130,14 @@ function nodeTraffic(
         ? []
         : [[end.address, port]];
     })),
-    linkTo: (address) =>
-      own.has(address)
-        ? undefined
-        : ownerOfPod(cluster, address)?.name === space.node
-        ? bridge
-        : uplink,
+    linkTo: (address) => {
+      if (own.has(address)) return undefined;
+      const owner = ownerOfPod(cluster, address);
+      if (owner?.name === space.node) return bridge;
+      return owner !== undefined && node !== undefined &&
+          isTunnelled(cluster, node, owner)
+        ? tunnelLink
+        : uplink;
+    },
   };
 }

@@ -1,5 +1,6 @@
 /** Addresses where none should be, and a pod's that is not as ADD gave it. Pure. */
 import { familyOf, parseCidr } from "../../net/cidr.ts";
+import { tunnelAddress, tunnelLink } from "../../net/vxlan.ts";
 import { cmd } from "../../exec/command.ts";
 import type { Remedy } from "../remedy.ts";
 import {
@@ -55,6 +56,10 @@ function onNodesLink(
     const owner = ownerOfPod(cluster, local);
     const port = isPort(ifname);
     if (!port && owner === undefined) return [];
+    // A tunnel's end has the one that no pod of its node can have.
+    const isEnd = ifname === tunnelLink && owner?.name === space.node &&
+      owner.podCIDRs.some((podCIDR) => tunnelAddress(podCIDR) === local);
+    if (isEnd) return [];
     const takes = flows.some(({ destination }) => destination === local);
     return [{
       kind: port ? "veth" as const : "address" as const,

@@ -14,6 +14,7 @@ import {
 } from "../../diagnosis/faults.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { onNode } from "../../diagnosis/remedy.ts";
+import { faultBetween } from "../../diagnosis/tunnels.ts";
 import { looser } from "../../diagnosis/setting_faults.ts";
 import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
@@ -39,6 +40,7 @@ export function* wayMissing(
   if (facts === undefined) return;
   const far = receiver.machine && findings.facts.get(receiver.machine);
   if (far && far !== facts && inSomePodCIDR(receiver.address, far.node)) {
+    yield tunnelBetween(facts, far, findings, false);
     yield routeFault(facts, far.node);
   }
   if (receiver.machine === outsideName || receiver.machine === undefined) {
@@ -50,6 +52,43 @@ export function* wayMissing(
     findings,
   );
   yield wrongGateway(facts, receiver, findings);
+}
+
+/**
+ * The fault of the tunnel between two nodes.
+ *
+ * @param also whether what shows by pings counts, too
+ */
+function tunnelBetween(
+  one: NodeFacts,
+  other: NodeFacts,
+  { cluster }: TraceFindings,
+  also: boolean,
+): Cause | undefined {
+  const ends = [one, other].map(({ node, tunnels }) =>
+    [node, tunnels] as const
+  );
+  return faultBetween(cluster, ends, also);
+}
+
+/** What a tunnel's end takes is more than its ways do: long packets are lost. */
+export function tunnelWidth(findings: TraceFindings): Cause | undefined {
+  const ends = tunnelEnds(findings);
+  return ends && tunnelBetween(...ends, findings, false);
+}
+
+/** Nothing else explains it: the tunnel between the two ends' machines. */
+function tunnelSilence(findings: TraceFindings): Cause | undefined {
+  const ends = tunnelEnds(findings);
+  return ends && tunnelBetween(...ends, findings, true);
+}
+
+function tunnelEnds(
+  { from, to, facts }: TraceFindings,
+): readonly [NodeFacts, NodeFacts] | undefined {
+  const one = from.machine && facts.get(from.machine);
+  const other = to.machine && facts.get(to.machine);
+  return one && other && one !== other ? [one, other] : undefined;
 }
 
 /** A route to part of a podCIDR by another node than its owner. */
@@ -103,6 +142,7 @@ export function* misrouted(
   if (isBack && destination === receiver.address && asking) {
     yield masqueradeFault(asking);
   }
+  yield tunnelSilence(findings);
 }
 
 /** The host outside the cluster has no way to an address: a lab ends there. */

@@ -1,0 +1,40 @@
+/** The tunnels between the nodes: which ways they are on, and what they take. Pure. */
+import { familyOf } from "../net/cidr.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { leastMtu, shareSegment } from "./segments.ts";
+
+/**
+ * What a tunnel adds to a packet: Ethernet's 14 bytes, VXLAN's 8, UDP's 8, and
+ * the outer IP header, 20 bytes or 40 (RFC 7348, section 5).
+ *
+ * @param address a node's, between which the tunnels are
+ */
+export function tunnelOverhead(address: string): number {
+  return familyOf(address) === 4 ? 50 : 70;
+}
+
+/** What the ways between the nodes take. */
+export function wayMtu(cluster: Pick<Cluster, "vxlan" | "segments">): number {
+  return cluster.vxlan?.mtu ?? leastMtu(cluster);
+}
+
+/** The MTU of the tunnels; undefined where there are none. */
+export function tunnelMtu(
+  cluster: Pick<Cluster, "vxlan" | "segments" | "nodes">,
+): number | undefined {
+  const [first] = cluster.nodes;
+  return cluster.vxlan === undefined || first === undefined
+    ? undefined
+    : wayMtu(cluster) - tunnelOverhead(first.vtep ?? first.address);
+}
+
+/** Whether a tunnel leads from one node to another; false where a plain route does. */
+export function isTunnelled(
+  cluster: Cluster,
+  one: ClusterNode,
+  other: ClusterNode,
+): boolean {
+  const { vxlan } = cluster;
+  return vxlan !== undefined &&
+    !(vxlan.direct && shareSegment(cluster, one, other));
+}

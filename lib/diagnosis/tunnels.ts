@@ -1,0 +1,100 @@
+/** What is wrong with a node's tunnels, and with the one between two nodes. Pure. */
+import { tunnelLink } from "../net/vxlan.ts";
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { isTunnelled } from "../cluster/tunnels.ts";
+import { cmd, type Command } from "../exec/command.ts";
+import { shellProgram } from "../exec/shell_program.ts";
+import type { Asked } from "../node/batch.ts";
+import type { Cause } from "./cause.ts";
+import { endOf, silence } from "./tunnel_silence.ts";
+import {
+  ownEnd,
+  type TunnelAnswer,
+  type TunnelFault,
+  unknownFar,
+} from "./tunnel_causes.ts";
+
+const program = shellProgram("tunnels.sh", import.meta.url);
+
+/** The nodes to which tunnels lead from this one. */
+function farEnds(cluster: Cluster, node: ClusterNode): readonly ClusterNode[] {
+  return cluster.nodes.filter((other) =>
+    other.name !== node.name && isTunnelled(cluster, node, other)
+  );
+}
+
+/**
+ * The question that tunnelFaults() reads the answer to: a second at most. It
+ * sends a ping to each far end, and changes nothing.
+ *
+ * @returns none where the node has no tunnels
+ */
+export function tunnelQuestion(
+  cluster: Cluster,
+  node: ClusterNode,
+): Command | undefined {
+  const { vxlan } = cluster;
+  const far = farEnds(cluster, node);
+  if (vxlan === undefined || far.length === 0) return undefined;
+  const ends = far.flatMap((other) => endOf(other) ?? []);
+  return {
+    ...cmd`sh -c ${program} tunnels ${tunnelLink} ${vxlan.port} ${ends}`,
+    label: `ip -d link show dev ${tunnelLink}`,
+  };
+}
+
+/** What the node's answer says that is wrong, likeliest first. */
+export function tunnelFaults(
+  cluster: Cluster,
+  node: ClusterNode,
+  asked: Asked,
+): readonly TunnelFault[] {
+  const all = asked.outcome.stdout.split("\n");
+  const lines = (name: string) =>
+    all.filter((line) => line.startsWith(`${name} `))
+      .map((line) => line.slice(name.length + 1));
+  // What was cut off tells nothing.
+  if (lines("link").length === 0 || lines("after").length === 0) return [];
+  const known: TunnelAnswer = { asked, node, cluster, lines };
+  const own = ownEnd(known);
+  if (own !== undefined) return [{ is: "seen", cause: own }];
+  const seen = farEnds(cluster, node).flatMap((far): TunnelFault[] => {
+    const cause = unknownFar(known, far);
+    return cause === undefined ? [] : [{ far: far.name, is: "seen", cause }];
+  });
+  const blind = new Set(seen.map(({ far }) => far));
+  const silent = farEnds(cluster, node)
+    .filter(({ name }) => !blind.has(name))
+    .flatMap((far): TunnelFault[] => {
+      const fault = silence(known, far);
+      return fault === undefined ? [] : [{ ...fault, far: far.name }];
+    });
+  return [...seen, ...silent];
+}
+
+/**
+ * The likeliest fault of the tunnel between two nodes.
+ *
+ * @param ends what each says of itself
+ * @param also whether what shows by pings counts, too: any other fault of the
+ * path keeps them from coming as well
+ */
+export function faultBetween(
+  cluster: Cluster,
+  ends: readonly (readonly [ClusterNode, Asked | undefined])[],
+  also: boolean,
+): Cause | undefined {
+  const [one, other] = ends.map(([node]) => node);
+  if (!one || !other || !isTunnelled(cluster, one, other)) return undefined;
+  const faults = ends.flatMap(([node, asked]) =>
+    asked === undefined ? [] : tunnelFaults(cluster, node, asked)
+  ).filter(({ far }) =>
+    far === undefined || far === one.name || far === other.name
+  );
+  const order = also ? ["seen", "refused", "mute", "silent"] : ["seen"];
+  for (const kind of order) {
+    const found = faults.find(({ is }) => is === kind);
+    if (found !== undefined) return found.cause;
+  }
+  return undefined;
+}

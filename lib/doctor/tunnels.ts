@@ -1,0 +1,42 @@
+/** The doctor's check of the tunnels between nodes. Pure. */
+import { tunnelFaults, tunnelQuestion } from "../diagnosis/tunnels.ts";
+import { tunnelLink } from "../net/vxlan.ts";
+import { type Check, type Finding, unclear } from "./check.ts";
+
+export const tunnelCheck: Check = {
+  name: "tunnels",
+  well:
+    "the tunnels to nodes of other segments carry packets, and fit their ways",
+  asks({ cluster, node }) {
+    const question = tunnelQuestion(cluster, node);
+    return question === undefined ? [] : [question];
+  },
+  read({ cluster, node, host }, [asked]): readonly Finding[] {
+    if (tunnelQuestion(cluster, node) === undefined) {
+      return [{
+        is: "does not apply",
+        what: cluster.vxlan === undefined
+          ? "no tunnels are asked for"
+          : "all other nodes are on this node's segment",
+      }];
+    }
+    if (!host.complete.includes("08-routes")) {
+      return [{
+        is: "not yet",
+        what: `no ${tunnelLink} on this node, or not all that it needs`,
+        until: "08-routes",
+      }];
+    }
+    if (!asked?.outcome.stdout.includes("\nafter ")) {
+      return [unclear("how the tunnels are", asked)];
+    }
+    const faults = tunnelFaults(cluster, node, asked);
+    // A rule of the node's keeps all of them from it.
+    const told = new Map(faults.map((fault) => [fault.cause.what, fault]));
+    return [...told.values()].map(({ is, cause }): Finding => {
+      const { what, evidence, remedies } = cause;
+      const kind = is === "mute" ? "warning" : "fault";
+      return { is: kind, what, evidence, remedies };
+    });
+  },
+};

@@ -1,0 +1,193 @@
+/** Two segments with a router between them: tunnels carry the pods' packets, and each fault of theirs has its name. */
+// @ts-types="../../lib/std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd } from "../../lib/exec/command.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { vtepMac } from "../../lib/net/vxlan.ts";
+import { findingsOn } from "./doctor_testing.ts";
+import { type TestLab, testLab } from "./lab_testing.ts";
+import { nodeStages, stateOf } from "./stages_testing.ts";
+import { traceHere } from "./trace_testing.ts";
+import {
+  clusterOf,
+  follow,
+  needsRoot,
+  row,
+  runAll,
+  verified,
+} from "./verify_testing.ts";
+
+/** The lab of two segments, of the test's own. */
+async function twoSegments(name: string): Promise<TestLab> {
+  const file = `${projectRoot}/config/lab-two-segments.yaml`;
+  const text = await Deno.readTextFile(file);
+  return await testLab(
+    name,
+    () => text.replace("name: lab-two\n", `name: ${name}\n`),
+  );
+}
+
+/** A fault, and what has to be said of it. */
+interface Fault {
+  readonly name: string;
+  /** The machine that it is on. */
+  readonly on: string;
+  readonly make: string;
+  /** What takes it away where no advice does: it is on the router, or a card's. */
+  readonly mend?: string;
+  /** What the doctor says on worker-1, where that has to show. */
+  readonly doctor?: string;
+  readonly cause: string;
+}
+
+const [own, far] = ["worker-1", "worker-2"].map(vtepMac);
+
+const faults: readonly Fault[] = [{
+  name: "port dropped between the nodes",
+  on: "router",
+  make: "iptables -I FORWARD -p udp --dport 8472 -j DROP",
+  mend: "iptables -D FORWARD -p udp --dport 8472 -j DROP",
+  doctor: "UDP port 8472 is dropped between 10.0.1.11 and 10.0.2.12",
+  cause: "UDP port 8472 is dropped between",
+}, {
+  name: "port dropped by the node",
+  on: "worker-1",
+  make: "iptables -I INPUT -p udp --dport 8472 -j DROP",
+  doctor: "worker-1 drops the tunnels' UDP packets by a rule of its own",
+  cause: "worker-1 drops the tunnels' UDP packets by a rule of its own",
+}, {
+  name: "wrong VNI",
+  on: "worker-1",
+  make: "ip link del deno.vxlan; " +
+    `ip link add deno.vxlan address ${own} mtu 1450 type vxlan id 2 ` +
+    "dstport 8472 local 10.0.1.11 nolearning; " +
+    "ip link set deno.vxlan alias deno-cni; ip link set deno.vxlan up",
+  doctor: "its VNI is 2, not 1",
+  cause: "its VNI is 2, not 1",
+}, {
+  name: "forwarding entry missing",
+  on: "worker-1",
+  make: `bridge fdb del ${far} dev deno.vxlan`,
+  doctor: "deno.vxlan has no forwarding entry for it",
+  cause: "deno.vxlan has no forwarding entry for it",
+}, {
+  name: "neighbour missing",
+  on: "worker-1",
+  make: "ip neigh del 10.244.2.0 dev deno.vxlan",
+  doctor: "worker-1 does not know the MAC of 10.244.2.0",
+  cause: "worker-1 does not know the MAC of 10.244.2.0",
+}, {
+  name: "checksums that the card gets wrong",
+  on: "worker-1",
+  make: "nft add table ip card; " +
+    "nft add chain ip card out '{ type filter hook output priority 0; }'; " +
+    "nft add rule ip card out udp dport 8472 udp checksum set 0x1234",
+  mend: "nft delete table ip card",
+  doctor: "TCP from worker-1 gets no answer through the tunnel to worker-2, " +
+    "and pings do: its UDP checksum is wrong",
+  cause: "its UDP checksum is wrong",
+}, {
+  name: "one MAC at two ends",
+  on: "worker-1",
+  make: `ip link set deno.vxlan address ${far}`,
+  doctor: "that is the MAC of worker-2, and two ends have one MAC",
+  cause: "that is the MAC of worker-2, and two ends have one MAC",
+}];
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "on two segments host routes are refused, tunnels make the matrix green in both families, each fault of " +
+    "theirs is named and mended by what is advised, and undo leaves nothing (needs root)",
+  async fn(t) {
+    await using lab = await twoSegments("vxlan");
+    await runAll(lab, ["01-provision"], ["02-kubeadm"]);
+    const bare = await Promise.all(
+      ["worker-1", "worker-2"].map((node) => stateOf(lab, node)),
+    );
+    const [last = "", ...first] = nodeStages.toReversed();
+    await runAll(lab, ...first.toReversed().map((stage) => [stage]));
+    await t.step("host routes are refused, with the ways out", async () => {
+      const text = await Deno.readTextFile(lab.file);
+      const host = text.replace("routes: vxlan", "routes: host")
+        .replace(/^vxlan:\n( {2}.*\n)+/m, "");
+      await Deno.writeTextFile(lab.file, host);
+      const refused = await lab.script(last);
+      assertEquals(refused.code, 1, refused.stdout);
+      assertStringIncludes(
+        refused.stderr,
+        "worker-2 (10.0.2.12) is not on this node's segment: " +
+          "the kernel goes there by the gateway 10.0.1.2",
+      );
+      assertStringIncludes(refused.stderr, "routes: vxlan");
+      await Deno.writeTextFile(lab.file, text);
+    });
+    await runAll(lab, [last]);
+    const again = await lab.report(last);
+    assert(again.results.every(({ status }) => status === "ok"));
+    const cluster = await clusterOf(lab);
+    const seen = await verified(cluster);
+    assert(seen.report.passed, seen.text);
+    assertEquals(seen.report.paths.length, 36);
+    assertEquals(row(seen, "pod → pod, other node")[0], "yes, as the pod");
+    assert(!seen.text.includes("both are its own"), seen.text);
+    for (const fault of faults) {
+      await t.step(fault.name, () => isNamed(lab, fault));
+    }
+    await t.step("an MTU that was not lowered", () => isWide(lab));
+    await t.step("undo leaves nothing", async () => {
+      await runAll(
+        lab,
+        ["09-verify", "--undo"],
+        ...nodeStages.toReversed().map((stage) => [stage, "--undo"]),
+      );
+      const left = await Promise.all(
+        ["worker-1", "worker-2"].map((node) => stateOf(lab, node)),
+      );
+      assertEquals(left, bare);
+    });
+  },
+});
+
+async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
+  const { on, make, mend, doctor, cause } = fault;
+  const cluster = await clusterOf(lab);
+  await lab.on(on, cmd`sh -euc ${make}`);
+  const [found, seen, followed] = await Promise.all([
+    findingsOn(lab, "tunnels"),
+    verified(cluster, ["worker-1", "worker-2"]),
+    traceHere(cluster, "worker-1/shell", "worker-2/web"),
+  ]);
+  const told = found.flatMap((one) => "what" in one ? [one.what] : []);
+  if (doctor !== undefined) assertStringIncludes(told.join("\n"), doctor);
+  assert(!seen.report.passed, seen.text);
+  assertStringIncludes(
+    seen.report.causes.map(({ what }) => what).join("\n"),
+    cause,
+    seen.text,
+  );
+  assertStringIncludes(followed.cause?.what ?? "nothing", cause);
+  if (mend !== undefined) await lab.on(on, cmd`sh -euc ${mend}`);
+  else for (const line of followed.cause?.mend ?? []) await follow(lab, line);
+  assertEquals(await findingsOn(lab, "tunnels"), []);
+}
+
+/** Longer packets than the way takes are cut in pieces, which many a network drops. */
+async function isWide(lab: TestLab): Promise<void> {
+  const cluster = await clusterOf(lab);
+  await lab.on("worker-1", cmd`ip link set deno.vxlan mtu 1500`);
+  const pieces = ["-p", "udp", "-f", "-j", "DROP"];
+  await lab.on("router", cmd`iptables -I FORWARD ${pieces}`);
+  const [found, followed] = await Promise.all([
+    findingsOn(lab, "tunnels"),
+    traceHere(cluster, "worker-1", "worker-2/web"),
+  ]);
+  await lab.on("router", cmd`iptables -D FORWARD ${pieces}`);
+  const expected = "takes packets of 1500 bytes, and the ways between the " +
+    "nodes, which take 1500, leave the tunnel 1450";
+  const [one] = found;
+  assertStringIncludes(one && "what" in one ? one.what : "nothing", expected);
+  assertStringIncludes(followed.cause?.what ?? "nothing", expected);
+  for (const line of followed.cause?.mend ?? []) await follow(lab, line);
+  assertEquals(await findingsOn(lab, "tunnels"), []);
+}
