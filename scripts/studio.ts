@@ -12,6 +12,7 @@ import { cmd } from "../lib/exec/command.ts";
 import { projectRoot } from "../lib/exec/project_root.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { type Access, openAccess } from "../lib/studio/access.ts";
+import { pageAssets } from "../lib/studio/assets.ts";
 import { openBrowser, tunnelLine } from "../lib/studio/browser.ts";
 import { openStudio } from "../lib/studio/studio.ts";
 import { probedStages, stages } from "./stages.ts";
@@ -77,9 +78,10 @@ async function main(flags: Flags): Promise<number> {
     tell: () => {},
   };
   const access = openAccess();
+  const assets = await pageAssets();
   const { handler, close } = openStudio({
     file: flags.cluster,
-    ...{ stages, probed: probedStages, context, access },
+    ...{ stages, probed: probedStages, context, access, assets },
     script: (name, args) =>
       cmd`${deno} ${projectRoot}/scripts/${name}.ts --cluster ${flags.cluster} ${args}`,
   });

@@ -11,7 +11,7 @@ function serve() {
   const reached: string[] = [];
   const seat = openSeat({ taken: () => {}, left: () => {} });
   const page = { type: "text/html", bytes: new Uint8Array() };
-  const handler = handlerOf(access, Promise.resolve(new Map([["/", page]])), {
+  const handler = handlerOf(access, new Map([["/", page]]), {
     "GET /events": ({ query }) => {
       reached.push("events");
       return seat.sit(query.get("page") ?? "", query.has("takes"));

@@ -2,7 +2,7 @@
 import { cmd, ending, succeeded } from "../exec/command.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { run } from "../exec/run.ts";
-import { BuildError } from "../stage/errors.ts";
+import { StepError } from "../stage/errors.ts";
 
 /** A file as it is sent. */
 export interface Asset {
@@ -15,7 +15,7 @@ export interface Asset {
  * Bundles the page.
  *
  * @returns its files, by their path on the server
- * @throws {BuildError}
+ * @throws {StepError}
  */
 export async function pageAssets(): Promise<ReadonlyMap<string, Asset>> {
   const folder = await Deno.makeTempDir({ prefix: "deno-cni-studio-" });
@@ -25,9 +25,12 @@ export async function pageAssets(): Promise<ReadonlyMap<string, Asset>> {
     const command = cmd`${deno} --minify --outdir ${folder} ${entry}`;
     const outcome = await run(command, { cwd: projectRoot });
     if (!succeeded(outcome)) {
-      const said = outcome.stderr.trim();
-      throw new BuildError(
-        `Cannot bundle the page: ${ending(outcome)}: ${said}`,
+      throw new StepError(
+        `Cannot bundle the page: ${
+          ending(outcome)
+        }: ${outcome.stderr.trim()}\n` +
+          "what to do: deno bundle fetches its bundler (npm:esbuild) at its first " +
+          "run; make studio once with a network, and it needs none from then on",
       );
     }
     const page = `${projectRoot}/lib/studio/page/page.html`;

@@ -23,6 +23,7 @@ const program = shellProgram("listen.sh", import.meta.url);
 export function openChanges(tell: () => void): Changes {
   const listeners = new Map<string, Deno.ChildProcess>();
   let folder: Deno.FsWatcher | undefined;
+  let isWatching = false;
   const listen = async (cluster: Cluster, name: string) => {
     const [program_, ...args] =
       reachOf(cluster).nodeOf(name).enter(cmd`sh -c ${program}`).argv;
@@ -44,18 +45,25 @@ export function openChanges(tell: () => void): Changes {
   const watchFolder = async ({ stateDir }: Cluster) => {
     await Deno.mkdir(stateDir, { recursive: true });
     folder = Deno.watchFs(stateDir, { recursive: false });
-    for await (const { kind } of folder) if (kind !== "access") tell();
+    for await (const { kind, paths } of folder) {
+      if (kind !== "access") tell();
+      // A folder that is made anew is another one.
+      if (kind === "remove" && paths.includes(stateDir)) break;
+    }
+    isWatching = false;
   };
   return {
     attend(cluster, nodes) {
-      if (folder === undefined) watchFolder(cluster);
+      if (!isWatching) {
+        isWatching = true;
+        watchFolder(cluster);
+      }
       for (const name of nodes) {
         if (!listeners.has(name)) listen(cluster, name);
       }
     },
     rest() {
       folder?.close();
-      folder = undefined;
       for (const child of listeners.values()) child.stdin.close();
       listeners.clear();
     },

@@ -62,7 +62,7 @@ const longestBody = 10_000;
  */
 export function handlerOf(
   access: Access,
-  assets: Promise<ReadonlyMap<string, Asset>>,
+  assets: ReadonlyMap<string, Asset>,
   routes: PageRoutes,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -83,7 +83,7 @@ export function handlerOf(
           : undefined;
         return await route({ request, query, body });
       }
-      const asset = (await assets).get(pathname);
+      const asset = assets.get(pathname);
       if (asset === undefined) return plain(404, `no ${pathname} here`);
       if (request.method !== "GET") return plain(405, "only GET");
       const { type, bytes } = asset;

@@ -3,7 +3,7 @@ import type { Command } from "../exec/command.ts";
 import type { RunContext } from "../stage/context.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Access } from "./access.ts";
-import { pageAssets } from "./assets.ts";
+import type { Asset } from "./assets.ts";
 import { type Changes, openChanges } from "./changes.ts";
 import { type ClusterReading, openReading } from "./reading.ts";
 import { pageRoutes } from "./routes.ts";
@@ -20,6 +20,8 @@ interface StudioOptions {
   readonly probed: readonly Stage[];
   readonly context: RunContext;
   readonly access: Access;
+  /** The page's files. */
+  readonly assets: ReadonlyMap<string, Asset>;
   /** The command that runs a script of the project on the cluster. */
   readonly script: (name: string, args: readonly string[]) => Command;
 }
@@ -70,10 +72,10 @@ export function openStudio(options: StudioOptions): Studio {
   const glances = setInterval(() => {
     if (seat.isTaken()) reading.glance();
   }, glance_ms);
-  const { file, script, access } = options;
+  const { file, script, access, assets } = options;
   const routes = pageRoutes({ file, script, seat, reading, runs, terminals });
   return {
-    handler: handlerOf(access, pageAssets(), routes),
+    handler: handlerOf(access, assets, routes),
     async close() {
       clearInterval(glances);
       clearTimeout(timer);
