@@ -47,10 +47,14 @@ export function questionsOf(
       })),
     ];
   }
-  const tools = dual ? ["iptables", "ip6tables"] : ["iptables"];
-  return [
+  const ways = [
     { title: "Addresses", command: cmd`ip -br addr` },
     ...routes(cmd`ip`, dual),
+  ];
+  if (host === undefined) return ways;
+  const tools = dual ? ["iptables", "ip6tables"] : ["iptables"];
+  return [
+    ...ways,
     ...tools.flatMap((tool) => [
       { title: "Rules, forward", command: cmd`${tool} -S FORWARD` },
       { title: "Rules, NAT", command: cmd`${tool} -t nat -S POSTROUTING` },
@@ -70,7 +74,7 @@ export function questionsOf(
 function routes(ip: Command, dual: boolean): readonly Question[] {
   const families = dual ? ["-4", "-6"] : ["-4"];
   return families.map((family) => ({
-    title: family === "-4" ? "PageRoutes" : "PageRoutes, IPv6",
+    title: family === "-4" ? "Routes" : "Routes, IPv6",
     command: cmd`${ip.argv} ${family} route`,
   }));
 }
@@ -86,7 +90,8 @@ export async function askAbout(
 ): Promise<readonly ShownCommand[]> {
   return await Promise.all(questions.map(async ({ title, command }) => {
     const { stdout, stderr } = await node.run(command);
-    const output = printableLines(`${stdout}${stderr}`.trimEnd());
+    const text = `${stdout}${stderr}`.replaceAll("\r\n", "\n");
+    const output = printableLines(text.trimEnd());
     return { title, command: show(command), output };
   }));
 }

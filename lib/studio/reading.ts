@@ -26,7 +26,7 @@ interface ReadingOptions {
   readonly stages: readonly Stage[];
   readonly probed: readonly Stage[];
   readonly context: RunContext;
-  /** PageEvent of what the page shows, each time that it is otherwise. */
+  /** Told of what the page shows, each time that it is otherwise. */
   readonly tell: (state: PageState) => void;
 }
 

@@ -1,7 +1,7 @@
 /** The picture: to move and to enlarge, with a button on each machine and pod. */
 import type { PagePlace, PageState, TraceView } from "../protocol.ts";
 import { h, type PagePart, useEffect, useRef } from "./ui.ts";
-import { type PictureWindow, useWindow } from "./picture_window.ts";
+import { type PictureWindow, share, useWindow } from "./picture_window.ts";
 import { Walk } from "./walk.ts";
 
 interface PictureProps {
@@ -50,7 +50,7 @@ function Drawing({ svg }: { readonly svg: string }): PagePart {
 export function Picture(props: PictureProps): PagePart {
   const { picture, trace, step } = props;
   const frame = useRef<HTMLDivElement>(null);
-  const window = useWindow(frame, picture.width);
+  const window = useWindow(frame, picture);
   const point = trace?.steps[step]?.points.at(-1);
   useEffect(() => {
     if (point === undefined) return;
@@ -79,7 +79,7 @@ export function Picture(props: PictureProps): PagePart {
         role: "region",
         "aria-label":
           "The cluster. Arrow keys move it, plus and minus zoom, 0 shows all",
-        style: { height: `min(58vh, ${height}px)` },
+        style: { height: `min(${share * 100}vh, ${height}px)` },
         onKeyDown: keys(window),
         onWheel: window.wheel,
         onPointerDown: (event: PointerEvent) => drag(event, window.move),

@@ -33,28 +33,35 @@ const readable = 0.6;
 const smallest = 0.2;
 const largest = 3;
 
-/** @param width of the picture */
+/** The part of the browser's height that the picture may take. */
+export const share = 0.58;
+
+/** @param picture its size */
 export function useWindow(
   frame: { readonly current: HTMLElement | null },
-  width: number,
+  { width, height }: Pick<Area, "width" | "height">,
 ): PictureWindow {
-  /** As long as nobody has moved it, the picture follows the window's width. */
-  const [least, setLeast] = useState<number | undefined>(readable);
+  /** As long as it was not moved by hand, the picture follows the window's size. */
+  const [follows, setFollows] = useState<"width" | "both" | undefined>("width");
   const [view, setView] = useState<View>({ x: 0, y: 0, scale: 1 });
   useEffect(() => {
     const element = frame.current;
-    if (element === null || least === undefined) return;
+    if (element === null || follows === undefined) return;
     const follow = () => {
-      const scale = Math.max(least, Math.min(1, element.clientWidth / width));
+      const across = Math.min(1, element.clientWidth / width);
+      // All of it, or all of its width as far as it can be read.
+      const scale = follows === "both"
+        ? Math.min(across, innerHeight * share / height)
+        : Math.max(readable, across);
       setView({ x: 0, y: 0, scale });
     };
     follow();
     const watcher = new ResizeObserver(follow);
     watcher.observe(element);
     return () => watcher.disconnect();
-  }, [least, width]);
+  }, [follows, width, height]);
   const change = (next: (view: View) => View) => {
-    setLeast(undefined);
+    setFollows(undefined);
     setView(next);
   };
   return {
@@ -66,7 +73,7 @@ export function useWindow(
     },
     move: (x, y) =>
       change((view) => ({ ...view, x: view.x + x, y: view.y + y })),
-    fit: () => setLeast(0),
+    fit: () => setFollows("both"),
     reveal: (area) => {
       const element = frame.current;
       if (element !== null) setView((view) => revealed(view, area, element));
