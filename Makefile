@@ -50,8 +50,8 @@ trace: ## Follow one packet, FROM=worker-1/shell TO=worker-2/web
 picture: ## Draw the cluster as it is
 	$(deno) lab $(flags) scripts/picture.ts $(ARGS)
 
-watch: ## A page that shows the cluster while stages run
-	$(deno) lab $(flags) scripts/watch.ts $(ARGS)
+studio: ## A page to work on the cluster, in a browser
+	$(deno) lab $(flags) scripts/studio.ts $(ARGS)
 
 tour: ## A guided tour: the lab stage by stage, with the classic mistake
 	$(deno) lab $(flags) scripts/tour.ts $(ARGS)
@@ -103,4 +103,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify check-config shell pod trace picture watch tour doctor status exercise impair plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair plugin check test bench docs fmt clean help

@@ -32,7 +32,7 @@ export async function lock(
     `another run is at work on the cluster "${name}": ` +
       (pid === undefined ? `it holds ${path}` : `process ${pid}, ${what}`) +
       "\nwhat to do: wait for it, or end it; meanwhile status, doctor, trace, " +
-      "shell, picture and watch only look, and work",
+      "shell, picture and studio only look, and work",
   );
 }
 

@@ -132,6 +132,22 @@ const arrow = (
   { source, destination }: Pick<TraceHop, "source" | "destination">,
 ) => printable(`${source} → ${destination}`);
 
+/** A hop in words, for those who show it in another form than traceText(). */
+export function hopInWords(hop: TraceHop): {
+  /** The machine or pod, and the place in it. */
+  readonly where: string;
+  readonly addresses: string;
+  /** What decided, the first thing first. */
+  readonly by: readonly string[];
+} {
+  const now = hop.after === undefined ? "" : `, now ${arrow(hop.after)}`;
+  return {
+    where: `${whereOf(hop)} ${placeOf(hop)}`.trim(),
+    addresses: arrow(hop) + now,
+    by: hop.by.map(decisionText),
+  };
+}
+
 function hopLines(
   hop: TraceHop,
   columns: Columns,

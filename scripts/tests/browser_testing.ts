@@ -10,6 +10,8 @@ export interface Page extends AsyncDisposable {
   until(body: string): Promise<unknown>;
   /** Every address of a network that the browser has asked for since it was started. */
   requests(): Promise<readonly string[]>;
+  /** Asks the browser by the Chrome DevTools Protocol. */
+  devtools(command: string, params: Record<string, unknown>): Promise<unknown>;
   /** A picture of the window, as the bytes of a PNG file. */
   screenshot(): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -111,6 +113,8 @@ function pageOf(
         return /^(chrome(-untrusted)?|data|blob|about):/.test(url) ? [] : [url];
       });
     },
+    devtools: (cmd, params) =>
+      ask(server, "POST", `${session}/goog/cdp/execute`, { cmd, params }),
     async screenshot() {
       const text = await ask(server, "GET", `${session}/screenshot`) as string;
       return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

@@ -32,7 +32,11 @@ Deno.test("a command refuses the flags that mean nothing to it, with the reason 
   for (
     const [name, flag, message] of [
       ["picture.ts", "--port=1", "--port: no such flag"],
-      ["watch.ts", "--undo", "--undo: no such flag: the page changes nothing"],
+      [
+        "studio.ts",
+        "--undo",
+        "--undo: no such flag: those are buttons of the page",
+      ],
       ["plugin.ts", "--pod=x", "--pod: no such flag"],
       ["shell.ts", "--undo", "--undo: no such flag"],
       ["04-bridge.ts", "--pod=x", "--pod: no such flag; did you mean --node?"],

@@ -87,7 +87,6 @@ const sight: Sight = {
     { name: "08-routes", summary: "", on: [] },
   ],
   seen: { is: "tried", report, addresses: new Map() },
-  picture: "<svg/>",
   news: [],
 };
 
@@ -112,10 +111,12 @@ Deno.test("a node that does not answer is named with the reason", () => {
 Deno.test("what is not as expected bears its sign, and its cause with what mends it", () => {
   const { matrix } = pageState(sight);
   const row = matrix.rows.find(({ label }) => label === "pod → own node");
-  assertEquals(row?.cells, [{ text: "✗ no [1]", tone: "bad" }]);
+  const [{ cause = "", ...cell } = { text: "" }] = row?.cells ?? [];
+  const ends = { from: "worker-1/shell", to: "worker-1" };
+  assertEquals(cell, { text: "✗ no [1]", tone: "bad", ...ends });
   assertStringIncludes(matrix.summary, "1 of 1 paths");
-  assertStringIncludes(matrix.causes, "[1] the bridge cni0 is down");
-  assertStringIncludes(matrix.causes, "mend: make 04-bridge");
+  assertStringIncludes(cause, "[1] the bridge cni0 is down");
+  assertStringIncludes(cause, "mend: make 04-bridge");
 });
 
 Deno.test("where nothing could be tried, the reason stands in its place", () => {
@@ -125,14 +126,24 @@ Deno.test("where nothing could be tried, the reason stands in its place", () => 
     columns: [],
     rows: [],
     summary: "No test pods",
-    causes: "",
   });
 });
 
-Deno.test("news is told a sentence each", () => {
+Deno.test("news is told a sentence each, and what is too much to be read out is counted", () => {
   const news = ["cni0 is new on worker-1", "worker-2 has gone"];
   assertEquals(
     pageState({ ...sight, news }).said,
     "cni0 is new on worker-1. worker-2 has gone",
+  );
+  assertEquals(
+    pageState({ ...sight, news: [...news, "a", "b"] }).said,
+    "cni0 is new on worker-1. worker-2 has gone. 2 more changes",
+  );
+});
+
+Deno.test("what is wrong with the cluster's file stands beside the nodes that do not answer", () => {
+  assertEquals(
+    pageState({ ...sight, problem: "lab.yaml:3: bridge" }).problem,
+    "worker-2: it is gone; lab.yaml:3: bridge",
   );
 });

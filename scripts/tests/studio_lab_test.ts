@@ -1,0 +1,271 @@
+/** The page of `make studio` in a real browser, worked on as a person does. */
+// @ts-types="../../lib/std/assert.d.ts"
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import axe from "axe-core";
+import { openPage, type Page, whyNoBrowser } from "./browser_testing.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
+import { rooted } from "../../lib/lab/lab_testing.ts";
+import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
+
+/** A script that serves the page. */
+interface Serving {
+  /** With the secret. */
+  readonly address: string;
+  readonly origin: string;
+  readonly pid: number;
+  /** Ends it as Ctrl-C does, and gives its exit code and what it said. */
+  readonly end: () => Promise<{ code: number; stderr: string }>;
+}
+
+async function serve(lab: TestLab): Promise<Serving> {
+  const command = scriptCommand("studio", lab.file, "--port", "0");
+  const [program, ...args] = command.argv;
+  const script = new Deno.Command(program, {
+    args,
+    env: { ...lab.env, DISPLAY: "", WAYLAND_DISPLAY: "", SSH_CONNECTION: "" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const said = new Response(script.stderr).text();
+  const reader = script.stdout.pipeThrough(new TextDecoderStream())
+    .getReader();
+  const { value = "" } = await reader.read();
+  if (value === "") throw new Error(await said);
+  const address = value.trim();
+  return {
+    address,
+    origin: new URL(address).origin,
+    pid: script.pid,
+    async end() {
+      script.kill("SIGINT");
+      const { code } = await script.status;
+      await reader.cancel();
+      return { code, stderr: await said };
+    },
+  };
+}
+
+/** What a person does with the page. */
+function hands(page: Page) {
+  const quoted = JSON.stringify;
+  const button = (text: string) =>
+    `[...document.querySelectorAll("button")].find((one) =>
+      one.offsetParent !== null && one.textContent.startsWith(${
+      quoted(text)
+    }))`;
+  const until = (expression: string) => page.until(`return ${expression}`);
+  return {
+    until,
+    click: (text: string) =>
+      page.until(
+        `const found = ${button(text)}; found?.click(); return found`,
+      ),
+    choose: (name: string) =>
+      page.until(
+        `const found = document.querySelector('.place[title="${name}"]');
+        found?.click(); return found`,
+      ),
+    /** Types into what has the focus. */
+    async type(text: string) {
+      for (const key of text) {
+        const enter = { key: "Enter", windowsVirtualKeyCode: 13, text: "\r" };
+        await page.devtools("Input.dispatchKeyEvent", {
+          type: "keyDown",
+          ...(key === "\n" ? enter : { key, text: key }),
+        });
+      }
+    },
+    says: (selector: string, text: string) =>
+      until(
+        `document.querySelector(${quoted(selector)})?.textContent.includes(${
+          quoted(text)
+        })`,
+      ),
+    pictureSays: (text: string) =>
+      until(
+        `document.querySelector("#picture").shadowRoot.textContent.includes(${
+          quoted(text)
+        })`,
+      ),
+    /** What is in the terminal that is seen. */
+    terminalSays: (text: string) =>
+      until(
+        `document.querySelector("#dock [role=tabpanel]:not([hidden]) .xterm-rows")
+          ?.textContent.includes(${quoted(text)})`,
+      ),
+    async size(width: number, dark: boolean, motion = "no-preference") {
+      const height = 900;
+      await page.devtools("Emulation.setDeviceMetricsOverride", {
+        ...{ width, height, deviceScaleFactor: 1, mobile: false },
+      });
+      await page.devtools("Emulation.setEmulatedMedia", {
+        features: [
+          { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
+          { name: "prefers-reduced-motion", value: motion },
+        ],
+      });
+    },
+  };
+}
+
+/** What axe-core finds that keeps people out. */
+async function seriousFaults(page: Page): Promise<readonly string[]> {
+  await page.devtools("Runtime.evaluate", { expression: axe.source });
+  const found = await page.devtools("Runtime.evaluate", {
+    expression:
+      `axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.filter(({ impact }) => /serious|critical/.test(impact))
+        .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`,
+    awaitPromise: true,
+    returnByValue: true,
+  }) as { result: { value?: readonly string[]; description?: string } };
+  const { value, description } = found.result;
+  if (value === undefined) throw new Error(description);
+  return value;
+}
+
+/** At each size, light and dark: nothing serious, and nothing that sticks out. */
+async function checkLooks(page: Page): Promise<void> {
+  const { size } = hands(page);
+  for (const [width, dark] of [[1280, false], [400, true]] as const) {
+    await size(width, dark, "reduce");
+    const tooWide = await page.evaluate(
+      "const { scrollWidth, clientWidth } = document.documentElement;" +
+        "return scrollWidth - clientWidth",
+    );
+    assertEquals(tooWide, 0, `the page sticks out at ${width} pixels`);
+    assertEquals(await seriousFaults(page), [], `at ${width} pixels`);
+  }
+  await size(1280, false, "reduce");
+}
+
+/** Brings the lab up by the page's button, and works on it. */
+async function work(page: Page, lab: TestLab): Promise<void> {
+  const { until, click, choose, type, says, pictureSays, terminalSays } = hands(
+    page,
+  );
+  await says("#problem", "worker-1: not running");
+  await click("make up");
+  await says("#dock [role=log]", "04-bridge");
+  await says("#dock", "done (exit code 0)");
+  await says("#stages", "✓ applied");
+  await says("#summary", "All 18 paths are as expected");
+  await pictureSays("10.244.1.2");
+
+  // A terminal on a node: what is broken there is on the page.
+  await choose("worker-1");
+  await says("#chosen", "10.244.2.0/24 via");
+  await click("Terminal");
+  await terminalSays("worker-1:/#");
+  await type("ip route del 10.244.2.0/24; stty size\n");
+  await pictureSays("no route to 10.244.2.0/24");
+  await until(`document.querySelector('.place.fresh[title="worker-1"]')`);
+  await checkLooks(page);
+  await click("Stages");
+  await says("#stages", "✗ drifted");
+  await click("✗ no");
+  await says("#cause", "worker-1 has no route");
+  await says("#cause", "mend: make 08-routes");
+
+  // That very path is traced, and mended by a button.
+  await click("Trace worker-1/shell → worker-2/web");
+  await says("#trace", "NOT DELIVERED");
+  await until(`document.querySelector("li[aria-current=step]")`);
+  await until(`document.querySelector(".packet.DROPPED")`);
+  assertEquals(await seriousFaults(page), []);
+  await click("Stages");
+  await click("08-routes");
+  await says("#opened-stage", "ip route replace 10.244.2.0/24");
+  await click("Run");
+  await says("#summary", "All 18 paths are as expected");
+
+  // In a pod, by the keyboard: two places, and the packet goes there and back.
+  await click("Trace two places");
+  await choose("worker-1/shell");
+  await choose("outside");
+  await says("#trace", "DELIVERED, and the answer came back");
+  await until(`document.querySelector("#trace li.back[aria-current=step]")`);
+  await choose("worker-2/web");
+  await says("#chosen", "dev eth0");
+  await click("Terminal");
+  await terminalSays("worker-2/web");
+  await click("Stages");
+  await click("Step by step");
+  await terminalSays("08-routes");
+  assertMatch(
+    await lab.on("worker-1", cmd`ip route show 10.244.2.0/24`),
+    /via 10\.0\.1\.12/,
+  );
+}
+
+/** How many shells of a lab's nodes are there for the page. */
+async function shellsOf(serving: Serving): Promise<number> {
+  const { stdout } = await run(cmd`ps -o pid= --ppid ${String(serving.pid)}`);
+  return stdout.split("\n").filter((line) => line.trim() !== "").length;
+}
+
+const why = await whyNoBrowser();
+
+Deno.test({
+  name:
+    `the studio brings a lab up, has it broken and mended, traces, and asks nobody else${
+      why === undefined ? "" : ` (${why})`
+    }${Deno.uid() === 0 ? "" : " (needs root)"}`,
+  ignore: why !== undefined || Deno.uid() !== 0,
+  async fn() {
+    await using lab = await testLab("t-studio");
+    const serving = await serve(lab);
+    const { address, origin, end } = serving;
+    try {
+      {
+        await using page = await openPage(address);
+        await hands(page).size(1280, false, "reduce");
+        await work(page, lab);
+        // Another page of the same browser is told, and may take over.
+        const { says, click } = hands(page);
+        await page.evaluate(`window.other = window.open("/"); return ""`);
+        await page.until(
+          `return window.other.document.body?.innerText.includes("open in another page")`,
+        );
+        await page.evaluate(`window.other.close(); return ""`);
+        const requests = await page.requests();
+        assert(requests.length > 0);
+        for (const request of requests) {
+          assert(request.startsWith(`${origin}/`) || request === address);
+        }
+        for (let count = 0; count < 10; count++) {
+          await hands(page).choose("worker-1");
+          await click("Terminal");
+        }
+        await says("#dock", "Close worker-1");
+        assert(await shellsOf(serving) >= 10);
+      }
+      // The browser has gone, and with it all that it had open.
+      for (let tries = 0; await shellsOf(serving) > 0; tries++) {
+        assert(tries < 100, `${await shellsOf(serving)} are still there`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    } finally {
+      const { code, stderr } = await end();
+      assertEquals(code, 0, stderr);
+    }
+  },
+});
+
+rooted("a port that is in use is named, with what to do", async () => {
+  await using lab = await testLab("t-studio-port");
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const { code, stderr } = await lab.script("studio", "--port", String(port));
+  taken.close();
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `Port ${port} of 127.0.0.1 is in use`);
+  assertStringIncludes(stderr, "--port 0");
+});
