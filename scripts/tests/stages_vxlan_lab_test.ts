@@ -110,7 +110,7 @@ Deno.test({
     await t.step("host routes are refused, with the ways out", async () => {
       const text = await Deno.readTextFile(lab.file);
       const host = text.replace("routes: vxlan", "routes: host")
-        .replace(/^vxlan:\n(  .*\n)+/m, "");
+        .replace(/^vxlan:\n( {2}.*\n)+/m, "");
       await Deno.writeTextFile(lab.file, host);
       const refused = await lab.script(last);
       assertEquals(refused.code, 1, refused.stdout);
