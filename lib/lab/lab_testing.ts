@@ -83,6 +83,7 @@ export async function stranger(cluster: Cluster): Promise<{
   const folder = cluster.stateDir;
   const own = `${folder}/lib`;
   await must(cmd`cp -r ${import.meta.dirname ?? ""} ${own}`);
+  await must(cmd`cp -r ${`${import.meta.dirname}/../net`} ${folder}`);
   await must(
     cmd`sh -c ${'cp "$1" "$2/deno"'} x ${
       Deno.execPath().replace(/\/(?=[^/]*$)/, "/./")

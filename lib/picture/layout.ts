@@ -166,7 +166,7 @@ function routerBox(y: number, lines: number): Box {
   };
 }
 
-/** The nodes of each segment by themselves, those of the first at the bottom: there is the outside host. */
+/** Each segment's nodes by themselves, the first's at the bottom, beside the outside host. */
 function* rowsOf(
   { segments, nodes }: PictureScene,
   columns: number,

@@ -40,11 +40,53 @@ export interface Fact {
 const known = /-[jg] (ACCEPT|DROP|REJECT|RETURN|MASQUERADE|SNAT)\b/;
 
 /**
+ * All that a node does, routes included.
+ *
+ * @param link the node's link to the others
+ */
+export function allFacts(
+  node: InventoryNode,
+  host: Host,
+  cluster: Cluster,
+  inventory: Inventory,
+  link: string,
+): readonly Fact[] {
+  return [
+    ...factsOf(node, host, cluster, link),
+    ...shortened(routeFacts(node, host, cluster, inventory)),
+  ];
+}
+
+/** More routes than this are counted, and only those that are wrong are named. */
+const routesNamed = 4;
+
+function shortened(facts: readonly Fact[]): readonly Fact[] {
+  if (facts.length <= routesNamed) return facts;
+  const good = facts.filter(({ tone }) => tone === "good");
+  const rest = facts.filter(({ tone }) => tone !== "good");
+  const named = rest.slice(0, routesNamed - 1);
+  const more = rest.length - named.length;
+  return [
+    ...(good.length === 0 ? [] : [{
+      key: "routes",
+      text: `routes to ${good.length} of ${facts.length} podCIDRs`,
+      tone: "good" as const,
+    }]),
+    ...named,
+    ...(more === 0 ? [] : [{
+      key: "more routes",
+      text: `${more} more routes like that`,
+      tone: named[0]?.tone ?? "waiting",
+    }]),
+  ];
+}
+
+/**
  * What a node does for its pods, told in a few lines.
  *
  * @param link the node's link to the others
  */
-export function factsOf(
+function factsOf(
   node: InventoryNode,
   host: Host,
   cluster: Cluster,
@@ -160,7 +202,7 @@ function verdict(
 }
 
 /** The routes to the other nodes' pods, a fact each; none where a cloud's router keeps them. */
-export function routeFacts(
+function routeFacts(
   node: InventoryNode,
   host: Host,
   cluster: Cluster,

@@ -12,7 +12,7 @@ import type {
   InventoryPod,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
-import { type Fact, factsOf, routeFacts } from "./node_facts.ts";
+import { allFacts, type Fact } from "./node_facts.ts";
 
 /** Since the picture before: there now and not then, or the other way round. */
 export type Since = "new" | "gone" | undefined;
@@ -173,43 +173,6 @@ function sceneNode(
       up: stateOf(host, link) === "",
     },
   };
-}
-
-function allFacts(
-  node: InventoryNode,
-  host: Host,
-  cluster: Cluster,
-  inventory: Inventory,
-  link: string,
-): readonly Fact[] {
-  return [
-    ...factsOf(node, host, cluster, link),
-    ...shortened(routeFacts(node, host, cluster, inventory)),
-  ];
-}
-
-/** More routes than this are counted, and only those that are wrong are named. */
-const routesNamed = 4;
-
-function shortened(facts: readonly Fact[]): readonly Fact[] {
-  if (facts.length <= routesNamed) return facts;
-  const good = facts.filter(({ tone }) => tone === "good");
-  const rest = facts.filter(({ tone }) => tone !== "good");
-  const named = rest.slice(0, routesNamed - 1);
-  const more = rest.length - named.length;
-  return [
-    ...(good.length === 0 ? [] : [{
-      key: "routes",
-      text: `routes to ${good.length} of ${facts.length} podCIDRs`,
-      tone: "good" as const,
-    }]),
-    ...named,
-    ...(more === 0 ? [] : [{
-      key: "more routes",
-      text: `${more} more routes like that`,
-      tone: named[0]?.tone ?? "waiting",
-    }]),
-  ];
 }
 
 function isChanged(fact: Fact, old: readonly Fact[]): boolean {

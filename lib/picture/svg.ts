@@ -1,4 +1,5 @@
 /** A scene as SVG. Pure: the same scene gives the same text. */
+import { line, rect } from "./shapes.ts";
 import {
   type Box,
   cut,
@@ -74,20 +75,6 @@ function write(x: number, y: number, text: string, more = ""): string {
     { x, y, ...(more === "" ? {} : { class: more }) },
     escaped(text),
   );
-}
-
-function rect({ x, y, width, height }: Box, more: string): string {
-  return element("rect", { x, y, width, height, rx: 6, class: more });
-}
-
-function line(
-  from: readonly [number, number],
-  to: readonly [number, number],
-  more: string,
-): string {
-  const [x1, y1] = from;
-  const [x2, y2] = to;
-  return element("line", { x1, y1, x2, y2, class: more });
 }
 
 /** The segment as a bus below each row, the rows' buses joined, and the cables to them. */

@@ -50,12 +50,6 @@ const faults: readonly Fault[] = [{
   doctor: "UDP port 8472 is dropped between 10.0.1.11 and 10.0.2.12",
   cause: "UDP port 8472 is dropped between",
 }, {
-  name: "port dropped by the node",
-  on: "worker-1",
-  make: "iptables -I INPUT -p udp --dport 8472 -j DROP",
-  doctor: "worker-1 drops the tunnels' UDP packets by a rule of its own",
-  cause: "worker-1 drops the tunnels' UDP packets by a rule of its own",
-}, {
   name: "wrong VNI",
   on: "worker-1",
   make: "ip link del deno.vxlan; " +

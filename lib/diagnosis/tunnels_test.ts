@@ -1,0 +1,88 @@
+/** What a node's answer says of its tunnels; a lab test has the faults themselves. */
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { labCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
+import { tunnelAddress, vtepMac } from "../net/vxlan.ts";
+import { cmd } from "../exec/command.ts";
+import { remedyLine } from "./remedy.ts";
+import { tunnelFaults, tunnelQuestion } from "./tunnels.ts";
+
+const names = { name: "lab-two", stateDir: "/state/lab-two" };
+const cluster = twoSegmentsCluster(names);
+const [, node, far] = cluster.nodes;
+assert(node && far);
+
+const mac = vtepMac(far.name);
+const link = JSON.stringify([{
+  flags: ["UP"],
+  mtu: 1450,
+  address: vtepMac(node.name),
+  linkinfo: {
+    info_kind: "vxlan",
+    info_data: { id: 1, port: 8472, local: "10.0.1.11" },
+  },
+}]);
+const neighbours = JSON.stringify(
+  far.podCIDRs.map((podCIDR) => ({ dst: tunnelAddress(podCIDR), lladdr: mac })),
+);
+const udp = (when: string, errors: number) =>
+  `${when} Udp: InDatagrams InCsumErrors\n${when} Udp: 9 ${errors}\n`;
+const well = `link ${link}\nneighbours ${neighbours}\n` +
+  `entries [{"mac":"${mac}","dst":"10.0.2.12"}]\n` +
+  `${udp("before", 1)}answers 10.244.2.0\n${udp("after", 1)}`;
+
+function faults(stdout: string) {
+  assert(node);
+  const outcome = { code: 0, stdout, stderr: "" };
+  return tunnelFaults(cluster, node, {
+    where: node.name,
+    command: cmd`sh`,
+    outcome,
+  });
+}
+
+Deno.test("a node without tunnels is not asked for them", () => {
+  const lab = labCluster(names);
+  assert(lab.nodes[0]);
+  assertEquals(tunnelQuestion(lab, lab.nodes[0]), undefined);
+  assert(tunnelQuestion(cluster, node) !== undefined);
+});
+
+Deno.test("tunnels that are well have no fault, and an answer that was cut off tells none", () => {
+  assertEquals(faults(well), []);
+  assertEquals(faults(well.slice(0, well.indexOf("before"))), []);
+  assertEquals(faults(""), []);
+});
+
+Deno.test("a rule of the node's own is named with what takes it away", () => {
+  const rule = "-A INPUT -p udp -m udp --dport 8472 -j DROP";
+  const [fault, ...more] = faults(
+    well.replace("answers", "silent")
+      .replace("before", `rule iptables ${rule}\nbefore`),
+  );
+  assertEquals(more, []);
+  assertEquals(fault?.is, "refused");
+  assertEquals(
+    fault?.cause.what,
+    "worker-1 drops the tunnels' UDP packets by a rule of its own",
+  );
+  assertEquals(
+    fault?.cause.remedies.map((remedy) => remedyLine(remedy, cluster)),
+    [
+      "make shell CLUSTER=config/lab-two-segments.yaml NODE=worker-1 " +
+      'ARGS="-- iptables -w -D INPUT -p udp -m udp --dport 8472 -j DROP"',
+    ],
+  );
+});
+
+Deno.test("wrong checksums that come while the far end is tried are the cause", () => {
+  const [fault] = faults(
+    well.replace("answers", "silent").replace(
+      "after Udp: 9 1",
+      "after Udp: 9 3",
+    ),
+  );
+  assertEquals(fault?.is, "refused");
+  assert(fault?.cause.what.includes("its UDP checksum is wrong"));
+  assertEquals(fault?.cause.evidence[0]?.printed, "UdpInCsumErrors: 2 more");
+});

@@ -1,0 +1,19 @@
+/** The shapes of a picture, each with the class by which the style sheet knows it. Pure. */
+import type { Box } from "./layout.ts";
+import { element } from "./xml.ts";
+
+/** A box with round corners. */
+export function rect({ x, y, width, height }: Box, more: string): string {
+  return element("rect", { x, y, width, height, rx: 6, class: more });
+}
+
+/** A line between two points. */
+export function line(
+  from: readonly [number, number],
+  to: readonly [number, number],
+  more: string,
+): string {
+  const [x1, y1] = from;
+  const [x2, y2] = to;
+  return element("line", { x1, y1, x2, y2, class: more });
+}
