@@ -9,9 +9,9 @@ import type { Fingerprints } from "../../lib/exercise/progress_file.ts";
 import { fingerprints, putBack, unsolved } from "../../lib/exercise/solved.ts";
 import { lacks } from "../../lib/exercise/wrong_paths.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
-import { exerciseLab, papers, toldBy } from "./exercise_testing.ts";
+import { doLine, exerciseLab, papers, toldBy } from "./exercise_testing.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
-import { follow, needsRoot, runAll } from "./verify_testing.ts";
+import { needsRoot, runAll } from "./verify_testing.ts";
 
 Deno.test({
   ...needsRoot,
@@ -84,7 +84,7 @@ async function tryExercise(
   assertStringIncludes(told, says);
   if (paper === undefined) {
     if (exercise.difficulty < 4) await mendIt(run, exercise, stageSet);
-    else for (const line of exercise.mends) await follow(testLab, line);
+    else for (const line of exercise.mends) await doLine(testLab, line);
     assertEquals(await check(), []);
   } else {
     await hide();
@@ -116,7 +116,7 @@ async function asTold(
   for (let round = 0; round < 3; round++) {
     const lines = told.flatMap((problem) => problem.split("\n").slice(1));
     if (lines.length === 0) break;
-    for (const line of new Set(lines)) await follow(lab, line);
+    for (const line of new Set(lines)) await doLine(lab, line);
     told = await check();
   }
   return told;

@@ -2,6 +2,8 @@
 import { reachOf } from "../../lib/cli/connect.ts";
 import { examine } from "../../lib/doctor/doctor.ts";
 import type { ExerciseLab } from "../../lib/exercise/actions.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { run } from "../../lib/exec/run.ts";
 import type { Exercise } from "../../lib/exercise/exercise.ts";
 import { parseEnd } from "../../lib/trace/endpoints.ts";
 import { trace } from "../../lib/trace/trace.ts";
@@ -9,7 +11,7 @@ import type { Cluster } from "../../lib/cluster/cluster.ts";
 import type { RunContext } from "../../lib/stage/context.ts";
 import { probedStages, stages } from "../stages.ts";
 import type { TestLab } from "./lab_testing.ts";
-import { clusterOf } from "./verify_testing.ts";
+import { clusterOf, follow } from "./verify_testing.ts";
 
 const context: RunContext = {
   timeout_ms: 20_000,
@@ -59,6 +61,27 @@ export async function toldBy(
   });
   const shown = cause?.evidence.map(({ printed }) => printed) ?? [];
   return [cause?.what, ...cause?.mend ?? [], ...shown].join("\n");
+}
+
+/**
+ * Does what a line says, without a process of make and of the script for what
+ * runs a command on a node: such lines are many, and other tests paste some.
+ */
+export async function doLine(lab: TestLab, line: string): Promise<void> {
+  if (!line.startsWith("make shell ")) return await follow(lab, line);
+  const printed = `make() { printf '%s\\n' "$@"; }\n${line}`;
+  const { stdout } = await run(cmd`sh -c ${printed}`);
+  const variable = (name: string) =>
+    new RegExp(`^${name}=(.*)$`, "m").exec(stdout)?.[1];
+  const command = (variable("ARGS") ?? "").replace(/^-- /, "")
+    .replaceAll("$$", "$");
+  const pod = variable("POD");
+  const inside = pod === undefined
+    ? []
+    : ["nsenter", `--net=/run/netns/${pod}`];
+  const script = cmd`sh -c ${command}`;
+  const [program, ...args] = [...inside, ...script.argv];
+  await lab.on(variable("NODE") ?? "", cmd`${program ?? ""} ${args}`);
 }
 
 /** A repair that makes all paths right, and hides the fault or leaves a part of it. */
