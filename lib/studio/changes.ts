@@ -1,8 +1,8 @@
 /**
  * Tells that something may have changed, without asking time and again: what a
  * node's kernel announces (ip-monitor(8): links, addresses, routes, rules and
- * forwarding, also of its pods; `nft monitor`: rules), and what is written into
- * the cluster's state folder by every run of a stage.
+ * forwarding, also of its pods; `nft monitor`: rules), what is written into the
+ * cluster's state folder by every run of a stage, and the cluster's file.
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import { reachOf } from "../cli/connect.ts";
@@ -22,7 +22,7 @@ const program = shellProgram("listen.sh", import.meta.url);
 /** @param tell called at each sign of a change; there may be many of one change */
 export function openChanges(tell: () => void): Changes {
   const listeners = new Map<string, Deno.ChildProcess>();
-  let folder: Deno.FsWatcher | undefined;
+  let files: Deno.FsWatcher | undefined;
   let isWatching = false;
   const listen = async (cluster: Cluster, name: string) => {
     const [program_, ...args] =
@@ -42,11 +42,19 @@ export function openChanges(tell: () => void): Changes {
       tell();
     }
   };
-  const watchFolder = async ({ stateDir }: Cluster) => {
+  const watchFiles = async ({ stateDir, file }: Cluster) => {
     await Deno.mkdir(stateDir, { recursive: true });
-    folder = Deno.watchFs(stateDir, { recursive: false });
-    for await (const { kind, paths } of folder) {
-      if (kind !== "access") tell();
+    // Its folder: an editor puts another file in the place of the one there.
+    const [, folder = ".", name = file] = /^(.*)\/([^/]*)$/.exec(file) ?? [];
+    const own = `${await Deno.realPath(folder)}/${name}`;
+    files = Deno.watchFs([stateDir, own.slice(0, -name.length - 1)], {
+      recursive: false,
+    });
+    for await (const { kind, paths } of files) {
+      const isOurs = paths.some((path) =>
+        path === own || path.startsWith(stateDir)
+      );
+      if (isOurs && kind !== "access") tell();
       // A folder that is made anew is another one.
       if (kind === "remove" && paths.includes(stateDir)) break;
     }
@@ -56,14 +64,14 @@ export function openChanges(tell: () => void): Changes {
     attend(cluster, nodes) {
       if (!isWatching) {
         isWatching = true;
-        watchFolder(cluster);
+        watchFiles(cluster);
       }
       for (const name of nodes) {
         if (!listeners.has(name)) listen(cluster, name);
       }
     },
     rest() {
-      folder?.close();
+      files?.close();
       for (const child of listeners.values()) child.stdin.close();
       listeners.clear();
     },

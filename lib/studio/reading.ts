@@ -59,6 +59,9 @@ interface Known {
   problem?: string | undefined;
 }
 
+/** Between two readings, while stages change one thing after the other. */
+const pause_ms = 300;
+
 /** Prepares the reading; nothing is read yet. */
 export function openReading(options: ReadingOptions): ClusterReading {
   const known: Known = {
@@ -87,6 +90,7 @@ export function openReading(options: ReadingOptions): ClusterReading {
       wanted = undefined;
       current = new AbortController();
       await readOnce(known, { ...options, how, old: current.signal, publish });
+      await new Promise((resolve) => setTimeout(resolve, pause_ms));
     }
     reading = false;
   };

@@ -259,6 +259,48 @@ Deno.test({
   },
 });
 
+rooted(
+  "before there is a lab the page says so, and what is wrong with the cluster's file while it is; Ctrl-C ends it with the page open",
+  async () => {
+    await using lab = await testLab("t-studio-file");
+    const text = await Deno.readTextFile(lab.file);
+    const { address, origin, end } = await serve(lab);
+    const welcome = await fetch(address);
+    await welcome.body?.cancel();
+    const [cookie = ""] = welcome.headers.get("set-cookie")?.split(";") ?? [];
+    const events = await fetch(`${origin}/events?page=a`, {
+      headers: { cookie },
+    });
+    const reader = events.body!.pipeThrough(new TextDecoderStream())
+      .getReader();
+    let said = "";
+    const told = async (isMeant: (problem: string) => boolean) => {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(said);
+        const lines = (said + value).split("\n");
+        said = lines.pop() ?? "";
+        const problems = lines.filter((line) => line.startsWith("data: "))
+          .map((line) => JSON.parse(line.slice(6)).state?.problem ?? "");
+        if (problems.some(isMeant)) return;
+      }
+    };
+    const fault = "bridge: / is not a link's name";
+    await told((problem) => problem.includes("worker-1: not running"));
+    await Deno.writeTextFile(
+      lab.file,
+      text.replace("bridge: cni0", "bridge: /"),
+    );
+    await told((problem) => problem.includes(fault));
+    await Deno.writeTextFile(`${lab.file}.new`, text);
+    await Deno.rename(`${lab.file}.new`, lab.file);
+    await told((problem) => !problem.includes(fault));
+    const { code, stderr } = await end();
+    assertEquals(code, 0, stderr);
+    await reader.cancel().catch(() => {});
+  },
+);
+
 rooted("a port that is in use is named, with what to do", async () => {
   await using lab = await testLab("t-studio-port");
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
