@@ -166,9 +166,9 @@ Deno.test("a line that runs a target on a cluster is composed by makeLine()", as
     .filter((name) =>
       !["check", "test", "fmt", "bench", "plugin", "docs"].includes(name)
     );
-  // --help of each command tells of the default cluster, and the tour of a copied file.
+  // --help of each command tells of the default cluster, the tour of a copied file, the page of itself.
   const help =
-    /^scripts\/|^lib\/dev\/|^lib\/cli\/(help|stage_script)\.ts$|^lib\/cluster\/make_line\.ts$|^lib\/exercise\/command_line\.ts$|^lib\/tour\/lab\.ts$/;
+    /^scripts\/|^lib\/dev\/|^lib\/studio\/|^lib\/cli\/(help|stage_script)\.ts$|^lib\/cluster\/make_line\.ts$|^lib\/exercise\/command_line\.ts$|^lib\/tour\/lab\.ts$/;
   const raw = new RegExp(
     `\\bmake (${
       targets.join("|")

@@ -14,7 +14,7 @@ const boundary = "deno-cni-impairments";
 /** Whether `make impair` left nothing on the links of a lab. */
 export const impairments: Check = {
   name: "impaired-links",
-  well: "no link is impaired on purpose (make impair)",
+  well: "no link is impaired on purpose",
   asks: ({ cluster, host }) =>
     cluster.provider === "lab"
       ? [{

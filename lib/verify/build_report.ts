@@ -1,9 +1,8 @@
 /** Stage 09's findings put together as a report. Pure. */
-import { tunnelAddress } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Known } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
-import { podsWaitFor, type StageProgress } from "./expected.ts";
+import { podsWaitFor } from "./expected.ts";
 import {
   columnOf,
   isAsExpected,
@@ -26,6 +25,7 @@ import type { HairpinTried } from "./hairpin.ts";
 import type { HostPortTried } from "./host_port.ts";
 import type { OthersTried } from "./other_pods.ts";
 import { caller, server } from "./namespace_pods.ts";
+import { senderRemarks, unfilteredRemark } from "./report_remarks.ts";
 import type { Situation } from "./situation.ts";
 import type { StageName } from "../stage/stage.ts";
 import { type Cause, type CauseReport, reported } from "../diagnosis/cause.ts";
@@ -222,55 +222,6 @@ function hostPortReport(
       ? numberOf(cause && (explained.pods.get(one.node) ?? cause))
       : { cause: wider }),
   };
-}
-
-/**
- * A sentence for each node that was seen as an address of its own which is not
- * the cluster file's.
- */
-function senderRemarks(
-  tried: readonly Tried[],
-  { vxlan, nodes }: Cluster,
-): readonly string[] {
-  // What takes a tunnel comes from the tunnel's own end.
-  const ends = new Set(
-    vxlan === undefined
-      ? []
-      : nodes.flatMap(({ podCIDRs }) => podCIDRs.map(tunnelAddress)),
-  );
-  const remarks = tried.flatMap((one) => {
-    const { path: { from, to }, observed, expectedSource } = one;
-    if (observed.answer !== "yes" || one.expected.answer !== "yes") return [];
-    const { source } = observed;
-    if (source === expectedSource || ends.has(source)) return [];
-    if (!isAsExpected(one)) return [];
-    return [{ from, to, source, usual: expectedSource }];
-  });
-  const groups = Map.groupBy(
-    remarks,
-    ({ from, source, usual }) => `${from} ${source} ${usual}`,
-  );
-  return [...groups.values()].map((group) => {
-    const [{ from, source, usual } = { from: "", source: "", usual: "" }] =
-      group;
-    const to = new Set(
-      group.map(({ to }) => to === from ? "its own pods" : to),
-    );
-    return `${from} sends as ${source} to ${[...to].join(", ")}, ` +
-      `and not as ${usual}: both are its own`;
-  });
-}
-
-function unfilteredRemark(progress: StageProgress): readonly string[] {
-  const names = [...progress.unfiltered];
-  if (names.length === 0) return [];
-  return [
-    `${
-      names.join(", ")
-    }: no /proc/sys/net/bridge (br_netfilter is not loaded), ` +
-    "so iptables never sees what passes between pods of one node: " +
-    "that path is open from 05 on",
-  ];
 }
 
 /** The addresses of each pod that is there, one a family. */

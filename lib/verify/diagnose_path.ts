@@ -41,7 +41,6 @@ import {
 import {
   endsAtPod,
   opener,
-  outside,
   type Path,
   startsAtPod,
   type Tried,
@@ -49,6 +48,7 @@ import {
 } from "./matrix.ts";
 import { caller, type PodName, server } from "./namespace_pods.ts";
 import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
+import { endsOf } from "./path_ends.ts";
 
 /** The likeliest cause of an outcome that was not expected. */
 export function diagnose(tried: Tried, findings: PathFindings): Cause {
@@ -221,36 +221,6 @@ function hops(path: Path, findings: PathFindings): readonly Hop[] {
     return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
       "eth0";
   });
-}
-
-/** The addresses of a path's packets; undefined where they are not known. */
-function endsOf(
-  path: Path,
-  { cluster, addresses, facts, servers }: PathFindings,
-) {
-  const { kind, from, to } = path;
-  const destination = endsAtPod(path)
-    ? servers.get(to)
-    : to === outside
-    ? cluster.outside.address
-    : addresses.nodes.get(to);
-  const source = startsAtPod(path)
-    ? addresses.callers.get(from)
-    : kind === "node-to-own-pod"
-    ? addresses.gateways.get(from)
-    : addresses.nodes.get(from);
-  if (source === undefined || destination === undefined) return undefined;
-  // What leaves the cluster reaches another node as this one.
-  const node = facts.get(from);
-  const rewrites = kind === "pod-to-other-node" && node !== undefined &&
-    node.probes.some(({ stage, answer }) =>
-      stage === "07-masquerade" && answer.is === "present"
-    );
-  return {
-    source,
-    destination,
-    rewritten: rewrites ? addresses.nodes.get(from) ?? source : source,
-  };
 }
 
 /** Does a node's filter stand in the way? */
