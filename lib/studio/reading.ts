@@ -248,7 +248,8 @@ async function tryPaths(
     return { is: "tried", report, addresses: known };
   } catch (error) {
     const problem = problemOf(error);
-    if (problem === undefined) throw error;
+    // What was broken off may fail in any way, and is not shown.
+    if (problem === undefined && !old.aborted) throw error;
     return { is: "untried", why: `Not tried: ${problem}` };
   }
 }
