@@ -256,9 +256,9 @@ const inRouting: readonly LabObstacle[] = [
   {
     name: "a pod that its node has written down wrong",
     on: "worker-2",
-    make: "ip neigh replace 10.244.2.3 lladdr 02:00:00:00:00:66 dev cni0 " +
+    make: "ip neigh replace $address lladdr 02:00:00:00:00:66 dev cni0 " +
       "nud permanent",
-    says: "worker-2 has 02:00:00:00:00:66 written down for 10.244.2.3",
+    says: "worker-2 has 02:00:00:00:00:66 written down for 10.244.2.",
     shows: "02:00:00:00:00:66",
     is: "fault",
     traced: across,

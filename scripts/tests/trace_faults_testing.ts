@@ -113,9 +113,9 @@ export const strayFaults: readonly Fault[] = [
     break: "nft add table ip theirs; nft add chain ip theirs pre " +
       "'{ type filter hook prerouting priority -150; }'; " +
       "nft add rule ip theirs pre ip saddr 10.244.1.0/24 ip ttl set 2",
-    kind: "rule",
-    says: "changes the packet's time to live, which is over at worker-2",
-    shows: "Time to live exceeded",
+    kind: "packet-path",
+    says: "lets packets end by its TTL: ip saddr 10.244.1.0/24 ip ttl set 2",
+    shows: "ip ttl set 2",
     ends: ["there", "worker-2", "routing"],
     after: "nft delete table ip theirs",
   },

@@ -86,14 +86,19 @@ async function again(
 
 /** A line for a shell that knows the host veths of a node's pods. */
 async function vethsOf(lab: TestLab, node: string): Promise<string> {
-  type Result = { interfaces: { name: string; mac: string }[] };
+  type Result = {
+    interfaces: { name: string; mac: string }[];
+    ips: { address: string }[];
+  };
   const [web, shell] = await Promise.all(["web", "shell"].map(async (pod) => {
     const text = await lab.on(node, cmd`cat /run/deno-cni-pods/${pod}.json`);
-    const { interfaces }: Result = JSON.parse(text);
+    const { interfaces, ips }: Result = JSON.parse(text);
+    const [address] = ips[0]?.address.split("/") ?? [];
     const veth = interfaces.find(({ name }) => name.startsWith("veth"))?.name;
-    return { veth, mac: interfaces.find(({ name }) => name === "eth0")?.mac };
+    const mac = interfaces.find(({ name }) => name === "eth0")?.mac;
+    return { veth, mac, address };
   }));
-  return `web=${web?.veth}; shell=${shell?.veth}; mac=${web?.mac};`;
+  return `web=${web?.veth}; shell=${shell?.veth}; mac=${web?.mac}; address=${web?.address};`;
 }
 
 Deno.test({

@@ -238,7 +238,7 @@ Deno.test({
     const wrong = [
       [
         ["--from", "worker-1/none", "--to", "worker-2"],
-        "make 09-verify starts",
+        "starts the test pods shell and web on every worker",
       ],
       [
         ["--from", "nobody", "--to", "worker-2"],
@@ -442,7 +442,7 @@ Deno.test({
       });
     }
     await t.step("two pods with one address", async () => {
-      const { report: { to } } = await trace();
+      const { report: { to } } = await trace("--family", "6");
       const twin = (verb: string) =>
         lab.on(
           "worker-2",
@@ -451,7 +451,7 @@ Deno.test({
           }`,
         );
       await twin("add");
-      const { report: { cause }, text } = await trace();
+      const { report: { cause }, text } = await trace("--family", "6");
       assertEquals([cause?.kind, cause?.on], ["duplicate-address", "worker-2"]);
       assertStringIncludes(
         cause?.what ?? "",
