@@ -30,8 +30,7 @@ const command = {
   name: "impair",
   summary: "delay, loss and bandwidth of a link",
   usage: [
-    "scripts/impair.ts [--node NAME [--pod NAME]] [--delay MS] [--loss PERCENT] " +
-    "[--rate KBIT] [flags]",
+    "scripts/impair.ts [--node NAME [--pod NAME]] [flags]",
     'make impair [NODE=worker-1 [POD=shell]] [ARGS="flags"]',
   ],
   text: [
