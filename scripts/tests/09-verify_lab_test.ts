@@ -335,6 +335,7 @@ async function tryPort(lab: TestLab, cluster: Cluster): Promise<void> {
   await lab.on("worker-1", cmd`iptables -w -t nat -D ${own}`);
   const rules = await lab.on("worker-1", cmd`iptables -w -t nat -S`);
   assert(!rules.includes("18081"), rules);
+  await runAll(lab, ["09-verify", "--undo"]);
   await lab.on("worker-1", cmd`rm /opt/cni/bin/portmap`);
   await runAll(lab, ["03-cni-config", "--node", "worker-1"]);
 }
