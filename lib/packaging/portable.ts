@@ -26,8 +26,8 @@ export async function assemblePortable(root: string): Promise<void> {
   await writeWhole(`${portable}/start.js`, startText);
 }
 
-/** For V8: no threads of its own, and no time spent on bettering what runs once. */
-const v8Flags = "--single-threaded,--no-ignition-reo,--no-sparkplug";
+/** For V8: no threads of its own, and no time spent on sparing registers in what runs once. */
+const v8Flags = "--single-threaded,--no-ignition-reo";
 
 /** For the daemon's V8: a small heap, which it tidies up itself between calls (daemon.ts). */
 const daemonV8Flags = "--single-threaded,--optimize-for-size," +
