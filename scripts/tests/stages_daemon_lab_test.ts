@@ -47,11 +47,11 @@ function pidOf(lab: TestLab): Promise<number | undefined> {
 }
 
 async function pidOn(node: Node): Promise<number | undefined> {
-  const script = `for self in ${folder}/*/self; do
-    [ -e "$self" ] || continue
-    read -r pid call folder <"$self"
-    [ ! "/proc/$pid/fd/$call" -ef "$folder/call" ] || echo "$pid"
-  done`;
+  // By the file that a launcher goes by: it is there once the daemon serves.
+  const script = `version=$(sed -n 's/^version=//p' ${launcher} 2>/dev/null)
+    [ -f "${folder}/$version" ] || exit 0
+    read -r pid call folder <"${folder}/$version"
+    [ ! "/proc/$pid/fd/$call" -ef "$folder/call" ] || echo "$pid"`;
   const said = (await must(node, cmd`sh -c ${script}`)).trim();
   return said === "" ? undefined : Number(said);
 }
