@@ -2,7 +2,8 @@
  * The kernel's own word that links are gone. It tells it (rtnetlink(7),
  * RTNLGRP_LINK) as soon as no name, no table and no packet on its way leads to
  * them, and acknowledges the removal only when their memory is free: 0.6 ms and
- * 16 ms after it was asked.
+ * 16 ms after it was asked. Their folders in sysfs go right after the word, within
+ * the lock under which it is given.
  */
 
 import { SystemError } from "../linux/libc.ts";
@@ -13,11 +14,11 @@ import {
   setReceiveRoom,
 } from "../linux/netlink_socket.ts";
 import { POLL, poll } from "../linux/pipes.ts";
+import { RTM_DELLINK } from "./links.ts";
 import { decode, numberOf } from "./netlink.ts";
 import { openKernel } from "./rtnetlink.ts";
 
 const RTNLGRP_LINK = 1;
-const RTM_DELLINK = 17;
 const AF_UNSPEC = 0;
 
 /** A removal of some dozens of links is told in several messages each. */

@@ -13,8 +13,9 @@ import {
   textOf,
 } from "./netlink.ts";
 
-/** Message types. */
-const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, SETLINK: 19 } as const;
+/** Message types; DELLINK removes a link, and tells that one is gone. */
+export const RTM_DELLINK = 17;
+const RTM = { NEWLINK: 16, GETLINK: 18, SETLINK: 19 } as const;
 
 /** The flag of a link that is up. */
 const IFF_UP = 0x1;
@@ -214,7 +215,7 @@ export function setUp(link: number): Request {
 /** Removes a link; of a veth, both ends. */
 export function deleteLink(link: number): Request {
   return {
-    type: RTM.DELLINK,
+    type: RTM_DELLINK,
     flags: change,
     parts: [linkHeader({ index: link })],
   };
@@ -232,7 +233,7 @@ export function setGroup(link: number, group: number): Request {
 /** Removes every link of a group in one step: the kernel waits once for all of them. */
 export function deleteGroup(group: number): Request {
   const parts: Part[] = [linkHeader(), [IFLA.GROUP, group]];
-  return { type: RTM.DELLINK, flags: change, parts };
+  return { type: RTM_DELLINK, flags: change, parts };
 }
 
 /** Asks for all links, without the counters that are most of an answer. */
