@@ -1,13 +1,18 @@
 #!/usr/bin/env -S deno run -A
 /** Checks and tests: `make check`, `make test`. */
-import { cmd, type Command, show, succeeded } from "../lib/exec/command.ts";
+import { cmd, type Command, succeeded } from "../lib/exec/command.ts";
 import {
   countLine,
   type Counts,
-  readResult,
   total,
   wentWell,
 } from "../lib/dev/deno_test_output.ts";
+import {
+  nameFailures,
+  runGroups,
+  tryAgain,
+} from "../lib/dev/run_test_groups.ts";
+import { alone, type TestGroup, together } from "../lib/dev/test_groups.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import type { CommandLine } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/script.ts";
@@ -31,7 +36,9 @@ const command = {
       ["FILE…", "these test files alone, with all that they print"],
     ]),
     "One file more runs side by side than there are processors, but at most 5, " +
-    "or as DENO_JOBS says. The last line is the count.",
+    "or as DENO_JOBS says; quick tests share processes. What failed beside others " +
+    "is tried once more with nothing beside it, and named as unsteady where it " +
+    "passes then. What failed is named at the end; the last line is the count.",
   ],
   flags: {},
   takes: "words",
@@ -64,16 +71,25 @@ async function runAll(args: readonly string[]): Promise<number> {
   const [what] = args;
   const named = what === "check" || what === "all" ? undefined : args;
   const checked = named === undefined ? await checkSources() : [];
-  const files = named ?? await testFiles(what === "all");
-  const tested = await runFiles(files, named !== undefined);
+  const groups = named?.map((file) => alone(file, projectRoot)) ??
+    await testGroups(what === "all");
+  const how = {
+    jobs: jobs(),
+    verbose: named !== undefined,
+    limit_ms: fileLimit_ms,
+    signal: interruption.signal,
+  };
+  const tested = await runGroups(groups, how);
+  const settled = how.verbose ? tested : await tryAgain(tested, how);
   if (interruption.signal.aborted) {
     console.error("interrupted");
     return exitCode.interrupted;
   }
-  const counts = total([...checked, ...tested]);
+  const counts = total([...checked, ...settled.map(({ result }) => result)]);
   if (counts.skipped > 0 && Deno.uid() !== 0) {
     console.log("As root, or with sudo, the tests that need it run too.");
   }
+  nameFailures(settled);
   console.log(countLine(counts));
   return wentWell(counts) ? exitCode.done : exitCode.failed;
 }
@@ -142,11 +158,11 @@ async function check(command: Command, name: string): Promise<Counts> {
 }
 
 /**
- * The test files. Those that take longest are those of whole commands
- * (scripts/), then of the plugin; they begin first, so that the run does not
- * end with one of them alone, and the quick tests fill the gaps.
+ * The tests in the order of their beginning. Those that take longest are those
+ * of whole commands (scripts/), then of the plugin; they begin first, so that
+ * the run does not end with one of them alone, and the quick tests fill the gaps.
  */
-async function testFiles(withLab: boolean): Promise<string[]> {
+async function testGroups(withLab: boolean): Promise<TestGroup[]> {
   const found: string[] = [];
   const look = async (folder: string) => {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -156,31 +172,27 @@ async function testFiles(withLab: boolean): Promise<string[]> {
   };
   await Promise.all(sources.map((folder) => look(`${projectRoot}/${folder}`)));
   const isLab = (file: string) => file.endsWith("_lab_test.ts");
-  const quick = found.filter((file) => !isLab(file)).sort();
+  const quick = await quickGroups(found.filter((file) => !isLab(file)).sort());
   if (!withLab) return quick;
   // Tests that start the plugin side by side shall find it built.
   const build = cmd`${Deno.execPath()} run -A scripts/plugin.ts`;
   const built = await check(build, "the plugin cannot be built");
   const lab = found.filter(isLab).sort().toReversed();
-  return built.failed > 0 ? quick : [...lab, ...quick];
+  if (built.failed > 0) return quick;
+  return [...lab.map((file) => alone(file, projectRoot)), ...quick];
 }
 
-/** Runs each file in a process of its own, some side by side. */
-async function runFiles(
-  files: readonly string[],
-  verbose: boolean,
-): Promise<Counts[]> {
-  const waiting = [...files];
-  const results: Counts[] = [];
-  const worker = async () => {
-    for (;;) {
-      const file = waiting.shift();
-      if (file === undefined || interruption.signal.aborted) return;
-      results.push(await runFile(file, verbose));
-    }
-  };
-  await Promise.all(Array.from({ length: jobs() }, worker));
-  return results;
+/** A snapshot lies beside the file that a test run begins with: those run alone. */
+async function quickGroups(files: readonly string[]): Promise<TestGroup[]> {
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const hasSnapshots = (index: number) =>
+    texts[index]?.includes("@std/testing/snapshot") ?? false;
+  const lone = files.filter((_, index) => hasSnapshots(index));
+  const shared = files.filter((_, index) => !hasSnapshots(index));
+  return [
+    ...together(shared, jobs()),
+    ...lone.map((file) => alone(file, projectRoot)),
+  ];
 }
 
 /** One more than there are processors: a test often waits for something. */
@@ -189,32 +201,6 @@ function jobs(): number {
   return Number.isInteger(asked) && asked > 0
     ? asked
     : Math.min(4, navigator.hardwareConcurrency) + 1;
-}
-
-async function runFile(file: string, verbose: boolean): Promise<Counts> {
-  const command =
-    cmd`${Deno.execPath()} test -A --no-check --cached-only --frozen ${file}`;
-  const start_ms = performance.now();
-  const outcome = await run(command, {
-    cwd: projectRoot,
-    timeout_ms: fileLimit_ms,
-    signal: interruption.signal,
-  });
-  if (outcome.ended === "interrupted") return total([]);
-  const result = readResult(outcome);
-  const took_s = ((performance.now() - start_ms) / 1000).toFixed(1);
-  const name = file.replace(`${projectRoot}/`, "");
-  console.log(`${name}: ${countLine(result)} (${took_s} s)`);
-  if (verbose || result.failed > 0) {
-    console.log(`${show(command)}\n${outcome.stdout}${outcome.stderr}`);
-  }
-  if (result.problem !== undefined) {
-    console.log(`FAILED: ${name}: ${result.problem}`);
-  }
-  for (const skipped of result.skippedNames) {
-    console.log(`  skipped: ${skipped}`);
-  }
-  return result;
 }
 
 await runScript(command, (_flags, words) => main(words));

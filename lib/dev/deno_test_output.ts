@@ -7,25 +7,26 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** What came of one test file, run by a `deno test` of its own. */
-interface FileResult extends Counts {
+/** What came of one `deno test`. */
+export interface TestResult extends Counts {
   /** Why it failed, where Deno's count does not say so. */
   readonly problem?: string;
+  /** The names of the tests that failed, with the steps that did. */
+  readonly failedNames: readonly string[];
   /** The names of the tests that were skipped. */
   readonly skippedNames: readonly string[];
 }
 
 /**
- * Reads the outcome of `deno test` for one file.
+ * Reads the outcome of `deno test`.
  *
  * A run that did not go well without a failed test (it crashed, timed out, or
  * holds no test at all) counts as one failed.
  *
  * @param outcome of the command, its output with or without colours
  */
-export function readResult(outcome: Outcome): FileResult {
-  // deno-lint-ignore no-control-regex
-  const output = outcome.stdout.replace(/\x1b\[[\d;]*m/g, "");
+export function readResult(outcome: Outcome): TestResult {
+  const output = withoutColours(outcome.stdout);
   const summaries = output.matchAll(
     new RegExp(
       /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/.source +
@@ -39,14 +40,34 @@ export function readResult(outcome: Outcome): FileResult {
     output.matchAll(/^(.*) \.\.\. ignored \([^()]*\)$/gm),
     ([, name]) => name ?? "",
   );
+  const [, failures = ""] = output.split("\n FAILURES \n");
+  const failedNames = Array.from(
+    failures.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
+    ([, name]) => name ?? "",
+  );
   const counts = {
     passed: Number(passed ?? 0),
     failed: Number(failed ?? 0),
     skipped: Number(skipped ?? 0),
   };
   const problem = problemOf(outcome, passed === undefined, counts);
-  if (problem === undefined) return { ...counts, skippedNames };
-  return { ...counts, failed: counts.failed + 1, problem, skippedNames };
+  const names = { failedNames, skippedNames };
+  if (problem === undefined) return { ...counts, ...names };
+  return { ...counts, failed: counts.failed + 1, problem, ...names };
+}
+
+/**
+ * Of what `deno test` printed, what tells of failures: the errors with what
+ * follows them, or all where a run ended before it told of any.
+ */
+export function errorsPart(stdout: string): string {
+  const start = withoutColours(stdout).indexOf("\n ERRORS \n");
+  return start < 0 ? stdout : withoutColours(stdout).slice(start);
+}
+
+function withoutColours(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[\d;]*m/g, "");
 }
 
 function problemOf(

@@ -1,7 +1,13 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals } from "@std/assert";
 import type { Outcome } from "../exec/command.ts";
-import { countLine, readResult, total, wentWell } from "./deno_test_output.ts";
+import {
+  countLine,
+  errorsPart,
+  readResult,
+  total,
+  wentWell,
+} from "./deno_test_output.ts";
 
 function printed(stdout: string, code: number | undefined): Outcome {
   return { code, stdout, stderr: "" };
@@ -14,6 +20,7 @@ Deno.test("a summary is read, in colour too", () => {
     passed: 12,
     failed: 0,
     skipped: 2,
+    failedNames: [],
     skippedNames: [],
   });
   const failed = readResult(
@@ -38,6 +45,18 @@ Deno.test("skipped tests are named", () => {
     "ok | 1 passed | 0 failed | 1 ignored (3ms)\n";
   const { skipped, skippedNames } = readResult(printed(output, 0));
   assertEquals([skipped, skippedNames], [1, ["a route is added (needs root)"]]);
+});
+
+Deno.test("failed tests are named with the step that failed, and their errors are found", () => {
+  const errors = "\n ERRORS \n\none => ./a_test.ts:1:6\nerror: Error: no\n" +
+    "\n FAILURES \n\none => ./a_test.ts:1:6\n" +
+    "two ... inner => ./a_test.ts:3:53\n\n" +
+    "FAILED | 1 passed | 2 failed (1 step) (12ms)\n\n";
+  const output = `one ... FAILED (1ms)\nthree ... ok (1ms)\n${errors}`;
+  const { failedNames } = readResult(printed(output, 1));
+  assertEquals(failedNames, ["one", "two ... inner"]);
+  assertEquals(errorsPart(output), errors);
+  assertEquals(errorsPart("Killed\n"), "Killed\n");
 });
 
 Deno.test("a run that went wrong without a failed test counts as one failed", () => {

@@ -58,6 +58,7 @@ Deno.test("one failed test fails the run and is shown", async () => {
   const { outcome, last } = await tried("good_test.ts", "bad_test.ts");
   assertEquals([last, outcome.code], ["3 passed, 1 failed", 1]);
   assertStringIncludes(outcome.stdout, "because");
+  assertStringIncludes(outcome.stdout, "bad_test.ts: bad\n3 passed");
 });
 
 Deno.test("a file that cannot be loaded, crashes or holds no test counts as failed", async () => {
