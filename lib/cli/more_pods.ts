@@ -80,6 +80,7 @@ async function endMorePods(
     session.reach(cluster),
     session.context,
     selected,
+    { mayLack: true },
   );
   return await onEach(
     session,

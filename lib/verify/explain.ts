@@ -122,7 +122,7 @@ function goneFault(
   name: string,
   { gone, cluster: { provider } }: Situation,
 ): Cause | undefined {
-  const why = gone?.get(name);
+  const why = gone?.get(name)?.reason;
   if (why === undefined) return undefined;
   return {
     kind: "node",

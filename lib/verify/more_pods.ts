@@ -16,6 +16,7 @@ import {
   paths,
   podNames,
   type PodState,
+  type PodStep,
   startPod,
 } from "./namespace_pods.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -47,7 +48,8 @@ export async function morePodsOn(
 }
 
 /**
- * Starts a pod. What fails half-way is taken away again.
+ * Starts a pod. What fails half-way is taken away again; where DEL fails as ADD
+ * did, say because the plugin is gone, the rest of the pod still goes.
  *
  * @returns what ADD gave it
  * @throws {CommandError} when it cannot be started
@@ -73,9 +75,9 @@ export async function startOnePod(
     const { stdout } = await runner.run(cmd`cat ${path}`, stepRunner.options);
     return parseAddResult(stdout, `${runner.name}:${path}`);
   } catch (error) {
-    await endOnePod(site, name, stepRunner).catch((second) => {
-      if (!(second instanceof CommandError)) throw second;
-    });
+    for (const step of await endingOf(site, name, stepRunner)) {
+      await stepRunner.do(runner, step).catch(unlessCommand);
+    }
     throw error;
   }
 }
@@ -86,32 +88,42 @@ export async function startOnePod(
  * @throws {CommandError}
  */
 export async function endOnePod(
-  { runner, survey: { runtime } }: Site,
+  site: Site,
   name: string,
   stepRunner: StepRunner,
 ): Promise<void> {
+  for (const step of await endingOf(site, name, stepRunner)) {
+    await stepRunner.do(site.runner, step);
+  }
+}
+
+/** What takes away as much of a pod as is there. */
+async function endingOf(
+  { runner, survey: { runtime } }: Site,
+  name: string,
+  { options }: StepRunner,
+): Promise<readonly PodStep[]> {
   const read = async (path: string) => {
-    const outcome = await runner.run(cmd`cat ${path}`, stepRunner.options);
+    const outcome = await runner.run(cmd`cat ${path}`, options);
     return succeeded(outcome) ? outcome.stdout : undefined;
   };
-  const [list, result] = await Promise.all([
+  const [list, result, sandbox] = await Promise.all([
     read(paths.list(name)).then((text) => listIn(text, name)),
     read(paths.result(name)).then((text) => resultIn(text, name)),
+    runner.run(cmd`test -e ${paths.sandbox(name)}`, options).then(succeeded),
   ]);
-  const there = await runner.run(
-    cmd`test -e ${paths.sandbox(name)}`,
-    stepRunner.options,
-  );
   const state: PodState = {
     is: "ruin",
     why: "it is to go",
-    sandbox: succeeded(there),
+    sandbox,
     ...(list === undefined ? {} : { list }),
     ...(result === undefined ? {} : { result }),
   };
-  for (const step of endPod(name, state, runtime)) {
-    await stepRunner.do(runner, step);
-  }
+  return endPod(name, state, runtime);
+}
+
+function unlessCommand(error: unknown): void {
+  if (!(error instanceof CommandError)) throw error;
 }
 
 function listIn(

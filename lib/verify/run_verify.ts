@@ -15,7 +15,7 @@ import { withoutPortmap } from "../cni/conflist.ts";
 import { expectedSituation, look } from "./situation.ts";
 import type { PathToTrace } from "./trace_unexplained.ts";
 import type { Cause } from "../diagnosis/cause.ts";
-import type { Reach } from "../node/node.ts";
+import type { Reach, UnreachableError } from "../node/node.ts";
 import { stepRunnerFor } from "./start_pods.ts";
 import { type Verified, verify } from "./verify.ts";
 
@@ -152,7 +152,9 @@ async function leave(
 }
 
 /**
- * Takes pods and servers away, of all nodes or of those that the user named.
+ * Takes pods and servers away, of all nodes or of those that the user named. A
+ * node that cannot be reached keeps its own, and none of the others'; one whose
+ * machine is gone has none.
  *
  * @param withCluster whether the cluster goes too: then a Kubernetes that does not answer is none
  * @returns whether all of it went
@@ -168,9 +170,10 @@ export async function undoVerify(
   const reach = run.reach(cluster);
   const situation = await look(cluster, reach, context, selected, {
     kubernetesNeeded: !withCluster,
+    mayLack: true,
   });
-  const { kubernetes } = situation;
-  return await cleanUp(
+  const { kubernetes, gone = new Map<string, UnreachableError>() } = situation;
+  const isClean = await cleanUp(
     cleanupSteps(situation, selected, run.nodes.length === 0),
     stepRunnerFor(context, cluster),
     context.tell,
@@ -179,6 +182,9 @@ export async function undoVerify(
         ? leavingPods(kubernetes, context)
         : Promise.resolve(""),
   );
+  const silent = [...gone.values()].find(({ isNoMore }) => !isNoMore);
+  if (silent !== undefined) throw silent;
+  return isClean;
 }
 
 /**

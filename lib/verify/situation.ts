@@ -42,7 +42,7 @@ export interface Situation {
   readonly cluster: Cluster;
   readonly sites: ReadonlyMap<string, Site>;
   /** The nodes that cannot be reached, and why. */
-  readonly gone?: ReadonlyMap<string, string>;
+  readonly gone?: ReadonlyMap<string, UnreachableError>;
   readonly outside: OutsideSite;
   readonly progress: StageProgress;
   /** Absent where stage 09 starts the pods itself, through the plugin. */
@@ -71,7 +71,7 @@ export async function look(
   names: readonly string[] = cluster.nodes.map(({ name }) => name),
   { kubernetesNeeded = true, mayLack = false }: Tolerance = {},
 ): Promise<Situation> {
-  const gone = new Map<string, string>();
+  const gone = new Map<string, UnreachableError>();
   const asked = cluster.nodes.filter(({ name }) => names.includes(name));
   const turn = turnsOf(cluster);
   const [outside, kubernetes, ...found] = await Promise.all([
@@ -86,7 +86,7 @@ export async function look(
         return await turn(() => lookAt(node, runner, options));
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
-        gone.set(node.name, error.reason);
+        gone.set(node.name, error);
         if (mayLack && gone.size < asked.length) return undefined;
         throw error;
       }

@@ -2,6 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
+import { folder } from "../../lib/verify/namespace_pods.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
 import { run } from "../../lib/exec/run.ts";
 import { lookLine } from "../../lib/stage/make_command.ts";
@@ -79,6 +80,16 @@ Deno.test({
       assertEquals(code, 0, `${line}: ${stdout}${stderr}`);
     }
     assertEquals((await lab.script("pod", ...one)).code, 2);
+
+    // A pod that cannot start leaves nothing, though its DEL cannot run either.
+    const [plugin, away] = ["/opt/cni/bin/deno-cni", "/opt/cni/bin/away"];
+    await lab.on("worker-1", cmd`mv ${plugin} ${away}`);
+    const late = await lab.script("pod", "--node", "worker-1", "--name=late");
+    await lab.on("worker-1", cmd`mv ${away} ${plugin}`);
+    assertEquals(late.code, 1, late.stdout);
+    const trace = await lab.on("worker-1", cmd`find /run/netns ${folder}`);
+    assert(!trace.includes("late"), trace);
+
     const status = await lab.script("status");
     assertStringIncludes(status.stdout, `worker-1/db ${address}`);
     assertEquals((await lab.script("pod", ...one, "--undo")).code, 0);
@@ -102,5 +113,9 @@ Deno.test({
     assert(!lacking.stderr.includes("worker-2"), lacking.stderr);
     const others = await lab.on("worker-1", cmd`ls /run/netns`);
     assertEquals(others.trim().split("\n"), ["pod-3", "shell", "web"]);
+
+    const ended = await lab.script("09-verify", "--undo");
+    assertEquals(ended.code, 0, ended.stderr);
+    assertEquals(await lab.on("worker-1", cmd`ls /run/netns`), "");
   },
 });
