@@ -49,7 +49,7 @@ type Way =
   | { readonly is: "occupied"; readonly says: string };
 
 /** Looks whether a tour can begin. */
-async function wayOf(cluster: Cluster): Promise<Way> {
+export async function wayOf(cluster: Cluster): Promise<Way> {
   if (!isRunning(cluster)) return { is: "clear" };
   if (await exists(markPath(cluster))) {
     const says = `The lab "${cluster.name}" is there, as an earlier tour ` +

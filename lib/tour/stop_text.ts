@@ -116,7 +116,7 @@ function shownText(shown: Shown): string {
 }
 
 /** On which machines the same is done. */
-function whereText({ on, alike, exactly }: Shown): string {
+export function whereText({ on, alike, exactly }: Shown): string {
   const others = alike.join(" and ");
   const where = on === "operator" ? "On this computer" : `On ${on}`;
   const same = on === "operator"
@@ -128,7 +128,7 @@ function whereText({ on, alike, exactly }: Shown): string {
 }
 
 /** The commands, each below its reason. */
-function stepsText({ steps }: Pick<Shown, "steps">): string {
+export function stepsText({ steps }: Pick<Shown, "steps">): string {
   return steps.map(stepText).join("\n\n");
 }
 
