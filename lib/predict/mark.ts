@@ -20,7 +20,7 @@ export const markWords = {
   yes: "yes",
   pod: "yes, as the pod",
   node: "yes, as the node",
-  some: "not everywhere alike",
+  some: "in part",
 } as const;
 
 /** What is said of a kind of path. */

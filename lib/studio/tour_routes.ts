@@ -1,4 +1,4 @@
-/** The tour for the page: its stops are asked of the nodes, and run by the script of the command line. */
+/** The tour for the page: its stops are asked of the nodes, and run by the command line's script. */
 import { reachOf } from "../cli/connect.ts";
 import { requireLab } from "../cli/whole_lab.ts";
 import { UsageError } from "../cli/usage_error.ts";
@@ -146,12 +146,12 @@ export async function readStop(given: unknown, cluster: Cluster): Promise<{
   if (said !== undefined && marks === undefined) {
     throw new RefusedError(400, "expected marks of kinds of path");
   }
+  const way = ["-y", ...(number === 1 ? [] : ["--go-on"]), "--stops", "1"];
   const args = [
-    "-y",
-    ...(number === 1 ? [] : ["--go-on"]),
-    ...["--stops", "1"],
+    ...way,
     ...(marks === undefined ? [] : ["--marks", marksText(marks)]),
   ];
-  const title = makeLine("tour", cluster, { ARGS: args });
+  // The marks stand in the page, and would make a long line.
+  const title = makeLine("tour", cluster, { ARGS: way });
   return { title, script: "tour", args };
 }

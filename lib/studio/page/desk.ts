@@ -179,7 +179,11 @@ function withTold(
 ): readonly DockItem[] {
   if (told.is === "began") {
     const { run, title } = told;
-    return [...items, { is: "run", key: `run${run}`, run, title, text: "" }];
+    // A further run of one line takes the place of one that has ended.
+    const others = items.filter((item) =>
+      item.is !== "run" || item.title !== title || item.ended === undefined
+    );
+    return [...others, { is: "run", key: `run${run}`, run, title, text: "" }];
   }
   return items.map((item): DockItem => {
     const isOwn = item.is === "run" && "run" in told && told.run === item.run;

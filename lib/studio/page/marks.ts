@@ -4,7 +4,7 @@ import type { MarkedView, MarkRowView } from "../tour_protocol.ts";
 import { h, type PagePart, useState } from "./ui.ts";
 
 /** The marks that were set, by kind of path. */
-export type MarksSet = Readonly<Record<string, string>>;
+type MarksSet = Readonly<Record<string, string>>;
 
 /** Marks that a reload of the page leaves as they are. */
 export function useMarks(
@@ -24,7 +24,7 @@ function kept(key: string): MarksSet {
 }
 
 /** Marks as the server takes them; undefined where none is set. */
-export function marksText(
+export function sentMarks(
   rows: readonly MarkRowView[],
   marks: MarksSet,
 ): string | undefined {
@@ -44,7 +44,7 @@ interface MarksProps {
 }
 
 /** A row a kind of path: how it is now, and what it will be. */
-export function Marks({ id, rows, marks, set }: MarksProps): PagePart {
+export function MarksForm({ id, rows, marks, set }: MarksProps): PagePart {
   const now = Object.fromEntries(
     rows.filter(({ nowMark }) => nowMark !== "other")
       .map(({ kind, nowMark }) => [kind, nowMark]),
@@ -129,9 +129,10 @@ function markRow(
 
 /** How many marks were right, and why the others were not. */
 export function MarkedResult(
-  { marked, heading }: {
+  { marked, heading, level }: {
     readonly marked: MarkedView;
     readonly heading: string;
+    readonly level: "h3" | "h4";
   },
 ): PagePart {
   const { score, wrong } = marked;
@@ -140,7 +141,7 @@ export function MarkedResult(
     "div",
     { class: "marked" },
     h(
-      "h4",
+      level,
       { class: isRight ? "is-good" : "" },
       `${isRight ? "✓ " : ""}${heading}: ${score}`,
     ),

@@ -2,7 +2,7 @@
 import type { PageState } from "../protocol.ts";
 import type { PredictView } from "../tour_protocol.ts";
 import { get, post } from "./asking.ts";
-import { MarkedResult, Marks, marksText, useMarks } from "./marks.ts";
+import { MarkedResult, MarksForm, sentMarks, useMarks } from "./marks.ts";
 import { h, type PagePart, useEffect, useState } from "./ui.ts";
 
 interface PredictProps {
@@ -61,6 +61,7 @@ export function Predict(
         key: `${(view?.past.length ?? 0) - at}`,
         marked,
         heading: marked.title,
+        level: "h3",
       })
     ),
   );
@@ -80,7 +81,7 @@ function Form({ view, state, run }: FormProps): PagePart {
   const [node, setNode] = useState("");
   const stage = stages.find((name) => name === wanted) ?? stages[0] ?? "";
   const way = stage === "09-verify" ? "run" : how;
-  const text = marksText(rows, marks);
+  const text = sentMarks(rows, marks);
   const go = () => {
     if (text === undefined) return;
     run({ stage, how: way, marks: text, ...(node === "" ? {} : { node }) });
@@ -107,7 +108,7 @@ function Form({ view, state, run }: FormProps): PagePart {
         setNode,
       ),
     ),
-    h(Marks, { id: "predict", rows, marks, set: setMarks }),
+    h(MarksForm, { id: "predict", rows, marks, set: setMarks }),
     h(
       "div",
       { class: "bar" },

@@ -3,8 +3,8 @@ import type { PageState } from "../protocol.ts";
 import type { TourView } from "../tour_protocol.ts";
 import { get, post } from "./asking.ts";
 import type { DockItem } from "./dock.ts";
-import { Marks, marksText, useMarks } from "./marks.ts";
-import { Stop } from "./tour_stop.ts";
+import { MarksForm, sentMarks, useMarks } from "./marks.ts";
+import { ShownStop } from "./tour_stop.ts";
 import { h, type PagePart, useEffect, useState } from "./ui.ts";
 
 interface TourProps {
@@ -31,6 +31,7 @@ export function Tour(
   );
   const run = runs.at(-1);
   const isRunning = run !== undefined && run.ended === undefined;
+  const [knownRun, setKnownRun] = useState<number | undefined>(undefined);
   const stands = state.stages.map(({ cells }) => cells.map(({ text }) => text));
   const isOver = run?.ended !== undefined && run.run > begunAfter;
   const asksAnew = isAnew && !isOver;
@@ -43,7 +44,12 @@ export function Tour(
       if (isOld) return;
       setProblem("");
       setView(found);
-    }, (error: Error) => isOld || setProblem(error.message));
+      setKnownRun(run?.run);
+    }, (error: Error) => {
+      if (isOld) return;
+      setProblem(error.message);
+      setKnownRun(run?.run);
+    });
     return () => {
       isOld = true;
     };
@@ -77,7 +83,8 @@ export function Tour(
         shown: shown ?? view.made.length,
         show: setShown,
         run,
-        isRunning,
+        // What it came to is not known at once when it ends.
+        isRunning: isRunning || run?.run !== knownRun,
         begin,
         anew: () => {
           setAnew(true);
@@ -125,13 +132,13 @@ function Visited(props: VisitedProps): PagePart {
         "mistake on the way. It can be left at any stop and taken up there.",
     ),
     note === undefined ? null : h("p", { class: "way" }, note),
-    stop === undefined ? null : h(Stop, { key: at, stop, of, before }),
+    stop === undefined ? null : h(ShownStop, { key: at, stop, of, before }),
     isNext && rows.length > 0
       ? h(
         "div",
         {},
         h("h4", {}, "What will it be afterwards? (if you like)"),
-        h(Marks, { id: "tour", rows, marks, set: setMarks }),
+        h(MarksForm, { id: "tour", rows, marks, set: setMarks }),
       )
       : null,
     failed
@@ -156,7 +163,7 @@ function Visited(props: VisitedProps): PagePart {
         ? button(
           isRunning ? "Running …" : `Run stop ${at + 1}`,
           () => {
-            props.begin(marksText(rows, marks));
+            props.begin(sentMarks(rows, marks));
             setMarks({});
           },
           !mayRun || isRunning,

@@ -11,7 +11,7 @@ interface StopProps {
 }
 
 /** A stop; its heading gets the focus where another stop was shown. */
-export function Stop({ stop, of, before }: StopProps): PagePart {
+export function ShownStop({ stop, of, before }: StopProps): PagePart {
   const { title, number, text, commands, said, table, changes, marked } = stop;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -51,7 +51,7 @@ export function Stop({ stop, of, before }: StopProps): PagePart {
     changes === undefined ? null : changed(changes),
     marked === undefined
       ? null
-      : h(MarkedResult, { marked, heading: "Your marks" }),
+      : h(MarkedResult, { marked, heading: "Your marks", level: "h4" }),
   );
 }
 
