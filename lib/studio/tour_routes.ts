@@ -1,4 +1,4 @@
-/** The tour for the page: its stops are asked of the nodes, and run by the command line's script. */
+/** The tour for the page: its stops are asked of the nodes, and run by a script. */
 import { reachOf } from "../cli/connect.ts";
 import { requireLab } from "../cli/whole_lab.ts";
 import { UsageError } from "../cli/usage_error.ts";

@@ -18,38 +18,55 @@ interface TourProps {
 type Run = DockItem & { readonly is: "run" };
 
 /** The tour as far as it went, its next stop, and the way through. */
-export function Tour(
-  { state, isShown, items, atTerminal }: TourProps,
-): PagePart {
-  const [view, setView] = useState<TourView | undefined>(undefined);
-  const [problem, setProblem] = useState("");
-  const [isAnew, setAnew] = useState(false);
-  const [begunAfter, setBegunAfter] = useState(Infinity);
-  const [shown, setShown] = useState<number | undefined>(undefined);
-  const runs = items.filter((item): item is Run =>
+export function Tour(props: TourProps): PagePart {
+  const { state, items, atTerminal } = props;
+  const run = items.findLast((item): item is Run =>
     item.is === "run" && /^make tour\b/.test(item.title)
   );
-  const run = runs.at(-1);
-  const isRunning = run !== undefined && run.ended === undefined;
+  const { view, problem, ...tour } = useTour(props, run);
+  return h(
+    "section",
+    { "aria-labelledby": "tour-heading", id: "tour" },
+    h("h2", { id: "tour-heading" }, "The tour"),
+    h("p", { role: "alert", class: "is-bad" }, problem),
+    view === undefined
+      ? h("p", { class: "quiet" }, "Asking the nodes …")
+      : h(Visited, {
+        ...tour,
+        view,
+        shown: tour.shown ?? view.made.length,
+        ...{ cluster: state.cluster, run, atTerminal },
+      }),
+  );
+}
+
+/** What is known of the tour, and what the buttons do. */
+function useTour({ state, isShown }: TourProps, run: Run | undefined) {
+  const [view, setView] = useState<TourView | undefined>(undefined);
+  const [problem, setProblem] = useState("");
+  const [shown, show] = useState<number | undefined>(undefined);
+  const [isAnew, setAnew] = useState(false);
+  const [begunAfter, setBegunAfter] = useState(Infinity);
   const [knownRun, setKnownRun] = useState<number | undefined>(undefined);
-  const stands = state.stages.map(({ cells }) => cells.map(({ text }) => text));
   const isOver = run?.ended !== undefined && run.run > begunAfter;
   const asksAnew = isAnew && !isOver;
+  const isUnderWay = run !== undefined && run.ended === undefined;
+  const stands = state.stages.map(({ cells }) => cells.map(({ text }) => text));
   const moment = `${stands} ${run?.run} ${run?.ended} ${asksAnew}`;
   useEffect(() => {
     // What is done at a stop is asked for once it is whole.
-    if (!isShown || isRunning) return;
+    if (!isShown || isUnderWay) return;
     let isOld = false;
-    get<TourView>("/tour", asksAnew ? { anew: "" } : {}).then((found) => {
+    const settle = (problem: string, found: TourView | undefined) => {
       if (isOld) return;
-      setProblem("");
-      setView(found);
+      setProblem(problem);
       setKnownRun(run?.run);
-    }, (error: Error) => {
-      if (isOld) return;
-      setProblem(error.message);
-      setKnownRun(run?.run);
-    });
+      if (found !== undefined) setView(found);
+    };
+    get<TourView>("/tour", asksAnew ? { anew: "" } : {}).then(
+      (found) => settle("", found),
+      (error: Error) => settle(error.message, undefined),
+    );
     return () => {
       isOld = true;
     };
@@ -64,36 +81,20 @@ export function Tour(
       });
       setProblem("");
       setBegunAfter(run?.run ?? 0);
-      setShown(at);
+      show(at);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       setProblem(error.message);
     }
   };
-  return h(
-    "section",
-    { "aria-labelledby": "tour-heading", id: "tour" },
-    h("h2", { id: "tour-heading" }, "The tour"),
-    h("p", { role: "alert", class: "is-bad" }, problem),
-    view === undefined
-      ? h("p", { class: "quiet" }, "Asking the nodes …")
-      : h(Visited, {
-        view,
-        cluster: state.cluster,
-        shown: shown ?? view.made.length,
-        show: setShown,
-        run,
-        // What it came to is not known at once when it ends.
-        isRunning: isRunning || run?.run !== knownRun,
-        begin,
-        anew: () => {
-          setAnew(true);
-          setBegunAfter(Infinity);
-          setShown(0);
-        },
-        atTerminal,
-      }),
-  );
+  const anew = () => {
+    setAnew(true);
+    setBegunAfter(Infinity);
+    show(0);
+  };
+  // What a run came to is not known at once when it ends.
+  const isRunning = run !== undefined && (isUnderWay || run.run !== knownRun);
+  return { view, problem, shown, show, isRunning, begin, anew };
 }
 
 interface VisitedProps {
