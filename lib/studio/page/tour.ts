@@ -30,7 +30,7 @@ export function Tour(props: TourProps): PagePart {
     h("h2", { id: "tour-heading" }, "The tour"),
     h("p", { role: "alert", class: "is-bad" }, problem),
     view === undefined
-      ? h("p", { class: "quiet" }, "Asking the nodes …")
+      ? h("p", { class: "quiet" }, problem === "" ? "Asking the nodes …" : "")
       : h(Visited, {
         ...tour,
         view,
