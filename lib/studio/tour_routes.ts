@@ -71,7 +71,9 @@ export async function tourView(
     return {
       ...view,
       next: stopView(await next(means, stops, 0, true), 0),
-      ...(way.is === "clear" ? {} : { note: way.says }),
+      ...(way.is === "clear" ? {} : {
+        note: way.is === "ours" ? `${way.says} ${goesFirst}` : way.says,
+      }),
       mayRun: way.is !== "occupied",
     };
   }
@@ -87,6 +89,8 @@ export async function tourView(
     mayRun: true,
   };
 }
+
+const goesFirst = "Stop 1 takes it down first.";
 
 function checkLab(cluster: Cluster): void {
   try {
