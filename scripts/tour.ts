@@ -1,7 +1,12 @@
 #!/usr/bin/env -S deno run -A
 /** A guided tour of all stages on a lab of its own: `make tour`. */
 import { printColoured, printData, printNote } from "../lib/cli/print.ts";
-import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import {
+  type CommandLine,
+  type FlagsOf,
+  option,
+  switched,
+} from "../lib/cli/flags.ts";
 import { buildFlags, standard } from "../lib/cli/standard_flags.ts";
 import { takesColour, terminalWidth } from "../lib/text/terminal.ts";
 import { type Cluster } from "../lib/cluster/cluster.ts";
@@ -12,8 +17,16 @@ import { requireLab } from "../lib/cli/whole_lab.ts";
 import { failure } from "../lib/cli/report.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { tour } from "../lib/tour/tour.ts";
-import { clearTheWay, markAsOurs } from "../lib/tour/lab.ts";
+import { readMarks } from "../lib/predict/answer.ts";
+import {
+  cannotGoOn,
+  clearTheWay,
+  keepTour,
+  keptTour,
+} from "../lib/tour/lab.ts";
 import { afterwards, unfinished } from "../lib/tour/ending_text.ts";
+import { scoreText } from "../lib/tour/predict_stop.ts";
+import type { TourReport } from "../lib/tour/report.ts";
 import { masquerade } from "./07-masquerade.ts";
 import { probedStages, stages } from "./stages.ts";
 import { exitCode } from "../lib/cli/exit_code.ts";
@@ -29,10 +42,15 @@ const command = {
     "it makes the classic mistake. It begins without a lab: one that an earlier " +
     "tour made it takes down first (it asks; -y says yes), any other it leaves " +
     "alone and says so. The lab stays at the end, for the exercises.",
+    "With --predict it asks, before each stop that may change what reaches what, " +
+    "what you expect of that, and tells afterwards where it came out otherwise, " +
+    "and why.",
   ],
   examples: [
     ["make tour", "waits for Enter at each stop"],
     ["make tour ARGS=-y", "runs through without waiting"],
+    ["make tour ARGS=--predict", "asks what will be answered, then compares"],
+    ["make tour ARGS=--go-on", "goes on where the last tour was left"],
     ["make tour CLUSTER=config/lab-dual.yaml", "on another lab"],
     [
       "make tour CLUSTER=config/lab-two-segments.yaml",
@@ -40,6 +58,29 @@ const command = {
     ],
   ],
   flags: {
+    predict: switched(
+      "predict",
+      "ask before each stop what the matrix will be, and compare",
+      { excludes: "yes" },
+    ),
+    goOn: switched("go-on", "take up the tour where it was left"),
+    stops: option({
+      name: "stops",
+      value: "NUMBER",
+      does: "end after so many stops; --go-on goes on from there",
+      expected: "a number from 1 to 99",
+      read: (value) => /^[1-9]\d?$/.test(value) ? Number(value) : undefined,
+    }),
+    marks: option({
+      name: "marks",
+      value: "KIND=MARK,…",
+      does: "what you expect of the matrix after that stop, as make studio " +
+        "hands it in",
+      needs: "stops",
+      expected: "kinds of path, each with no, yes, pod, node or some, e.g. " +
+        "pod-to-outside=node,node-to-own-pod=yes",
+      read: readMarks,
+    }),
     ...standard("cluster", "yes", "output", "quiet", "timeout_ms"),
     ...buildFlags,
   },
@@ -62,6 +103,12 @@ async function run(flags: Flags): Promise<number> {
         "without waiting",
     );
   }
+  if (flags.predict && (flags.quiet || flags.output === "json")) {
+    throw new UsageError(
+      "--predict asks and tells in words; leave out -q and -o json",
+    );
+  }
+  if (flags.goOn) return await guided(flags, cluster);
   try {
     const way = await clearTheWay(flags, (text) => {
       if (!flags.quiet) printNote(text);
@@ -86,7 +133,20 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
   await using session = await openSession(flags, (result) => {
     if (result.problem !== undefined) printNote(failure(result));
   });
-  await markAsOurs(cluster);
+  const kept = flags.goOn ? await keptTour(cluster) : undefined;
+  const why = flags.goOn ? cannotGoOn(kept, cluster) : undefined;
+  if (why !== undefined) {
+    printNote(why);
+    return exitCode.failed;
+  }
+  const made = kept?.stops ?? [];
+  const keep = (report: TourReport) => keepTour(cluster, report);
+  await keep({
+    version: 1,
+    cluster: cluster.name,
+    finished: false,
+    stops: made,
+  });
   const itinerary = { stages, masquerade, probed: probedStages };
   const colour = takesColour();
   const voice = {
@@ -94,12 +154,18 @@ async function guided(flags: Flags, cluster: Cluster): Promise<number> {
     emphasize: (text: string) => colour ? `\x1b[1;32m${text}\x1b[0m` : text,
     width: terminalWidth(),
   };
-  const { code, report } = await tour(session, itinerary, voice)
-    .catch((error) => {
-      say(unfinished(cluster));
-      throw error;
-    });
+  const { stops, predict, marks } = flags;
+  const { code, report } = await tour(session, itinerary, voice, {
+    ...{ made, predict, keep },
+    ...(stops === undefined ? {} : { most: stops }),
+    ...(marks === undefined ? {} : { marks }),
+  }).catch((error) => {
+    say(unfinished(cluster));
+    throw error;
+  });
   if (json) printData(report);
+  const score = scoreText(report.stops);
+  if (score !== undefined) say(`${score}\n`);
   say(
     report.finished
       ? afterwards(report, cluster, exercises(cluster))

@@ -57,7 +57,7 @@ export function matrixOf(
 }
 
 /** Colour only repeats what the cell's own sign and word say. */
-function toneOf(cell: string): CellTone {
+export function toneOf(cell: string): CellTone {
   if (cell.startsWith("✗")) return "bad";
   return cell.startsWith("yes") ? "good" : "quiet";
 }

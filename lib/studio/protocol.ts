@@ -102,6 +102,8 @@ export type PageEvent =
   | { readonly is: "occupied" }
   /** Another page took the place of this one. */
   | { readonly is: "taken" }
+  /** Marks were compared with the matrix, or cannot be. */
+  | { readonly is: "predicted"; readonly said: string }
   | { readonly is: "began"; readonly run: number; readonly title: string }
   | { readonly is: "output"; readonly run: number; readonly text: string }
   | {

@@ -28,6 +28,8 @@ interface ReadingOptions {
   readonly context: RunContext;
   /** Told of what the page shows, each time that it is otherwise. */
   readonly tell: (state: PageState) => void;
+  /** Told of what came of the paths, each time that they were tried. */
+  readonly tried: (seen: MatrixState, cluster: Cluster) => void;
 }
 
 /** A cluster that is read while a page is open. */
@@ -187,6 +189,7 @@ async function readOnce(
     const seen = await tryPaths(cluster, options);
     if (old.aborted) return;
     known.seen = seen;
+    options.tried(seen, cluster);
     publish();
   } catch (error) {
     const problem = problemOf(error);

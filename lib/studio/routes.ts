@@ -7,13 +7,15 @@ import { run } from "../exec/run.ts";
 import { outsideName } from "../lab/names.ts";
 import { UnreachableError } from "../node/node.ts";
 import { enteringCommand } from "../shell/enter.ts";
-import { type StageName, stageNames } from "../stage/stage.ts";
+import type { RunContext } from "../stage/context.ts";
+import { type Stage, type StageName, stageNames } from "../stage/stage.ts";
 import { tourTexts } from "../tour/stage_texts.ts";
 import type { TraceReport } from "../trace/report.ts";
 import { askAbout, questionsOf } from "./facts.ts";
 import { checkNode, readOrder, readTrace, textIn } from "./orders.ts";
 import type { StageWords } from "./protocol.ts";
 import { clusterAsKnown, type ClusterReading } from "./reading.ts";
+import { marksIn, type Predictions } from "./predictions.ts";
 import type { Runs } from "./runs.ts";
 import type { Seat } from "./seat.ts";
 import {
@@ -23,6 +25,7 @@ import {
   RefusedError,
 } from "./server.ts";
 import { readSize, type Terminals } from "./terminals.ts";
+import { readStop, tourView } from "./tour_routes.ts";
 
 /** What the routes are answered with. */
 interface Means {
@@ -34,7 +37,19 @@ interface Means {
   readonly reading: ClusterReading;
   readonly runs: Runs;
   readonly terminals: Terminals;
+  readonly predictions: Predictions;
+  readonly stages: readonly Stage[];
+  readonly probed: readonly Stage[];
+  readonly context: RunContext;
 }
+
+/** Makes a route that is for the page that has the seat alone. */
+type Seated = (
+  route: (
+    asked: PageRequest,
+    cluster: Cluster,
+  ) => Promise<Response> | Response,
+) => PageRoutes[string];
 
 /** A script that only looks may take as long as this. */
 const limit_ms = 60_000;
@@ -42,13 +57,7 @@ const limit_ms = 60_000;
 /** The routes: what changes something, or opens a terminal, is for the page that has the seat. */
 export function pageRoutes(means: Means): PageRoutes {
   const { seat, reading, runs } = means;
-  const seated = (
-    route: (
-      asked: PageRequest,
-      cluster: Cluster,
-    ) => Promise<Response> | Response,
-  ) =>
-  async (asked: PageRequest) => {
+  const seated: Seated = (route) => async (asked: PageRequest) => {
     if (!seat.has(asked.query.get("page"))) {
       throw new RefusedError(409, "the studio is open in another page");
     }
@@ -71,6 +80,7 @@ export function pageRoutes(means: Means): PageRoutes {
       const { title, script, args } = readOrder(body, cluster);
       return json({ run: runs.begin(title, means.script(script, args)) });
     }),
+    ...learningRoutes(means, seated),
     "POST /stop": seated(({ body }) => {
       runs.stop(Number(textIn(body, "run")));
       return json({});
@@ -83,6 +93,30 @@ export function pageRoutes(means: Means): PageRoutes {
     "POST /looked": seated(({ body }) => {
       reading.lookedAt(textIn(body, "node"));
       return json({});
+    }),
+  };
+}
+
+/** The tour, and what is said of the matrix ahead of a run. */
+function learningRoutes(means: Means, seated: Seated): PageRoutes {
+  const { runs, predictions, script } = means;
+  return {
+    "GET /tour": seated(async ({ query }, cluster) =>
+      json(await tourView(query, cluster, means))
+    ),
+    "POST /tour": seated(async ({ body }, cluster) => {
+      const order = await readStop(body, cluster);
+      const command = script(order.script, order.args);
+      return json({ run: runs.begin(order.title, command) });
+    }),
+    "GET /predict": seated((_, cluster) => json(predictions.view(cluster))),
+    "POST /predict": seated(({ body }, cluster) => {
+      const marks = marksIn(body);
+      const order = readOrder(body, cluster);
+      const command = script(order.script, order.args);
+      const run = runs.begin(order.title, command);
+      predictions.begin(run, order.title, marks);
+      return json({ run });
     }),
   };
 }

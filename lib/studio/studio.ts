@@ -5,6 +5,7 @@ import type { Stage } from "../stage/stage.ts";
 import type { Access } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import { type Changes, openChanges } from "./changes.ts";
+import { openPredictions } from "./predictions.ts";
 import { type ClusterReading, openReading } from "./reading.ts";
 import { pageRoutes } from "./routes.ts";
 import { openRuns } from "./runs.ts";
@@ -49,8 +50,10 @@ export function openStudio(options: StudioOptions): Studio {
     }, settle_ms);
   };
   const changes = openChanges(soon);
+  const predictions = openPredictions((told) => seat.tell(told));
   const reading: ClusterReading = openReading({
     ...options,
+    tried: predictions.tried,
     tell: (state) => {
       seat.tell({ is: "state", state });
       if (seat.isTaken()) attend(changes, reading);
@@ -67,13 +70,17 @@ export function openStudio(options: StudioOptions): Studio {
   const runs = openRuns((told) => {
     seat.tell(told);
     if (told.is === "ended") soon();
+    // What is being read now may be of the time before the run ended.
+    if (predictions.ran(told)) reading.nudge();
   });
   const terminals = openTerminals();
   const glances = setInterval(() => {
     if (seat.isTaken()) reading.glance();
   }, glance_ms);
-  const { file, script, access, assets } = options;
-  const routes = pageRoutes({ file, script, seat, reading, runs, terminals });
+  const { access, assets } = options;
+  const routes = pageRoutes({
+    ...{ ...options, seat, reading, runs, terminals, predictions },
+  });
   return {
     handler: handlerOf(access, assets, routes),
     async close() {

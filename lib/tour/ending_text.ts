@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Exercise } from "../exercise/exercise.ts";
 import { makeLine } from "../cluster/make_line.ts";
-import type { TourReport } from "./tour.ts";
+import type { TourReport } from "./report.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 
 /** So many exercises are named; the list has the rest. */
@@ -66,6 +66,10 @@ export function unfinished(cluster: Cluster): string {
   return [
     `The lab "${cluster.name}" stays as it is now:`,
     columns([
+      [
+        makeLine("tour", cluster, { ARGS: ["--go-on"] }),
+        "goes on with the tour",
+      ],
       [make("up"), "goes on from here to the end of stage 09"],
       [make("tour"), "begins the tour again, with a new lab"],
       [make("down"), "removes the lab"],

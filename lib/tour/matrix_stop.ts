@@ -1,28 +1,23 @@
 /** The matrix at a stop of the tour: what can reach what, and what has changed. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import type { StageSet } from "../exercise/stage_set.ts";
 import { workersOf } from "../verify/matrix.ts";
 import {
   changedPaths,
   matrixChanges,
   type PathChange,
 } from "../verify/matrix_diff.ts";
+import type { Marks } from "../verify/matrix_cells.ts";
 import type { MatrixReport, PathReport } from "../verify/matrix_report.ts";
-import { matrixTable } from "../verify/matrix_table.ts";
+import { notes } from "../verify/matrix_notes.ts";
+import { matrixTable, rowsOf, summary } from "../verify/matrix_table.ts";
 import { tellingIfSlow } from "../node/heartbeat.ts";
 import type { Session } from "../cli/session.ts";
 import { verifyCluster } from "../verify/run_verify.ts";
-import type { Stage } from "../stage/stage.ts";
 import { listeners, type Listening, pings } from "./receivers.ts";
+import type { Itinerary, Lesson } from "./stops.ts";
 import { changesText } from "./stop_text.ts";
 import { wrapLines } from "../text/wrap.ts";
 import { exitCode } from "../cli/exit_code.ts";
-
-/** What the tour is made of. */
-export interface Itinerary extends StageSet {
-  /** The stage that is done wrongly on the way. */
-  readonly masquerade: Stage;
-}
 
 /** How the tour speaks. */
 export interface Voice {
@@ -31,14 +26,6 @@ export interface Voice {
   readonly emphasize: (text: string) => string;
   /** Columns of text that a table may take. */
   readonly width: number;
-}
-
-/** A stop at which a rule is put in place of another. */
-export interface Lesson {
-  /** Whether the wrong one is put in. */
-  readonly mistaken: boolean;
-  /** Why the other one is taken out. */
-  readonly goes: string;
 }
 
 /** The tour ends before its end. */
@@ -66,8 +53,17 @@ export function guideOf(cluster: Cluster): ClusterNode {
 /** What was seen at a stop. */
 export interface StopResult {
   readonly matrix: MatrixReport;
+  /** The matrix in the words of the table; what has changed bears its sign. */
+  readonly table: {
+    readonly columns: readonly string[];
+    readonly rows: ReturnType<typeof rowsOf>;
+    /** What is wrong and why, then the sum of it. */
+    readonly notes: readonly string[];
+  };
   /** Absent for the first matrix of all. */
   readonly changes?: readonly PathChange[];
+  /** What answers a ping, where a lesson was that this is not all. */
+  readonly pings?: string;
   /** What each receiver saw, where a lesson was about that. */
   readonly listening?: readonly Listening[];
 }
@@ -92,24 +88,34 @@ export async function showMatrix(
     verifyCluster(session, probed),
   );
   const cluster = await session.cluster();
-  const listening = lesson && await listen(matrix, cluster, voice, lesson);
+  const heard = lesson === undefined
+    ? {}
+    : await listen(matrix, cluster, voice, lesson);
   const options = { cluster, addresses: known, width: voice.width };
   const table = (options: Parameters<typeof matrixTable>[1]) =>
     wrapLines(matrixTable(matrix, options), voice.width);
-  const heard = listening === undefined ? {} : { listening };
+  const inCells = (marks?: Marks) => ({
+    columns: matrix.pods.map(({ node }) => node),
+    rows: rowsOf(matrix, { ...options, ...(marks && { marks }) }),
+    notes: [
+      ...notes(matrix, options),
+      ...matrix.remarks,
+      summary(matrix, cluster),
+    ],
+  });
   if (before === undefined) {
     voice.say(`${table(options)}\n`);
-    return { matrix, ...heard };
+    return { matrix, table: inCells(), ...heard };
   }
   const changed = new Set(changedPaths(before, matrix));
-  const marks = {
+  const marks: Marks = {
     has: (path: PathReport) => changed.has(path),
     emphasize: voice.emphasize,
   };
   const found = matrixChanges(before, matrix, options);
   voice.say(`${table({ ...options, marks })}\n`);
   voice.say(`${changesText(found)}\n`);
-  return { matrix, changes: found, ...heard };
+  return { matrix, table: inCells(marks), changes: found, ...heard };
 }
 
 /** What the caller and the receivers have to say. */
@@ -118,12 +124,13 @@ async function listen(
   cluster: Cluster,
   { say }: Voice,
   { mistaken }: Lesson,
-): Promise<readonly Listening[]> {
+): Promise<Pick<StopResult, "pings" | "listening">> {
   const from = guideOf(cluster).name;
-  if (mistaken) say(`${await pings(matrix, cluster, from)}\n`);
+  const answers = mistaken ? await pings(matrix, cluster, from) : undefined;
+  if (answers !== undefined) say(`${answers}\n`);
   const listening = await listeners(matrix, cluster, from);
   for (const { text } of listening) say(`${text}\n`);
-  return listening;
+  return { ...(answers === undefined ? {} : { pings: answers }), listening };
 }
 
 /**

@@ -20,7 +20,7 @@ export interface Shown {
 }
 
 /** What is told of a stop before anything is done. */
-interface Announcement {
+export interface Announcement {
   readonly title: string;
   /** "stop 3 of 11". */
   readonly number: number;
@@ -111,7 +111,12 @@ export function announcement(
   ].join("\n\n");
 }
 
-function shownText({ on, alike, exactly, steps }: Shown): string {
+function shownText(shown: Shown): string {
+  return `${wrap(whereText(shown))}\n\n${stepsText(shown)}`;
+}
+
+/** On which machines the same is done. */
+export function whereText({ on, alike, exactly }: Shown): string {
   const others = alike.join(" and ");
   const where = on === "operator" ? "On this computer" : `On ${on}`;
   const same = on === "operator"
@@ -119,10 +124,12 @@ function shownText({ on, alike, exactly, steps }: Shown): string {
     : exactly
     ? `, and the very same on ${others}`
     : `, and on ${others} with names and addresses of their own`;
-  return [
-    wrap(`${where}${alike.length === 0 ? "" : same}:`),
-    ...steps.map(stepText),
-  ].join("\n\n");
+  return `${where}${alike.length === 0 ? "" : same}:`;
+}
+
+/** The commands, each below its reason. */
+export function stepsText({ steps }: Pick<Shown, "steps">): string {
+  return steps.map(stepText).join("\n\n");
 }
 
 function stepText({ why, run }: PlannedStep): string {

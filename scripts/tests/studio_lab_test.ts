@@ -205,6 +205,52 @@ async function work(page: Page, lab: TestLab): Promise<void> {
   );
 }
 
+/** Says what the matrix will be, and goes on to a stop of the tour. */
+async function learn(page: Page): Promise<void> {
+  const { until, click, says } = hands(page);
+  const mark = (field: string, mark: string) =>
+    page.until(
+      `const found = document.querySelector(
+        'input[name="${field}"][value="${mark}"]');
+      found?.click(); return found?.checked`,
+    );
+  await click("Predict");
+  await mark("predict-pod-to-own-node", "no");
+  await mark("predict-pod-to-outside", "node");
+  await page.evaluate("location.reload(); return 1");
+  await until("document.querySelector('#side-tab-predict')");
+  await click("Predict");
+  await until(
+    `document.querySelector('[name="predict-pod-to-outside"]:checked')
+      ?.value === "node"`,
+  );
+  await click("Run 06-forwarding");
+  await says("#predict .marked", "1 of 2 right");
+  await says("#predict .marked", "The pod and its node are on one bridge");
+  await checkLooks(page);
+
+  // No tour made this lab: it says so, and begins once it is gone.
+  await click("Tour");
+  await says("#tour", "is there already");
+  await until(
+    `[...document.querySelectorAll("#tour button")].some((one) =>
+      one.textContent === "Run stop 1" && one.disabled)`,
+  );
+  await click("Stages");
+  await click("make down");
+  await says("#problem", "worker-1: not running");
+  await click("Tour");
+  await until(`!document.querySelector("#tour .way")`);
+  await says("#tour", "so there have to be machines first");
+  await click("Run stop 1");
+  await says("#tour", "10.0.1.11/24 fe80::");
+  await click("Next stop");
+  await says("#tour", "02-kubeadm · stop 2 of 11");
+  await checkLooks(page);
+  await click("Back");
+  await says("#tour", "01-provision · stop 1 of 11");
+}
+
 /** How many shells of a lab's nodes are there for the page. */
 async function shellsOf(serving: Serving): Promise<number> {
   const { stdout } = await run(cmd`ps -o pid= --ppid ${String(serving.pid)}`);
@@ -240,6 +286,7 @@ Deno.test({
         for (const request of requests) {
           assert(request.startsWith(`${origin}/`) || request === address);
         }
+        await learn(page);
         for (let count = 0; count < 10; count++) {
           await hands(page).choose("worker-1");
           await click("Terminal");

@@ -2,7 +2,7 @@
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
-import type { StopReport, TourReport } from "../../lib/tour/tour.ts";
+import type { StopReport, TourReport } from "../../lib/tour/report.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { atTerminal } from "./terminal_testing.ts";
 import { clusterOf, needsRoot, verified } from "./verify_testing.ts";
@@ -120,10 +120,46 @@ function assertText(stdout: string): void {
   assertStringIncludes(stdout, "make exercise 1");
 }
 
+/** Goes on with a tour that was left before stage 05, and says what the matrix will be. */
+async function predicting(lab: TestLab): Promise<void> {
+  const command = scriptCommand("tour", lab.file, "--go-on", "--predict");
+  const tour = atTerminal(command, lab.env);
+  const enter = async (question: string, text: string) => {
+    const said = await tour.until(question);
+    await tour.type(`${text}\n`);
+    return said;
+  };
+  const which = "(Enter leaves it out, q ends the tour): ";
+  const begun = await enter("Enter runs it, q ends the tour: ", "");
+  assertStringIncludes(begun, "05-plugin · stop 5 of 11");
+  await enter("Enter goes on, q ends the tour: ", "");
+  assertStringIncludes(
+    await enter(which, "1 9"),
+    "7  other node → pod       no",
+  );
+  assertStringIncludes(await enter(which, "1 2"), '"9" is none of them');
+  await enter("q ends the tour): ", "0");
+  await enter("Enter runs it, q ends the tour: ", "");
+  const marked = await enter("Enter goes on, q ends the tour: ", "");
+  assertStringIncludes(marked, "Your marks: 5 of 7 right");
+  assertStringIncludes(
+    marked,
+    '✗ pod → other node: you said "yes, as the pod", it is "no"\n' +
+      "    It waits for 06-forwarding on worker-1, worker-2",
+  );
+  assertStringIncludes(marked, '✗ node → its pod: you said "no", it is "yes"');
+  await tour.until(which);
+  await tour.type("\x03");
+  const { code, said } = await tour.end();
+  assertEquals(code, 130, said);
+  assertStringIncludes(said, "Your marks at all stops: 5 of 7 right");
+  assertStringIncludes(said, "ARGS=--go-on");
+}
+
 Deno.test({
   ...needsRoot,
   name:
-    "at a terminal Enter goes on; Ctrl-C at any stop ends cleanly, and up, down and tour go on from there (needs root)",
+    "at a terminal Enter goes on; Ctrl-C at any stop ends cleanly, and --go-on, up, down and tour go on from there; with --predict it asks and compares (needs root)",
   async fn() {
     await using lab = await testLab("tour-keys");
     const command = scriptCommand("tour", lab.file);
@@ -150,6 +186,7 @@ Deno.test({
       await lab.on("worker-1", cmd`ip -br link show cni0`),
       "cni0",
     );
+    await predicting(lab);
     const up = await lab.script("up");
     assertEquals(up.code, 0, up.stderr);
     assertStringIncludes(up.stdout, "All 18 paths are as expected");
@@ -247,6 +284,20 @@ Deno.test("without a terminal and without -y, and with flags that it has no use 
   const waiting = await lab.script("tour");
   assertEquals(waiting.code, 2);
   assertStringIncludes(waiting.stderr, "needs a terminal; give -y");
+  for (
+    const [flags, said] of [
+      [["--predict", "-y"], "--predict and --yes exclude each other"],
+      [["-y", "--stops", "1", "--marks", "pod-to-mars=no"], "pod-to-mars=no"],
+      [["-y", "--stops", "0"], "expected a number from 1"],
+    ] as const
+  ) {
+    const wrong = await lab.script("tour", ...flags);
+    assertEquals(wrong.code, 2);
+    assertStringIncludes(wrong.stderr, said);
+  }
+  const none = await lab.script("tour", "-y", "--go-on");
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.stderr, "There is no tour of the lab");
   const undo = await lab.script("tour", "-y", "--undo", "--node", "worker-1");
   assertEquals(undo.code, 2);
   assertStringIncludes(

@@ -22,6 +22,8 @@ export interface PageView {
   readonly ends?: { readonly from?: PagePlace } | undefined;
   readonly step: number;
   readonly isPlaying: boolean;
+  /** How many predictions were compared. */
+  readonly compared: number;
 }
 
 /** Before anything was heard. */
@@ -32,6 +34,7 @@ export const firstView: PageView = {
   said: "",
   step: 0,
   isPlaying: false,
+  compared: 0,
 };
 
 /** Longer output than this loses its beginning. */
@@ -160,6 +163,8 @@ function heard(view: PageView, told: PageEvent): Partial<PageView> {
       return { contact, state: told.state, said: told.state.said };
     case "began":
       return { contact, items, dockShown: `run${told.run}` };
+    case "predicted":
+      return { contact, said: told.said, compared: view.compared + 1 };
     case "ended":
       return { contact, items, said: `The run ended: ${told.word}` };
     default:
@@ -174,7 +179,11 @@ function withTold(
 ): readonly DockItem[] {
   if (told.is === "began") {
     const { run, title } = told;
-    return [...items, { is: "run", key: `run${run}`, run, title, text: "" }];
+    // A further run of one line takes the place of one that has ended.
+    const others = items.filter((item) =>
+      item.is !== "run" || item.title !== title || item.ended === undefined
+    );
+    return [...others, { is: "run", key: `run${run}`, run, title, text: "" }];
   }
   return items.map((item): DockItem => {
     const isOwn = item.is === "run" && "run" in told && told.run === item.run;

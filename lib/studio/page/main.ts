@@ -13,6 +13,7 @@ import { Dock } from "./dock.ts";
 import { Matrix } from "./matrix.ts";
 import { Picture } from "./picture.ts";
 import type { PageState } from "../protocol.ts";
+import { Predict } from "./predict.ts";
 import { Stages } from "./stages.ts";
 import { panelOf, Tabs } from "./tabs.ts";
 import { Tour } from "./tour.ts";
@@ -23,6 +24,7 @@ const panels = [
   { key: "stages", title: "Stages" },
   { key: "chosen", title: "Chosen" },
   { key: "trace", title: "Trace" },
+  { key: "predict", title: "Predict" },
   { key: "tour", title: "Tour" },
 ];
 
@@ -165,9 +167,18 @@ function panel(
         play: desk.play,
         close: desk.closeTrace,
       });
+    case "predict":
+      return h(Predict, {
+        state,
+        isShown: view.panel === "predict",
+        compared: view.compared,
+      });
     case "tour":
       return h(Tour, {
-        begin: () => desk.openTerminal("The tour", { stage: "tour" }),
+        state,
+        isShown: view.panel === "tour",
+        items: view.items,
+        atTerminal: () => desk.openTerminal("The tour", { stage: "tour" }),
       });
     default:
       return h(
