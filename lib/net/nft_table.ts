@@ -167,6 +167,34 @@ export function nftDifference(
   };
 }
 
+/** Our table, as far as another reading of it goes. */
+interface OwnTable {
+  readonly rules: readonly {
+    readonly chain: string;
+    readonly comment?: string;
+    /** Its matches, its verdict, …, as nft(8) prints them. */
+    readonly parts: readonly string[];
+  }[];
+  readonly elementsOf: (set: string) => readonly string[];
+}
+
+/** What `nft -j list table` printed of our table; nothing where it is not there. */
+export function readOwnTable(text: string): OwnTable {
+  const objects = readObjects(text) ?? [];
+  const sets = objects.flatMap(({ set }) => set ?? []);
+  return {
+    rules: objects.flatMap(({ rule }) => rule ?? []).map(
+      ({ chain, comment, expr = [] }) => ({
+        chain,
+        ...(comment === undefined ? {} : { comment }),
+        parts: expr.map(partText),
+      }),
+    ),
+    elementsOf: (wanted) =>
+      (sets.find(({ name }) => name === wanted)?.elem ?? []).map(elementText),
+  };
+}
+
 function readObjects(text: string): readonly NftObject[] | undefined {
   try {
     const { nftables } = JSON.parse(text);
@@ -219,12 +247,14 @@ function ruleDifferences(
 
 /** A rule of our kind as nft(8) prints it; what it does not know stays JSON. */
 function plainRule(expr: readonly Expression[]): string {
-  return expr.map((part) => {
-    const { match, ...rest } = part;
-    if (isRecord(match)) return matchText(match) ?? JSON.stringify(part);
-    const [[name, value] = ["", undefined], ...more] = Object.entries(rest);
-    return value === null && more.length === 0 ? name : JSON.stringify(part);
-  }).join(" ");
+  return expr.map(partText).join(" ");
+}
+
+function partText(part: Expression): string {
+  const { match, ...rest } = part;
+  if (isRecord(match)) return matchText(match) ?? JSON.stringify(part);
+  const [[name, value] = ["", undefined], ...more] = Object.entries(rest);
+  return value === null && more.length === 0 ? name : JSON.stringify(part);
 }
 
 function matchText({ op, left, right }: Expression): string | undefined {

@@ -29,11 +29,12 @@ export type Answer =
    * Still to be done; `previous` is the value that undo has to put back,
    * `preview` what the step would do, for the person who has to agree to it;
    * `ours` says that something of ours is there, as another run of the stage
-   * left it, which undo takes away.
+   * left it, which undo takes away; `found` how it is otherwise.
    */
   | {
     readonly is: "absent";
     readonly ours?: true;
+    readonly found?: string;
     readonly previous?: string;
     readonly preview?: string;
   }

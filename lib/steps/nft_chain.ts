@@ -13,6 +13,12 @@ import {
 import type { Probe, Step } from "../stage/stage.ts";
 import { unknown } from "./probes.ts";
 
+/** Asks for our table, as nftDifference() and natRules() read it. */
+export const askOwnTable = cmd`nft -j list table ${[...nftTable]}`;
+
+/** Shows a person what our table rewrites. */
+export const showNatChain = cmd`nft list chain ${[...nftTable]} postrouting`;
+
 /** Takes the chain away, and the table where it was the last. */
 const remove = `chain=$1; shift
 nft delete chain "$@" "$chain" || exit
@@ -53,12 +59,12 @@ function nftChainIs(
   const remedy = `remove it (nft delete table ${table}) ` +
     "if nothing needs it, and run 06-forwarding and 07-masquerade again";
   return {
-    ask: cmd`nft -j list table ${[...nftTable]}`,
+    ask: askOwnTable,
     read(outcome) {
       const { code, ended, stderr, stdout } = outcome;
       const isAbsent = code === 1 && ended === undefined &&
         /No such file or directory/.test(stderr);
-      if (isAbsent) return { is: "absent" };
+      if (isAbsent) return { is: "absent", found: `no table ${table}` };
       const found = code === 0
         ? nftDifference(stdout, chain, clusterCIDRs)
         : undefined;
@@ -76,7 +82,8 @@ function nftChainIs(
         return { is: "different", found: what, remedy };
       }
       if (found.wrong.length === 0) return { is: "present", ours: true };
-      return found.hasChain ? { is: "absent", ours: true } : { is: "absent" };
+      const absent = { is: "absent", found: found.wrong.join("; ") } as const;
+      return found.hasChain ? { ...absent, ours: true } : absent;
     },
   };
 }
