@@ -18,6 +18,7 @@ import { heedRouters } from "../lib/steps/router_advertisements.ts";
 import { clusterSet, nftProtocol, nftTable } from "../lib/net/nft_table.ts";
 import { besideNftables } from "../lib/steps/beside_nftables.ts";
 import { nftChain } from "../lib/steps/nft_chain.ts";
+import { remarkDroppers } from "../lib/steps/other_droppers.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { interfacesForward } from "../lib/steps/forwarding_interfaces.ts";
@@ -110,6 +111,7 @@ export const forwarding = alsoAtBoot({
       ? cmd`nft list chain ${nftTable} forward`
       : cmd`${iptablesFor(first)} -S FORWARD`,
   }),
+  remarks: remarkDroppers,
   beforeUndo: beforeForwardingGoes,
   steps: (plan) => {
     const { clusterCIDRs, firewall } = plan.cluster;

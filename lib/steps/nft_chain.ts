@@ -19,8 +19,10 @@ export const askOwnTable = cmd`nft -j list table ${[...nftTable]}`;
 /** Shows a person what our table rewrites. */
 export const showNatChain = cmd`nft list chain ${[...nftTable]} postrouting`;
 
-/** Takes the chain away, and the table where it was the last. */
+/** Takes the chain away if it is there, and the table where it was the last. */
 const remove = `chain=$1; shift
+nft list tables >/dev/null || exit
+nft list chain "$@" "$chain" >/dev/null 2>&1 || exit 0
 nft delete chain "$@" "$chain" || exit
 nft list table "$@" | grep -q '^[[:space:]]*chain ' || nft delete table "$@"`;
 
