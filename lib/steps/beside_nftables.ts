@@ -22,7 +22,7 @@ const ask = `${found} || exit 46
 /** At boot. Takes the rule's insertion after its question, which ends at "--". */
 const again = `${found} || exit 0
 [ "$("$1" -w -t filter -S FORWARD)" != "-P FORWARD ACCEPT" ] || exit 0
-"$@" 2>/dev/null || { program=$1; shift 5; "$program" -w -t filter -I FORWARD "$@"; }`;
+"$@" 2>/dev/null || { program=$1; shift 6; "$program" -w -t filter -I FORWARD "$@"; }`;
 
 /**
  * A step that accepts in FORWARD, where that chain may drop.
