@@ -432,3 +432,10 @@ Deno.test("how the plugin works is refused where it makes no sense", () => {
     ] as const
   ) refusedWith(`plugin: ${plugin}`, `c.yaml:3: ${said}`);
 });
+
+Deno.test("firewall is iptables or nftables", () => {
+  refusedWith(
+    "firewall: foo",
+    "c.yaml:3: firewall: foo is not one of iptables, nftables",
+  );
+});
