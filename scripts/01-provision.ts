@@ -39,7 +39,9 @@ export const provision: Stage = {
     endsNodes: ({ provider }) => provider === "aws" || provider === "gcp",
   },
   steps: ({ cluster, node }) =>
-    cluster.provider === "lab" ? [] : [machineStep(node)],
+    cluster.provider === "lab"
+      ? []
+      : [machineStep(node, Date.now, cluster.firewall)],
 };
 
 if (import.meta.main) await main(provision);

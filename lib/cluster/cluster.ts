@@ -6,6 +6,7 @@ import {
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { PluginSettings } from "./schema_plugin.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
+import type { Firewall } from "./schema_firewall.ts";
 import type { VxlanSettings } from "./schema_vxlan.ts";
 
 /** Where a cluster's machines come from. */
@@ -88,6 +89,8 @@ export interface Cluster {
   readonly routes: Routes;
   /** How the tunnels are; there exactly where routes is vxlan. */
   readonly vxlan?: VxlanSettings;
+  /** What 06 and 07 write their rules with; left out, iptables. */
+  readonly firewall?: Firewall;
   /** What AWS shall make; there exactly where the provider is aws. */
   readonly aws?: AwsSettings;
   /** What GCP shall make; there exactly where the provider is gcp. */

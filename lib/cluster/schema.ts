@@ -44,6 +44,7 @@ import {
   type SshSettings,
   sshSettings,
 } from "./schema_ssh.ts";
+import { type Firewall, firewallKey } from "./schema_firewall.ts";
 import { type VxlanSettings, vxlanSettings } from "./schema_vxlan.ts";
 
 interface NodeInFile {
@@ -85,6 +86,7 @@ export interface InFile {
   ssh?: SshSettings;
   routes?: Routes;
   vxlan?: VxlanSettings;
+  firewall: Firewall;
   aws?: AwsSettings;
   gcp?: GcpSettings;
   nodes: NodeInFile[];
@@ -269,6 +271,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   ssh: optional(sshSettings),
   routes: optional(routesWord),
   vxlan: optional(vxlanSettings),
+  firewall: firewallKey,
   aws: optional(awsSettings),
   gcp: optional(gcpSettings),
   nodes: required(someOf(mapping<NodeInFile>({

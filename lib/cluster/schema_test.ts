@@ -171,7 +171,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, aws, gcp, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -209,8 +209,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, aws, gcp, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, aws, gcp, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes",
   );
 });
 
@@ -431,4 +431,11 @@ Deno.test("how the plugin works is refused where it makes no sense", () => {
       ],
     ] as const
   ) refusedWith(`plugin: ${plugin}`, `c.yaml:3: ${said}`);
+});
+
+Deno.test("firewall is iptables or nftables", () => {
+  refusedWith(
+    "firewall: foo",
+    "c.yaml:3: firewall: foo is not one of iptables, nftables",
+  );
 });

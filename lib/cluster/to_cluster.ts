@@ -42,6 +42,7 @@ export function toCluster(
     ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
     routes,
     ...(routes === "vxlan" ? { vxlan: rest.vxlan ?? usualVxlan } : {}),
+    ...(rest.firewall === "iptables" ? {} : { firewall: rest.firewall }),
     ...(rest.aws === undefined ? {} : { aws: rest.aws }),
     ...(rest.gcp === undefined ? {} : { gcp: rest.gcp }),
     nodes: rest.nodes.map(({ name, role, address, podCIDRs = [], ssh }) => ({

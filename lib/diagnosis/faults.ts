@@ -8,6 +8,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import { listed } from "../node/batch.ts";
 import type { StageName } from "../stage/stage.ts";
+import { nftTable } from "../net/nft_table.ts";
 import type { Cause } from "./cause.ts";
 import {
   evidence,
@@ -235,6 +236,18 @@ export function masqueradeFault(facts: NodeFacts): Cause | undefined {
   const [probe] = undone(facts, "07-masquerade");
   if (probe === undefined) return undefined;
   const on = facts.node.name;
+  const { answer: { is, ...answer }, asked } = probe;
+  if (asked.command.argv[0] === "nft") {
+    const found = "found" in answer ? answer.found : undefined;
+    return {
+      kind: "masquerade",
+      on,
+      what: `${on} does not masquerade as 07-masquerade wants it, by the ` +
+        `chain postrouting of its table ${nftTable.join(" ")} of nftables`,
+      evidence: [evidence(asked, found ?? is)],
+      remedies: [makeStage("07-masquerade", on)],
+    };
+  }
   return {
     kind: "masquerade",
     on,

@@ -4,9 +4,16 @@
  */
 import type { ClusterNode } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
+import { familyOf } from "../net/cidr.ts";
+import { natRules } from "../net/nft_nat_rules.ts";
 import { type Verdict, words } from "../net/iptables.ts";
 import type { Cause } from "./cause.ts";
-import { evidence, iptablesOf, type NodeFacts } from "./evidence.ts";
+import {
+  evidence,
+  iptablesOf,
+  type NodeFacts,
+  type ProbeFact,
+} from "./evidence.ts";
 import { undone } from "./faults.ts";
 import { makeStage, onNode, type Remedy } from "./remedy.ts";
 
@@ -67,6 +74,23 @@ export function foreignRuleWords(
 }
 
 /**
+ * What a node's NAT does with what leaves it: our rules of nftables, in the words
+ * of iptables, ahead of those of iptables itself.
+ */
+export function natText({ node, nat, probes }: NodeFacts): string {
+  const own = ownTable(probes)?.asked.outcome.stdout ?? "";
+  return [...natRules(own, familyOf(node.address)), nat.outcome.stdout]
+    .join("\n");
+}
+
+/** What the probe of our chain of nftables says, where stage 07 has one. */
+function ownTable(probes: NodeFacts["probes"]): ProbeFact | undefined {
+  return probes.find(({ stage, asked }) =>
+    stage === "07-masquerade" && asked.command.argv[0] === "nft"
+  );
+}
+
+/**
  * A rule of nat rewrites what it should leave alone.
  *
  * @param rule as `iptables -S` prints it
@@ -74,11 +98,15 @@ export function foreignRuleWords(
  * @param seen whose address the receiver saw, in words
  */
 export function rewriteCause(
-  { node, nat }: NodeFacts,
+  { node, nat, probes }: NodeFacts,
   rule: string,
   between: boolean,
   seen: string,
 ): Cause {
+  const own = ownTable(probes);
+  const isOwn = own !== undefined &&
+    natRules(own.asked.outcome.stdout, familyOf(node.address)).includes(rule);
+  const found = own?.answer.is === "absent" ? own.answer.found : undefined;
   return {
     kind: "masquerade",
     on: node.name,
@@ -87,9 +115,9 @@ export function rewriteCause(
         ? "what pods send to pods: every ping passes, and Kubernetes' rule " +
           "of no NAT between pods is broken"
         : `this path: the receiver saw ${seen}`),
-    evidence: [evidence(nat, rule)],
+    evidence: [isOwn ? evidence(own.asked, found) : evidence(nat, rule)],
     remedies: [
-      deleteRule(node, "nat", rule),
+      ...(isOwn ? [] : [deleteRule(node, "nat", rule)]),
       makeStage("07-masquerade", node.name),
     ],
   };

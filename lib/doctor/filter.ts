@@ -6,29 +6,19 @@ import {
   type CheckContext,
   type Finding,
   lacking,
-  type OneFamily,
   unclear,
-  uplinkOf,
 } from "./check.ts";
 import { evidence, iptablesOf } from "../diagnosis/evidence.ts";
-import {
-  type Packet,
-  readTable,
-  traverse,
-  type Verdict,
-} from "../net/iptables.ts";
+import { readTable, traverse, type Verdict } from "../net/iptables.ts";
 import { deleteRule, foreignRuleWords } from "../diagnosis/iptables_faults.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
-import {
-  firstHost,
-  formatAddress,
-  parseSubnet,
-} from "../../plugin/address/address.ts";
 import type { Asked } from "../node/batch.ts";
 import {
   bridgedFramesSettings,
   forwardingSwitches,
 } from "../steps/forwarding_switch.ts";
+import { isWithoutIptables, masqueradeCheck } from "./masquerade.ts";
+import { type Sample, samples } from "./samples.ts";
 
 const missing = (asked: Asked | undefined) =>
   /No such file or directory/.test(asked?.outcome.stderr ?? "");
@@ -101,58 +91,6 @@ function withoutModule(
   };
 }
 
-/** A packet that has to pass, and its name in a sentence. */
-interface Sample {
-  readonly name: string;
-  readonly packet: Packet;
-}
-
-/** The second host address of a podCIDR: a pod's, as good as any. */
-function podIn(podCIDR: string): string {
-  const { family, value } = firstHost(parseSubnet(podCIDR));
-  return formatAddress({ family, value: value + 1n });
-}
-
-/** What has to pass the chain FORWARD of a node: what its pods send and get. */
-export function samples(
-  { host }: Pick<CheckContext, "host">,
-  { cluster, node, podCIDR }: OneFamily,
-): readonly Sample[] {
-  if (podCIDR === undefined) return [];
-  const own = podIn(podCIDR);
-  const uplink = uplinkOf(host, node.addresses)?.name;
-  const out = {
-    in: cluster.bridge,
-    ...(uplink === undefined ? {} : { out: uplink }),
-  };
-  const back = {
-    ...(uplink === undefined ? {} : { in: uplink }),
-    out: cluster.bridge,
-  };
-  const there = (destination: string, reply = false): Packet => (
-    { source: own, destination, reply, ...out }
-  );
-  const here = (source: string, reply = false): Packet => (
-    { source, destination: own, reply, ...back }
-  );
-  const others = cluster.nodes.flatMap(({ name, podCIDRs: [other] }) =>
-    name === node.name || other === undefined ? [] : [podIn(other)]
-  );
-  const outside = cluster.outside.address;
-  return [
-    ...others.flatMap((other) => [
-      {
-        name: "what its pods send to pods of other nodes",
-        packet: there(other),
-      },
-      { name: "what pods of other nodes send to its own", packet: here(other) },
-      { name: "answers to its pods", packet: here(other, true) },
-    ]),
-    { name: "what its pods send to the outside", packet: there(outside) },
-    { name: "answers from the outside", packet: here(outside, true) },
-  ];
-}
-
 /** The samples that a chain FORWARD stops, by what stops them. */
 export function stoppedSamples(
   text: string,
@@ -181,6 +119,7 @@ const forwardChain: Check = {
   read: (context, answers) =>
     byFamily(context).flatMap((one, at) => {
       const asked = answers[at];
+      if (isWithoutIptables(context, asked)) return [];
       if (asked === undefined || asked.outcome.code !== 0) {
         return [unclear("what the chain FORWARD does", asked)];
       }
@@ -213,64 +152,9 @@ const forwardChain: Check = {
     }),
 };
 
-const masquerade: Check = {
-  name: "masquerade",
-  well: "what leaves the cluster is masqueraded, and nothing between pods is",
-  asks: (context) =>
-    byFamily(context).map(({ node }) => cmd`${iptablesOf(node)} -w -t nat -S`),
-  read: (context, answers) =>
-    byFamily(context).flatMap((one, at) => {
-      const asked = answers[at];
-      if (asked === undefined || asked.outcome.code !== 0) {
-        return [unclear("what is masqueraded", asked)];
-      }
-      const table = readTable(asked.outcome.stdout);
-      const sent = samples(context, one).filter(({ packet }) =>
-        packet.in === one.cluster.bridge
-      );
-      const told = new Set<string>();
-      return sent.flatMap(({ packet }): readonly Finding[] => {
-        // POSTROUTING knows no incoming link.
-        const { in: _, ...leaving } = packet;
-        const { target, rule, maybe } = traverse(table, "POSTROUTING", leaving);
-        const rewritten = ["MASQUERADE", "SNAT"].includes(target);
-        const outside = packet.destination === one.cluster.outside.address;
-        if (rewritten === outside) return [];
-        // The check of the packet path tells of a source that is nowhere.
-        const to = / --to-source (\S+)$/.exec(rule ?? "")?.[1];
-        const own = context.host.links.flatMap(({ addresses }) => addresses);
-        const isStrange = target === "SNAT" &&
-          !own.some(({ address }) => address === to);
-        if (isStrange || told.has(rule ?? "")) return [];
-        told.add(rule ?? "");
-        // Of a rule that lets it pass the check of the packet path tells.
-        if (outside && rule !== undefined) return [];
-        if (outside) {
-          return [lacking(
-            context,
-            "07-masquerade",
-            "what its pods send to the outside is not masqueraded: no answer finds its way back",
-            [evidence(asked, `-P POSTROUTING ${target}`)],
-          )];
-        }
-        return [{
-          is: maybe ? "warning" : "fault",
-          what: `a rule ${maybe ? "may rewrite" : "rewrites"} what pods send ` +
-            "to pods: every ping passes, and Kubernetes' rule of no NAT " +
-            "between pods is broken",
-          evidence: [evidence(asked, rule ?? "")],
-          remedies: [
-            deleteRule(one.node, "nat", rule ?? ""),
-            makeStage("07-masquerade", context.node.name),
-          ],
-        }];
-      });
-    }),
-};
-
 export const filterChecks: readonly Check[] = [
   ipForward,
   bridgeNf,
   forwardChain,
-  masquerade,
+  masqueradeCheck,
 ];

@@ -10,12 +10,15 @@ import {
   type Check,
   type CheckContext,
   type Finding,
+  lacking,
   shownBy,
   unclear,
 } from "./check.ts";
-import { samples, stoppedSamples } from "./filter.ts";
+import { stoppedSamples } from "./filter.ts";
+import { samples } from "./samples.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { words } from "../net/iptables.ts";
+import { nftTable } from "../net/nft_table.ts";
 import { isNftName } from "../net/nft_name.ts";
 
 const tablesScript = shellProgram("nft_tables.sh", import.meta.url);
@@ -109,15 +112,27 @@ function chainFinding(
   const drops = policy === "drop";
   if (accepted || (!drops && !own.some(ends))) return [];
   const place = `${family} ${table} ${name}`;
+  const evidence = [
+    shownBy(context, cmd`nft list chain ${family} ${table} ${name}`),
+  ];
+  if (`${family} ${table}` === nftTable.join(" ")) {
+    const what = `the chain ${place} of nftables drops, which accepts ` +
+      "where 06-forwarding makes it";
+    return [lacking(context, "06-forwarding", what, evidence)];
+  }
+  const ours = context.cluster.firewall === "nftables"
+    ? ["our own table", "our own table does"]
+    : ["iptables", "ours in iptables do"];
   return [{
     is: drops ? "fault" : "warning",
     what: drops
-      ? `the chain ${place} of nftables drops what is forwarded, whatever iptables accepts`
-      : `the chain ${place} of nftables has rules that drop; ours in iptables do not overrule them`,
-    evidence: [shownBy(
-      context,
-      cmd`nft list chain ${family} ${table} ${name}`,
-    )],
+      ? `the chain ${place} of nftables drops what is forwarded, whatever ${
+        ours[0]
+      } accepts`
+      : `the chain ${place} of nftables has rules that drop; ${
+        ours[1]
+      } not overrule them`,
+    evidence,
     remedies: clusterCIDRs.flatMap((cidr) => {
       const ip = cidr.includes(":") ? "ip6" : "ip";
       return ["saddr", "daddr"].map((field) =>

@@ -18,6 +18,7 @@ import {
   gateway,
   parseCidr,
 } from "../net/cidr.ts";
+import { clusterSet, nftProtocol, nftTable } from "../net/nft_table.ts";
 import { withExpectedPodCIDRs } from "../stage/plan_stages.ts";
 import { workersOf } from "../verify/matrix.ts";
 import { caller, server } from "../verify/namespace_pods.ts";
@@ -119,6 +120,7 @@ function namesOf(whole: Cluster): Readonly<Record<string, string>> {
   const [pods1 = "", pods2 = ""] = [one, two].map(({ podCIDRs }) =>
     podCIDRs[0] ?? ""
   );
+  const isNftables = whole.firewall === "nftables";
   const three = cluster.nodes.find((node) => node !== one && node !== two);
   const common = {
     one: one.name,
@@ -130,8 +132,17 @@ function namesOf(whole: Cluster): Readonly<Record<string, string>> {
     uplink: "eth0",
     outside: cluster.outside.gateway,
     segment: whole.segmentCIDRs.join(", "),
-    exemption: whole.clusterCIDRs.map((cidr) => `"! -d ${cidr}"`)
-      .join(" and "),
+    exemption: whole.clusterCIDRs.map((cidr) =>
+      isNftables
+        ? `"${nftProtocol(cidr)} daddr != @${clusterSet(cidr)}"`
+        : `"! -d ${cidr}"`
+    ).join(" and "),
+    showNat: isNftables
+      ? `nft list chain ${nftTable.join(" ")} postrouting`
+      : "iptables -t nat -S POSTROUTING",
+    flushNat: isNftables
+      ? `nft flush chain ${nftTable.join(" ")} postrouting`
+      : "iptables -w -t nat -F POSTROUTING",
   };
   if (pods1 === "" || pods2 === "") return common;
   const [gateway1 = "", length1 = ""] = gateway(pods1).split("/");

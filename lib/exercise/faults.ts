@@ -8,6 +8,7 @@ import { apply } from "../stage/engine.ts";
 import { readJournal } from "../stage/journal.ts";
 import { stepKey } from "../stage/node_run.ts";
 import { type StepResult, worst } from "../stage/result.ts";
+import { insteadFor } from "../stage/instead.ts";
 import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import type { Stage, StageName } from "../stage/stage.ts";
 import { type Exercise, isStageFault } from "./exercise.ts";
@@ -124,10 +125,13 @@ async function runOn(
   const cluster: Cluster = await run.cluster();
   const reach = run.reach(cluster);
   const steps = stepsFor(stage, cluster, on, undefined);
-  return await apply(stage.name, reach.nodeOf(on), steps, {
-    ...context,
-    others: otherNodes(reach),
-  });
+  return await apply(
+    stage.name,
+    reach.nodeOf(on),
+    steps,
+    { ...context, others: otherNodes(reach) },
+    insteadFor(stage, cluster, on),
+  );
 }
 
 function stageOf(name: StageName, { stages }: StageSet): Stage {

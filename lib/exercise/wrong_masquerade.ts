@@ -5,6 +5,8 @@
  * The tour and an exercise put it in place of ours.
  */
 import { cmd, type Command, show } from "../exec/command.ts";
+import type { NftChainText } from "../net/nft_table.ts";
+import { nftChain } from "../steps/nft_chain.ts";
 import { ruleIs } from "../steps/probes.ts";
 import type { Stage, Step } from "../stage/stage.ts";
 
@@ -15,7 +17,41 @@ import type { Stage, Step } from "../stage/stage.ts";
 export function withWrongMasquerade(masquerade: Stage): Stage {
   const { steps } = masquerade;
   if (steps === undefined) return masquerade;
-  return { ...masquerade, steps: (plan) => steps(plan).map(unexempted) };
+  return {
+    ...masquerade,
+    steps: (plan) =>
+      steps(plan).map((step) =>
+        plan.cluster.firewall === "nftables"
+          ? unexemptedChain(step, plan.cluster.clusterCIDRs)
+          : unexempted(step)
+      ),
+  };
+}
+
+const why =
+  "The rule as it circulates: it rewrites whatever does not leave by " +
+  "the bridge, also what is for pods of other nodes";
+
+/** The chain of nftables without the exemption; what is no chain stays as it is. */
+function unexemptedChain(step: Step, clusterCIDRs: readonly string[]): Step {
+  const text = "copy" in step.run ? "" : step.run.stdin ?? "";
+  const rules = [
+    ...text.matchAll(/^add rule \S+ \S+ \S+ (.*) comment "[^"]*"$/gm),
+  ]
+    .map(([, rule = ""]) => ({
+      rule: rule.replace(/ ip6? daddr != \S+/, ""),
+      why: "Whatever does not leave by the bridge",
+    }));
+  if (rules.length === 0) return step;
+  const chain: NftChainText = {
+    name: "postrouting",
+    type: "nat",
+    hook: "postrouting",
+    priority: ["srcnat", 100],
+    rules,
+  };
+  const wrong = nftChain(why, chain, clusterCIDRs);
+  return { ...wrong, key: `${wrong.key}, without the exemption` };
 }
 
 /** A step without the exemption and our mark; steps that are no rule stay as they are. */
@@ -24,8 +60,7 @@ function unexempted(step: Step): Step {
   const rule = without(without(step.run.argv, "!", "-d"), "-m", "comment");
   const run: Command = { argv: rule };
   return {
-    why: "The rule as it circulates: it rewrites whatever does not leave by " +
-      "the bridge, also what is for pods of other nodes",
+    why,
     doneWhen: ruleIs({ argv: replaced(rule, "-A", "-C") }),
     run,
     undo: unlessGone({ argv: replaced(rule, "-A", "-D") }),

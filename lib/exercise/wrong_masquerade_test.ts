@@ -1,8 +1,10 @@
 // @ts-types="../std/assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { withWrongMasquerade } from "./wrong_masquerade.ts";
 import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd, show } from "../exec/command.ts";
+import type { NftChainText } from "../net/nft_table.ts";
+import { nftChain } from "../steps/nft_chain.ts";
 import { ruleIs } from "../steps/probes.ts";
 import { type Stage, undoOf } from "../stage/stage.ts";
 import { unlessGone } from "./wrong_masquerade.ts";
@@ -46,4 +48,30 @@ Deno.test("deleting what is gone succeeds, and no other failure is taken for tha
   assertEquals(await of(1), 0);
   assert(await of(4) !== 0);
   assert((await run(unlessGone(cmd`no-such-program-here`))).code !== 0);
+});
+
+Deno.test("in nftables our chain loses the exemption, as a step of its own", () => {
+  const postrouting: NftChainText = {
+    name: "postrouting",
+    type: "nat",
+    hook: "postrouting",
+    priority: ["srcnat", 100],
+    rules: [{
+      rule: "ip saddr 10.244.1.0/24 ip daddr != @cluster4 " +
+        'oifname != "cni0" masquerade',
+      why: "pods",
+    }],
+  };
+  const step = nftChain("right", postrouting, cluster.clusterCIDRs);
+  const stage: Stage = { ...right, steps: () => [step] };
+  const [wrong] = withWrongMasquerade(stage).steps?.({
+    cluster: { ...cluster, firewall: "nftables" },
+    node,
+  }) ?? [];
+  assert(wrong && "argv" in wrong.run);
+  assert(wrong.key !== step.key);
+  assertStringIncludes(
+    wrong.run.stdin ?? "",
+    'postrouting ip saddr 10.244.1.0/24 oifname != "cni0" masquerade comment',
+  );
 });

@@ -54,8 +54,18 @@ export function networkLines(
     ...linesOf(parts, "ipsec").map((line) => `ipsec policy ${plain(line)}`),
     ...parts.filter(({ name }) => name.startsWith("nft ")).map((
       { name, text },
-    ) => `${name}: ${plain(text.replace(/packets \d+ bytes \d+/g, ""))}`),
+    ) =>
+      `${name}: ${plain(byName(text.replace(/packets \d+ bytes \d+/g, "")))}`
+    ),
   ];
+}
+
+/** A table's sets and chains by name: one that is made anew is listed last. */
+function byName(table: string): string {
+  const block = /^\t\S.* \{\n[^]*?^\t\}$/gm;
+  const sorted = (table.match(block) ?? []).toSorted();
+  let at = 0;
+  return table.replace(block, () => sorted[at++] ?? "");
 }
 
 /** The lines of a node's files, and the addresses that pods have leases for. */

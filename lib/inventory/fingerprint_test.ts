@@ -143,3 +143,18 @@ Deno.test("a difference names what is gone and what was added, and a rule that i
     added: ["a"],
   });
 });
+
+Deno.test("a chain of nftables that was made anew makes no difference", () => {
+  const chain = (name: string) =>
+    `\tchain ${name} {\n\t\ttype filter hook forward priority filter;\n\t}\n`;
+  const lines = (...names: readonly string[]) =>
+    told({
+      "nft inet own": `table inet own {\n${names.map(chain).join("\n")}}\n`,
+    });
+  assertEquals(lines("forward", "late"), lines("late", "forward"));
+  const { gone } = fingerprintDifference(
+    lines("forward", "late"),
+    lines("forward"),
+  );
+  assertEquals(gone.length, 1);
+});

@@ -11,6 +11,7 @@ for family in $families; do
   part "forward$family"; $tool -w -S FORWARD 2>/dev/null
   part "nat$family"; $tool -w -t nat -S POSTROUTING 2>/dev/null
 done
+part nft; nft -j list table inet deno_cni 2>/dev/null
 for name; do
   path=/proc/sys rest=$name.
   while [ -n "$rest" ]; do path=$path/${rest%%.*} rest=${rest#*.}; done

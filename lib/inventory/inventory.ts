@@ -28,6 +28,7 @@ import {
   type PartsProgram,
 } from "../node/parts.ts";
 import type { Family } from "../net/cidr.ts";
+import { natRules } from "../net/nft_nat_rules.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { emptyJournal, parseJournal } from "../stage/journal.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
@@ -79,7 +80,7 @@ export interface Host {
   readonly routes: readonly InventoryRoute[];
   /** `iptables -S FORWARD`, by family; a family without the program is left out. */
   readonly forward: readonly InventoryRules[];
-  /** `iptables -t nat -S POSTROUTING`, by family. */
+  /** `iptables -t nat -S POSTROUTING`, by family, after what nftables has of ours. */
   readonly postrouting: readonly InventoryRules[];
   /** By name; one that the kernel does not have is left out. */
   readonly sysctls: Readonly<Record<string, string>>;
@@ -185,9 +186,12 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
   const leases = readLeases(text("leases"));
   const path = partOf(parts, "list.path");
   const chains = (kind: "forward" | "nat") =>
-    ([4, 6] as const).flatMap((family) =>
-      readRules(family, text(`${kind}${family}`))
-    );
+    ([4, 6] as const).flatMap((family) => {
+      const own = kind === "nat" ? natRules(text("nft"), family) : [];
+      const printed = text(`${kind}${family}`) ||
+        (own.length > 0 ? "-P POSTROUTING ACCEPT\n" : "");
+      return readRules(family, own.join("\n") + "\n" + printed);
+    });
   return {
     is: "read",
     complete,

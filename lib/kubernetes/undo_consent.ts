@@ -8,6 +8,7 @@ import { shellProgram } from "../exec/shell_program.ts";
 import { adminConf, controlPlaneOf, usesKubeadm } from "./kubeconfig.ts";
 import { namespace } from "./kubectl.ts";
 import { iptablesFor } from "../net/iptables.ts";
+import { nftTable } from "../net/nft_table.ts";
 import { mark } from "../net/mark.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
 import { statePath } from "./reset.ts";
@@ -77,19 +78,23 @@ export const beforeBridgeGoes = networkGoes(
 /** Before stage 06 takes the rules away by which nodes forward. */
 export const beforeForwardingGoes = networkGoes(
   "where the nodes do not forward, they reach no other node and no service",
-  ({ clusterCIDRs }) =>
-    clusterCIDRs.map((cidr) =>
-      `${iptablesFor(cidr)} -D FORWARD -s ${cidr} -j ACCEPT`
-    ),
+  ({ clusterCIDRs, firewall }) =>
+    firewall === "nftables"
+      ? [`nft delete chain ${nftTable.join(" ")} forward`]
+      : clusterCIDRs.map((cidr) =>
+        `${iptablesFor(cidr)} -D FORWARD -s ${cidr} -j ACCEPT`
+      ),
 );
 
 /** Before stage 07 takes the rules away by which pods get out. */
 export const beforeMasqueradeGoes = networkGoes(
   "they reach nothing outside the cluster",
-  ({ clusterCIDRs }) =>
-    clusterCIDRs.map((cidr) =>
-      `${iptablesFor(cidr)} -t nat -D POSTROUTING … -j MASQUERADE`
-    ),
+  ({ clusterCIDRs, firewall }) =>
+    firewall === "nftables"
+      ? [`nft delete chain ${nftTable.join(" ")} postrouting`]
+      : clusterCIDRs.map((cidr) =>
+        `${iptablesFor(cidr)} -t nat -D POSTROUTING … -j MASQUERADE`
+      ),
 );
 
 /** Before stage 08 takes the routes away. */

@@ -41,6 +41,7 @@ export async function isGone(
 ): Promise<boolean> {
   if (step.doneWhen === undefined || isCleanup(step.undo)) return false;
   const answer = await askStep(node, step, options);
+  if (answer.is === "unneeded") return answer.ours === false;
   return answer.is === "absent"
     ? !answer.ours
     : answer.is === "different" || answer.is === "unmarked";

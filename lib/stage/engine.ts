@@ -21,11 +21,13 @@ import {
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
-import { prune } from "./undo.ts";
+import { prune, takeBack } from "./undo.ts";
 
 /**
  * Applies steps to a node, in order, and stops at the first that fails.
  *
+ * @param instead what does the same by other means: where an earlier run did
+ * so, that is taken back once these steps are done
  * @returns a result for each step that was looked at; failures are results, not errors
  */
 export async function apply(
@@ -33,13 +35,17 @@ export async function apply(
   node: Node,
   steps: readonly Step[],
   context: RunContext,
+  instead: readonly Step[] = [],
 ): Promise<StepResult[]> {
   const nodeRun = new NodeRun(stage, node, context);
   return await nodeRun.keep(async () => {
     await nodeRun.open();
-    if (await prune(nodeRun, steps) === "stop") return;
+    if (await prune(nodeRun, [...steps, ...instead]) === "stop") return;
     const went = await applyAll(nodeRun, steps);
     if (went === "stop") return;
+    if (went === "go on" && await prune(nodeRun, steps, instead) === "stop") {
+      return;
+    }
     await nodeRun.write(withComplete(nodeRun.journal, stage, went !== "skip"));
   });
 }
@@ -134,7 +140,11 @@ async function applyStep(
     const { todo, answer } = decision;
     if (todo === "run") await agree(nodeRun, step, answer, steps);
     if (context.stopping()) return "stop";
-    if (answer.is === "unneeded") return "go on";
+    if (answer.is === "unneeded") {
+      return answer.ours && decision.old
+        ? await takeBack(nodeRun, [decision.old], [])
+        : "go on";
+    }
     if (todo === "skip") return await skip(nodeRun, step, decision);
     const choice = await context.ask?.(node.name, step) ?? "run";
     if (choice !== "run") return choice;

@@ -8,7 +8,7 @@ import {
   UnreachableError,
 } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
-import { inOrder } from "./run_stage.ts";
+import { inOrder } from "./in_order.ts";
 import { apply } from "./engine.ts";
 import type { Step } from "./stage.ts";
 import { script } from "./plan_script.ts";

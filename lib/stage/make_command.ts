@@ -4,7 +4,7 @@ import { makeLine } from "../cluster/make_line.ts";
 import { type Command, quote } from "../exec/command.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { isPrintable } from "../text/printable.ts";
-import type { Afterwards } from "./stage.ts";
+import type { Afterwards } from "./afterwards.ts";
 
 /** The line that runs a command on a node. */
 export function shellLine(

@@ -3,7 +3,7 @@ import { askAhead } from "./ask_ahead.ts";
 import { askStep, decide, isGone } from "./decide.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
-import { type Journal, readJournal } from "./journal.ts";
+import { type Journal, type JournalRecord, readJournal } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import type { Answer, Copy, Input, StageName, Step } from "./stage.ts";
 import type { Others } from "./context.ts";
@@ -29,7 +29,8 @@ export interface PlannedStep {
  * What apply() would do on a node, asked of its probes; changes nothing.
  *
  * @param assume "absent" to plan without asking, for a node that is not there yet;
- * fresh names the nodes of which the same holds for the steps about them
+ * fresh names the nodes of which the same holds for the steps about them; instead is what
+ * apply() takes back last
  * @throws {StepError | CommandError | JournalError | UnreachableError}
  */
 export async function plan(
@@ -41,12 +42,14 @@ export async function plan(
     readonly nodes?: readonly string[];
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
+    readonly instead?: readonly Step[];
   },
 ): Promise<Planned> {
-  const { assume, nodes, others, fresh, ...runOptions } = options;
+  const { assume, nodes, others, fresh, instead = [], ...runOptions } = options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
-  const planned: PlannedStep[] = [...noLonger(stage, journal, steps, nodes)];
+  const all = [...steps, ...instead];
+  const planned: PlannedStep[] = [...noLonger(stage, journal, all, nodes)];
   const isFresh = (step: Step) =>
     step.node !== undefined && fresh?.has(step.node) === true;
   const asked = steps.filter((step) => !isFresh(step));
@@ -61,9 +64,32 @@ export async function plan(
     const record = find(journal, stage, step);
     if (decide(node, step, answer, record) === "run") {
       planned.push(...byHand(step));
+    } else if (answer.is === "unneeded" && answer.ours && record) {
+      planned.push(...takenBack(record));
     }
   }
+  planned.push(
+    ...await replaced(stage, node, journal, { steps, instead }, runOptions),
+  );
   return { node, steps: planned };
+}
+
+/** What an earlier run did by other means, and a run would take back at last. */
+async function replaced(
+  stage: StageName,
+  node: Node,
+  journal: Journal,
+  { steps, instead }: Record<"steps" | "instead", readonly Step[]>,
+  options: RunOptions,
+): Promise<readonly PlannedStep[]> {
+  const planned: PlannedStep[] = [];
+  const kept = new Set(steps.map((step) => stepKey(step)));
+  for (const record of recordsOf(journal, stage, undefined).toReversed()) {
+    const step = instead.find((one) => stepKey(one) === record.step);
+    if (step === undefined || kept.has(record.step)) continue;
+    if (!await isGone(node, step, options)) planned.push(...takenBack(record));
+  }
+  return planned;
 }
 
 /** What a run would take back of an earlier one, since the cluster no longer asks for it. */
@@ -74,12 +100,18 @@ export function noLonger(
   nodes?: readonly string[],
 ): readonly PlannedStep[] {
   const kept = new Set(steps.map((step) => stepKey(step)));
-  return recordsOf(journal, stage, nodes).toReversed().flatMap((record) => {
-    const maybeOurs = record.changed || record.state === "running";
-    return kept.has(record.step) || record.undo === undefined || !maybeOurs
-      ? []
-      : [{ why: noLongerWanted, run: record.undo }];
-  });
+  return recordsOf(journal, stage, nodes).toReversed()
+    .flatMap((record) => kept.has(record.step) ? [] : takenBack(record));
+}
+
+/** What takes back what a record tells of, where it changed anything. */
+export function takenBack(
+  { changed, state, undo }: JournalRecord,
+): readonly PlannedStep[] {
+  const maybeOurs = changed || state === "running";
+  return undo === undefined || !maybeOurs
+    ? []
+    : [{ why: noLongerWanted, run: undo }];
 }
 
 /**

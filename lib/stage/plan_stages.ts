@@ -4,7 +4,9 @@ import { splitClusterCIDR } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Node } from "../node/node.ts";
 import { plan, type Planned, planUndo } from "./plan_node.ts";
-import { hasWork, inOrder, otherNodes, stepsFor } from "./run_stage.ts";
+import { hasWork, otherNodes, stepsFor } from "./run_stage.ts";
+import { inOrder } from "./in_order.ts";
+import { insteadFor } from "./instead.ts";
 import { operatorSteps } from "./engine.ts";
 import type { Stage, StageName, Step } from "./stage.ts";
 
@@ -46,6 +48,7 @@ export async function* plans(
         nodeOf(name),
         steps,
         noProbes || !known,
+        { instead: insteadFor(stage, cluster, name) },
       );
       return { stage: stage.name, ...planned };
     };
@@ -145,6 +148,7 @@ async function planOn(
   more: {
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
+    readonly instead?: readonly Step[];
   } = {},
 ): Promise<Planned> {
   const named = node.name === "operator" && nodes.length > 0 ? { nodes } : {};

@@ -9,6 +9,8 @@ import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
+import { inOrder } from "./in_order.ts";
+import { insteadFor } from "./instead.ts";
 import { remarksOf } from "./remarks.ts";
 import { tellingIfSlow, whileTelling } from "../node/heartbeat.ts";
 import { agreeToUndo } from "./undo_consent.ts";
@@ -62,7 +64,13 @@ async function applyStage(run: StageRun, stage: Stage): Promise<void> {
     run,
     cluster,
     (node, name, others) =>
-      apply(stage.name, node, stepsOf(name), { ...context, others }),
+      apply(
+        stage.name,
+        node,
+        stepsOf(name),
+        { ...context, others },
+        insteadFor(stage, cluster, name),
+      ),
     stepsOf,
   );
   if (!last || context.stopping() || worst(done.flat()) !== "done") return;
@@ -182,28 +190,6 @@ async function eachNode(
 /** The cluster's nodes, none of which is waited for. */
 export function otherNodes({ nodeOf }: Pick<Reach, "nodeOf">): Others {
   return { node: nodeOf, ended: () => Promise.resolve(true) };
-}
-
-/** The nodes with their steps, each behind those that its steps wait for; otherwise as they are. */
-export function* inOrder(
-  names: readonly string[],
-  stepsOf: (name: string) => readonly Step[],
-): Generator<{ readonly name: string; readonly steps: readonly Step[] }> {
-  const seen = new Set<string>();
-  const known = new Set(names);
-  function* place(name: string): ReturnType<typeof inOrder> {
-    if (seen.has(name)) return;
-    seen.add(name);
-    const steps = stepsOf(name);
-    for (const { input } of steps) {
-      if (input === undefined) continue;
-      for (const other of [input.from, ...input.after ?? []]) {
-        if (known.has(other)) yield* place(other);
-      }
-    }
-    yield { name, steps };
-  }
-  for (const name of names) yield* place(name);
 }
 
 async function build(

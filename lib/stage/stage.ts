@@ -2,6 +2,7 @@
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { Command, Outcome, RunOptions } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
+import type { Afterwards, LookedAt } from "./afterwards.ts";
 import type { AskRemarks } from "./ask_remarks.ts";
 
 /** What a person is asked to agree to. */
@@ -18,17 +19,22 @@ export interface ConsentRequest {
 export type Answer =
   /** As the step would leave it; `ours` says that it bears our mark. */
   | { readonly is: "present"; readonly ours?: true }
-  /** Such a node has no use for the step, which is neither told nor recorded. */
-  | { readonly is: "unneeded" }
+  /**
+   * Such a node has no use for the step, which is neither told nor recorded;
+   * `ours` says, where that is known, whether its effect is there from a time
+   * when there was a use.
+   */
+  | { readonly is: "unneeded"; readonly ours?: boolean }
   /**
    * Still to be done; `previous` is the value that undo has to put back,
    * `preview` what the step would do, for the person who has to agree to it;
    * `ours` says that something of ours is there, as another run of the stage
-   * left it, which undo takes away.
+   * left it, which undo takes away; `found` how it is otherwise.
    */
   | {
     readonly is: "absent";
     readonly ours?: true;
+    readonly found?: string;
     readonly previous?: string;
     readonly preview?: string;
   }
@@ -124,6 +130,8 @@ export interface Step {
   readonly timeout_ms?: number;
   /** What a person has to agree to before it is run or taken back. */
   readonly consent?: Consent;
+  /** What does it again at boot, where that is not the command itself. */
+  readonly atBoot?: Command;
   /**
    * Neither its probe's answer nor its command depends on the steps next to it
    * that say the same: these are asked, and run, in one go.
@@ -253,21 +261,6 @@ interface FollowUp {
   ) => readonly FollowUpStep[];
 }
 
-/** What there is to look at once a stage has run. */
-export interface Afterwards {
-  readonly on: "node" | "operator";
-  /** The pod of the node to look from; the node itself without one. */
-  readonly pod?: string;
-  /** Left out, a shell is what one looks around in. */
-  readonly run?: Command;
-}
-
-/** What a look depends on. */
-export type LookedAt = Pick<
-  Cluster,
-  "bridge" | "clusterCIDRs" | "routes" | "stateDir"
->;
-
 /** A numbered script. Pure: the same cluster gives the same steps. */
 export interface Stage {
   readonly name: StageName;
@@ -294,5 +287,10 @@ export interface Stage {
   readonly build?: Build;
   /** Steps on each node. */
   readonly steps?: (plan: Plan) => readonly Step[];
+  /**
+   * The steps that do the same by other means, where the cluster file says so:
+   * what an earlier run did of them is taken back once today's are done.
+   */
+  readonly instead?: (plan: Plan) => readonly Step[];
   readonly followUp?: FollowUp;
 }

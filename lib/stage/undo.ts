@@ -48,25 +48,38 @@ async function isNoMore(nodeRun: NodeRun): Promise<boolean> {
   }
 }
 
-/** Takes back what an earlier run did for this stage and today's steps do not ask for. */
+/**
+ * Takes back what an earlier run did for this stage and today's steps do not ask for.
+ *
+ * @param former the steps that may be among it, for their probes
+ */
 export async function prune(
   nodeRun: NodeRun,
   steps: readonly Step[],
+  former: readonly Step[] = [],
 ): Promise<"go on" | "stop"> {
   const kept = new Set(steps.map((step) => stepKey(step)));
   const stale = nodeRun.records().filter((record) => !kept.has(record.step));
-  return await takeBack(nodeRun, stale, []);
+  return await takeBack(nodeRun, stale, former, noLongerWanted);
 }
 
-async function takeBack(
+/**
+ * Takes back what these records tell of, the last first.
+ *
+ * @param steps for their probes: what they find gone is not taken back
+ * @param because why, where that is not that the step is taken back
+ */
+export async function takeBack(
   nodeRun: NodeRun,
   records: readonly JournalRecord[],
   steps: readonly Step[],
+  because?: string,
 ): Promise<"go on" | "stop"> {
   for (const record of records.toReversed()) {
     if (nodeRun.context.stopping()) return "stop";
     const step = steps.find((step) => stepKey(step) === record.step);
-    if (await undoRecord(nodeRun, record, step) === "stop") return "stop";
+    const went = await undoRecord(nodeRun, record, step, because);
+    if (went === "stop") return "stop";
   }
   return "go on";
 }
@@ -75,10 +88,13 @@ async function undoRecord(
   nodeRun: NodeRun,
   record: JournalRecord,
   step: Step | undefined,
+  because: string | undefined,
 ): Promise<"go on" | "stop"> {
   const { node } = nodeRun;
   const { undo, partial } = record;
-  const why = step === undefined ? noLongerWanted : `Take back: ${step.why}`;
+  const why = step === undefined
+    ? noLongerWanted
+    : because ?? `Take back: ${step.why}`;
   const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
   const maybeOurs = record.changed || record.state === "running";
   if (

@@ -7,7 +7,7 @@ import { find } from "../stage/node_run.ts";
 import { type RunOptions, show } from "../exec/command.ts";
 import type { Journal } from "../stage/journal.ts";
 import type { Node } from "../node/node.ts";
-import { askNow, type PlannedStep } from "../stage/plan_node.ts";
+import { askNow, type PlannedStep, takenBack } from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { StageName, Step } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";
@@ -111,7 +111,11 @@ export async function lookAt(
   const found = await Promise.all(
     steps.map(async (step): Promise<StepFinding[]> => {
       const answer = await askNow(node, step, options, others);
-      if (answer.is === "unneeded") return [];
+      if (answer.is === "unneeded") {
+        const record = answer.ours && find(journal, stage, step);
+        const back = record ? takenBack(record) : [];
+        return back.map((step): StepFinding => ({ is: "wanted", step }));
+      }
       try {
         return decide(node, step, answer, find(journal, stage, step)) === "run"
           ? [{ is: "wanted", step }]

@@ -39,6 +39,7 @@ rule() {
 }
 iptables() { rule iptables "$@" || command iptables "$@" || failed=1; }
 ip6tables() { rule ip6tables "$@" || command ip6tables "$@" || failed=1; }
+nft() { command nft "$@" || failed=1; }
 bridge() { command bridge "$@" || failed=1; }
 sysctl() { command sysctl -q "$@" || failed=1; }
 sh() { command sh "$@" || failed=1; }

@@ -2,7 +2,7 @@
  * After a reboot: what stages 04 to 08 told the kernel is gone, while the
  * files, journal and leases of a node stay. So a node where systemd runs keeps
  * the commands of these stages, a plain shell file each, for a unit that runs
- * them at boot. It needs nothing but a shell, ip, iptables and sysctl.
+ * them at boot. It needs nothing but a shell, ip, sysctl, and iptables or nft.
  *
  * Part of it goes while the node runs, too: a link that is down for a moment
  * takes the routes by it along, a service of the network or of a firewall
@@ -10,7 +10,7 @@
  * with those services, and a second one runs it when a link is back, or when
  * somebody has removed one of the routes.
  */
-import { cmd, show, succeeded, withInput } from "../exec/command.ts";
+import { cmd, paste, succeeded, withInput } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { unknown } from "./probes.ts";
 import type { Plan, Probe, Stage, StageName, Step } from "../stage/stage.ts";
@@ -36,6 +36,7 @@ const watchUnitPath = "/etc/systemd/system/deno-cni-watch.service";
 const networkServices = [
   ...["networking", "systemd-networkd", "NetworkManager"],
   ...["nftables", "netfilter-persistent", "iptables", "firewalld", "ufw"],
+  "docker",
 ].map((name) => `${name}.service`).join(" ");
 
 /**
@@ -127,7 +128,9 @@ function restoreStep(stage: StageName, steps: readonly Step[]): Step {
   // Made when it is asked for: a plan for 1,000 nodes has a million commands.
   const commands = () =>
     `# ${mark}: written by stage ${stage}; changes are lost.\n` +
-    steps.map(({ run }) => "copy" in run ? "" : `${show(run)}\n`).join("");
+    steps.map(({ run, atBoot = run }) =>
+      "copy" in atBoot ? "" : `${paste(atBoot)}\n`
+    ).join("");
   return {
     key: "what is done again after a reboot",
     why: "A reboot takes all of this back, so systemd does it again at boot",

@@ -3,6 +3,7 @@
  * question, which changes nothing there, and all that is wrong in one answer.
  */
 import type { ClusterNode } from "../cluster/cluster.ts";
+import type { Firewall } from "../cluster/schema_firewall.ts";
 import { cmd, type Outcome } from "../exec/command.ts";
 import { unknown } from "./probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
@@ -14,6 +15,7 @@ const clockLimit_s = 30;
 const programs: Readonly<Record<string, string>> = {
   ip: "iproute2",
   iptables: "iptables",
+  nft: "nftables",
   sysctl: "procps",
   nsenter: "util-linux",
   unshare: "util-linux",
@@ -26,6 +28,8 @@ const programs: Readonly<Record<string, string>> = {
  * gone with the command: a module's name says less than what the kernel does.
  */
 const survey = `
+firewall=$1
+shift
 . /etc/os-release 2>/dev/null || :
 echo "kernel $(uname -s)"
 echo "architecture $(uname -m)"
@@ -50,9 +54,17 @@ if command -v unshare >/dev/null && command -v ip >/dev/null; then
   try bridge ip link add try0 type bridge
   try veth ip link add try0 type veth peer name try1
 fi
-if command -v unshare >/dev/null && command -v iptables >/dev/null; then
+command -v unshare >/dev/null || firewall=none
+if [ "$firewall" = iptables ] && command -v iptables >/dev/null; then
   try masquerading iptables -w -t nat -A POSTROUTING -s 192.0.2.0/24 \\
     -m comment --comment try -j MASQUERADE
+fi
+if [ "$firewall" = nftables ] && command -v nft >/dev/null; then
+  try masquerading nft 'table inet try {
+    chain try {
+      type nat hook postrouting priority srcnat; ip saddr 192.0.2.0/24 masquerade;
+    }
+  }'
 fi
 loadable() { modprobe -n -q "$1" 2>/dev/null; }
 [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || loadable br_netfilter ||
@@ -66,13 +78,17 @@ echo "clock $(date +%s)"
  * The step of stage 01 for a machine that exists: it is as it must be, or all
  * that is wrong is told.
  *
+ * @param firewall what the stages write their rules with
  * @param now the operator's clock, in milliseconds
  */
 export function machineStep(
   node: Pick<ClusterNode, "name" | "address">,
   now: () => number = Date.now,
+  firewall: Firewall = "iptables",
 ): Step {
-  const script = cmd`sh -c ${survey} survey ${Object.keys(programs)}`;
+  const other = firewall === "iptables" ? "nft" : "iptables";
+  const wanted = Object.keys(programs).filter((name) => name !== other);
+  const script = cmd`sh -c ${survey} survey ${firewall} ${wanted}`;
   return {
     why: "The machine is there already; it has to be as the stages need it. " +
       "This looks, and changes nothing",

@@ -1,4 +1,5 @@
 /** What a machine or a pod says of itself, with the commands that show it. */
+import { nftTable } from "../net/nft_table.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { cmd, type Command, show } from "../exec/command.ts";
@@ -55,10 +56,12 @@ export function questionsOf(
   const tools = dual ? ["iptables", "ip6tables"] : ["iptables"];
   return [
     ...ways,
-    ...tools.flatMap((tool) => [
-      { title: "Rules, forward", command: cmd`${tool} -S FORWARD` },
-      { title: "Rules, NAT", command: cmd`${tool} -t nat -S POSTROUTING` },
-    ]),
+    ...(cluster.firewall === "nftables"
+      ? [{ title: "Rules", command: cmd`nft list table ${[...nftTable]}` }]
+      : tools.flatMap((tool) => [
+        { title: "Rules, forward", command: cmd`${tool} -S FORWARD` },
+        { title: "Rules, NAT", command: cmd`${tool} -t nat -S POSTROUTING` },
+      ])),
     {
       title: "Ports of the bridge",
       command: cmd`ip -br link show master ${cluster.bridge}`,

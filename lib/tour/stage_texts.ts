@@ -3,6 +3,7 @@
  * exactly three sentences. A stage that is added wants its own here; the
  * compiler says so.
  */
+import { clusterSet } from "../net/nft_table.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { podCIDRsPath } from "../cluster/cluster.ts";
@@ -102,25 +103,35 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     ],
   },
   "06-forwarding": {
-    sentences: ({ cluster: { clusterCIDRs } }) => [
+    sentences: ({ cluster: { clusterCIDRs, firewall } }) => [
       "A kernel that does not forward (ip_forward) drops what is for somebody " +
       "else, and Docker and many firewalls leave the chain FORWARD at DROP.",
       "Frames between two pods of one node only cross the bridge, but they are " +
       "shown to that chain too (bridge-nf-call-iptables).",
       "This stage switches forwarding on and accepts what comes from " +
-      `${list(clusterCIDRs)} or goes there: look for what neighbours on one ` +
+      `${list(clusterCIDRs)} or goes there${
+        firewall === "nftables"
+          ? " in a table of our own, which undoes no drop of another's, so " +
+            "that FORWARD gets rules, too"
+          : ""
+      }: look for what neighbours on one ` +
       "node can do then, and a pod with a service of its own, whose packets " +
       "come back by the same port (hairpin).",
     ],
   },
   "07-masquerade": {
-    sentences: ({ cluster: { clusterCIDRs } }) => [
+    sentences: ({ cluster: { clusterCIDRs, firewall } }) => [
       "What a pod sends gets out now, but nobody out there knows a way back to " +
       "a pod's address, so no answer arrives.",
       "This stage has each node put its own address in place of the pod's on " +
       "what leaves the cluster (MASQUERADE), and the kernel turns the answers " +
       "back.",
-      `What stays inside is exempt (! -d ${clusterCIDRs.join(", ! -d ")}), ` +
+      `What stays inside is exempt (${
+        firewall === "nftables"
+          ? clusterCIDRs.map((cidr) => `daddr != @${clusterSet(cidr)}`)
+            .join(", ")
+          : `! -d ${clusterCIDRs.join(", ! -d ")}`
+      }), ` +
       "since Kubernetes wants pods to see each other's own addresses.",
     ],
   },

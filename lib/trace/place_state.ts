@@ -4,6 +4,7 @@
  */
 import type { Cluster } from "../cluster/cluster.ts";
 import { familiesOf } from "../cluster/address_family.ts";
+import { nftTable } from "../net/nft_table.ts";
 import { type Family, familyOf } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { lookOn, onNode, type Remedy } from "../diagnosis/remedy.ts";
@@ -197,7 +198,13 @@ export function ruleDecision(
     ? undefined
     : iptablesRule(known.nft, known.iptables, met.handle, chain);
   if (text === undefined) {
-    return { kind: "rule", text: `${table} ${chain}: ${met.text}` };
+    const own = table === nftTable.join(" ") && met.text.includes(`"${mark}"`);
+    const stage = chain === "forward" ? "06-forwarding" : "07-masquerade";
+    return {
+      kind: "rule",
+      text: `${table} ${chain}: ${met.text}`,
+      ...(own ? { stage } : {}),
+    };
   }
   const ours = new RegExp(`--comment "?${mark}"? `).test(`${text} `);
   const stage: StageName = table.endsWith(" nat")

@@ -16,7 +16,11 @@ import {
   segmentFault,
   segmentLink,
 } from "../diagnosis/faults.ts";
-import { dropCause, rewriteCause } from "../diagnosis/iptables_faults.ts";
+import {
+  dropCause,
+  natText,
+  rewriteCause,
+} from "../diagnosis/iptables_faults.ts";
 import type { Obstacle } from "../diagnosis/kernel_path/obstacle.ts";
 import {
   flowsBetween,
@@ -248,9 +252,8 @@ function rewritten(
   const seen = whose(path, source, addresses);
   for (const { node, packet } of leavings(path, hops(path, findings))) {
     const found = facts.get(node);
-    if (found === undefined || found.nat.outcome.code !== 0) continue;
-    const { nat } = found;
-    const table = readTable(nat.outcome.stdout);
+    if (found === undefined) continue;
+    const table = readTable(natText(found));
     const { target, rule } = traverse(table, "POSTROUTING", packet);
     if (rule === undefined || target === "ACCEPT") continue;
     const wanted = expected.answer === "yes" && expected.as === "node";

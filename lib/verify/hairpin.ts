@@ -5,6 +5,8 @@
  * (bridge(8)). In Kubernetes the service is a real one; on a lab's node stage 09
  * does for a moment what kube-proxy does, by two rules with our mark.
  */
+import type { Firewall } from "../cluster/schema_firewall.ts";
+import { iptablesFor } from "../net/iptables.ts";
 import { mark } from "../net/mark.ts";
 import { cmd, type Command, type RunOptions } from "../exec/command.ts";
 import type { Cause } from "../diagnosis/cause.ts";
@@ -34,6 +36,23 @@ const serviceAddresses = ["198.18.0.1", "2001:2::1"];
 const viaRulesScript = `
 iptables=$1 service=$2 pod=$3 mark=$4 limit=$5 url=$6; shift 6
 each() {
+  if [ "$iptables" = nft ]; then
+    ip=ip; case $pod in *:*) ip=ip6 ;; esac
+    [ "$1" = -I ] || { nft delete table $ip deno_cni_hairpin; return; }
+    nft -f - <<END
+table $ip deno_cni_hairpin {
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    $ip daddr $service tcp dport 80 dnat to $pod comment "$mark"
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    $ip saddr $pod $ip daddr $pod masquerade comment "$mark"
+  }
+}
+END
+    return
+  fi
   "$iptables" -w -t nat "$1" PREROUTING -d "$service" -p tcp --dport 80 \\
     -m comment --comment "$mark" -j DNAT --to-destination "$pod"
   "$iptables" -w -t nat "$1" POSTROUTING -s "$pod" -d "$pod" \\
@@ -54,8 +73,9 @@ async function callViaRules(
   address: string,
   limit_ms: number,
   options: RunOptions,
+  firewall: Firewall = "iptables",
 ): Promise<readonly PodName[]> {
-  const iptables = address.includes(":") ? "ip6tables" : "iptables";
+  const iptables = firewall === "nftables" ? "nft" : iptablesFor(address);
   const { stdout } = await node.run(
     cmd`sh -c ${viaRulesScript.trim()} hairpin ${[
       ...[iptables, service, address, `${mark} 09-verify`],
@@ -107,7 +127,14 @@ export async function tryHairpins(
       if (kubernetes === undefined && cluster.provider !== "lab") return [];
       const call = (limit_ms: number) =>
         kubernetes === undefined
-          ? callViaRules(runner, service, address, limit_ms, options)
+          ? callViaRules(
+            runner,
+            service,
+            address,
+            limit_ms,
+            options,
+            cluster.firewall,
+          )
           : callViaService(kubernetes, name, service, limit_ms, options);
       let answered = await call(limit_ms);
       // As with any path, a "no" is believed only once it had more time.

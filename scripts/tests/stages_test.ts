@@ -7,6 +7,7 @@ import {
   labCluster,
   twoSegmentsCluster,
 } from "../../lib/cluster/cluster_testing.ts";
+import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { paste, show } from "../../lib/exec/command.ts";
 import {
   type Plan,
@@ -131,3 +132,10 @@ Deno.test("a tunnel between IPv6 addresses takes 70 bytes of the way, and so do 
     .map(({ run }) => "copy" in run ? "" : run.stdin ?? "").join("");
   assert(written?.includes('"mtu": 1430'), written);
 });
+
+for (const stage of [forwarding, masquerade]) {
+  Deno.test(`${stage.name} with firewall: nftables loads a chain of its own, for both families at once`, async (t) => {
+    const cluster: Cluster = { ...both, firewall: "nftables" };
+    await assertSnapshot(t, lines(stage.steps?.({ ...dual, cluster }) ?? []));
+  });
+}

@@ -77,9 +77,10 @@ const runWrongly: readonly ExerciseData[] = [
       says: "Trace it. At which hop does the source address change?",
       look: "trace",
     }, {
-      says: "What may change a source address is in the table nat of {one}. " +
+      says:
+        "What may change a source address is among the rules of NAT of {one}. " +
         "Which packets does the rule there not leave alone?",
-      look: { on: "{one}", run: "iptables -t nat -S POSTROUTING" },
+      look: { on: "{one}", run: "{showNat}" },
     }],
     faults: [{
       stage: "07-masquerade",
@@ -223,9 +224,9 @@ const takenAway: readonly ExerciseData[] = [
       says:
         "Machines outside know no pods, so something has to put the node's " +
         "address in their place. Compare the two workers:",
-      look: { on: "{two}", run: "iptables -t nat -S POSTROUTING" },
+      look: { on: "{two}", run: "{showNat}" },
     }],
-    faults: [{ on: "{two}", run: "iptables -w -t nat -F POSTROUTING" }],
+    faults: [{ on: "{two}", run: "{flushNat}" }],
     repairs: [{ stage: "07-masquerade", on: "{two}" }],
     shownBy: { tool: "trace", says: "does not masquerade" },
     explanation: "The masquerade of {two} was gone. What its pods sent did " +

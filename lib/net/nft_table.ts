@@ -1,0 +1,283 @@
+/**
+ * Our table in nftables: what nft(8) is told of it, and a reading of what
+ * libnftables-json(5) has of it. Pure.
+ */
+import { familyOf, formatCidr, parseCidr } from "./cidr.ts";
+import { mark } from "./mark.ts";
+
+/** The table's name, as nft(8) takes it. */
+export const nftTable = ["inet", "deno_cni"] as const;
+
+/** The set that holds the clusterCIDR of this one's family. */
+export function clusterSet(cidr: string): string {
+  return `cluster${familyOf(cidr)}`;
+}
+
+/** What nft(8) calls the protocol of an address or a network. */
+export function nftProtocol(cidr: string): "ip" | "ip6" {
+  return familyOf(cidr) === 4 ? "ip" : "ip6";
+}
+
+/** A base chain of ours, with all that is in it. */
+export interface NftChainText {
+  readonly name: string;
+  readonly type: "filter" | "nat";
+  readonly hook: "forward" | "postrouting";
+  /** The priority's name, and its number (nft(8), CHAINS). */
+  readonly priority: readonly [name: "filter" | "srcnat", number: number];
+  readonly rules: readonly NftRuleText[];
+}
+
+/** A rule as nft(8) prints it, without its comment, and what it is for. */
+interface NftRuleText {
+  readonly rule: string;
+  readonly why: string;
+}
+
+/**
+ * What puts a chain of ours in place, and the sets that it refers to: `nft -f`
+ * does all of it in one transaction, or nothing.
+ */
+export function nftChainText(
+  chain: NftChainText,
+  clusterCIDRs: readonly string[],
+): string {
+  const table = nftTable.join(" ");
+  const { name, type, hook, priority: [priority] } = chain;
+  const place = `${table} ${name}`;
+  const comment = `comment "${mark}"`;
+  return [
+    `add table ${table} { ${comment}; }`,
+    ...clusterCIDRs.flatMap((cidr) => {
+      const set = `${table} ${clusterSet(cidr)}`;
+      const type = familyOf(cidr) === 4 ? "ipv4_addr" : "ipv6_addr";
+      return [
+        `add set ${set} { type ${type}; flags interval; ${comment}; }`,
+        `flush set ${set}`,
+        `add element ${set} { ${plainCidr(cidr)} }`,
+      ];
+    }),
+    "# What is there of the chain makes way for it as it has to be.",
+    `add chain ${place}`,
+    `delete chain ${place}`,
+    `add chain ${place} { type ${type} hook ${hook} priority ${priority}; ` +
+    `policy accept; ${comment}; }`,
+    ...chain.rules.flatMap(({ rule, why }) => [
+      `# ${why}`,
+      `add rule ${place} ${rule} ${comment}`,
+    ]),
+  ].join("\n") + "\n";
+}
+
+/** A CIDR as nft(8) prints it. */
+export function plainCidr(cidr: string): string {
+  return formatCidr(parseCidr(cidr));
+}
+
+/** A part of a rule: a match, a verdict, … */
+type Expression = Readonly<Record<string, unknown>>;
+
+/** What libnftables-json(5) has of a table, in what is asked here. */
+interface NftObject {
+  readonly set?: {
+    readonly name: string;
+    readonly type?: unknown;
+    readonly flags?: unknown;
+    readonly comment?: string;
+    readonly elem?: readonly unknown[];
+  };
+  readonly chain?: {
+    readonly name: string;
+    readonly type?: string;
+    readonly hook?: string;
+    readonly prio?: number;
+    readonly policy?: string;
+  };
+  readonly rule?: {
+    readonly chain: string;
+    readonly comment?: string;
+    readonly expr?: readonly Expression[];
+  };
+}
+
+/** How our table is otherwise than it has to be. */
+interface NftDifference {
+  /** Something of it bears our mark, or nothing is in it. */
+  readonly ours: boolean;
+  /** Whether the chain is there at all. */
+  readonly hasChain: boolean;
+  /** A set of another kind, which cannot be changed while a rule refers to it. */
+  readonly otherSet?: string;
+  /** What is not as it has to be, in words. */
+  readonly wrong: readonly string[];
+}
+
+/**
+ * Compares our table with what has to be in it.
+ *
+ * @param text what `nft -j list table` printed
+ * @returns undefined where that cannot be read
+ */
+export function nftDifference(
+  text: string,
+  chain: NftChainText,
+  clusterCIDRs: readonly string[],
+): NftDifference | undefined {
+  const objects = readObjects(text);
+  if (objects === undefined) return undefined;
+  const sets = objects.flatMap(({ set }) => set ?? []);
+  const rules = objects.flatMap(({ rule }) => rule ?? []);
+  const chains = objects.flatMap(({ chain }) => chain ?? []);
+  const found = chains.find(({ name }) => name === chain.name);
+  const marked = [...sets, ...rules].some(({ comment }) => comment === mark);
+  const isEmpty = sets.length + rules.length + chains.length === 0;
+  const wrong: string[] = [];
+  let otherSet: string | undefined;
+  for (const cidr of clusterCIDRs) {
+    const name = clusterSet(cidr);
+    const set = sets.find((set) => set.name === name);
+    const type = familyOf(cidr) === 4 ? "ipv4_addr" : "ipv6_addr";
+    if (set === undefined) wrong.push(`the set ${name} is gone`);
+    else if (set.type !== type || ![set.flags].flat().includes("interval")) {
+      otherSet ??= name;
+    } else {
+      const held = (set.elem ?? []).map(elementText).join(", ");
+      if (held !== plainCidr(cidr)) {
+        wrong.push(
+          `the set ${name} holds ${held || "nothing"}, not ${plainCidr(cidr)}`,
+        );
+      }
+    }
+  }
+  if (found === undefined) wrong.push(`the chain ${chain.name} is gone`);
+  else {
+    wrong.push(
+      ...chainDifferences(found, chain),
+      ...ruleDifferences(
+        rules.filter((rule) => rule.chain === chain.name),
+        chain,
+      ),
+    );
+  }
+  return {
+    ours: marked || isEmpty,
+    hasChain: found !== undefined,
+    ...(otherSet === undefined ? {} : { otherSet }),
+    wrong,
+  };
+}
+
+/** Our table, as far as another reading of it goes. */
+interface OwnTable {
+  readonly rules: readonly {
+    readonly chain: string;
+    readonly comment?: string;
+    /** Its matches, its verdict, …, as nft(8) prints them. */
+    readonly parts: readonly string[];
+  }[];
+  readonly elementsOf: (set: string) => readonly string[];
+}
+
+/** What `nft -j list table` printed of our table; nothing where it is not there. */
+export function readOwnTable(text: string): OwnTable {
+  const objects = readObjects(text) ?? [];
+  const sets = objects.flatMap(({ set }) => set ?? []);
+  return {
+    rules: objects.flatMap(({ rule }) => rule ?? []).map(
+      ({ chain, comment, expr = [] }) => ({
+        chain,
+        ...(comment === undefined ? {} : { comment }),
+        parts: expr.map(partText),
+      }),
+    ),
+    elementsOf: (wanted) =>
+      (sets.find(({ name }) => name === wanted)?.elem ?? []).map(elementText),
+  };
+}
+
+function readObjects(text: string): readonly NftObject[] | undefined {
+  try {
+    const { nftables } = JSON.parse(text);
+    return Array.isArray(nftables) ? nftables : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function chainDifferences(
+  { type, hook, prio, policy }: NonNullable<NftObject["chain"]>,
+  wanted: NftChainText,
+): string[] {
+  const { name, priority: [, number] } = wanted;
+  const wrong = (what: string, is: unknown, not: string | number) =>
+    is === not
+      ? []
+      : [`the ${what} of the chain ${name} is ${is ?? "none"}, not ${not}`];
+  return [
+    ...wrong("type", type, wanted.type),
+    ...wrong("hook", hook, wanted.hook),
+    ...wrong("priority", prio, number),
+    ...wrong("policy", policy, "accept"),
+  ];
+}
+
+function ruleDifferences(
+  rules: readonly NonNullable<NftObject["rule"]>[],
+  { name, rules: wanted }: NftChainText,
+): string[] {
+  const found = rules.map(({ expr = [], comment }) =>
+    comment === mark ? plainRule(expr) : `${plainRule(expr)} (not marked)`
+  );
+  const texts = wanted.map(({ rule }) => rule);
+  const lost = texts.filter((text) => !found.includes(text));
+  const more = found.filter((text, at) =>
+    !texts.includes(text) || found.indexOf(text) < at
+  );
+  if (lost.length + more.length === 0) {
+    return found.join("\n") === texts.join("\n")
+      ? []
+      : [`the rules of the chain ${name} are in another order`];
+  }
+  return [
+    ...lost.map((text) => `the chain ${name} lacks the rule: ${text}`),
+    ...more.map((text) => `the chain ${name} has one more rule: ${text}`),
+  ];
+}
+
+/** A rule of our kind as nft(8) prints it; what it does not know stays JSON. */
+function plainRule(expr: readonly Expression[]): string {
+  return expr.map(partText).join(" ");
+}
+
+function partText(part: Expression): string {
+  const { match, ...rest } = part;
+  if (isRecord(match)) return matchText(match) ?? JSON.stringify(part);
+  const [[name, value] = ["", undefined], ...more] = Object.entries(rest);
+  return value === null && more.length === 0 ? name : JSON.stringify(part);
+}
+
+function matchText({ op, left, right }: Expression): string | undefined {
+  const not = op === "!=" ? "!= " : op === "==" || op === "in" ? "" : undefined;
+  if (not === undefined || !isRecord(left)) return undefined;
+  const { payload, meta } = left;
+  if (isRecord(payload) && Object.keys(left).length === 1) {
+    return `${payload.protocol} ${payload.field} ${not}${elementText(right)}`;
+  }
+  return isRecord(meta) && Object.keys(left).length === 1
+    ? `${meta.key} ${not}${JSON.stringify(right)}`
+    : undefined;
+}
+
+/** What a set holds, or what is on the right of a match. */
+function elementText(value: unknown): string {
+  if (typeof value === "string") return value;
+  const prefix = isRecord(value) ? value.prefix : undefined;
+  return isRecord(prefix)
+    ? `${prefix.addr}/${prefix.len}`
+    : JSON.stringify(value);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

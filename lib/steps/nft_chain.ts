@@ -1,0 +1,91 @@
+/**
+ * A chain of ours in nftables as a step. Stages 06 and 07 share one table: each
+ * loads its own chain, with the sets that both refer to, and the last chain to
+ * go takes the table along.
+ */
+import { cmd, withInput } from "../exec/command.ts";
+import {
+  type NftChainText,
+  nftChainText,
+  nftDifference,
+  nftTable,
+} from "../net/nft_table.ts";
+import type { Probe, Step } from "../stage/stage.ts";
+import { unknown } from "./probes.ts";
+
+/** Asks for our table, as nftDifference() and natRules() read it. */
+export const askOwnTable = cmd`nft -j list table ${[...nftTable]}`;
+
+/** Shows a person what our table rewrites. */
+export const showNatChain = cmd`nft list chain ${[...nftTable]} postrouting`;
+
+/** Takes the chain away if it is there, and the table where it was the last. */
+const remove = `chain=$1; shift
+nft list tables >/dev/null || exit
+nft list chain "$@" "$chain" >/dev/null 2>&1 || exit 0
+nft delete chain "$@" "$chain" || exit
+nft list table "$@" | grep -q '^[[:space:]]*chain ' || nft delete table "$@"`;
+
+/**
+ * Loads a chain with all of its rules in one transaction.
+ *
+ * @param why what it is for
+ */
+export function nftChain(
+  why: string,
+  chain: NftChainText,
+  clusterCIDRs: readonly string[],
+): Step {
+  const place = [...nftTable, chain.name].join(" ");
+  return {
+    key: `the chain ${place}`,
+    why,
+    doneWhen: nftChainIs(chain, clusterCIDRs),
+    run: {
+      ...withInput(cmd`nft -f -`, nftChainText(chain, clusterCIDRs)),
+      label: `nft -f - (the chain ${place})`,
+    },
+    undo: {
+      ...cmd`sh -c ${remove} undo ${chain.name} ${[...nftTable]}`,
+      label: `nft delete chain ${place}`,
+    },
+  };
+}
+
+/** Is our chain there as it has to be, and are the sets? */
+function nftChainIs(
+  chain: NftChainText,
+  clusterCIDRs: readonly string[],
+): Probe {
+  const table = nftTable.join(" ");
+  const remedy = `remove it (nft delete table ${table}) ` +
+    "if nothing needs it, and run 06-forwarding and 07-masquerade again";
+  return {
+    ask: askOwnTable,
+    read(outcome) {
+      const { code, ended, stderr, stdout } = outcome;
+      const isAbsent = code === 1 && ended === undefined &&
+        /No such file or directory/.test(stderr);
+      if (isAbsent) return { is: "absent", found: `no table ${table}` };
+      const found = code === 0
+        ? nftDifference(stdout, chain, clusterCIDRs)
+        : undefined;
+      if (found === undefined) {
+        return unknown(outcome, `what the table ${table} holds`);
+      }
+      if (!found.ours) {
+        const what = `there is a table ${table} that this tool did not make`;
+        return { is: "different", found: what, remedy };
+      }
+      if (found.otherSet !== undefined) {
+        const what =
+          `the set ${found.otherSet} of the table ${table} is of another kind ` +
+          "than this tool makes it";
+        return { is: "different", found: what, remedy };
+      }
+      if (found.wrong.length === 0) return { is: "present", ours: true };
+      const absent = { is: "absent", found: found.wrong.join("; ") } as const;
+      return found.hasChain ? { ...absent, ours: true } : absent;
+    },
+  };
+}
