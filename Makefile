@@ -78,6 +78,9 @@ impair: ## Delay, loss, bandwidth of a link, NODE=worker-1 [POD=shell]
 plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
 
+image: ## The image of the agent, an OCI archive in dist/
+	$(deno) deno $(flags) scripts/image.ts $(ARGS)
+
 check: ## Format, lint, types and the quick tests, in seconds
 	$(deno) deno $(flags) scripts/run-tests.ts check
 
@@ -103,4 +106,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair plugin image check test bench docs fmt clean help
