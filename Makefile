@@ -75,6 +75,9 @@ endif
 impair: ## Delay, loss, bandwidth of a link, NODE=worker-1 [POD=shell]
 	$(deno) lab $(flags) scripts/impair.ts $(ARGS)
 
+agent: ## The agent of a node, at work on the lab's nodes
+	$(deno) lab $(flags) scripts/agent.ts $(ARGS)
+
 plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
 
@@ -106,4 +109,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair plugin image check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair agent plugin image check test bench docs fmt clean help

@@ -25,6 +25,8 @@ export interface RunContext {
    * operator's machine.
    */
   readonly nodes?: readonly string[];
+  /** One step that fails does not keep the independent ones beside it from running. */
+  readonly keepGoing?: true;
   /** Asked before each command where the user wants to go step by step; "stop" ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<StepChoice>;
   /** The other nodes, for steps that wait for them or take from them. */

@@ -88,14 +88,22 @@ async function applyGroup(
     if (nodeRun.context.stopping()) return "stop";
     const todo = toRunTogether(nodeRun, group.slice(at), answers);
     const step = group[at]!;
+    const told = nodeRun.results.length;
     const went = todo.length > 1
       ? await actTogether(nodeRun, todo)
       : await applyStep(nodeRun, step, steps, answers.get(step));
-    if (went === "stop") return "stop";
-    if (went === "skip") all = "skip";
-    at += Math.max(todo.length, 1);
+    // Those behind the one that failed were not begun.
+    const begun = nodeRun.results.length - told;
+    if (went === "stop" && (begun === 0 || !goesOn(nodeRun, step))) return went;
+    if (went !== "go on") all = "skip";
+    at += went === "stop" ? begun : Math.max(todo.length, 1);
   }
   return all;
+}
+
+function goesOn({ context }: NodeRun, { independent }: Step): boolean {
+  return context.keepGoing === true && independent === true &&
+    !context.stopping();
 }
 
 /** The stage's steps on the operator's machine that concern these nodes. */

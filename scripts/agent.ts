@@ -1,0 +1,154 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * The agent: stages 03 to 08 on this very machine, again and again, as Kubernetes'
+ * nodes and the kernel change. In a pod of each node, or to be watched in the lab.
+ */
+import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
+import { agentFlags } from "../lib/cli/agent_flags.ts";
+import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
+import { printNote, printText } from "../lib/cli/print.ts";
+import { runScript } from "../lib/cli/script.ts";
+import { UsageError } from "../lib/cli/usage_error.ts";
+import { kubeconfigAccess, podAccess } from "../lib/apiserver/access.ts";
+import { apiClient } from "../lib/apiserver/client.ts";
+import { type Agent, startAgent } from "../lib/agent/agent.ts";
+import { cleanMachine } from "../lib/agent/cleanup.ts";
+import { hostNode } from "../lib/agent/host.ts";
+import { installLoopback, installPlugin } from "../lib/agent/install.ts";
+import { serveHealth, serveMetrics } from "../lib/agent/listeners.ts";
+import { parseNetworkPart } from "../lib/cluster/network_part.ts";
+import { projectVersion } from "../lib/exec/project_version.ts";
+import type { PluginFile } from "../lib/stage/stage.ts";
+import { stages } from "./stages.ts";
+
+const command = {
+  name: "agent",
+  summary: "apply stages 03 to 08 to this machine whenever its cluster changes",
+  usage: [
+    "scripts/agent.ts run [flags]",
+    "scripts/agent.ts install-plugin --to FOLDER",
+    "scripts/agent.ts cleanup [--host-root FOLDER]",
+  ],
+  text: [
+    "run: until SIGTERM. In a pod it takes the service account, elsewhere --kubeconfig.",
+    "install-plugin: the plugin and the reference plugin loopback, each by a rename.",
+    "cleanup: takes stages 08 to 03 back on this machine, and all that bears the mark.",
+  ],
+  flags: agentFlags,
+  takes: "words",
+  exits: {
+    done: "done, or ended by SIGTERM or SIGINT",
+    failed: usualExits.failed,
+    usage: "wrong flags, network file or kubeconfig",
+  },
+} satisfies CommandLine;
+
+type Flags = FlagsOf<typeof command.flags>;
+
+/** A log's line: when, and what. */
+function log(line: string): void {
+  printNote(`${new Date().toISOString()} ${line}`);
+}
+
+/** Waits until the process is to end. */
+async function untilSignalled(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => resolve());
+  }
+  await promise;
+}
+
+/** The stages that the agent applies. */
+const applied = stages.filter(({ name }) => name >= "03");
+
+/** What stage 05 installs. An image has it built already, and no place to build it in. */
+async function pluginFiles(isBuilt: boolean): Promise<readonly PluginFile[]> {
+  const build = applied.find(({ build }) => build !== undefined)?.build;
+  if (build === undefined) return [];
+  return isBuilt ? await build.peek() : (await build.make(undefined)).files;
+}
+
+async function run(flags: Flags): Promise<number> {
+  const { node: name, config, kubeconfig, hostRoot } = flags;
+  if (name === undefined) {
+    throw new UsageError(
+      "expected the name of this machine's Node in $NODE_NAME (in a pod: " +
+        "fieldRef spec.nodeName), or --node NAME",
+    );
+  }
+  const inContainer = hostRoot !== "/";
+  const part = parseNetworkPart(await Deno.readTextFile(config), config);
+  const access = kubeconfig === undefined
+    ? await podAccess(Deno.env.toObject())
+    : await kubeconfigAccess(kubeconfig);
+  using client = apiClient(access);
+  const agent = startAgent({
+    node: hostNode(name, hostRoot),
+    part,
+    client,
+    stages: applied,
+    pluginFiles: await pluginFiles(inContainer),
+    version: projectVersion(),
+    log,
+    // The container shares the machine's network namespace, and has the tools.
+    ...(inContainer ? { enterNetwork: (command) => command } : {}),
+  });
+  log(`agent ${projectVersion()} of node ${name}, API server ${access.server}`);
+  const servers = serve(agent, flags);
+  await untilSignalled();
+  await agent.stop();
+  log("ended");
+  for (const server of servers) void server[Symbol.asyncDispose]();
+  return exitCode.done;
+}
+
+function serve(agent: Agent, { health, metrics }: Flags): AsyncDisposable[] {
+  return [
+    ...(health === undefined ? [] : [serveHealth(agent, health)]),
+    ...(metrics === undefined ? [] : [serveMetrics(agent, metrics)]),
+  ];
+}
+
+async function install({ to, loopback }: Flags): Promise<number> {
+  if (to === undefined) {
+    throw new UsageError(
+      "expected --to FOLDER, the runtime's folder of plugins, e.g. /host/opt/cni/bin",
+    );
+  }
+  const written = await installPlugin(await pluginFiles(true), to);
+  const lo = await installLoopback(loopback, to);
+  for (const path of [...written, ...(lo === undefined ? [] : [lo])]) {
+    printText(`installed ${path}`);
+  }
+  return exitCode.done;
+}
+
+async function cleanup(
+  { node = "this node", hostRoot }: Flags,
+): Promise<number> {
+  const names = applied.map(({ name }) => name);
+  const results = await cleanMachine(hostNode(node, hostRoot), names);
+  for (const { status, command, problem = "" } of results) {
+    if (status === "failed") printNote(`failed: ${command}: ${problem}`);
+    else printText(command);
+  }
+  const failed = results.some(({ status }) => status === "failed");
+  if (!failed) printText("nothing of deno-cni is left on this machine");
+  return failed ? exitCode.failed : exitCode.done;
+}
+
+const doors: Readonly<Record<string, (flags: Flags) => Promise<number>>> = {
+  run,
+  "install-plugin": install,
+  cleanup,
+};
+
+await runScript(command, async (flags, [word = "", ...rest]) => {
+  const door = Object.hasOwn(doors, word) ? doors[word] : undefined;
+  if (door !== undefined && rest.length === 0) return await door(flags);
+  throw new UsageError(
+    `${[word, ...rest].join(" ") || "no word was given"}: ` +
+      `expected one of ${Object.keys(doors).join(", ")}`,
+  );
+});
