@@ -17,7 +17,7 @@ import { nodeReporter, type Trouble } from "./node_report.ts";
 import { tellKubernetes } from "./own_node.ts";
 import { type AgentRun, reconcile } from "./reconcile.ts";
 import { type Pace, type RunOutcome, schedule, usualPace } from "./schedule.ts";
-import type { AgentStatus } from "./status_file.ts";
+import { type AgentStatus, removeStatus } from "./status_file.ts";
 import { type StatusKeeper, statusKeeper } from "./status_keeper.ts";
 import { problemsOf, reportLines, troublesOf } from "./words.ts";
 
@@ -106,6 +106,7 @@ export function startAgent(options: AgentOptions): Agent {
       const kill = setTimeout(() => killing.abort(), patience_ms);
       await Promise.all([work.stop(), following, listening]);
       clearTimeout(kill);
+      await removeStatus(node);
     },
   };
 }
