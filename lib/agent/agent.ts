@@ -17,7 +17,7 @@ import { nodeReporter, type Trouble } from "./node_report.ts";
 import { tellKubernetes } from "./own_node.ts";
 import { type AgentRun, reconcile } from "./reconcile.ts";
 import { type Pace, type RunOutcome, schedule, usualPace } from "./schedule.ts";
-import type { AgentStatus } from "./status_file.ts";
+import { type AgentStatus, removeStatus } from "./status_file.ts";
 import { type StatusKeeper, statusKeeper } from "./status_keeper.ts";
 import { problemsOf, reportLines, troublesOf } from "./words.ts";
 
@@ -56,8 +56,9 @@ const patience_ms = 1200;
 /** So long an agent that begins waits for the API server, then it goes by what it knew last. */
 const firstList_ms = 3000;
 
-/** Of each command on the machine. */
+/** Of each command on the machine, and longer where it is one for many nodes. */
 const command_ms = 30_000;
+const eachNode_ms = 50;
 
 /** What the parts of an agent share. */
 interface Parts {
@@ -105,6 +106,7 @@ export function startAgent(options: AgentOptions): Agent {
       const kill = setTimeout(() => killing.abort(), patience_ms);
       await Promise.all([work.stop(), following, listening]);
       clearTimeout(kill);
+      await removeStatus(node);
     },
   };
 }
@@ -151,9 +153,15 @@ async function run(
   const began_ms = Date.now();
   const planned = await plan(parts);
   const report = await apply(parts, planned);
-  if (ending.aborted) return "clean";
   const outcome = outcomeOf(report);
   const took_ms = Date.now() - began_ms;
+  if (ending.aborted) {
+    // What was cut off is no failure.
+    if (outcome === "changed") {
+      reportLines(report, why, took_ms).forEach(options.log);
+    }
+    return "clean";
+  }
   const before = status.now();
   const problems = problemsOf(report);
   const news = outcome !== "clean" || before.runs === 0 ||
@@ -199,7 +207,7 @@ async function apply(
     node,
     stages,
     pluginFiles,
-    timeout_ms: command_ms,
+    timeout_ms: command_ms + planned.cluster.nodes.length * eachNode_ms,
     signal: killing,
     stopping: () => ending.aborted,
   });

@@ -8,6 +8,7 @@ import { type Journal, readJournal } from "../stage/journal.ts";
 import { stepKey } from "../stage/node_run.ts";
 import { label, type StepResult } from "../stage/result.ts";
 import { stepsFor } from "../stage/run_stage.ts";
+import { thereAlready } from "./there_already.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
 
 /** What a run is given. */
@@ -58,8 +59,12 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
     const lacks = failed.some((result) => neededStages.includes(result.stage));
     if (stage.name === lastStage && lacks) break;
     const steps = stepsFor(stage, cluster, own.name, pluginFiles);
+    const known = stage.name === "08-routes"
+      ? { known: await thereAlready(node, cluster, options) }
+      : {};
     const results = await apply(stage.name, node, steps, {
       ...options,
+      ...known,
       stopping,
       keepGoing: true,
       tell: () => {},

@@ -1,4 +1,5 @@
 /** What an agent tells of itself, in a file of its machine. */
+import { ignoreAbsent } from "../exec/atomic_file.ts";
 import type { Node } from "../node/node.ts";
 import { keepFile } from "./own_file.ts";
 
@@ -43,4 +44,11 @@ export async function writeStatus(
   status: AgentStatus,
 ): Promise<void> {
   await keepFile(node, statusPath, `${JSON.stringify(status)}\n`, 0o644);
+}
+
+/** Removes it: there is no agent any more, or not for now. */
+export async function removeStatus(node: Node): Promise<void> {
+  const root = node.root?.();
+  if (root === undefined) return;
+  await Deno.remove(`${root}${statusPath}`).catch(ignoreAbsent);
 }

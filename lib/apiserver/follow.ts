@@ -60,8 +60,8 @@ interface WatchEvent {
   };
 }
 
-/** A server of 5,000 nodes gives pages of some megabytes with this. */
-const usualPageSize = 250;
+/** A server of 5,000 nodes gives pages of a megabyte or two with this. */
+const usualPageSize = 100;
 
 /** Follows until the signal fires. */
 export async function followObjects<Item>(

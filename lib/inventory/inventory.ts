@@ -31,6 +31,7 @@ import type { Family } from "../net/cidr.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { emptyJournal, parseJournal } from "../stage/journal.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
+import { type HostAgent, readAgent } from "./agent.ts";
 import { type HostDaemon, readDaemon } from "./daemon.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -94,6 +95,8 @@ export interface Host {
   readonly plugins: readonly string[];
   /** What there is of the plugin's daemon. */
   readonly daemon?: HostDaemon;
+  /** What the agent says of itself, where there is one. */
+  readonly agent?: HostAgent;
 }
 
 /** A chain as `iptables -S` prints it. */
@@ -188,6 +191,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     ([4, 6] as const).flatMap((family) =>
       readRules(family, text(`${kind}${family}`))
     );
+  const agent = readAgent(linesOf(parts, "agent"));
   return {
     is: "read",
     complete,
@@ -230,6 +234,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     ...(partOf(parts, "daemon") === undefined
       ? {}
       : { daemon: readDaemon(linesOf(parts, "daemon")) }),
+    ...(agent === undefined ? {} : { agent }),
   };
 }
 

@@ -187,7 +187,10 @@ async function skip(
   const changed = old?.changed || old?.state === "running" ||
     (answer.is === "present" && answer.ours === true);
   const record = { ...recordOf(nodeRun.stage, step, answer, old), changed };
-  await nodeRun.write(withRecord(nodeRun.journal, record));
+  // Of thousands of steps, most have nothing new to write down.
+  if (old === undefined || JSON.stringify(old) !== JSON.stringify(record)) {
+    await nodeRun.write(withRecord(nodeRun.journal, record));
+  }
   nodeRun.tell("ok", step.why, label(step.run));
   return "go on";
 }
