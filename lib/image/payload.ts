@@ -9,7 +9,12 @@ import { BundleError, bundleModule } from "../packaging/bundle.ts";
 import { installed, launcher } from "../packaging/launcher.ts";
 import { startPortable } from "../packaging/portable.ts";
 import { BuildError } from "../stage/errors.ts";
-import { foldersRead, modulesOf, relocated } from "./relocate.ts";
+import {
+  foldersRead,
+  modulesOf,
+  relocated,
+  requiredFiles,
+} from "./relocate.ts";
 
 /** The module that the image starts, from the project's root. */
 export const entry = "scripts/agent.ts";
@@ -31,12 +36,28 @@ export async function layProgram(root: string, to: string): Promise<void> {
   }
   const modules = modulesOf(await Deno.readTextFile(program));
   await writeWhole(program, relocated(modules));
+  await copyRequired(root, requiredFiles(modules), to);
   for (const folder of foldersRead(modules)) {
     await copyData(root, folder, to);
   }
   // projectVersion() reads it, and nothing else is told by it in the image.
   const about = { version: projectVersion() };
   await writeWhole(`${to}/deno.json`, JSON.stringify(about) + "\n");
+}
+
+/** Copies files, and those that they load themselves, into one folder. */
+async function copyRequired(
+  root: string,
+  files: readonly string[],
+  to: string,
+): Promise<void> {
+  const all = [...files];
+  for (const source of all) {
+    const text = await Deno.readTextFile(`${root}/${source}`);
+    await writeWhole(`${to}/${source.replace(/^.*\//, "")}`, text);
+    const more = requiredFiles([{ source, text }]);
+    all.push(...more.filter((file) => !all.includes(file)));
+  }
 }
 
 /** Copies the files of a folder that are read as text: shell programs and scripts to start. */

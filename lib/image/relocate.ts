@@ -8,6 +8,8 @@ import { BuildError } from "../stage/errors.ts";
 export interface BundledModule {
   /** From the project's root; undefined for a package's. */
   readonly path: string | undefined;
+  /** Relative to the folder that the bundler ran in. */
+  readonly source: string;
   readonly text: string;
 }
 
@@ -29,11 +31,11 @@ export function modulesOf(bundled: string): readonly BundledModule[] {
     );
   }
   return [
-    { path: undefined, text: opening },
+    { path: undefined, source: "", text: opening },
     ...rest.map((text): BundledModule => {
-      const path = text.slice(3, text.indexOf("\n"));
-      const isOwn = /^(lib|plugin|scripts)\//.test(path);
-      return { path: isOwn ? path : undefined, text };
+      const source = text.slice(3, text.indexOf("\n"));
+      const isOwn = /^(lib|plugin|scripts)\//.test(source);
+      return { path: isOwn ? source : undefined, source, text };
     }),
   ];
 }
@@ -63,4 +65,18 @@ export function foldersRead(
       : []
   );
   return [...new Set(reading)].toSorted();
+}
+
+/**
+ * The files beside them that modules load by require(), each relative to the folder that the
+ * bundler ran in: where it cannot tell what they export, the bundler leaves them out.
+ */
+export function requiredFiles(
+  modules: readonly Pick<BundledModule, "source" | "text">[],
+): readonly string[] {
+  const found = modules.flatMap(({ source, text }) =>
+    [...text.matchAll(/\brequire\w*\((["'])\.\/([\w.-]+)\1\)/g)]
+      .map(([, , name]) => source.replace(/[^/]*$/, name ?? ""))
+  );
+  return [...new Set(found)];
 }
