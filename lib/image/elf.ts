@@ -2,7 +2,7 @@
 import { BuildError } from "../stage/errors.ts";
 
 /** What the loader looks for. */
-export interface Linkage {
+interface Linkage {
   /** The loader's own path (PT_INTERP); a shared object and a static program have none. */
   readonly interpreter: string | undefined;
   /** Names of shared objects (DT_NEEDED). */

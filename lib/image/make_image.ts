@@ -12,7 +12,7 @@ import { packArchive, type Packed } from "./oci_archive.ts";
 import { layPlugin, layProgram } from "./payload.ts";
 
 /** What the image is to be. */
-export interface ImageOptions {
+interface ImageOptions {
   /** The project's folder. */
   readonly root: string;
   readonly architecture: Architecture;
@@ -26,7 +26,7 @@ export interface ImageOptions {
 }
 
 /** The image, as an archive. */
-export interface MadeImage extends Packed {
+interface MadeImage extends Packed {
   /** The archive, absolute. */
   readonly archive: string;
   /** Its name with its tag. */

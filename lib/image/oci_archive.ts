@@ -1,4 +1,7 @@
-/** An OCI archive (image-spec, image-layout.md) with one image: named, and the same for the same image. */
+/**
+ * An OCI archive (image-spec, image-layout.md) with one image: named, and the same for the
+ * same image.
+ */
 import { cmd, CommandError, succeeded } from "../exec/command.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 import { run } from "../exec/run.ts";

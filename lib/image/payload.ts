@@ -17,7 +17,7 @@ import {
 } from "./relocate.ts";
 
 /** The module that the image starts, from the project's root. */
-export const entry = "scripts/agent.ts";
+const entry = "scripts/agent.ts";
 
 /**
  * Lays the program out in a folder.

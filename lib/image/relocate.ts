@@ -5,7 +5,7 @@
 import { BuildError } from "../stage/errors.ts";
 
 /** A module of a bundle. */
-export interface BundledModule {
+interface BundledModule {
   /** From the project's root; undefined for a package's. */
   readonly path: string | undefined;
   /** Relative to the folder that the bundler ran in. */
