@@ -9,7 +9,12 @@ import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 import { printNote, printText } from "../lib/cli/print.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { UsageError } from "../lib/cli/usage_error.ts";
-import { kubeconfigAccess, podAccess } from "../lib/apiserver/access.ts";
+import {
+  AccessError,
+  type ApiAccess,
+  kubeconfigAccess,
+  podAccess,
+} from "../lib/apiserver/access.ts";
 import { apiClient } from "../lib/apiserver/client.ts";
 import { type Agent, startAgent } from "../lib/agent/agent.ts";
 import { cleanMachine } from "../lib/agent/cleanup.ts";
@@ -27,7 +32,10 @@ import { controlPlaneOf, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
 import { kubectl } from "../lib/kubernetes/kubectl.ts";
 import type { Node } from "../lib/node/node.ts";
 import { describe } from "../lib/stage/result.ts";
-import { parseNetworkPart } from "../lib/cluster/network_part.ts";
+import {
+  type NetworkPart,
+  parseNetworkPart,
+} from "../lib/cluster/network_part.ts";
 import { projectVersion } from "../lib/exec/project_version.ts";
 import type { PluginFile } from "../lib/stage/stage.ts";
 import { stages } from "./stages.ts";
@@ -82,6 +90,33 @@ async function pluginFiles(isBuilt: boolean): Promise<readonly PluginFile[]> {
   return isBuilt ? await build.peek() : (await build.make(undefined)).files;
 }
 
+/** @throws {UsageError | ClusterFileError} */
+async function networkPart(file: string): Promise<NetworkPart> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UsageError(
+      `--config ${file}: no such file; expected the network as a cluster file ` +
+        "has it, at least clusterCIDR: 10.244.0.0/16",
+    );
+  }
+  return parseNetworkPart(text, file);
+}
+
+/** @throws {UsageError} */
+async function apiAccess(kubeconfig: string | undefined): Promise<ApiAccess> {
+  try {
+    return kubeconfig === undefined
+      ? await podAccess(Deno.env.toObject())
+      : await kubeconfigAccess(kubeconfig);
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    throw new UsageError(error.message);
+  }
+}
+
 async function run(flags: Flags): Promise<number> {
   const { node: name, config, kubeconfig, hostRoot } = flags;
   if (name === undefined) {
@@ -91,10 +126,8 @@ async function run(flags: Flags): Promise<number> {
     );
   }
   const inContainer = hostRoot !== "/";
-  const part = parseNetworkPart(await Deno.readTextFile(config), config);
-  const access = kubeconfig === undefined
-    ? await podAccess(Deno.env.toObject())
-    : await kubeconfigAccess(kubeconfig);
+  const part = await networkPart(config);
+  const access = await apiAccess(kubeconfig);
   using client = apiClient(access);
   const agent = startAgent({
     node: hostNode(name, hostRoot),
