@@ -1,6 +1,7 @@
 /** The cluster that the stages plan with, of the Nodes that Kubernetes has. Pure. */
 import type { NetworkPart } from "../cluster/network_part.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { leastMtu } from "../cluster/segments.ts";
 import {
   addressNumber,
   containsAddress,
@@ -52,7 +53,7 @@ export function clusterOfNodes(
   const cluster: Cluster = {
     ...base,
     // What the kernel says is what decides whether a plain route will do.
-    segments: [{ cidrs: own, router: [] }],
+    segments: [{ cidrs: own, router: [], mtu: leastMtu(part) }],
     nodes: all.map((node) => toClusterNode(node, base)),
   };
   return { cluster, own: cluster.nodes[all.indexOf(self)]! };

@@ -17,7 +17,7 @@ export interface ApiAccess {
 }
 
 /** What opens the API server cannot be had, or cannot be used; the message says what to do. */
-class AccessError extends Error {
+export class AccessError extends Error {
   override readonly name = "AccessError";
 }
 

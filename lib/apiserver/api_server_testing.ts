@@ -13,6 +13,7 @@ export interface TestNode {
       readonly address: string;
     }[];
     readonly conditions?: readonly Record<string, string>[];
+    readonly images?: readonly unknown[];
   };
 }
 

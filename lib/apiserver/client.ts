@@ -169,6 +169,11 @@ function asOurs(
     error instanceof SyntaxError ||
     (error instanceof Error && error.name === "Http");
   return connection
-    ? new ApiUnreachableError(`${server}: ${error.message}`)
+    ? new ApiUnreachableError(`${server}: ${reasonsOf(error)}`)
     : error;
+}
+
+/** What an error says, and what its causes say: fetch() itself says that it failed. */
+function reasonsOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${reasonsOf(cause)}` : message;
 }

@@ -10,6 +10,7 @@ import {
   type Limits,
   usualLimits,
 } from "./client.ts";
+import { AccessError } from "./access.ts";
 import { backOff, pause } from "./back_off.ts";
 import { jsonLines } from "./json_lines.ts";
 
@@ -115,7 +116,7 @@ class Resumable extends Error {
 function reasonOf(error: unknown): string {
   const expected = error instanceof ApiError ||
     error instanceof ApiUnreachableError || error instanceof Resumable ||
-    (error instanceof Error && error.name === "AccessError");
+    error instanceof AccessError;
   if (!expected) throw error;
   return error.message;
 }

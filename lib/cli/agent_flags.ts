@@ -1,5 +1,6 @@
 /** The flags of the agent. */
-import { type Flag, option } from "./flags.ts";
+import { type Flag, option, switched } from "./flags.ts";
+import { standard } from "./standard_flags.ts";
 
 /** An address and a port to listen on. */
 interface Listen {
@@ -60,6 +61,16 @@ export const agentFlags = {
   }),
   health: listenFlag("health", "serve /healthz and /readyz there"),
   metrics: listenFlag("metrics", "serve /metrics for Prometheus there"),
+  install: switched(
+    "install",
+    "hand the cluster over: apply the manifest of the agents by kubectl",
+    { excludes: "cleanup" },
+  ),
+  cleanup: switched(
+    "cleanup",
+    "delete the manifest, and take everything off the cluster's nodes",
+  ),
+  ...standard("cluster"),
   to: option({
     name: "to",
     value: "FOLDER",

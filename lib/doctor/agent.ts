@@ -41,7 +41,8 @@ export const agentCheck: Check = {
       ),
       ...(unreachable === undefined ? [] : [
         warning(
-          `the agent does not reach the API server, so nodes that join or leave go unnoticed: ${unreachable}`,
+          "the agent does not reach the API server, so nodes that join or leave " +
+            `go unnoticed: ${unreachable}`,
           "look at the API server, and at the way to it from this node",
         ),
       ]),

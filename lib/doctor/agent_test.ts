@@ -10,7 +10,7 @@ function hostOf(age_s: number, more: object) {
     lastRun: { outcome: "clean" },
     repaired: 3,
     problems: [],
-    api: { isReachable: true },
+    api: { server: "https://10.96.0.1:443", isReachable: true },
     ...more,
   };
   const lines = `${age_s}\n${JSON.stringify(status)}`;
@@ -39,6 +39,10 @@ Deno.test("an agent that is silent, has problems or no API server is warned of",
     says(20, { problems: ["04-bridge: refused: cni0 is a bridge"] })[0] ?? "",
     /the agent: 04-bridge: refused/,
   );
-  const api = { isReachable: false, why: "no answer within 15 s" };
+  const api = {
+    server: "https://10.96.0.1",
+    isReachable: false,
+    why: "no answer within 15 s",
+  };
   assertMatch(says(20, { api })[0] ?? "", /API server.*no answer within 15 s/);
 });

@@ -10,6 +10,8 @@ export interface HostAgent {
   readonly repaired: number;
   /** What is wrong, by its last run. */
   readonly problems: readonly string[];
+  /** Whether it follows an API server; else it goes by the nodes of a cluster file. */
+  readonly follows: boolean;
   /** Why the API server does not answer; undefined where it does. */
   readonly unreachable?: string;
 }
@@ -35,14 +37,16 @@ export function readAgent(
   }
   const { version, lastRun, repaired, problems, api } = value;
   const { outcome } = object(lastRun);
-  const { isReachable, why } = object(api);
+  const { server, isReachable, why } = object(api);
+  const follows = server !== "";
   return {
     version: String(version),
     age_s: Number(age) || 0,
     outcome: outcomes.find((one) => one === outcome) ?? "none yet",
     repaired: Number(repaired) || 0,
     problems: Array.isArray(problems) ? problems.map(String) : [],
-    ...(isReachable === true
+    follows,
+    ...(isReachable === true || !follows
       ? {}
       : { unreachable: String(why ?? "it was not reached yet") }),
   };

@@ -222,11 +222,14 @@ function daemonLines(nodes: readonly NodeStatus[]): string[] {
 function agentLines(nodes: readonly NodeStatus[]): string[] {
   const lines = nodes.flatMap(({ name, has }) => {
     if (has?.agent === undefined) return [];
-    const { version, age_s, outcome, repaired, unreachable } = has.agent;
+    const { version, age_s, outcome, repaired, follows, unreachable } =
+      has.agent;
     const run = isSilent(has.agent)
       ? `nothing heard of it for ${Math.round(age_s / 60)} minutes`
       : `last run ${outcome}, ${age_s} s ago`;
-    const api = unreachable === undefined
+    const api = !follows
+      ? "nodes of the cluster file"
+      : unreachable === undefined
       ? "API server answers"
       : "no API server";
     const what = `version ${version}, ${run}, repaired ${repaired}, ${api}`;

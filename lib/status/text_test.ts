@@ -125,6 +125,7 @@ Deno.test("agents are told with their last run, what they repaired and their API
     age_s: 12,
     outcome: "clean",
     repaired: 3,
+    follows: true,
     problems: [],
   } as const;
   const dead = { ...agent, age_s: 3600, unreachable: "refused" };
@@ -136,9 +137,9 @@ Deno.test("agents are told with their last run, what they repaired and their API
     statusText({ ...reportOf(), nodes }, { cluster }),
     `Agents:
   worker-1: version 0.1.0, last run clean, 12 s ago, repaired 3, API server
-    answers
-  worker-2: version 0.1.0, nothing heard of it for 60 minutes, repaired 3, no API
-    server
+  answers
+  worker-2: version 0.1.0, nothing heard of it for 60 minutes, repaired 3, no
+  API server
 `,
   );
 });
