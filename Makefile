@@ -75,8 +75,14 @@ endif
 impair: ## Delay, loss, bandwidth of a link, NODE=worker-1 [POD=shell]
 	$(deno) lab $(flags) scripts/impair.ts $(ARGS)
 
+agent: ## The agent of a node, at work on the lab's nodes
+	$(deno) lab $(flags) scripts/agent.ts $(ARGS)
+
 plugin: ## Build the plugin into dist/
 	$(deno) deno $(flags) scripts/plugin.ts $(ARGS)
+
+image: ## The image of the agent, an OCI archive in dist/
+	$(deno) deno $(flags) scripts/image.ts $(ARGS)
 
 check: ## Format, lint, types and the quick tests, in seconds
 	$(deno) deno $(flags) scripts/run-tests.ts check
@@ -103,4 +109,4 @@ help: ## This list
 
 .DEFAULT_GOAL := up
 .NOTPARALLEL:
-.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair plugin check test bench docs fmt clean help
+.PHONY: up down $(stages) verify check-config shell pod trace picture studio tour doctor status exercise impair agent plugin image check test bench docs fmt clean help

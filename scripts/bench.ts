@@ -4,6 +4,7 @@ import { benchTable, isOver } from "../lib/dev/bench_report.ts";
 import type { CommandLine } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
+import { benchAgent } from "./bench/agent.ts";
 import { benchDaemon } from "./bench/daemon.ts";
 import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
@@ -34,6 +35,7 @@ const parts = [
   benchDaemon,
   benchSsh,
   benchPlan,
+  benchAgent,
 ];
 
 await runScript(command, async ({ cluster, output }) => {

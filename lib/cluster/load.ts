@@ -1,6 +1,6 @@
 /** Reading a cluster file, and what 01 and 02 found out about the cluster. */
 import { CidrError, splitClusterCIDR } from "../net/cidr.ts";
-import { ClusterFileError, readYaml } from "./yaml.ts";
+import { ClusterFileError, type Reading, readYaml } from "./yaml.ts";
 import { checkPodCIDRs } from "./rules_pod_cidrs.ts";
 import { keptWords, moveWords } from "./kept_pod_cidrs.ts";
 import { checkTogether } from "./rules.ts";
@@ -77,7 +77,19 @@ export function parseCluster(
   file: string,
   stateRoot: string,
 ): Cluster {
-  const reading = readYaml(content, file);
+  return checkedCluster(readYaml(content, file), file, stateRoot);
+}
+
+/**
+ * Checks what was read of a cluster file.
+ *
+ * @throws {ClusterFileError}
+ */
+export function checkedCluster(
+  reading: Reading,
+  file: string,
+  stateRoot: string,
+): Cluster {
   const draft = schema.read(reading.value, [], reading);
   if (draft !== undefined) checkTogether(draft, reading);
   const mistakes = reading.mistakes();

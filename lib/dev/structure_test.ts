@@ -164,7 +164,9 @@ Deno.test("a line that runs a target on a cluster is composed by makeLine()", as
     .map(([, name = ""]) => name).concat(stageNames)
     // On no cluster.
     .filter((name) =>
-      !["check", "test", "fmt", "bench", "plugin", "docs"].includes(name)
+      !["check", "test", "fmt", "bench", "plugin", "image", "docs"].includes(
+        name,
+      )
     );
   // --help of each command tells of the default cluster, the tour of a copied file, the page of itself.
   const help =

@@ -14,6 +14,7 @@ import {
   type FindingReport,
   unasked,
 } from "./check.ts";
+import { agentCheck } from "./agent.ts";
 import { daemonCheck } from "./daemon.ts";
 import { settingChecks } from "./bridge_settings.ts";
 import { filterChecks } from "./filter.ts";
@@ -62,6 +63,7 @@ export const checks: readonly Check[] = [
   pluginRuns,
   ...leaseChecks,
   daemonCheck,
+  agentCheck,
   journalCheck,
   kubernetesCheck,
   networkPolicies,

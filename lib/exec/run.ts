@@ -38,6 +38,8 @@ export async function run(
   const process = $({
     quiet: true,
     nothrow: true,
+    // Of zx's own command line; unless told, it has none where there is no bash.
+    quote: String,
     ...(input === undefined ? {} : { input }),
     spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
       const [first = program, ...rest] = [...setsid, program, ...args];

@@ -24,6 +24,11 @@ part plugins
 for file in "$plugins"/*; do
   if [ -f "$file" ] && [ -x "$file" ]; then echo "${file##*/}"; fi
 done
+part agent
+if [ -r /run/deno-cni/agent.json ]; then
+  echo $(($(date +%s) - $(stat -c %Y /run/deno-cni/agent.json)))
+  cat /run/deno-cni/agent.json
+fi
 part daemon
 head -c 4096 "$plugins/deno-cni" 2>/dev/null | sed -n 's/^version=/installed /p'
 [ ! -d /run/systemd/system ] || echo systemd

@@ -32,6 +32,7 @@ import { natRules } from "../net/nft_nat_rules.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { emptyJournal, parseJournal } from "../stage/journal.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
+import { type HostAgent, readAgent } from "./agent.ts";
 import { type HostDaemon, readDaemon } from "./daemon.ts";
 import { configFolder, pluginFolder } from "../cni/runtime.ts";
 import type { StageName } from "../stage/stage.ts";
@@ -95,6 +96,8 @@ export interface Host {
   readonly plugins: readonly string[];
   /** What there is of the plugin's daemon. */
   readonly daemon?: HostDaemon;
+  /** What the agent says of itself, where there is one. */
+  readonly agent?: HostAgent;
 }
 
 /** A chain as `iptables -S` prints it. */
@@ -192,6 +195,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
         (own.length > 0 ? "-P POSTROUTING ACCEPT\n" : "");
       return readRules(family, own.join("\n") + "\n" + printed);
     });
+  const agent = readAgent(linesOf(parts, "agent"));
   return {
     is: "read",
     complete,
@@ -234,6 +238,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     ...(partOf(parts, "daemon") === undefined
       ? {}
       : { daemon: readDaemon(linesOf(parts, "daemon")) }),
+    ...(agent === undefined ? {} : { agent }),
   };
 }
 

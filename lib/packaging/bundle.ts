@@ -68,7 +68,7 @@ const mark = "__COMPILED_AT_ONCE__";
  * @throws {BundleError}
  */
 export async function bundle(entry: string, output: string): Promise<void> {
-  const deno = [Deno.execPath(), "bundle", "--quiet", "--platform", "deno"];
+  const deno = bundler();
   // Beside the output, so that the last step is a rename on one file system.
   const folder = await Deno.makeTempDir({
     dir: output.replace(/\/[^/]*$/, ""),
@@ -85,6 +85,31 @@ export async function bundle(entry: string, output: string): Promise<void> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/**
+ * Bundles a module and all that it imports as one module that can be read, a line
+ * `// <path from the root>` before each of those that it was made of.
+ *
+ * @param root the project's folder
+ * @param entry the module's path from the root
+ * @param output where the bundle comes to lie; its folder is there
+ * @throws {BundleError}
+ */
+export async function bundleModule(
+  root: string,
+  entry: string,
+  output: string,
+): Promise<void> {
+  await must(
+    cmd`${bundler()} --format esm --output ${output} ${entry}`,
+    entry,
+    root,
+  );
+}
+
+function bundler(): string[] {
+  return [Deno.execPath(), "bundle", "--quiet", "--platform", "deno"];
 }
 
 /**
@@ -131,10 +156,15 @@ export function marking(bundled: string): string {
   return [opening, ...functions, ...rest, "})();", ""].join("\n");
 }
 
-async function must(command: Command): Promise<void> {
-  const outcome = await run(command, { timeout_ms: 60_000 });
+async function must(
+  command: Command,
+  what = "the plugin",
+  cwd?: string,
+): Promise<void> {
+  const options = { timeout_ms: 60_000, ...(cwd === undefined ? {} : { cwd }) };
+  const outcome = await run(command, options);
   if (succeeded(outcome)) return;
   throw new BundleError(
-    `Cannot bundle the plugin: ${ending(outcome)}: ${outcome.stderr.trim()}`,
+    `Cannot bundle ${what}: ${ending(outcome)}: ${outcome.stderr.trim()}`,
   );
 }

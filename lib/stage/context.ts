@@ -2,7 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Node, Reach } from "../node/node.ts";
 import type { StepResult } from "./result.ts";
-import type { ConsentRequest, PluginForm, Step } from "./stage.ts";
+import type { Answer, ConsentRequest, PluginForm, Step } from "./stage.ts";
 
 /** What the user wants of a step. */
 export type StepChoice = "run" | "skip" | "stop";
@@ -25,6 +25,10 @@ export interface RunContext {
    * operator's machine.
    */
   readonly nodes?: readonly string[];
+  /** One step that fails does not keep the independent ones beside it from running. */
+  readonly keepGoing?: true;
+  /** What is known of a step so that its probe need not be asked. */
+  readonly known?: (step: Step) => Answer | undefined;
   /** Asked before each command where the user wants to go step by step; "stop" ends the run. */
   readonly ask?: (node: string, step: Step) => Promise<StepChoice>;
   /** The other nodes, for steps that wait for them or take from them. */

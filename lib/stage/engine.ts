@@ -94,14 +94,22 @@ async function applyGroup(
     if (nodeRun.context.stopping()) return "stop";
     const todo = toRunTogether(nodeRun, group.slice(at), answers);
     const step = group[at]!;
+    const told = nodeRun.results.length;
     const went = todo.length > 1
       ? await actTogether(nodeRun, todo)
       : await applyStep(nodeRun, step, steps, answers.get(step));
-    if (went === "stop") return "stop";
-    if (went === "skip") all = "skip";
-    at += Math.max(todo.length, 1);
+    // Those behind the one that failed were not begun.
+    const begun = nodeRun.results.length - told;
+    if (went === "stop" && (begun === 0 || !goesOn(nodeRun, step))) return went;
+    if (went !== "go on") all = "skip";
+    at += went === "stop" ? begun : Math.max(todo.length, 1);
   }
   return all;
+}
+
+function goesOn({ context }: NodeRun, { independent }: Step): boolean {
+  return context.keepGoing === true && independent === true &&
+    !context.stopping();
 }
 
 /** The stage's steps on the operator's machine that concern these nodes. */
@@ -189,7 +197,10 @@ async function skip(
   const changed = old?.changed || old?.state === "running" ||
     (answer.is === "present" && answer.ours === true);
   const record = { ...recordOf(nodeRun.stage, step, answer, old), changed };
-  await nodeRun.write(withRecord(nodeRun.journal, record));
+  // Of thousands of steps, most have nothing new to write down.
+  if (old === undefined || JSON.stringify(old) !== JSON.stringify(record)) {
+    await nodeRun.write(withRecord(nodeRun.journal, record));
+  }
   nodeRun.tell("ok", step.why, label(step.run));
   return "go on";
 }

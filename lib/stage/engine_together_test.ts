@@ -226,3 +226,33 @@ Deno.test("what a complete stage asked at once is asked again after a change", (
     ]);
     assertEquals(lines(), "a b c");
   }));
+
+Deno.test("with keepGoing, one independent step that fails does not keep those beside it from running", () =>
+  onMachine(async ({ node, lines }) => {
+    const refused = line("refused", {
+      doneWhen: {
+        ask: cmd`true`,
+        read: (): Answer => ({
+          is: "different",
+          found: "it is somebody else's",
+          remedy: "look at it",
+        }),
+      },
+    });
+    const broken = line("broken", { run: cmd`sh -c ${"exit 3"}` });
+    const steps = [refused, line("a"), line("b"), broken, line("c"), line("d")];
+    const statuses = async (keepGoing: boolean) => {
+      const going = keepGoing ? { keepGoing } as const : {};
+      const results = await apply(stage, node, steps, context(going));
+      return results.map(({ status }) => status);
+    };
+    assertEquals(await statuses(false), ["failed"]);
+    assertEquals(await statuses(true), [
+      ...["failed", "changed", "changed", "failed", "changed", "changed"],
+    ]);
+    assertEquals(lines(), "a b c d");
+    assertEquals((await readJournal(node)).complete, []);
+    assertEquals(await statuses(true), [
+      ...["failed", "ok", "ok", "failed", "ok", "ok"],
+    ]);
+  }));

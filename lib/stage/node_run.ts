@@ -61,6 +61,7 @@ export class NodeRun {
   }
 
   async write(journal: Journal): Promise<void> {
+    if (journal === this.journal) return;
     if (JSON.stringify(journal) === JSON.stringify(this.journal)) return;
     await writeJournal(this.node, journal, this.options);
     this.journal = journal;
@@ -78,12 +79,24 @@ export class NodeRun {
   }
 
   /** Asks the probes of several steps at once; that it goes on is told where it takes long. */
-  askAhead(steps: readonly Step[]): Promise<Answers> {
-    return whileTelling(
+  async askAhead(steps: readonly Step[]): Promise<Answers> {
+    const { known } = this.context;
+    const answers = new Map<Step, Answer>();
+    for (const step of known === undefined ? [] : steps) {
+      const answer = known?.(step);
+      if (answer !== undefined) answers.set(step, answer);
+    }
+    const asked = await whileTelling(
       `${this.stage} on ${this.node.name}: what is there already`,
       this.context.progress,
-      askAhead(this.node, steps, this.options),
+      askAhead(
+        this.node,
+        steps.filter((step) => !answers.has(step)),
+        this.options,
+      ),
     );
+    for (const [step, answer] of asked) answers.set(step, answer);
+    return answers;
   }
 
   /** Runs a command; what it does is told meanwhile where it takes long. */

@@ -6,6 +6,7 @@ import type {
   NodeLease,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
+import type { HostAgent } from "../inventory/agent.ts";
 import { type HostDaemon, wantsDaemon } from "../inventory/daemon.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
 import { cutOff, podBehind } from "../inventory/pod_veths.ts";
@@ -42,6 +43,8 @@ export interface NodeStatus {
     readonly broken: readonly BrokenLease[];
     /** The plugin's daemon, where there is to be one, or is one all the same. */
     readonly daemon?: Pick<HostDaemon, "installed" | "serving">;
+    /** The agent that keeps the node's network, where there is one. */
+    readonly agent?: HostAgent;
   };
   /** Why it does not answer. */
   readonly unreachable?: string;
@@ -84,6 +87,7 @@ export function nodeStatus(
       stale: staleLeases(host),
       broken: host.brokenLeases,
       ...daemonStatus(cluster, host.daemon),
+      ...(host.agent === undefined ? {} : { agent: host.agent }),
     },
   };
 }

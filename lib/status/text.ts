@@ -3,6 +3,7 @@ import type { StageStatus, StatusReport } from "./status.ts";
 import type { StageOn, StageState } from "./stage_state.ts";
 import { type StageName, stageNames } from "../stage/stage.ts";
 import { makeStage, remedyLine } from "../diagnosis/remedy.ts";
+import { isSilent } from "../inventory/agent.ts";
 import { printable } from "../text/printable.ts";
 import { wrap } from "../text/wrap.ts";
 import type { NodeStatus } from "./node_status.ts";
@@ -39,6 +40,7 @@ export function statusText(
     cutOffLines(report.nodes, options),
     leaseLines(report.nodes, options),
     daemonLines(report.nodes),
+    agentLines(report.nodes),
     nextLine(report, options),
   ].filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
     .join("\n\n");
@@ -214,6 +216,26 @@ function daemonLines(nodes: readonly NodeStatus[]): string[] {
     wrap(printable(`${on.map(({ name }) => name).join(", ")}: ${what}`), "  ")
   );
   return lines.length === 0 ? [] : ["The plugin's daemon:", ...lines];
+}
+
+/** How each agent stands. */
+function agentLines(nodes: readonly NodeStatus[]): string[] {
+  const lines = nodes.flatMap(({ name, has }) => {
+    if (has?.agent === undefined) return [];
+    const { version, age_s, outcome, repaired, follows, unreachable } =
+      has.agent;
+    const run = isSilent(has.agent)
+      ? `nothing heard of it for ${Math.round(age_s / 60)} minutes`
+      : `last run ${outcome}, ${age_s} s ago`;
+    const api = !follows
+      ? "nodes of the cluster file"
+      : unreachable === undefined
+      ? "API server answers"
+      : "no API server";
+    const what = `version ${version}, ${run}, repaired ${repaired}, ${api}`;
+    return [wrap(printable(`${name}: ${what}`), "  ")];
+  });
+  return lines.length === 0 ? [] : ["Agents:", ...lines];
 }
 
 /** What to do next: what has drifted first, else the first stage that is not applied. */

@@ -117,6 +117,33 @@ Deno.test("the plugin's daemon is told with its version, a dead one as such", ()
   );
 });
 
+Deno.test("agents are told with their last run, what they repaired and their API server", () => {
+  const [first, second] = reportOf().nodes;
+  assert(first?.has !== undefined && second?.has !== undefined);
+  const agent = {
+    version: "0.1.0",
+    age_s: 12,
+    outcome: "clean",
+    repaired: 3,
+    follows: true,
+    problems: [],
+  } as const;
+  const dead = { ...agent, age_s: 3600, unreachable: "refused" };
+  const nodes = [
+    { ...first, has: { ...first.has, agent } },
+    { ...second, has: { ...second.has, agent: dead } },
+  ];
+  assertStringIncludes(
+    statusText({ ...reportOf(), nodes }, { cluster }),
+    `Agents:
+  worker-1: version 0.1.0, last run clean, 12 s ago, repaired 3, API server
+  answers
+  worker-2: version 0.1.0, nothing heard of it for 60 minutes, repaired 3, no
+  API server
+`,
+  );
+});
+
 Deno.test("a stale lease is told with what releases it", () => {
   const path = "/run/deno-cni/networks/deno-cni/10.244.1.9";
   const [first, ...rest] = nodes;

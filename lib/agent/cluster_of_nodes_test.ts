@@ -1,0 +1,121 @@
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { isTunnelled } from "../cluster/tunnels.ts";
+import { parseNetworkPart } from "../cluster/network_part.ts";
+import { clusterOfNodes } from "./cluster_of_nodes.ts";
+import { type NodeRecord, readNode } from "./node_record.ts";
+
+const network = (more = "") =>
+  parseNetworkPart(`clusterCIDR: 10.244.0.0/16\n${more}`, "cluster.yaml");
+
+const node = (name: string, address: string, podCIDR?: string) =>
+  readNode({
+    metadata: { name },
+    spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
+    status: { addresses: [{ type: "InternalIP", address }] },
+  });
+
+const held = [
+  { address: "127.0.0.1", prefixLength: 8 },
+  { address: "10.0.1.11", prefixLength: 24 },
+];
+const one = node("one", "10.0.1.11", "10.244.1.0/24");
+const near = node("near", "10.0.1.12", "10.244.2.0/24");
+const far = node("far", "10.0.2.13", "10.244.3.0/24");
+
+/** The nodes to which tunnels lead from `one`; "host" where there are none at all. */
+function tunnels(part: ReturnType<typeof network>, nodes: NodeRecord[]) {
+  const plan = clusterOfNodes(part, nodes, "one", held);
+  assert("cluster" in plan, JSON.stringify(plan));
+  const { cluster, own } = plan;
+  if (cluster.routes === "host") return "host";
+  return cluster.nodes.filter((other) =>
+    other !== own && isTunnelled(cluster, own, other)
+  ).map(({ name }) => name);
+}
+
+Deno.test("auto has plain routes on one segment, and tunnels to the nodes beyond it", () => {
+  const part = network("routes: auto\n");
+  assertEquals(tunnels(part, [one, near]), "host");
+  assertEquals(tunnels(part, [one, near, far]), ["far"]);
+  assertEquals(tunnels(network(), [one, near, far]), "host");
+  assertEquals(tunnels(network("routes: vxlan\n"), [one, near]), []);
+  const all = network("routes: vxlan\nvxlan: { direct: false }\n");
+  assertEquals(tunnels(all, [one, near]), ["near"]);
+});
+
+Deno.test("a node with an address that none of its links has is on a segment of its own", () => {
+  const plan = clusterOfNodes(
+    network("routes: auto\n"),
+    [one, near],
+    "one",
+    [],
+  );
+  assert("cluster" in plan);
+  assertEquals(plan.cluster.segments?.[0]?.cidrs, ["10.0.1.11/32"]);
+  assertEquals(plan.cluster.routes, "vxlan");
+});
+
+Deno.test("a node without an address is no peer yet, one without a podCIDR has no routes", () => {
+  const unborn = readNode({ metadata: { name: "unborn" } });
+  const bare = node("bare", "10.0.1.14");
+  const plan = clusterOfNodes(network(), [one, unborn, bare], "one", held);
+  assert("cluster" in plan);
+  assertEquals(
+    plan.cluster.nodes.map(({ name, podCIDRs }) => [name, ...podCIDRs]),
+    [["one", "10.244.1.0/24"], ["bare"]],
+  );
+});
+
+Deno.test("what keeps a node from its network is told with what to do", () => {
+  const why = (self: NodeRecord, name = "one") => {
+    const plan = clusterOfNodes(network(), [self, near], name, held);
+    assert("unplannable" in plan);
+    return `${plan.unplannable.reason}: ${plan.unplannable.message}`;
+  };
+  const bare = why(node("one", "10.0.1.11"));
+  assertStringIncludes(bare, "NoPodCIDR: Node one has no podCIDR");
+  assertStringIncludes(bare, "--pod-network-cidr=10.244.0.0/16");
+  const stray = why(node("one", "10.0.1.11", "192.168.0.0/24"));
+  assertStringIncludes(
+    stray,
+    "PodCIDROutside: Node one has the podCIDR 192.168",
+  );
+  assertStringIncludes(
+    why(one, "none"),
+    "NodeUnknown: Kubernetes has no Node none",
+  );
+});
+
+Deno.test("of a Node object that is kept which other nodes need", () => {
+  const record = readNode({
+    metadata: {
+      name: "one",
+      labels: { "node-role.kubernetes.io/master": "" },
+      annotations: { "deno-cni/vtep-address": "10.0.1.99", other: "x" },
+    },
+    spec: {
+      podCIDR: "10.244.1.0/24",
+      podCIDRs: ["10.244.1.0/24", "fd00:1::/64"],
+    },
+    status: {
+      addresses: [
+        { type: "Hostname", address: "one" },
+        { type: "ExternalIP", address: "203.0.113.7" },
+        { type: "InternalIP", address: "10.0.1.11" },
+        { type: "InternalIP", address: "10.9.9.9" },
+        { type: "InternalIP", address: "fd00::11" },
+        { type: "InternalIP", address: "no address" },
+      ],
+      conditions: [{ type: "NetworkUnavailable", status: "True" }],
+    },
+  });
+  assertEquals(record, {
+    name: "one",
+    isControlPlane: true,
+    addresses: ["10.0.1.11", "fd00::11"],
+    podCIDRs: ["10.244.1.0/24", "fd00:1::/64"],
+    vtep: "10.0.1.99",
+    networkUnavailable: true,
+  });
+});

@@ -1,0 +1,56 @@
+/** A cluster that the scripts made, handed over to the agents of its nodes. Pure. */
+import type { Cluster } from "../cluster/cluster.ts";
+import type { NodeRecord } from "./node_record.ts";
+
+/** The network part of a cluster's file, as JSON, which is YAML as well. */
+export function networkText(cluster: Cluster): string {
+  const { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin } = cluster;
+  const { routes, vxlan } = cluster;
+  return JSON.stringify(
+    {
+      clusterCIDR: clusterCIDRs,
+      nodeMask: nodeMasks,
+      bridge,
+      cniVersion,
+      mtu,
+      plugin,
+      routes,
+      vxlan,
+    },
+    null,
+    2,
+  );
+}
+
+/** What of the manifest holds the network, by its name there. */
+const networkFile = "  cluster.yaml: |\n";
+
+/**
+ * The manifest with this cluster's network in its ConfigMap.
+ *
+ * @returns undefined where it has none to put it in
+ */
+export function manifestFor(
+  cluster: Cluster,
+  manifest: string,
+): string | undefined {
+  const at = manifest.indexOf(networkFile);
+  if (at < 0) return undefined;
+  const from = at + networkFile.length;
+  const old = /^(?: {4}.*\n|\n)*/.exec(manifest.slice(from))?.[0] ?? "";
+  const text = networkText(cluster).replaceAll(/^/gm, "    ");
+  return `${manifest.slice(0, from)}${text}\n${
+    manifest.slice(from + old.length)
+  }`;
+}
+
+/** A cluster's nodes, as Kubernetes would tell of them. */
+export function recordsOfCluster({ nodes }: Cluster): readonly NodeRecord[] {
+  return nodes.map(({ name, role, addresses, podCIDRs, vtep }) => ({
+    name,
+    isControlPlane: role === "control-plane",
+    addresses,
+    podCIDRs,
+    ...(vtep === undefined ? {} : { vtep }),
+  }));
+}

@@ -1,0 +1,31 @@
+/** What is to be told to Kubernetes of the agent's own Node after a run. */
+import type { ClusterNode } from "../cluster/cluster.ts";
+import type { NodeRecord } from "./node_record.ts";
+import type { NodeReporter, Trouble } from "./node_report.ts";
+
+/** What came of a run, as far as Kubernetes is told of it. */
+interface ToldOfRun {
+  readonly troubles: readonly Trouble[];
+  readonly isUp: boolean;
+  /** The node as it is planned with; none where nothing could be planned. */
+  readonly planned: ClusterNode | undefined;
+  /** The node as Kubernetes has it. */
+  readonly record: NodeRecord;
+}
+
+/**
+ * Tells it, as far as that is not there already.
+ *
+ * @throws what a request throws
+ */
+export async function tellKubernetes(
+  reporter: NodeReporter,
+  { troubles, isUp, planned, record }: ToldOfRun,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const trouble of troubles) await reporter.event(trouble, signal);
+  if (planned?.vtep !== undefined && record.vtep !== planned.address) {
+    await reporter.vtep(planned.address, signal);
+  }
+  if (isUp && record.networkUnavailable) await reporter.networkIsUp(signal);
+}

@@ -1,0 +1,162 @@
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  type TestApiServer,
+  testApiServer,
+  testNode,
+} from "./api_server_testing.ts";
+import { apiClient, type Limits } from "./client.ts";
+import { followObjects } from "./follow.ts";
+
+/** What a follower was told. */
+interface Followed {
+  readonly names: () => string[];
+  /** Whether the server answers, each time that this was told. */
+  readonly reached: (string | undefined)[];
+  /** How many whole lists there were. */
+  readonly lists: () => number;
+  /** Waits until this holds. */
+  until(holds: () => boolean): Promise<void>;
+}
+
+const generous: Limits = { answer_ms: 20_000, silence_ms: 20_000 };
+
+async function following(
+  body: (api: TestApiServer, followed: Followed) => Promise<void>,
+  limits = generous,
+): Promise<void> {
+  await using api = testApiServer();
+  api.put(testNode("one", "10.0.1.1", "10.244.1.0/24"));
+  api.put(testNode("two", "10.0.1.2", "10.244.2.0/24"));
+  api.put(testNode("three", "10.0.1.3", "10.244.3.0/24"));
+  using client = apiClient({ server: api.url }, limits);
+  const ending = new AbortController();
+  let names = new Set<string>();
+  let lists = 0;
+  const reached: (string | undefined)[] = [];
+  const work = followObjects<string>(client, {
+    all(items) {
+      lists++;
+      names = new Set(items.values());
+    },
+    changed: (name) => names.add(name),
+    removed: (name) => names.delete(name),
+    reached: (why) => reached.push(why),
+  }, {
+    path: "/api/v1/nodes",
+    pick: (object) => (object as { metadata: { name: string } }).metadata.name,
+    signal: ending.signal,
+    limits,
+    pageSize: 2,
+    firstWait_ms: 1,
+  });
+  const followed: Followed = {
+    names: () => [...names].toSorted(),
+    reached,
+    lists: () => lists,
+    async until(holds) {
+      while (!holds()) await new Promise((go) => setTimeout(go, 5));
+    },
+  };
+  try {
+    await followed.until(() => api.watches() === 1);
+    await body(api, followed);
+  } finally {
+    api.behave("well");
+    ending.abort();
+    await work;
+  }
+}
+
+/** Puts a Node, and waits until it is known. */
+async function joins(
+  api: TestApiServer,
+  { until, names }: Followed,
+  name: string,
+): Promise<void> {
+  api.put(testNode(name, "10.0.1.9", "10.244.9.0/24"));
+  await until(() => names().includes(name));
+}
+
+Deno.test("a list comes in pages, and a watch goes on where it was", async () => {
+  await following(async (api, followed) => {
+    assertEquals(followed.names(), ["one", "three", "two"]);
+    const [first, second, watch] = api.got;
+    assertEquals(first?.query.get("limit"), "2");
+    assertEquals(second?.query.get("continue"), "2");
+    assertEquals(watch?.query.get("resourceVersion"), "103");
+    assertEquals(watch?.query.get("allowWatchBookmarks"), "true");
+    await joins(api, followed, "four");
+    api.remove("one");
+    await followed.until(() => !followed.names().includes("one"));
+    assertEquals(followed.names(), ["four", "three", "two"]);
+    assertEquals(api.got.length, 3);
+  });
+});
+
+Deno.test("a watch that is cut in the middle of a line goes on without a list, and from the last bookmark", async () => {
+  await following(async (api, followed) => {
+    for (let at = 0; at < 5; at++) {
+      await joins(api, followed, `joined-${at}`);
+      api.cut();
+      await followed.until(() => api.watches() === 1);
+    }
+    api.bookmark();
+    await joins(api, followed, "last");
+    assertEquals(followed.lists(), 1);
+    const before = api.got.length;
+    api.cut();
+    await followed.until(() => api.got.length > before);
+    assertEquals(api.got.at(-1)?.query.get("resourceVersion"), "110");
+    assert(followed.reached.every((why) => why === undefined));
+  });
+});
+
+Deno.test("a version that the server has forgotten costs one list, which has what was missed", async () => {
+  await following(async (api, followed) => {
+    api.behave("forgetful");
+    api.cut();
+    await followed.until(() => api.got.length > 5);
+    api.remove("two");
+    api.behave("well");
+    await followed.until(() => followed.lists() > 1 && api.watches() === 1);
+    assertEquals(followed.names(), ["one", "three"]);
+  });
+});
+
+Deno.test("an event that comes a byte at a time is read", async () => {
+  await following(async (api, followed) => {
+    api.behave("slow");
+    api.cut();
+    await followed.until(() => api.watches() === 1);
+    await joins(api, followed, "näher");
+  });
+});
+
+const short: Limits = { answer_ms: 50, silence_ms: 50 };
+
+Deno.test("a watch over a connection that is dead at its other end is begun again", async () => {
+  await following(async (api, followed) => {
+    api.behave("half-open");
+    api.cut();
+    await followed.until(() => api.got.length > 6);
+    api.behave("well");
+    await joins(api, followed, "four");
+    assertEquals(followed.lists(), 1);
+  }, short);
+});
+
+Deno.test("that a server does not answer is told, and that it does again", async () => {
+  await following(async (api, followed) => {
+    api.behave("silent");
+    api.cut();
+    await followed.until(() => followed.reached.at(-1) !== undefined);
+    assertMatch(followed.reached.at(-1) ?? "", /no answer within 0.05 s/);
+    api.behave("broken");
+    await followed.until(() => /500/.test(followed.reached.at(-1) ?? ""));
+    assertEquals(followed.names(), ["one", "three", "two"]);
+    api.behave("well");
+    await followed.until(() => followed.reached.at(-1) === undefined);
+    assertEquals(followed.lists(), 1);
+  }, short);
+});

@@ -1,0 +1,171 @@
+/** config/kubernetes/ beside the program that it starts. */
+// @ts-types="../std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { readYaml } from "../cluster/yaml.ts";
+import { parseNetworkPart } from "../cluster/network_part.ts";
+import { agentFlags } from "../cli/agent_flags.ts";
+import { projectRoot } from "../exec/project_root.ts";
+import { projectVersion } from "../exec/project_version.ts";
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly resources: {
+    readonly requests: Record<string, string>;
+    readonly limits: Record<string, string>;
+  };
+  readonly securityContext: {
+    readonly privileged?: boolean;
+    readonly allowPrivilegeEscalation: boolean;
+    readonly readOnlyRootFilesystem: boolean;
+    readonly capabilities: { readonly drop: readonly string[] };
+  };
+  readonly volumeMounts?: readonly { name: string; mountPath: string }[];
+}
+
+interface PodSpec {
+  readonly hostNetwork: boolean;
+  readonly priorityClassName?: string;
+  readonly serviceAccountName?: string;
+  readonly tolerations: readonly Record<string, string>[];
+  readonly initContainers: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly volumes: readonly { readonly name: string }[];
+}
+
+/** As far as these tests look at one. */
+interface Resource {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Record<string, string>;
+  };
+  readonly data?: Record<string, string>;
+  readonly rules?: readonly { resources: string[]; verbs: string[] }[];
+  readonly roleRef?: { readonly name: string };
+  readonly subjects?: readonly { name: string; namespace: string }[];
+  readonly spec?: {
+    readonly selector: { matchLabels: Record<string, string> };
+    readonly template: {
+      readonly metadata: { readonly labels: Record<string, string> };
+      readonly spec: PodSpec;
+    };
+  };
+}
+
+const folder = `${projectRoot}/config/kubernetes`;
+const text = (path: string) => Deno.readTextFile(path);
+
+async function resources(file: string): Promise<readonly Resource[]> {
+  const parts = (await text(`${folder}/${file}`)).split(/^---$/m);
+  return parts.map((part) => readYaml(part, file).value as Resource);
+}
+
+const manifest = await resources("deno-cni.yaml");
+const cleanup = await resources("cleanup.yaml");
+const one = (kind: string, of = manifest): Resource => {
+  const [found] = of.filter((resource) => resource.kind === kind);
+  assert(found, kind);
+  return found;
+};
+const podOf = (of: readonly Resource[]): PodSpec =>
+  one("DaemonSet", of).spec!.template.spec;
+const containers = [manifest, cleanup].flatMap((of) => {
+  const { initContainers, containers } = podOf(of);
+  return [...initContainers, ...containers];
+});
+
+Deno.test("the manifest's image is the one that is made of this version", async () => {
+  const command = await text(`${projectRoot}/scripts/image.ts`);
+  const [, name] = /default: "(.*\/.*)"/.exec(command) ?? [];
+  for (const container of containers) {
+    assertEquals(container.image, `${name}:${projectVersion()}`);
+  }
+});
+
+Deno.test("the image's program knows every word and flag that the manifest gives it", async () => {
+  const program = await text(`${projectRoot}/scripts/agent.ts`);
+  const flags = Object.values(agentFlags).map(({ name }) => `--${name}`);
+  for (const { name, args } of containers) {
+    if (args === undefined) continue;
+    const [door = "", ...more] = args;
+    assertStringIncludes(program, `\n  ${/-/.test(door) ? `"${door}"` : door}`);
+    for (const word of more.filter((word) => word.startsWith("--"))) {
+      assert(flags.includes(word), `${name}: ${word}`);
+    }
+  }
+});
+
+Deno.test("the network that the manifest brings is one that the agent accepts", () => {
+  const { "cluster.yaml": part = "" } = one("ConfigMap").data ?? {};
+  const { cluster, auto } = parseNetworkPart(part, "cluster.yaml");
+  assertEquals(cluster.clusterCIDRs, ["10.244.0.0/16"]);
+  assertEquals(auto, true);
+});
+
+Deno.test("the agent may do at the API server what it does there, and nothing else", async () => {
+  const rules = one("ClusterRole").rules ?? [];
+  assertEquals(
+    rules.map(({ resources, verbs }) => [...resources, ...verbs].join(" ")),
+    [
+      "nodes get list watch",
+      "nodes/status patch",
+      "events create patch",
+    ],
+  );
+  const report = await text(`${projectRoot}/lib/agent/node_report.ts`);
+  const paths = [...report.matchAll(/`?"?\/api\/v1\/[^"`]*/g)]
+    .map(([path]) => path.replace(/^["`]/, ""));
+  assertEquals(paths, [
+    "/api/v1/nodes/${node}/status",
+    "/api/v1/namespaces/default/events",
+  ]);
+});
+
+Deno.test("the parts of the manifest name each other", () => {
+  const { metadata: { name } } = one("Namespace");
+  for (const { kind, metadata } of manifest) {
+    const isGlobal = kind === "Namespace" || kind.startsWith("ClusterRole");
+    assertEquals(metadata.namespace, isGlobal ? undefined : name, kind);
+  }
+  const account = one("ServiceAccount").metadata.name;
+  const { roleRef, subjects } = one("ClusterRoleBinding");
+  assertEquals(roleRef?.name, one("ClusterRole").metadata.name);
+  assertEquals(subjects?.map((subject) => [subject.name, subject.namespace]), [
+    [account, name],
+  ]);
+  assertEquals(podOf(manifest).serviceAccountName, account);
+});
+
+for (
+  const [file, of] of [["deno-cni", manifest], ["cleanup", cleanup]] as const
+) {
+  Deno.test(`${file}.yaml runs on every node, and has no more rights than it names`, () => {
+    const { spec } = one("DaemonSet", of);
+    const pod = podOf(of);
+    assertEquals(pod.hostNetwork, true);
+    assertEquals(pod.tolerations, [{ operator: "Exists" }]);
+    assertEquals(
+      one("Namespace", of).metadata
+        .labels?.["pod-security.kubernetes.io/enforce"],
+      "privileged",
+    );
+    assertEquals(spec!.selector.matchLabels, spec!.template.metadata.labels);
+    const volumes = pod.volumes.map(({ name }) => name);
+    for (const container of [...pod.initContainers, ...pod.containers]) {
+      const rights = container.securityContext;
+      assertEquals(rights.privileged, undefined);
+      assertEquals(rights.allowPrivilegeEscalation, false);
+      assertEquals(rights.readOnlyRootFilesystem, true);
+      assertEquals(rights.capabilities.drop, ["ALL"]);
+      assert(container.resources.limits.memory, container.name);
+      for (const { name } of container.volumeMounts ?? []) {
+        assert(volumes.includes(name), `${container.name}: ${name}`);
+      }
+    }
+  });
+}
