@@ -9,7 +9,9 @@ import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
 import { benchPlugin } from "./bench/plugin.ts";
+import { benchScale } from "./bench/scale.ts";
 import { benchSsh } from "./bench/ssh.ts";
+import { benchTunnel } from "./bench/tunnel.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -34,6 +36,8 @@ const parts = [
   benchDaemon,
   benchSsh,
   benchPlan,
+  benchTunnel,
+  benchScale,
 ];
 
 await runScript(command, async ({ cluster, output }) => {
