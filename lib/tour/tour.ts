@@ -34,6 +34,8 @@ import {
   type Sentences,
   tourTexts,
 } from "./stage_texts.ts";
+import { frameWithinFrame } from "./frames.ts";
+import { wrapLines } from "../text/wrap.ts";
 import { exitCode } from "../cli/exit_code.ts";
 import { StepError } from "../stage/errors.ts";
 
@@ -161,6 +163,7 @@ async function visitStage(
   if (stops.some(({ matrix }) => matrix !== undefined)) {
     await tryPathsAt(visit, lesson);
   }
+  if (stage.name === "08-routes") await showFrames(visit);
   await goOn(visit);
 }
 
@@ -207,6 +210,16 @@ async function showEffect(
   }
   const where = on === "operator" ? "" : node.name;
   voice.say(`${transcript(where, command, outcome.stdout)}\n`);
+}
+
+/** Shows what a tunnel makes of a packet, where there are tunnels. */
+async function showFrames({ session, voice, stops }: Visit): Promise<void> {
+  const cluster = await session.cluster();
+  const matrix = stops.at(-1)?.matrix;
+  if (matrix === undefined) return;
+  const guide = guideOf(cluster).name;
+  const frames = await frameWithinFrame(matrix, cluster, guide);
+  if (frames !== undefined) voice.say(`${wrapLines(frames, voice.width)}\n`);
 }
 
 /** Tries every path, shows what has changed, and adds it to the report of the stop. */

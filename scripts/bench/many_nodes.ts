@@ -2,7 +2,7 @@
 import { loadCluster } from "../../lib/cluster/load.ts";
 import { ClusterFileError } from "../../lib/cluster/yaml.ts";
 
-/** The kinds of routes that are measured; one that the project does not know is left out by name. */
+/** The kinds of routes that are measured; one that no cluster file may have is left out. */
 export const kinds = ["host", "vxlan", "bgp"] as const;
 
 /** A kind of routes. */
