@@ -10,7 +10,9 @@ import { BenchError, benchLab } from "./bench/lab.ts";
 import { benchLook } from "./bench/look.ts";
 import { benchPlan } from "./bench/plan.ts";
 import { benchPlugin } from "./bench/plugin.ts";
+import { benchScale } from "./bench/scale.ts";
 import { benchSsh } from "./bench/ssh.ts";
+import { benchTunnel } from "./bench/tunnel.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
 const command = {
@@ -36,6 +38,8 @@ const parts = [
   benchSsh,
   benchPlan,
   benchAgent,
+  benchTunnel,
+  benchScale,
 ];
 
 await runScript(command, async ({ cluster, output }) => {

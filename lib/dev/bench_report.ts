@@ -5,7 +5,7 @@ export interface Measured {
   readonly what: string;
   /** In the unit. */
   readonly ours: number;
-  readonly unit: "ms" | "s" | "MB" | "M" | "files" | "requests";
+  readonly unit: "ms" | "s" | "MB" | "M" | "files" | "requests" | "routes";
   /** What another program needed for its own way of doing it, in the same run. */
   readonly peer?: { readonly name: string; readonly value: number };
   /** What it is to be at most: our figure in the unit, or its ratio to the peer's. */

@@ -49,8 +49,8 @@ export function silence(
   const port = cluster.vxlan?.port ?? 0;
   const [local, remote] = [node.vtep ?? node.address, far.vtep ?? far.address];
   const tried = isSilent
-    ? cmd`ping -c 1 -W 1 -q ${end}`
-    : cmd`timeout 1 bash -c ${`: </dev/tcp/${end}/1`}`;
+    ? cmd`ping -c 1 -W 2 -q ${end}`
+    : cmd`timeout 2 bash -c ${`: </dev/tcp/${end}/1`}`;
   const ping = shownOf(known, tried, "no answer");
   const [before, after] = checksumErrors(known);
   if (after > before) {

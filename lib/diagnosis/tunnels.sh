@@ -18,10 +18,16 @@ for tool in iptables ip6tables; do
     sed "s/^/rule $tool /"
 done
 checksums before
+# Nothing listens there: a "no" is an answer. One process tries all of them in turn, as long as they
+# answer; of many nodes' many ends, a process each and all at once would be too late for any limit.
+# shellcheck disable=SC2016 # a program for the other shell
+answered=$(LC_ALL=C timeout 2 bash -c '
+  for end; do : </dev/tcp/$end/1 && echo "/dev/tcp/$end/1: Connection refused"; done' try "$@" 2>&1)
 for end; do
-  # Nothing listens there: a "no" is an answer. Of TCP a card may make what it does of no ping.
-  { timeout 1 bash -c ": </dev/tcp/$end/1" >/dev/null 2>&1; [ $? != 124 ] || echo "mute $end"; } &
-  { ping -c 1 -W 1 -q "$end" >/dev/null 2>&1 && echo "answers $end" || echo "silent $end"; } &
+  case $answered in *"/dev/tcp/$end/1: Connection refused"*) continue ;; esac
+  # Of TCP a card may make what it does of no ping.
+  { timeout 2 bash -c ": </dev/tcp/$end/1" >/dev/null 2>&1; [ $? != 124 ] || echo "mute $end"; } &
+  { ping -c 1 -W 2 -q "$end" >/dev/null 2>&1 && echo "answers $end" || echo "silent $end"; } &
 done
 wait
 checksums after

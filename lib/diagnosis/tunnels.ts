@@ -24,8 +24,8 @@ function farEnds(cluster: Cluster, node: ClusterNode): readonly ClusterNode[] {
 }
 
 /**
- * The question that tunnelFaults() reads the answer to: a second at most. It
- * sends a ping to each far end, and changes nothing.
+ * The question that tunnelFaults() reads the answer to: four seconds at most. It
+ * calls each far end, and changes nothing.
  *
  * @returns none where the node has no tunnels
  */

@@ -3,12 +3,13 @@
 # new namespaces and runs itself again inside them; that inner run sets the
 # machine up, says "ready" and becomes the process that holds the namespaces.
 #
-#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES [MTU ROUTES]
+#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES [MTU ROUTES [NEIGHBOURS]]
 #       the host outside the cluster, and the segment: a bridge of its
 #   machine.sh router LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE BRIDGE MTU
 #       {BRIDGE MAC MTU CIDRS}…
 #       a router, plugged in as a node is, and more segments: bridges of its
-#   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE [BRIDGE MTU ROUTES]
+#   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE
+#       [BRIDGE MTU ROUTES [NEIGHBOURS]]
 #       a node, plugged into the port PORT of the segment that is the bridge
 #       BRIDGE (left out, "segment") of the machine MACHINE
 #   machine.sh ask LAB NAME LINK
@@ -17,7 +18,7 @@
 #       runs a command on it
 #
 # CIDRS, GATEWAYS and ADDRESSES are one for each family, with a comma between;
-# ROUTES are CIDR@GATEWAY, with a comma between.
+# ROUTES are CIDR@GATEWAY, with a comma between; NEIGHBOURS, ADDRESS@MAC.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -162,15 +163,16 @@ addresses() { # LINK CIDRS
 }
 
 default_routes() { # GATEWAYS
-  for gateway in $(echo "$1" | tr , ' '); do
-    echo "route add default via $gateway"
-  done
+  echo "$1" | tr , '\n' | sed 's/^/route add default via /'
 }
 
 routes() { # ROUTES
-  for route in $(echo "$1" | tr , ' '); do
-    echo "route add ${route%@*} via ${route#*@}"
-  done
+  echo "$1" | tr , '\n' | sed -n 's/\(.*\)@\(.*\)/route add \1 via \2/p'
+}
+
+neighbours() { # LINK NEIGHBOURS; of extern_learn the kernel's table takes any number
+  echo "$2" | tr , '\n' |
+    sed -n "s/\(.*\)@\(.*\)/neigh add \1 lladdr \2 dev $1 nud stale extern_learn/p"
 }
 
 bridge() { # NAME MAC MTU CIDRS
@@ -242,6 +244,7 @@ link set lo up
 $(addresses lo "$5")
 $(bridge segment "$mac" "${6:-1500}" "$3")
 $(routes "${7:-}")
+$(neighbours segment "${8:-}")
 END
   hold
   ;;
@@ -271,6 +274,7 @@ inside-node)
   ip -batch - <<END
 $(default_routes "$4")
 $(routes "${11:-}")
+$(neighbours eth0 "${12:-}")
 END
   hold
   ;;

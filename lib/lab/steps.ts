@@ -6,7 +6,7 @@
 import { familyOf, ofFamily } from "../net/cidr.ts";
 import { mac } from "../net/mac.ts";
 import type { Cluster, ClusterNode, Segment } from "../cluster/cluster.ts";
-import { cmd, type Command } from "../exec/command.ts";
+import { cmd, type Command, show } from "../exec/command.ts";
 import { bridgeName, labId, outsideName, portName } from "./names.ts";
 import {
   gatewaysOf,
@@ -42,13 +42,16 @@ function outsideStep(cluster: Cluster): Step {
     why: "A segment for the nodes, and on it a host that is not of the " +
       "cluster: their default gateway, which knows no way back to the pods",
     doneWhen: runs(lab, outsideName, "segment"),
-    run: cmd`sh ${machine} outside ${lab} ${outsideName} ${
-      onSegment(gateways, cluster)
-    } ${mac("segment")} ${addresses.join(",")} ${
-      cluster.segments === undefined
-        ? []
-        : [mtuOf(cluster, 0), routesBeyond(cluster)]
-    }`,
+    run: told(
+      cluster,
+      cmd`sh ${machine} outside ${lab} ${outsideName} ${
+        onSegment(gateways, cluster)
+      } ${mac("segment")} ${addresses.join(",")} ${
+        cluster.segments === undefined && !isCrowded(cluster)
+          ? []
+          : [mtuOf(cluster, 0), routesBeyond(cluster)]
+      } ${neighbours(cluster, 0)}`,
+    ),
     undo: end(lab, outsideName),
   };
 }
@@ -82,27 +85,64 @@ function nodeStep(cluster: Cluster): (node: ClusterNode) => Step {
   return (node) => {
     const { name, address, addresses } = node;
     const at = segmentAt(cluster, address);
+    const crowded = isCrowded(cluster);
     const plug = [
       bridgeName(at),
       mtuOf(cluster, at),
       // By the router, which is the default gateway everywhere else.
-      ...(at === 0 ? [routesBeyond(cluster)] : []),
+      ...(at === 0 ? [routesBeyond(cluster)] : crowded ? [""] : []),
     ];
     return {
       why: `A node is a network, mount and UTS namespace that a sleeping ` +
         `process holds; it begins as a machine with Docker on it: no forwarding`,
       node: name,
       doneWhen: runs(lab, name, "eth0"),
-      run: cmd`sh ${machine} node ${lab} ${name} ${
-        onSegment(addresses, cluster)
-      } ${gatewaysOf(cluster, node).join(",")} ${mac(`eth0 ${name}`)} ${
-        portName(name)
-      } ${mac(`port ${name}`)} ${at === 0 ? outsideName : routerName} ${
-        cluster.segments === undefined ? [] : plug
-      }`,
+      run: told(
+        cluster,
+        cmd`sh ${machine} node ${lab} ${name} ${
+          onSegment(addresses, cluster)
+        } ${gatewaysOf(cluster, node).join(",")} ${mac(`eth0 ${name}`)} ${
+          portName(name)
+        } ${mac(`port ${name}`)} ${at === 0 ? outsideName : routerName} ${
+          cluster.segments === undefined && !crowded ? [] : plug
+        } ${neighbours(cluster, at, node)}`,
+      ),
       undo: end(lab, name),
     };
   };
+}
+
+/**
+ * Whether so many nodes are in the lab that each is told at its birth who is
+ * on its segment. The kernel's table of neighbours (arp(7), gc_thresh3) is one
+ * for all machines of the lab, and n nodes would take n² of its 1024 entries.
+ */
+export function isCrowded({ nodes }: Cluster): boolean {
+  return nodes.length > 16;
+}
+
+/** The other machines of a segment, as machine.sh takes them; none in a small lab. */
+function neighbours(cluster: Cluster, at: number, own?: ClusterNode): string[] {
+  if (!isCrowded(cluster)) return [];
+  const { nodes, outside } = cluster;
+  const others = nodes.filter((node) =>
+    node.name !== own?.name && segmentAt(cluster, node.address) === at
+  ).map(({ name, addresses }) => [addresses, mac(`eth0 ${name}`)] as const);
+  const gateway = [outside.gateways, mac("segment")] as const;
+  const all = own === undefined || at > 0 ? others : [gateway, ...others];
+  return [
+    all.flatMap(([addresses, mac]) =>
+      addresses.map((address) => `${address}@${mac}`)
+    ).join(","),
+  ];
+}
+
+/** Of a list of all neighbours a line of the screen tells that there is one. */
+function told(cluster: Cluster, command: Command): Command {
+  if (!isCrowded(cluster)) return command;
+  const [program, ...rest] = command.argv;
+  const short: Command["argv"] = [program, ...rest.slice(0, -1)];
+  return { ...command, label: `${show({ argv: short })} …` };
 }
 
 function mtuOf({ segments }: Cluster, at: number): string {

@@ -1,7 +1,8 @@
 // @ts-types="../std/assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { dualCluster, labCluster } from "../cluster/cluster_testing.ts";
 import { type Command, show } from "../exec/command.ts";
+import { mac } from "../net/mac.ts";
 import { labSteps } from "./steps.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/home/u/.state/lab" });
@@ -49,4 +50,25 @@ Deno.test("labSteps() names an address of each family, each with its segment's p
     master,
     "sh lib/lab/machine.sh node lab-6ad5b71d master 10.0.1.10/24,fd00:10:0:1::10/64 10.0.1.1,fd00:10:0:1::1 02:dc:e9:33:d6:2a master 02:dc:5c:e8:ed:30 outside",
   );
+});
+
+Deno.test("in a lab of many nodes each is told at its birth who is on its segment, the outside host too", () => {
+  const nodes = Array.from({ length: 17 }, (_, at) => ({
+    ...cluster.nodes[0]!,
+    name: `node-${at}`,
+    address: `10.0.1.${10 + at}`,
+    addresses: [`10.0.1.${10 + at}`],
+  }));
+  const told = (many: typeof nodes) =>
+    labSteps({ ...cluster, nodes: many })
+      .map(({ run }) => (run as Command).argv.at(-1) ?? "");
+  assertEquals(told(nodes.slice(1)).filter((last) => last.includes("@")), []);
+  const [outside = "", first = "", ...others] = told(nodes);
+  assertEquals(outside.split(",").length, 17);
+  assertEquals(outside.split(",")[1], `10.0.1.11@${mac("eth0 node-1")}`);
+  assertEquals(first.split(",").slice(0, 2), [
+    `10.0.1.1@${mac("segment")}`,
+    `10.0.1.11@${mac("eth0 node-1")}`,
+  ]);
+  assert(others.every((last) => last.split(",").length === 17));
 });

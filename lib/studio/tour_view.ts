@@ -16,8 +16,8 @@ import type {
 /** A stop, made or not. */
 export function stopView(stop: StopReport, at: number): StopView {
   const { name, sentences, shown, changes, prediction, table } = stop;
-  const { effect, pings, listening = [] } = stop;
-  const said = [effect, pings, ...listening.map(({ text }) => text)];
+  const { effect, pings, listening = [], frames } = stop;
+  const said = [effect, pings, ...listening.map(({ text }) => text), frames];
   return {
     title: name,
     number: at + 1,

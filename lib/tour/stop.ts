@@ -21,6 +21,8 @@ import {
   TourEnd,
   type Voice,
 } from "./matrix_stop.ts";
+import { wrapLines } from "../text/wrap.ts";
+import { frameWithinFrame } from "./frames.ts";
 import type { Look } from "./stage_texts.ts";
 import {
   type Announcement,
@@ -105,6 +107,8 @@ function inWords(shown: Shown, { goes }: Lesson): Shown {
 export interface StopEffect extends Partial<StopResult> {
   /** A command that was run to show what the stage has done, and what it printed. */
   readonly effect?: string;
+  /** A ping in its tunnel, as tcpdump printed it. */
+  readonly frames?: string;
 }
 
 /**
@@ -124,13 +128,34 @@ export async function runStop(
   if (stage !== undefined) await apply(session, stage, voice);
   const wanted = look?.(await session.cluster());
   const effect = wanted && await showEffect(session, voice, wanted);
-  const seen = triesPaths
+  const seen: Partial<StopResult> = triesPaths
     ? await showMatrix(session, itinerary, voice, {
       ...(before === undefined ? {} : { before }),
       ...(lesson === undefined ? {} : { lesson }),
     })
     : {};
-  return { ...(effect === undefined ? {} : { effect }), ...seen };
+  const frames = stage?.name === "08-routes"
+    ? await showFrames(session, voice, seen.matrix)
+    : undefined;
+  return {
+    ...(effect === undefined ? {} : { effect }),
+    ...seen,
+    ...(frames === undefined ? {} : { frames }),
+  };
+}
+
+/** Shows what a tunnel makes of a packet, where there are tunnels. */
+async function showFrames(
+  session: Session,
+  voice: Voice,
+  matrix: MatrixReport | undefined,
+): Promise<string | undefined> {
+  if (matrix === undefined) return undefined;
+  const cluster = await session.cluster();
+  const guide = guideOf(cluster).name;
+  const frames = await frameWithinFrame(matrix, cluster, guide);
+  if (frames !== undefined) voice.say(`${wrapLines(frames, voice.width)}\n`);
+  return frames;
 }
 
 async function apply(

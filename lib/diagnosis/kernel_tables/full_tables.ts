@@ -1,5 +1,6 @@
 /** Tables of the kernel that are full, or will be. Pure. */
 import type { Cluster } from "../../cluster/cluster.ts";
+import { isCrowded } from "../../lab/steps.ts";
 import { show } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { onNode, type Remedy } from "../remedy.ts";
@@ -31,7 +32,8 @@ export function fullTables(
   cluster: Cluster,
   on: string,
 ): readonly FullTable[] {
-  const found = tables.flatMap((table): readonly FullTable[] => {
+  const found = tables.flatMap((whole): readonly FullTable[] => {
+    const table = bounded(whole, cluster);
     const { used, limit } = table;
     const need = neededBy(table, cluster);
     if (used < limit * nearly && need <= limit) return [];
@@ -47,6 +49,17 @@ export function fullTables(
     return [{ is, table, cause }];
   });
   return found.toSorted(fullFirst);
+}
+
+/** A table with those entries only that its limit is for. */
+function bounded(
+  table: KernelTable,
+  { provider, nodes }: Cluster,
+): KernelTable {
+  const { used, unbounded = 0, oneForAll } = table;
+  // All nodes of a lab have put in about as many.
+  const times = oneForAll && provider === "lab" ? nodes.length : 1;
+  return { ...table, used: Math.max(0, used - unbounded * times) };
 }
 
 /**
@@ -135,5 +148,6 @@ function neededBy(
   // All know all and the outside, whose kernel is one; of each pair of pods
   // node, pods and gateway know each other.
   const workers = cluster.nodes.filter(({ role }) => role === "worker").length;
-  return machines * (machines + 1) + workers * 6;
+  const machinesKnown = isCrowded(cluster) ? 0 : machines * (machines + 1);
+  return machinesKnown + workers * 6;
 }

@@ -243,17 +243,29 @@ function labOf(workers: number): Cluster {
 }
 
 Deno.test("a lab of more nodes than the neighbour table bears is told of before it is full", () => {
-  assertEquals(found([], labOf(25)), []);
-  const [arp, ...others] = found([], labOf(30));
+  assertEquals(found([], labOf(60)), []);
+  const [arp, ...others] = found([], labOf(200));
   assert(arp !== undefined && others.length === 0);
   assertEquals(arp.is, "scarce");
   assertStringIncludes(
     arp.what,
-    "has room for 1024 (net.ipv4.neigh.default.gc_thresh3), and this cluster of 31 nodes takes some 1172",
+    "has room for 1024 (net.ipv4.neigh.default.gc_thresh3), and this cluster of 201 nodes takes some 1200",
   );
   assertEquals(mend(arp, lab), [
     "sysctl -w net.ipv4.neigh.default.gc_thresh3=4096 net.ipv4.neigh.default.gc_thresh2=2048",
   ]);
+});
+
+Deno.test("neighbours that a stage has put in take no room, of each node of a lab as many", () => {
+  const putIn: Instead = [
+    ["entries 73 ", "entries 1805 "],
+    ["XX values", "XX unbounded\n4 59\n6 0\nXX values"],
+  ];
+  assertEquals(found(putIn, labOf(29)), []);
+  const [arp] = found(putIn);
+  assertStringIncludes(arp?.what ?? "", "is full, 1746 of 1024");
+  const [fewer] = found([["entries 73 ", "entries 1024 "], putIn[1]!]);
+  assertStringIncludes(fewer?.what ?? "", "is nearly full, 965 of 1024");
 });
 
 /** What a node answered, as its facts have it. */

@@ -12,6 +12,7 @@ import {
   readParts,
 } from "../../node/parts.ts";
 import type { KernelTable } from "./table.ts";
+import { neighbourTables } from "./neighbour_tables.ts";
 import { cgroupTables, inotifyTables } from "./process_tables.ts";
 
 /** A text that no part of an answer holds. */
@@ -45,7 +46,10 @@ export function tablesIn(
 ): readonly KernelTable[] {
   const values = valuesIn(partOf(parts, "values") ?? "");
   return [
-    ...neighbourTables(partOf(parts, "neighbours") ?? ""),
+    ...neighbourTables(
+      partOf(parts, "neighbours") ?? "",
+      linesOf(parts, "unbounded"),
+    ),
     ...connectionTables(parts, values),
     ...fragmentTables(partOf(parts, "sockets") ?? "", values),
     ...portTables(partOf(parts, "sockets") ?? "", values),
@@ -78,36 +82,6 @@ const settingAt = (
   setting,
   widen: (limit) => cmd`sysctl -w ${`${setting}=${limit}`}`,
 });
-
-function neighbourTables(text: string): readonly KernelTable[] {
-  const table = new RegExp(
-    /^(inet6?) (\w+) *\n( +thresh1 .*thresh3 (\d+).*)\n/.source +
-      /( +config .*entries (\d+).*)\n(?:.*\n)*?( +table_fulls (\d+))/.source,
-    "gm",
-  );
-  return [...text.matchAll(table)].map((found): KernelTable => {
-    const [, inet, name = "", thresholds, limit, config, used, fulls, refused] =
-      found;
-    const family = inet === "inet" ? 4 : 6;
-    const prefix = `net.ipv${family}.neigh.default.gc_thresh`;
-    return {
-      name: family === 4 ? "ARP table" : "table of IPv6 neighbours",
-      of: "packets",
-      family,
-      used: Number(used),
-      limit: Number(limit),
-      refused: Number(refused),
-      effect: "a new neighbour is not found, and what is sent to it is lost",
-      oneForAll: true,
-      shownBy: cmd`ip -s ntable show name ${name}`,
-      printed: `…\n${thresholds}\n${config}\n…\n${fulls}\n…`,
-      setting: `${prefix}3`,
-      // From gc_thresh2 on, the kernel looks for old ones at each new one.
-      widen: (limit) =>
-        cmd`sysctl -w ${`${prefix}3=${limit}`} ${`${prefix}2=${limit / 2}`}`,
-    };
-  });
-}
 
 const netfilter = "/proc/sys/net/netfilter";
 

@@ -12,6 +12,8 @@ export interface KernelTable {
   readonly family?: Family;
   readonly used: number;
   readonly limit: number;
+  /** How many of those that are used this node has put in, and the limit is not for. */
+  readonly unbounded?: number;
   /** How often it had no room since it was made, where the kernel counts that. */
   readonly refused?: number;
   /** What happens where it is full. */

@@ -2,6 +2,11 @@
 # How full the kernel's tables are that are one for many, in parts.
 # /proc/net/stat has those of the first network namespace alone; netlink tells everywhere.
 part neighbours; ip -s ntable show 2>/dev/null | grep -B 1 -A 12 thresh1
+# Those that nothing asks for, and for which there is no bound (net/core/neighbour.c).
+unbounded() { # FAMILY
+  echo "$1 $(ip "-$1" neigh show nud all 2>/dev/null | grep -c -e extern_learn -e PERMANENT)"
+}
+part unbounded; unbounded 4; unbounded 6
 part values
 grep -Hs . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max \
   /proc/sys/net/netfilter/nf_conntrack_expect_max \

@@ -1,0 +1,133 @@
+/** The part of `make bench` about labs of many nodes, by the kind of their routes. */
+import type { BenchPart, Measured } from "../../lib/dev/bench_report.ts";
+import { cmd } from "../../lib/exec/command.ts";
+import { labId } from "../../lib/lab/names.ts";
+import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
+import { scriptCommand, type TestLab, testLab } from "../tests/lab_testing.ts";
+import { BenchError } from "./lab.ts";
+import { isKnown, type Kind, kinds, manyNodes } from "./many_nodes.ts";
+import { watchPeak } from "./plan.ts";
+
+/** How many nodes, and in what time `make up` has to be over. */
+const sizes = [
+  { nodes: 30, up_s: 20 },
+  { nodes: 60 },
+] as const;
+
+/**
+ * Makes a lab of each size and kind, and adds a node to it.
+ *
+ * @throws {BenchError} when a command of ours fails
+ */
+export async function benchScale(): Promise<BenchPart> {
+  const rows: Measured[] = [];
+  const notes: string[] = [
+    "adding a node: all nine stages again, on a lab that is up",
+    "a node's routes: those that stage 08 or its daemon has put in",
+  ];
+  for (const kind of kinds) {
+    if (!await isTaken(kind)) {
+      notes.push(`${kind} is left out: no cluster file may have it`);
+      continue;
+    }
+    for (const size of sizes) rows.push(...await measure(kind, size));
+  }
+  return { title: "Labs of many nodes (one run each)", rows, notes };
+}
+
+async function isTaken(kind: Kind): Promise<boolean> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/many.yaml`;
+    await Deno.writeTextFile(file, manyNodes("many", "lab", kind, 3));
+    return await isKnown(file, `${folder}/state`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function measure(
+  kind: Kind,
+  { nodes, up_s }: { readonly nodes: number; readonly up_s?: number },
+): Promise<Measured[]> {
+  const name = `many-${kind}-${nodes}`;
+  await using lab = await testLab(
+    name,
+    () => manyNodes(name, "lab", kind, nodes),
+  );
+  const what = `${kind}, ${nodes} nodes`;
+  const up = await raised(lab);
+  const held = await routesOf(lab, "node-1");
+  const holders_MB = await memory(lab);
+  await Deno.writeTextFile(
+    lab.file,
+    manyNodes(name, "lab", kind, nodes + 1),
+  );
+  const more = await raised(lab);
+  return [{
+    what: `${what}: make up`,
+    ours: up.time_s,
+    unit: "s",
+    ...(up_s === undefined ? {} : { atMost: { of: "value", limit: up_s } }),
+  }, {
+    what: `${what}: adding one`,
+    ours: more.time_s,
+    unit: "s",
+  }, {
+    what: `${what}: routes of a node`,
+    ours: held,
+    unit: "routes",
+  }, {
+    what: `${what}: memory of all that stays (PSS)`,
+    ours: holders_MB,
+    unit: "MB",
+  }, {
+    what: `${what}: peak memory of make up itself`,
+    ours: up.peak_MB,
+    unit: "MB",
+  }];
+}
+
+/** Runs all nine stages. */
+async function raised(
+  lab: TestLab,
+): Promise<{ readonly time_s: number; readonly peak_MB: number }> {
+  const [program, ...args] = scriptCommand("up", lab.file).argv;
+  const start_ms = performance.now();
+  const child = new Deno.Command(program, {
+    args,
+    env: lab.env,
+    clearEnv: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const peak_MB = watchPeak(child.pid);
+  const { success, stdout, stderr } = await child.output();
+  const peak = peak_MB();
+  const time_s = (performance.now() - start_ms) / 1000;
+  if (success) return { time_s, peak_MB: peak };
+  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  throw new BenchError(
+    `up of ${lab.cluster.name}: ${said.join("").trimEnd().slice(-2000)}`,
+  );
+}
+
+async function routesOf(lab: TestLab, node: string): Promise<number> {
+  const printed = await lab.on(node, cmd`ip -4 route show`);
+  return printed.split("\n").filter((line) =>
+    line.includes(" proto ") &&
+    !line.includes(" proto kernel ")
+  ).length;
+}
+
+/** The proportional set size of all processes of a lab (proc_pid_smaps(5)), in MB. */
+async function memory({ cluster }: TestLab): Promise<number> {
+  let kB = 0;
+  for (const { pid } of membersOf(takeSnapshot(), labId(cluster))) {
+    const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`)
+      .catch(() => ""); // One that ends meanwhile does not stay.
+    kB += Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? 0);
+  }
+  return kB * 1024 / 1e6;
+}
