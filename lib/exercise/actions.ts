@@ -74,6 +74,15 @@ export async function surpriseOf(
   return exercises(cluster).find(({ id }) => id === surprise);
 }
 
+/** How many hints were given for an exercise; none where it is not set up. */
+export async function hintsGiven(
+  cluster: Cluster,
+  { id }: Exercise,
+): Promise<number> {
+  const { begun } = await readExerciseBook(cluster);
+  return begun[id]?.hints ?? 0;
+}
+
 /**
  * Picks one at random, of those that were not solved yet where there are such.
  *

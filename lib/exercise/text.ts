@@ -8,6 +8,25 @@ import { columns, rule, wrap } from "../text/wrap.ts";
 /** The word by which an exercise is asked for: its number, or "surprise" while it is one. */
 export type ExerciseWord = number | "surprise";
 
+/** What is told of a surprise. */
+export const surpriseWords =
+  "Something in the lab is broken. What it is, and " +
+  "who would complain, is for you to find.";
+
+/** What is said of an exercise that the check finds solved. */
+export const solvedWords =
+  "Solved: everything works, and nothing else is changed.";
+
+/** An exercise as a sentence begins with it. */
+export function exerciseName(word: ExerciseWord): string {
+  return word === "surprise" ? "The surprise" : `Exercise ${word}`;
+}
+
+/** What is said of an exercise that was taken back. */
+export function takenBackText(word: ExerciseWord): string {
+  return `${exerciseName(word)} is taken back: the lab is as it was before it`;
+}
+
 /** An exercise's title, to be found again when one scrolls back. */
 export function heading({ number, title }: Exercise): string {
   return rule(`Exercise ${number} · ${title}`);
@@ -25,10 +44,7 @@ export function storyText(
   const told = isHidden
     ? [
       rule("A surprise"),
-      wrap(
-        "Something in the lab is broken. What it is, and who would complain, " +
-          "is for you to find.",
-      ),
+      wrap(surpriseWords),
     ]
     : [
       heading(exercise),

@@ -11,6 +11,8 @@ import { type StageName, stageNames } from "../stage/stage.ts";
 import { tourTexts } from "../tour/stage_texts.ts";
 import type { TraceReport } from "../trace/report.ts";
 import { askAbout, questionsOf } from "./facts.ts";
+import { readExerciseOrder } from "./exercise_orders.ts";
+import type { PageExercises } from "./exercises.ts";
 import { checkNode, readOrder, readTrace, textIn } from "./orders.ts";
 import type { StageWords } from "./protocol.ts";
 import { clusterAsKnown, type ClusterReading } from "./reading.ts";
@@ -34,6 +36,7 @@ interface Means {
   readonly reading: ClusterReading;
   readonly runs: Runs;
   readonly terminals: Terminals;
+  readonly exercises: PageExercises;
 }
 
 /** A script that only looks may take as long as this. */
@@ -41,7 +44,7 @@ const limit_ms = 60_000;
 
 /** The routes: what changes something, or opens a terminal, is for the page that has the seat. */
 export function pageRoutes(means: Means): PageRoutes {
-  const { seat, reading, runs } = means;
+  const { seat, reading, runs, exercises } = means;
   const seated = (
     route: (
       asked: PageRequest,
@@ -73,6 +76,13 @@ export function pageRoutes(means: Means): PageRoutes {
     }),
     "POST /stop": seated(({ body }) => {
       runs.stop(Number(textIn(body, "run")));
+      return json({});
+    }),
+    "POST /exercise": seated(async ({ body }, cluster) =>
+      json(await exercises.run(readExerciseOrder(body, cluster)))
+    ),
+    "POST /exercise/stop": seated(() => {
+      exercises.stop();
       return json({});
     }),
     "POST /trace": seated(({ body }, cluster) => trace(body, cluster, means)),

@@ -5,6 +5,7 @@ import type { Stage } from "../stage/stage.ts";
 import type { Access } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import { type Changes, openChanges } from "./changes.ts";
+import { openExercises } from "./exercises.ts";
 import { type ClusterReading, openReading } from "./reading.ts";
 import { pageRoutes } from "./routes.ts";
 import { openRuns } from "./runs.ts";
@@ -45,7 +46,9 @@ export function openStudio(options: StudioOptions): Studio {
   const soon = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      if (seat.isTaken()) reading.nudge();
+      if (!seat.isTaken()) return;
+      exercises.nudge();
+      reading.nudge();
     }, settle_ms);
   };
   const changes = openChanges(soon);
@@ -60,6 +63,11 @@ export function openStudio(options: StudioOptions): Studio {
     taken: () => {
       const state = reading.last();
       if (state !== undefined) seat.tell({ is: "state", state });
+      const begun = exercises.last();
+      if (begun !== undefined) {
+        seat.tell({ is: "exercises", exercises: begun });
+      }
+      exercises.nudge();
       reading.nudge();
     },
     left: () => changes.rest(),
@@ -68,12 +76,18 @@ export function openStudio(options: StudioOptions): Studio {
     seat.tell(told);
     if (told.is === "ended") soon();
   });
+  const exercises = openExercises({
+    ...options,
+    tell: (exercises) => seat.tell({ is: "exercises", exercises }),
+  });
   const terminals = openTerminals();
   const glances = setInterval(() => {
     if (seat.isTaken()) reading.glance();
   }, glance_ms);
   const { file, script, access, assets } = options;
-  const routes = pageRoutes({ file, script, seat, reading, runs, terminals });
+  const routes = pageRoutes({
+    ...{ file, script, seat, reading, runs, terminals, exercises },
+  });
   return {
     handler: handlerOf(access, assets, routes),
     async close() {
@@ -81,7 +95,11 @@ export function openStudio(options: StudioOptions): Studio {
       clearTimeout(timer);
       seat.close();
       changes.rest();
-      await Promise.all([runs.close(), terminals.close()]);
+      await Promise.all([
+        runs.close(),
+        terminals.close(),
+        exercises.close(),
+      ]);
     },
   };
 }

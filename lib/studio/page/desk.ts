@@ -1,5 +1,10 @@
 /** What the page knows and what its buttons do. */
-import type { PageEvent, PagePlace, PageState } from "../protocol.ts";
+import type {
+  ExercisesView,
+  PageEvent,
+  PagePlace,
+  PageState,
+} from "../protocol.ts";
 import { listenToServer, post } from "./asking.ts";
 import type { DockItem } from "./dock.ts";
 import { titleOfPlace } from "./picture.ts";
@@ -12,6 +17,7 @@ export type Contact = "waiting" | "open" | "occupied" | "taken" | "lost";
 export interface PageView {
   readonly contact: Contact;
   readonly state?: PageState;
+  readonly exercises?: ExercisesView;
   readonly items: readonly DockItem[];
   readonly dockShown?: string | undefined;
   readonly panel: string;
@@ -158,6 +164,8 @@ function heard(view: PageView, told: PageEvent): Partial<PageView> {
   switch (told.is) {
     case "state":
       return { contact, state: told.state, said: told.state.said };
+    case "exercises":
+      return { contact, exercises: told.exercises };
     case "began":
       return { contact, items, dockShown: `run${told.run}` };
     case "ended":

@@ -10,6 +10,7 @@ import {
   type Update,
 } from "./desk.ts";
 import { Dock } from "./dock.ts";
+import { Exercises } from "./exercises.ts";
 import { Matrix } from "./matrix.ts";
 import { Picture } from "./picture.ts";
 import type { PageState } from "../protocol.ts";
@@ -23,6 +24,7 @@ const panels = [
   { key: "stages", title: "Stages" },
   { key: "chosen", title: "Chosen" },
   { key: "trace", title: "Trace" },
+  { key: "exercises", title: "Exercises" },
   { key: "tour", title: "Tour" },
 ];
 
@@ -165,6 +167,8 @@ function panel(
         play: desk.play,
         close: desk.closeTrace,
       });
+    case "exercises":
+      return h(Exercises, { exercises: view.exercises, trace: desk.trace });
     case "tour":
       return h(Tour, {
         begin: () => desk.openTerminal("The tour", { stage: "tour" }),
