@@ -8,12 +8,14 @@ import {
   checkExercise,
   explainExercise,
   giveHint,
-  listExercises,
-  pickSurprise,
   resetExercise,
   startExercise,
-  surpriseOf,
 } from "../lib/exercise/actions.ts";
+import {
+  listExercises,
+  pickSurprise,
+  surpriseOf,
+} from "../lib/exercise/list.ts";
 import {
   exerciseName,
   type ExerciseWord,
@@ -175,6 +177,13 @@ async function setUp(work: Work): Promise<number> {
       );
       return exitCode.failed;
     }
+    case "lacking":
+      printNote(
+        `this kernel has no ${came.what} (CONFIG_NET_SCH_NETEM), and nothing ` +
+          `else delays packets as ${name.toLowerCase()} does\nwhat to do: ` +
+          "take another one; or load the module sch_netem",
+      );
+      return exitCode.failed;
     case "not whole":
       return notWhole(work, came.missing);
     case "interrupted":

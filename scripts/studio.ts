@@ -28,8 +28,9 @@ const command = {
   summary: "a page to work on the cluster, in a browser",
   text: [
     "The picture of the cluster as it is, terminals on its nodes and in its " +
-    "pods, its stages with what a run would do, what reaches what, and traces " +
-    "that walk over the picture. The page is for this machine alone: its first " +
+    "pods, its stages with what a run would do, what reaches what, traces " +
+    "that walk over the picture, and the exercises. The page is for this " +
+    "machine alone: its first " +
     "address holds a secret, and opens it once. It asks nothing of any other " +
     "machine. Enter prints a new address, Ctrl-C ends it.",
   ],

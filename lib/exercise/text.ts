@@ -1,7 +1,9 @@
 /** What an exercise says. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Explanation, ListedExercise } from "./actions.ts";
+import type { Explanation } from "./actions.ts";
+import type { ListedExercise } from "./list.ts";
 import { difficulties, type Exercise } from "./exercise.ts";
+import { traceLine } from "./catalog.ts";
 import { makeLine } from "../cluster/make_line.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 
@@ -38,7 +40,7 @@ export function storyText(
   word: ExerciseWord,
   cluster: Cluster,
 ): string {
-  const { from, to, story, goal } = exercise;
+  const { story, goal } = exercise;
   const make = (target: string) => makeLine(target, cluster);
   const isHidden = word === "surprise";
   const told = isHidden
@@ -59,7 +61,7 @@ export function storyText(
       [make("09-verify"), "what works, and what does not"],
       [make("doctor"), "every node, looked over"],
     ]
-    : [[make(`trace FROM=${from} TO=${to}`), "where the packet goes"]];
+    : [[traceLine(exercise, cluster), "where the packet goes"]];
   return [
     ...told,
     columns([

@@ -7,13 +7,13 @@ import { UsageError } from "../cli/usage_error.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { ClusterFileError } from "../cluster/yaml.ts";
 import type { Command } from "../exec/command.ts";
+import { explainExercise } from "../exercise/actions.ts";
 import {
-  explainExercise,
   hintsGiven,
   type ListedExercise,
   listExercises,
   surpriseOf,
-} from "../exercise/actions.ts";
+} from "../exercise/list.ts";
 import { difficulties, type Exercise } from "../exercise/exercise.ts";
 import { surpriseWords } from "../exercise/text.ts";
 import { exerciseAnswer, type ExerciseOrder } from "./exercise_orders.ts";
@@ -159,10 +159,11 @@ async function shownExercise(
   cluster: Cluster,
   { exercise, state }: ListedExercise,
 ): Promise<ShownExercise> {
-  const { number, title, story, goal, from, to } = exercise;
+  const { number, title, story, goal, from, to, family } = exercise;
   const { says, shows, mends } = explainExercise(exercise);
   return {
     ...{ number, title, story, goal, state, from, to },
+    ...(family === undefined ? {} : { family: String(family) }),
     hints: state === "open" ? await shownHints(cluster, exercise) : [],
     ...(state === "solved"
       ? { explanation: { number, says, shows, mends } }

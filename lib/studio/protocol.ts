@@ -123,6 +123,8 @@ export interface ShownExercise {
   /** The ends of the path to trace. */
   readonly from: string;
   readonly to: string;
+  /** Of that path, where it is not the cluster's first. */
+  readonly family?: string;
   /** Once it is solved. */
   readonly explanation?: ShownExplanation;
 }

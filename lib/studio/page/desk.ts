@@ -57,13 +57,18 @@ export function openDesk(update: Update) {
       say(error.message);
       return false;
     });
-  const trace = async (from: string, to: string) => {
+  /** @param more a family, where it is not the cluster's first */
+  const trace = async (
+    from: string,
+    to: string,
+    more: { readonly family?: string } = {},
+  ) => {
     update(() => ({
       ends: undefined,
       panel: "trace",
       said: `Tracing ${from} → ${to}`,
     }));
-    if (!await ask("/trace", { from, to })) return;
+    if (!await ask("/trace", { from, to, ...more })) return;
     update(() => ({ step: 0, isPlaying: true, said: "Traced" }));
   };
   return {

@@ -10,7 +10,11 @@ import { h, type PagePart, useEffect, useState } from "./ui.ts";
 
 interface ExercisesProps {
   readonly exercises: ExercisesView | undefined;
-  readonly trace: (from: string, to: string) => void;
+  readonly trace: (
+    from: string,
+    to: string,
+    more: { readonly family?: string },
+  ) => void;
 }
 
 /** The word by which an exercise is asked for. */
@@ -173,14 +177,14 @@ function surpriseOf(
 }
 
 function opened(one: ShownExercise, bench: Bench): PagePart {
-  const { number, state, story, goal, hints, from, to } = one;
+  const { number, state, story, goal, hints } = one;
   const isOpen = state === "open";
   return h(
     "div",
     { class: "opened", id: "exercise" },
     h("p", {}, story),
     h("p", {}, h("strong", {}, "Solved when: "), goal),
-    isOpen ? buttons(number, hints.length, bench, [from, to]) : h(
+    isOpen ? buttons(number, hints.length, bench, one) : h(
       "div",
       { class: "bar" },
       button(
@@ -205,16 +209,23 @@ function buttons(
   word: Word,
   hints: number,
   { press, isBusy, trace }: Bench,
-  path?: readonly [from: string, to: string],
+  one?: ShownExercise,
 ): PagePart {
   const verb = (text: string, verb: string) =>
     button(text, () => press(word, verb), isBusy);
   return h(
     "div",
     { class: "bar" },
-    path === undefined
-      ? null
-      : button("Show the trace", () => trace(...path), isBusy),
+    one === undefined ? null : button(
+      "Show the trace",
+      () =>
+        trace(
+          one.from,
+          one.to,
+          one.family === undefined ? {} : { family: one.family },
+        ),
+      isBusy,
+    ),
     hints >= hintCount
       ? null
       : verb(hints === 0 ? "Hint" : "Another hint", "hint"),
