@@ -150,7 +150,7 @@ async function checkLooks(page: Page): Promise<void> {
 async function lookAtLarge(page: Page): Promise<void> {
   const { says, size, until } = hands(page);
   await size(1280, false, "reduce");
-  await says("#summary", "not as expected");
+  await says("#matrix", "✗ no [1]");
   await until(`document.querySelectorAll(".place").length === 10 + 63 + 1`);
   await checkLooks(page);
   for (const width of [1280, 800, 400]) {
