@@ -58,9 +58,8 @@ function hands(page: Page) {
   const quoted = JSON.stringify;
   const button = (text: string) =>
     `[...document.querySelectorAll("button")].find((one) =>
-      one.offsetParent !== null && one.textContent.startsWith(${
-      quoted(text)
-    }))`;
+      one.offsetParent !== null && one.ariaDisabled !== "true" &&
+      one.textContent.startsWith(${quoted(text)}))`;
   const until = (expression: string) => page.until(`return ${expression}`);
   return {
     until,
