@@ -8,20 +8,25 @@ import {
   checkExercise,
   explainExercise,
   giveHint,
-  listExercises,
-  pickSurprise,
   resetExercise,
   startExercise,
-  surpriseOf,
 } from "../lib/exercise/actions.ts";
 import {
+  listExercises,
+  pickSurprise,
+  surpriseOf,
+} from "../lib/exercise/list.ts";
+import {
+  exerciseName,
   type ExerciseWord,
   explanationText,
   heading,
   hintText,
   listText,
   problemsText,
+  solvedWords,
   storyText,
+  takenBackText,
 } from "../lib/exercise/text.ts";
 import type { Exercise } from "../lib/exercise/exercise.ts";
 import { exercises } from "../lib/exercise/catalog.ts";
@@ -156,7 +161,7 @@ async function setUp(work: Work): Promise<number> {
   const isHidden = word === "surprise";
   const lab = { run: session, stageSet };
   const came = await startExercise(lab, exercise, isHidden);
-  const name = isHidden ? "The surprise" : `Exercise ${word}`;
+  const name = exerciseName(word);
   switch (came.is) {
     case "open":
       if (came.already) say(`${name} is set up already.\n`);
@@ -172,6 +177,13 @@ async function setUp(work: Work): Promise<number> {
       );
       return exitCode.failed;
     }
+    case "lacking":
+      printNote(
+        `this kernel has no ${came.what} (CONFIG_NET_SCH_NETEM), and nothing ` +
+          `else delays packets as ${name.toLowerCase()} does\nwhat to do: ` +
+          "take another one; or load the module sch_netem",
+      );
+      return exitCode.failed;
     case "not whole":
       return notWhole(work, came.missing);
     case "interrupted":
@@ -215,16 +227,20 @@ async function check(work: Work): Promise<number> {
   const problems = await checkExercise({ run: session, stageSet }, exercise);
   if (problems === undefined) return notSetUp(word, cluster);
   if (session.interrupted()) return exitCode.interrupted;
-  data({ solved: problems.length === 0, problems });
-  if (problems.length > 0) {
-    const name = word === "surprise" ? "The surprise" : `Exercise ${word}`;
-    say(problemsText(`${name} is not solved yet:`, problems));
+  const isSolved = problems.length === 0;
+  data({
+    ...{ solved: isSolved, problems },
+    ...(isSolved
+      ? { number: exercise.number, ...explainExercise(exercise) }
+      : {}),
+  });
+  if (!isSolved) {
+    say(problemsText(`${exerciseName(word)} is not solved yet:`, problems));
     say(`\n${makeLine(`exercise ${word}-hint`, cluster)} says where to look`);
     return exitCode.failed;
   }
   say(
-    `${heading(exercise)}\n\nSolved: everything works, and nothing else ` +
-      `is changed.\n\n${wrap(exercise.explanation)}`,
+    `${heading(exercise)}\n\n${solvedWords}\n\n${wrap(exercise.explanation)}`,
   );
   const next = (await listExercises(cluster))
     .find(({ state }) => state === "not begun")?.exercise;
@@ -247,10 +263,8 @@ async function putBack(work: Work): Promise<number> {
   if (left === undefined) return notSetUp(word, cluster);
   data({ reset: left.length === 0, problems: left });
   if (left.length > 0) return notWhole(work, left);
-  const name = word === "surprise" ? "The surprise" : `Exercise ${word}`;
   say(
-    `${name} is taken back: the lab is as it was before it` +
-      `\nAgain: ${makeLine(`exercise ${word}`, cluster)}`,
+    `${takenBackText(word)}\nAgain: ${makeLine(`exercise ${word}`, cluster)}`,
   );
   return exitCode.done;
 }

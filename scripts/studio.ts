@@ -29,8 +29,8 @@ const command = {
   text: [
     "The picture of the cluster as it is, terminals on its nodes and in its " +
     "pods, its stages with what a run would do, what reaches what, traces that " +
-    "walk over the picture, predictions, and the tour. The page is for this " +
-    "machine alone: its first address holds a secret, and opens it once. It asks " +
+    "walk over the picture, predictions, exercises, and the tour. The page is for " +
+    "this machine alone: its first address holds a secret, and opens it once. It asks " +
     "nothing of any other machine. Enter prints a new address, Ctrl-C ends it.",
   ],
   examples: [

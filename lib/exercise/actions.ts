@@ -1,8 +1,10 @@
 /**
- * What can be done with the exercises of a lab: list, start, hint, check,
- * explain and reset. Each returns a value and prints nothing.
+ * What can be done with the exercises of a lab: start, hint, check, explain
+ * and reset. Each returns a value and prints nothing.
  */
 import type { Cluster } from "../cluster/cluster.ts";
+import { succeeded } from "../exec/command.ts";
+import { netemQuestion } from "../impair/impairment.ts";
 import type { StageRun } from "../stage/context.ts";
 import { StepError } from "../stage/errors.ts";
 import { exercises } from "./catalog.ts";
@@ -24,15 +26,6 @@ export interface ExerciseLab {
   readonly stageSet: StageSet;
 }
 
-/** How far an exercise is; of the one that nothing is told of, what it was before. */
-type ExerciseState = "not begun" | "open" | "solved";
-
-/** An exercise of the list. */
-export interface ListedExercise {
-  readonly exercise: Exercise;
-  readonly state: ExerciseState;
-}
-
 /** What came of setting one up. */
 type Started =
   | {
@@ -42,54 +35,14 @@ type Started =
   }
   /** Another one is under way. */
   | { readonly is: "busy"; readonly other: Exercise; readonly hidden: boolean }
+  /** The kernel has not what it is made with. */
+  | { readonly is: "lacking"; readonly what: string }
   | { readonly is: "not whole"; readonly missing: readonly string[] }
   /** Something lets through what it should break; it is taken back. */
   | { readonly is: "no effect" }
   | { readonly is: "interrupted" }
   /** A step of it failed; it is taken back. */
   | { readonly is: "failed" };
-
-/** All exercises, in their order, with what became of each. */
-export async function listExercises(
-  cluster: Cluster,
-): Promise<readonly ListedExercise[]> {
-  const book = await readExerciseBook(cluster);
-  return exercises(cluster).map((exercise) => ({
-    exercise,
-    state: stateOf(exercise, book),
-  }));
-}
-
-function stateOf({ id }: Exercise, book: ExerciseBook): ExerciseState {
-  const own = book.surprise === id ? undefined : book.begun[id];
-  if (own !== undefined && !own.solved) return "open";
-  return book.solved.includes(id) || own?.solved ? "solved" : "not begun";
-}
-
-/** The exercise that nothing is told of, while it is under way. */
-export async function surpriseOf(
-  cluster: Cluster,
-): Promise<Exercise | undefined> {
-  const { surprise } = await readExerciseBook(cluster);
-  return exercises(cluster).find(({ id }) => id === surprise);
-}
-
-/**
- * Picks one at random, of those that were not solved yet where there are such.
- *
- * @param random a number from 0 up to 1
- */
-export async function pickSurprise(
-  cluster: Cluster,
-  random: number = Math.random(),
-): Promise<Exercise> {
-  const all = await listExercises(cluster);
-  const unknown = all.filter(({ state }) => state !== "solved");
-  const among = unknown.length > 0 ? unknown : all;
-  const picked = among[Math.floor(random * among.length)];
-  if (picked === undefined) throw new RangeError("there are no exercises");
-  return picked.exercise;
-}
 
 /**
  * Sets an exercise up: in a whole lab alone, and only while no other is under
@@ -118,6 +71,11 @@ export async function startExercise(
     }
     return { is: "open", already: true, wrong: [] };
   }
+  if (exercise.needs !== undefined) {
+    const [{ on }] = exercise.faults;
+    const asked = run.reach(cluster).nodeOf(on).run(netemQuestion());
+    if (!succeeded(await asked)) return { is: "lacking", what: exercise.needs };
+  }
   // The run that set it up was cut off, or it was broken and solved before.
   if (own !== undefined) await putBack(run, exercise, stageSet, own.before);
   const missing = await lacks(run, stageSet);
@@ -141,7 +99,7 @@ export async function startExercise(
 }
 
 type Came =
-  | Exclude<Started, { readonly is: "open" | "busy" | "not whole" }>
+  | Exclude<Started, { readonly is: "open" | "busy" | "lacking" | "not whole" }>
   | {
     readonly is: "open";
     readonly broken: NonNullable<OpenExercise["broken"]>;

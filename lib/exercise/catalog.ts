@@ -35,20 +35,17 @@ export const exerciseData: readonly ExerciseData[] = [
 
 /**
  * The exercises on a cluster. One whose pods have no IPv4 has those alone that
- * break a stage as a whole.
+ * break a stage as a whole, and one without IPv6 none that are about it.
  *
  * @throws {RangeError} when it has fewer than two workers
  */
 export function exercises(cluster: Cluster): readonly Exercise[] {
   const names = namesOf(cluster);
-  const hasV4 = familiesOf(cluster).includes(4);
-  return exerciseData.map((data, at) => ({ data, number: at + 1 }))
-    .filter(({ data }) =>
-      hasV4 || data.faults.every((fault) => "stage" in fault)
-    )
-    .map(({ data, number }) =>
-      exerciseOn(cluster, filled(data, names), number)
-    );
+  const families = familiesOf(cluster);
+  return exerciseData.filter(({ faults, family }) =>
+    (families.includes(4) && families.includes(family ?? 4)) ||
+    faults.every((fault) => "stage" in fault)
+  ).map((data, at) => exerciseOn(cluster, filled(data, names), at + 1));
 }
 
 function exerciseOn(
@@ -58,7 +55,7 @@ function exerciseOn(
 ): Exercise {
   const [one, two] = workersOf(cluster).map(({ name }) => name);
   const { from = `${one}/${caller}`, to = `${two}/${server}` } = data;
-  const trace = makeLine("trace", cluster, { FROM: from, TO: to });
+  const trace = traceLine({ ...data, from, to }, cluster);
   const doctor = makeLine("doctor", cluster);
   const [first, second] = data.hints.map(({ says, look }) => ({
     says,
@@ -78,6 +75,18 @@ function exerciseOn(
     shows: data.shownBy.tool === "trace" ? trace : doctor,
     mends: data.repairs.flatMap((repair) => repairLines(repair, cluster)),
   };
+}
+
+/** The line that traces an exercise's path. */
+export function traceLine(
+  { from, to, family }: Pick<Exercise, "from" | "to" | "family">,
+  cluster: Cluster,
+): string {
+  return makeLine("trace", cluster, {
+    FROM: from,
+    TO: to,
+    ...(family === undefined ? {} : { ARGS: ["--family", String(family)] }),
+  });
 }
 
 /** Lines for the operator's shell that do a repair. */

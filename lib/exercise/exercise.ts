@@ -11,6 +11,7 @@ export const layers = [
   "NAT",
   "MTU",
   "ARP",
+  "ND",
   "sysctl",
   "policy routing",
   "leases",
@@ -76,6 +77,10 @@ export interface ExerciseData {
   readonly story: string;
   /** What has to hold in the end. */
   readonly goal: string;
+  /** What a kernel may lack of it. */
+  readonly needs?: "netem";
+  /** The address family that it is about, where that is not IPv4. */
+  readonly family?: 6;
   /** Where to begin to look: the ends of a trace, as pods' names. */
   readonly from?: string;
   readonly to?: string;

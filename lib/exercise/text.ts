@@ -1,12 +1,33 @@
 /** What an exercise says. Pure. */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Explanation, ListedExercise } from "./actions.ts";
+import type { Explanation } from "./actions.ts";
+import type { ListedExercise } from "./list.ts";
 import { difficulties, type Exercise } from "./exercise.ts";
+import { traceLine } from "./catalog.ts";
 import { makeLine } from "../cluster/make_line.ts";
 import { columns, rule, wrap } from "../text/wrap.ts";
 
 /** The word by which an exercise is asked for: its number, or "surprise" while it is one. */
 export type ExerciseWord = number | "surprise";
+
+/** What is told of a surprise. */
+export const surpriseWords =
+  "Something in the lab is broken. What it is, and " +
+  "who would complain, is for you to find.";
+
+/** What is said of an exercise that the check finds solved. */
+export const solvedWords =
+  "Solved: everything works, and nothing else is changed.";
+
+/** An exercise as a sentence begins with it. */
+export function exerciseName(word: ExerciseWord): string {
+  return word === "surprise" ? "The surprise" : `Exercise ${word}`;
+}
+
+/** What is said of an exercise that was taken back. */
+export function takenBackText(word: ExerciseWord): string {
+  return `${exerciseName(word)} is taken back: the lab is as it was before it`;
+}
 
 /** An exercise's title, to be found again when one scrolls back. */
 export function heading({ number, title }: Exercise): string {
@@ -19,16 +40,13 @@ export function storyText(
   word: ExerciseWord,
   cluster: Cluster,
 ): string {
-  const { from, to, story, goal } = exercise;
+  const { story, goal } = exercise;
   const make = (target: string) => makeLine(target, cluster);
   const isHidden = word === "surprise";
   const told = isHidden
     ? [
       rule("A surprise"),
-      wrap(
-        "Something in the lab is broken. What it is, and who would complain, " +
-          "is for you to find.",
-      ),
+      wrap(surpriseWords),
     ]
     : [
       heading(exercise),
@@ -43,7 +61,7 @@ export function storyText(
       [make("09-verify"), "what works, and what does not"],
       [make("doctor"), "every node, looked over"],
     ]
-    : [[make(`trace FROM=${from} TO=${to}`), "where the packet goes"]];
+    : [[traceLine(exercise, cluster), "where the packet goes"]];
   return [
     ...told,
     columns([

@@ -208,7 +208,7 @@ Deno.test("a page from elsewhere may neither post, nor listen, nor open a WebSoc
   assertEquals(reached, []);
 });
 
-Deno.test("the page itself may post JSON, and only that, and open a WebSocket", async () => {
+Deno.test("the page itself may post JSON, and only that, no more than it needs, and open a WebSocket", async () => {
   await using server = serve();
   const { port, raw, reached } = server;
   const own = [
@@ -227,6 +227,18 @@ Deno.test("the page itself may post JSON, and only that, and open a WebSocket", 
   assertEquals(status(await post("application/json", "{")), 400);
   const long = JSON.stringify("x".repeat(20_000));
   assertEquals(status(await post("application/json", long)), 413);
+  // One that does not say its length beforehand.
+  const chunked = (body: string) =>
+    raw([
+      "POST /run HTTP/1.1",
+      ...own,
+      "Content-Type: application/json",
+      "Transfer-Encoding: chunked",
+    ], `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`);
+  assertEquals(status(await chunked(long)), 413);
+  assertEquals(status(await chunked('{"b":1}')), 200);
+  const far = await raw([`GET /?${"x".repeat(5_000)} HTTP/1.1`, ...own]);
+  assertEquals(status(far), 414);
   assertEquals(status(await post("application/json", '{"a":1}')), 200);
   const upgrade = await raw([
     "GET /terminal HTTP/1.1",
@@ -236,5 +248,5 @@ Deno.test("the page itself may post JSON, and only that, and open a WebSocket", 
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
   ]);
   assertEquals(status(upgrade), 101);
-  assertEquals(reached, ['run {"a":1}', "terminal"]);
+  assertEquals(reached, ['run {"b":1}', 'run {"a":1}', "terminal"]);
 });

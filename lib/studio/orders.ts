@@ -61,10 +61,20 @@ export function readTrace(given: unknown, cluster: Cluster): ScriptOrder {
     }
     return end;
   }) as [string, string];
+  const family = textIn(given, "family");
+  if (family !== undefined && !/^[46]$/.test(family)) {
+    throw new RefusedError(400, "expected the family 4 or 6");
+  }
+  const more = family === undefined ? [] : ["--family", family];
+  const ends = { FROM: from, TO: to };
   return {
-    title: makeLine("trace", cluster, { FROM: from, TO: to }),
+    title: makeLine(
+      "trace",
+      cluster,
+      more.length === 0 ? ends : { ...ends, ARGS: more },
+    ),
     script: "trace",
-    args: ["--from", from, "--to", to, "-o", "json"],
+    args: ["--from", from, "--to", to, ...more, "-o", "json"],
   };
 }
 

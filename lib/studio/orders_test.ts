@@ -22,6 +22,8 @@ Deno.test("a button runs the very script of the command line, whose line is its 
   assertEquals(readOrder({ stage: "up" }, cluster).args, []);
   const trace = readTrace({ from: "worker-1/shell", to: "fd00::1" }, cluster);
   assertEquals(trace.title, "make trace FROM=worker-1/shell TO=fd00::1");
+  const six = { from: "worker-1/shell", to: "outside", family: "6" };
+  assertEquals(readTrace(six, cluster).args.slice(4, 6), ["--family", "6"]);
 });
 
 Deno.test("what is no stage, no way, no node, or would be a flag is refused", () => {
@@ -45,4 +47,6 @@ Deno.test("what is no stage, no way, no node, or would be a flag is refused", ()
     const ends = { from: "worker-1", to };
     assertThrows(() => readTrace(ends, cluster), RefusedError);
   }
+  const odd = { from: "worker-1", to: "worker-2", family: "5" };
+  assertThrows(() => readTrace(odd, cluster), RefusedError);
 });

@@ -95,9 +95,70 @@ export interface PageState {
   readonly problem?: string;
 }
 
+/** A hint of an exercise: where to look, and the line that looks there. */
+interface ShownHint {
+  readonly says: string;
+  readonly run: string;
+}
+
+/** What an exercise was about. */
+export interface ShownExplanation {
+  readonly number: number;
+  readonly says: string;
+  /** The line that shows the cause while it is there. */
+  readonly shows: string;
+  /** The lines that repair it. */
+  readonly mends: readonly string[];
+}
+
+/** An exercise, and how far it is. */
+export interface ShownExercise {
+  readonly number: number;
+  readonly title: string;
+  readonly story: string;
+  readonly goal: string;
+  readonly state: "not begun" | "open" | "solved";
+  /** Those that were asked for. */
+  readonly hints: readonly ShownHint[];
+  /** The ends of the path to trace. */
+  readonly from: string;
+  readonly to: string;
+  /** Of that path, where it is not the cluster's first. */
+  readonly family?: string;
+  /** Once it is solved. */
+  readonly explanation?: ShownExplanation;
+}
+
+/** The exercises by their difficulty. */
+export interface ExercisesView {
+  readonly steps: readonly {
+    readonly title: string;
+    readonly exercises: readonly ShownExercise[];
+  }[];
+  /** The exercise that nothing is told of, while it is under way. */
+  readonly surprise?: {
+    readonly says: string;
+    readonly hints: readonly ShownHint[];
+  };
+  /** Why there are none. */
+  readonly refusal?: string;
+  /** The line of the one that is being set up, checked or taken back now. */
+  readonly working?: string;
+}
+
+/** What came of a button of an exercise. */
+export interface ExerciseAnswer {
+  readonly says: string;
+  readonly isWell: boolean;
+  /** What is still to be done; each may have lines to paste behind its first. */
+  readonly problems: readonly string[];
+  readonly explanation?: ShownExplanation;
+}
+
 /** What the server tells the page, as it happens. */
 export type PageEvent =
   | { readonly is: "state"; readonly state: PageState }
+  | { readonly is: "exercises"; readonly exercises: ExercisesView }
   /** Another page is open; this one is told nothing. */
   | { readonly is: "occupied" }
   /** Another page took the place of this one. */

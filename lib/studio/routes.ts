@@ -12,6 +12,8 @@ import { type Stage, type StageName, stageNames } from "../stage/stage.ts";
 import { tourTexts } from "../tour/stage_texts.ts";
 import type { TraceReport } from "../trace/report.ts";
 import { askAbout, questionsOf } from "./facts.ts";
+import { readExerciseOrder } from "./exercise_orders.ts";
+import type { PageExercises } from "./exercises.ts";
 import { checkNode, readOrder, readTrace, textIn } from "./orders.ts";
 import type { StageWords } from "./protocol.ts";
 import { clusterAsKnown, type ClusterReading } from "./reading.ts";
@@ -41,6 +43,7 @@ interface Means {
   readonly stages: readonly Stage[];
   readonly probed: readonly Stage[];
   readonly context: RunContext;
+  readonly exercises: PageExercises;
 }
 
 /** Makes a route that is for the page that has the seat alone. */
@@ -56,7 +59,7 @@ const limit_ms = 60_000;
 
 /** The routes: what changes something, or opens a terminal, is for the page that has the seat. */
 export function pageRoutes(means: Means): PageRoutes {
-  const { seat, reading, runs } = means;
+  const { seat, reading, runs, exercises } = means;
   const seated: Seated = (route) => async (asked: PageRequest) => {
     if (!seat.has(asked.query.get("page"))) {
       throw new RefusedError(409, "the studio is open in another page");
@@ -83,6 +86,13 @@ export function pageRoutes(means: Means): PageRoutes {
     ...learningRoutes(means, seated),
     "POST /stop": seated(({ body }) => {
       runs.stop(Number(textIn(body, "run")));
+      return json({});
+    }),
+    "POST /exercise": seated(async ({ body }, cluster) =>
+      json(await exercises.run(readExerciseOrder(body, cluster)))
+    ),
+    "POST /exercise/stop": seated(() => {
+      exercises.stop();
       return json({});
     }),
     "POST /trace": seated(({ body }, cluster) => trace(body, cluster, means)),

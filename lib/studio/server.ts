@@ -52,8 +52,11 @@ const headers = {
   "x-content-type-options": "nosniff",
 };
 
-/** More than any request of the page is long. */
+/** More bytes than any request of the page brings. */
 const longestBody = 10_000;
+
+/** More than any address is long that the page asks. */
+const longestAddress = 4_000;
 
 /**
  * Prepares the server's answers.
@@ -66,6 +69,10 @@ export function handlerOf(
   routes: PageRoutes,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
+    // Before anything of it is looked at: it may come from anyone.
+    if (request.url.length > longestAddress) {
+      return plain(414, "that address is too long");
+    }
     const admission = access.admit(request);
     const url = new URL(request.url);
     if (admission.is === "refused") {
@@ -140,13 +147,29 @@ async function readBody(request: Request): Promise<unknown> {
   if (request.headers.get("content-type") !== "application/json") {
     throw new RefusedError(415, "expected the type application/json");
   }
-  if (Number(request.headers.get("content-length") ?? "0") > longestBody) {
-    throw new RefusedError(413, "that is too long");
-  }
+  const text = await readText(request);
   try {
-    return await request.json();
+    return JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new RefusedError(400, "expected JSON");
   }
+}
+
+/**
+ * The body's text: what it says of its own length may be missing (RFC 9112,
+ * 7.1, "Chunked Transfer Coding") and is not asked.
+ *
+ * @throws {RefusedError} as soon as it is longer than a body may be
+ */
+async function readText(request: Request): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const bytes of request.body ?? []) {
+    length += bytes.length;
+    if (length > longestBody) throw new RefusedError(413, "that is too long");
+    text += decoder.decode(bytes, { stream: true });
+  }
+  return text + decoder.decode();
 }

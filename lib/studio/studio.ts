@@ -6,6 +6,7 @@ import type { Access } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import { type Changes, openChanges } from "./changes.ts";
 import { openPredictions } from "./predictions.ts";
+import { openExercises } from "./exercises.ts";
 import { type ClusterReading, openReading } from "./reading.ts";
 import { pageRoutes } from "./routes.ts";
 import { openRuns } from "./runs.ts";
@@ -46,7 +47,9 @@ export function openStudio(options: StudioOptions): Studio {
   const soon = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      if (seat.isTaken()) reading.nudge();
+      if (!seat.isTaken()) return;
+      exercises.nudge();
+      reading.nudge();
     }, settle_ms);
   };
   const changes = openChanges(soon);
@@ -63,6 +66,11 @@ export function openStudio(options: StudioOptions): Studio {
     taken: () => {
       const state = reading.last();
       if (state !== undefined) seat.tell({ is: "state", state });
+      const begun = exercises.last();
+      if (begun !== undefined) {
+        seat.tell({ is: "exercises", exercises: begun });
+      }
+      exercises.nudge();
       reading.nudge();
     },
     left: () => changes.rest(),
@@ -73,13 +81,17 @@ export function openStudio(options: StudioOptions): Studio {
     // What is being read now may be of the time before the run ended.
     if (predictions.ran(told)) reading.nudge();
   });
+  const exercises = openExercises({
+    ...options,
+    tell: (exercises) => seat.tell({ is: "exercises", exercises }),
+  });
   const terminals = openTerminals();
   const glances = setInterval(() => {
     if (seat.isTaken()) reading.glance();
   }, glance_ms);
   const { access, assets } = options;
   const routes = pageRoutes({
-    ...{ ...options, seat, reading, runs, terminals, predictions },
+    ...{ ...options, seat, reading, runs, terminals, predictions, exercises },
   });
   return {
     handler: handlerOf(access, assets, routes),
@@ -88,7 +100,11 @@ export function openStudio(options: StudioOptions): Studio {
       clearTimeout(timer);
       seat.close();
       changes.rest();
-      await Promise.all([runs.close(), terminals.close()]);
+      await Promise.all([
+        runs.close(),
+        terminals.close(),
+        exercises.close(),
+      ]);
     },
   };
 }

@@ -10,6 +10,12 @@ import {
 /** More than a person needs, and less than a machine minds. */
 const mostTerminals = 16;
 
+/** More than a person pastes at once, in bytes; this much may wait to be typed. */
+const longestInput = 1_000_000;
+
+/** A message is too long (RFC 6455, 7.4.1). */
+const tooLong = 1009;
+
 /** The terminals that are open. */
 export interface Terminals {
   /**
@@ -45,10 +51,7 @@ export function openTerminals(): Terminals {
     const terminal = openTerminal(command, environment(), size);
     all.add(terminal);
     socket.addEventListener("close", terminal.close);
-    socket.addEventListener("message", ({ data }) => {
-      if (data instanceof ArrayBuffer) terminal.write(new Uint8Array(data));
-      else resize(terminal, data);
-    });
+    listen(socket, terminal);
     for await (const bytes of terminal.output) {
       if (socket.readyState !== WebSocket.OPEN) break;
       socket.send(bytes);
@@ -81,6 +84,21 @@ export function openTerminals(): Terminals {
   };
 }
 
+/** Types what comes in, as far as it is not more than a terminal takes. */
+function listen(socket: WebSocket, terminal: Pseudoterminal): void {
+  let waiting = 0;
+  socket.addEventListener("message", async ({ data }) => {
+    if (!(data instanceof ArrayBuffer)) return resize(terminal, data);
+    if (waiting + data.byteLength > longestInput) {
+      terminal.close();
+      return socket.close(tooLong, "more than can be typed");
+    }
+    waiting += data.byteLength;
+    await terminal.write(new Uint8Array(data));
+    waiting -= data.byteLength;
+  });
+}
+
 function say(socket: WebSocket, text: string): void {
   if (socket.readyState !== WebSocket.OPEN) return;
   socket.send(new TextEncoder().encode(text));
@@ -90,9 +108,12 @@ function environment(): Record<string, string> {
   return { ...Deno.env.toObject(), TERM: "xterm-256color" };
 }
 
+/** More letters than a size has as the page sends it. */
+const longestSize = 40;
+
 /** A size as the page sends it; anything else is nothing. */
 function resize(terminal: Pseudoterminal, text: unknown): void {
-  if (typeof text !== "string") return;
+  if (typeof text !== "string" || text.length > longestSize) return;
   const size = readSize(new URLSearchParams(text));
   if (size !== undefined) terminal.resize(size);
 }

@@ -90,7 +90,7 @@ function pageOf(
   return {
     evaluate,
     async until(body) {
-      const deadline_ms = Date.now() + 60_000;
+      const deadline_ms = Date.now() + 90_000;
       while (true) {
         const found = await evaluate(body);
         if (found) return found;

@@ -40,7 +40,7 @@ export async function exerciseLab(lab: TestLab): Promise<ExerciseLab> {
 
 /** What the tool says that an exercise names, all in one text. */
 export async function toldBy(
-  { shownBy: { tool }, from, to }: Exercise,
+  { shownBy: { tool }, from, to, family }: Exercise,
   cluster: Cluster,
 ): Promise<string> {
   const reach = reachOf(cluster);
@@ -55,7 +55,7 @@ export async function toldBy(
   const { cause } = await trace(cluster, reach, {
     from: parseEnd(from, "--from", cluster),
     to: parseEnd(to, "--to", cluster),
-    family: 4,
+    family: family ?? 4,
     stages: probedStages,
     options: context,
   });

@@ -10,6 +10,7 @@ import axe from "axe-core";
 import { openPage, type Page, whyNoBrowser } from "./browser_testing.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { run } from "../../lib/exec/run.ts";
+import { serveLargePage } from "./studio_large_testing.ts";
 import { rooted } from "../../lib/lab/lab_testing.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 
@@ -57,9 +58,8 @@ function hands(page: Page) {
   const quoted = JSON.stringify;
   const button = (text: string) =>
     `[...document.querySelectorAll("button")].find((one) =>
-      one.offsetParent !== null && one.textContent.startsWith(${
-      quoted(text)
-    }))`;
+      one.offsetParent !== null && one.ariaDisabled !== "true" &&
+      one.textContent.startsWith(${quoted(text)}))`;
   const until = (expression: string) => page.until(`return ${expression}`);
   return {
     until,
@@ -133,17 +133,31 @@ async function seriousFaults(page: Page): Promise<readonly string[]> {
 
 /** At each size, light and dark: nothing serious, and nothing that sticks out. */
 async function checkLooks(page: Page): Promise<void> {
-  const { size } = hands(page);
-  for (const [width, dark] of [[1280, false], [400, true]] as const) {
+  const { size, until } = hands(page);
+  const looks = [[1280, false], [800, true], [400, true]] as const;
+  for (const [width, dark] of looks) {
     await size(width, dark, "reduce");
-    const tooWide = await page.evaluate(
-      "const { scrollWidth, clientWidth } = document.documentElement;" +
-        "return scrollWidth - clientWidth",
-    );
-    assertEquals(tooWide, 0, `the page sticks out at ${width} pixels`);
+    // Once its terminals have the new width as well.
+    await until(`innerWidth === ${width} &&
+      document.documentElement.scrollWidth <= ${width}`);
     assertEquals(await seriousFaults(page), [], `at ${width} pixels`);
   }
   await size(1280, false, "reduce");
+}
+
+/** Ten nodes and 63 pods: each can be chosen and read, at each size. */
+async function lookAtLarge(page: Page): Promise<void> {
+  const { says, size, until } = hands(page);
+  await size(1280, false, "reduce");
+  await says("#matrix", "✗ no [1]");
+  await until(`document.querySelectorAll(".place").length === 10 + 63 + 1`);
+  await checkLooks(page);
+  for (const width of [1280, 800, 400]) {
+    await size(width, false, "reduce");
+    // Of 150 pixels: smaller than that, a pod's address cannot be read.
+    await until(`[...document.querySelectorAll(".place.pod")]
+      .every((pod) => pod.getBoundingClientRect().width >= 89)`);
+  }
 }
 
 /** Brings the lab up by the page's button, and works on it. */
@@ -251,6 +265,58 @@ async function learn(page: Page): Promise<void> {
   await says("#tour", "01-provision · stop 1 of 11");
 }
 
+/** An exercise on the page, and what a terminal does with the same one meanwhile. */
+async function exercises(page: Page, lab: TestLab): Promise<void> {
+  const { until, click, says } = hands(page);
+  const exercise = (...words: string[]) => lab.script("exercise", ...words);
+  await click("Exercises");
+  await says("#progress", "0 of ");
+  // Begun in a terminal, it is open on the page, and the page may have another hint.
+  const begun = await exercise("4");
+  assertEquals(begun.code, 0, begun.stderr);
+  await says("#exercise", "Solved when: ");
+  await exercise("4-hint");
+  await until(`document.querySelectorAll("#exercise .hints li").length === 1`);
+  await click("Another hint");
+  await until(`document.querySelectorAll("#exercise .hints li").length === 2`);
+  await click("Check");
+  await says("#exercise .answer", "Exercise 4 is not solved yet");
+  await says("#exercise .answer", "worker-1 → worker-2: no");
+  assertEquals(await seriousFaults(page), []);
+  await click("Surprise me");
+  await says("#surprise", "Exercise 4 is set up and not solved yet");
+  await click("Show the trace");
+  await says("#trace", "no route to the pods of worker-2");
+  // What only hides the fault is found.
+  const hiding = cmd`ip route add 10.244.2.0/24 via 10.0.1.12`;
+  await lab.on("worker-1", hiding);
+  await click("Exercises");
+  await click("Check");
+  await says("#exercise .answer", "worker-1 has, and had not before: ip route");
+  await lab.on("worker-1", cmd`ip route del 10.244.2.0/24`);
+  const mended = await lab.script("08-routes", "--node", "worker-1");
+  assertEquals(mended.code, 0, mended.stderr);
+  await click("Check");
+  await says("#exercise .answer", "Solved: everything works");
+  await says("#exercise .explanation", "its default route took");
+  await says("#progress", "1 of ");
+  const listed = await exercise("-o", "json");
+  assertEquals(JSON.parse(listed.stdout).exercises[3].state, "solved");
+  // Of a surprise nothing is told; a terminal takes it back.
+  await click("Surprise me");
+  await says("#surprise", "The surprise is set up");
+  assertEquals(
+    await page.evaluate(
+      `return document.querySelector("#exercises .is-open")?.textContent ?? ""`,
+    ),
+    "",
+  );
+  const back = await exercise("surprise-reset");
+  assertEquals(back.code, 0, back.stderr);
+  await until(`document.querySelector("#surprise h3") === null`);
+  await click("Stages");
+}
+
 /** How many shells of a lab's nodes are there for the page. */
 async function shellsOf(serving: Serving): Promise<number> {
   const { stdout } = await run(cmd`ps -o pid= --ppid ${String(serving.pid)}`);
@@ -271,9 +337,14 @@ Deno.test({
     const { address, origin, end } = serving;
     try {
       {
-        await using page = await openPage(address);
+        await using large = await serveLargePage();
+        await using page = await openPage(large.address);
+        await lookAtLarge(page);
+        await page.evaluate(`location = ${JSON.stringify(address)}`);
+        await page.until(`return location.href === "${origin}/"`);
         await hands(page).size(1280, false, "reduce");
         await work(page, lab);
+        await exercises(page, lab);
         // Another page of the same browser is told, and may take over.
         const { says, click } = hands(page);
         await page.evaluate(`window.other = window.open("/"); return ""`);
@@ -284,7 +355,8 @@ Deno.test({
         const requests = await page.requests();
         assert(requests.length > 0);
         for (const request of requests) {
-          assert(request.startsWith(`${origin}/`) || request === address);
+          const { origin: asked } = new URL(request);
+          assert([origin, new URL(large.address).origin].includes(asked));
         }
         await learn(page);
         for (let count = 0; count < 10; count++) {

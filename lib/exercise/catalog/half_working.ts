@@ -153,4 +153,38 @@ export const halfWorkingExercises: readonly ExerciseData[] = [
       "in a second, and dropped what had to wait longer than 20 ms. Links have " +
       "two directions, and a queue is for one of them.",
   },
+  {
+    id: "slow-link",
+    title: "every answer of {two} takes its time",
+    difficulty,
+    layers: ["link"],
+    story: "Nothing is lost, and big things come as whole as small ones. But " +
+      "each answer of {two} and of its pods comes a third of a second late.",
+    goal: "{two} answers {one} at once.",
+    needs: "netem",
+    hints: [{
+      says: "Ping it, and look at the times. Are they all alike?",
+      look: { on: "{one}", run: "ping -nc5 -i0.2 {address2}" },
+    }, {
+      says:
+        "What leaves by a device waits in a queue, which may keep it for a " +
+        "while. Which queue has the uplink of {two}, and which {one}'s?",
+      look: { on: "{two}", run: "tc -s qdisc show dev {uplink}" },
+    }],
+    faults: [{
+      on: "{two}",
+      run: "tc qdisc add dev {uplink} root netem delay 300ms",
+    }],
+    trials: [{
+      says: "{two} does not answer {one} within 150 ms",
+      on: "{one}",
+      run: "i=0; until ping -nqc1 -W0.15 {address2}; do " +
+        "[ $((i += 1)) -lt 5 ]; done",
+    }],
+    repairs: [{ on: "{two}", run: "tc qdisc del dev {uplink} root" }],
+    shownBy: { tool: "doctor", says: "netem on {uplink} of {two}" },
+    explanation: "netem on {uplink} of {two} kept every packet for 300 ms. A " +
+      "delay breaks nothing, and makes everything slow that asks many small " +
+      "questions one after the other.",
+  },
 ];

@@ -162,6 +162,42 @@ export const hiddenExercises: readonly ExerciseData[] = [
       "well. Permanent neighbour entries would have hidden it.",
   },
   {
+    id: "no-solicitations",
+    title: "IPv6 to {two} ends, and IPv4 does not",
+    difficulty,
+    layers: ["ND"],
+    story:
+      "Since ping was forbidden on {two}, for safety's sake, nobody gets " +
+      "an answer of it or of its pods by IPv6, after a while at the latest. " +
+      "By IPv4 everything works, and no web request was forbidden.",
+    goal: "{two} and its pods are reached by IPv6.",
+    family: 6,
+    hints: [{
+      says: "Trace it by IPv6. What does {two} not find out about its pod?",
+      look: "trace",
+    }, {
+      says: "IPv6 has no ARP. By what does a machine ask for a neighbour's " +
+        "link-layer address, and is it let in?",
+      look: { on: "{two}", run: "ip6tables -v -S INPUT" },
+    }],
+    faults: [{
+      on: "{two}",
+      run: "ip6tables -w -I INPUT -p ipv6-icmp -j DROP; ip -6 neigh flush all",
+    }],
+    repairs: [{
+      on: "{two}",
+      run: "ip6tables -w -D INPUT -p ipv6-icmp -j DROP",
+    }],
+    shownBy: {
+      tool: "trace",
+      says: "nobody answers neighbour discovery",
+    },
+    explanation: "A rule in INPUT of {two} dropped all of ICMPv6, as people " +
+      "drop ICMP. But neighbour discovery is ICMPv6 (RFC 4861): without it no " +
+      "machine finds {two}, nor {two} its pods. RFC 4890 tells what must pass. " +
+      "Permanent neighbour entries would have hidden it.",
+  },
+  {
     id: "blocked-policy",
     title: "pods of {one} and pods of {two}: one way only",
     difficulty,

@@ -27,12 +27,15 @@ export async function get<Answer>(
 }
 
 /** Asks for something to be done. */
-export async function post(path: string, body: unknown): Promise<void> {
-  await answerOf(address(path, {}), {
+export async function post<Answer = unknown>(
+  path: string,
+  body: unknown,
+): Promise<Answer> {
+  return await answerOf(address(path, {}), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
-  });
+  }) as Answer;
 }
 
 /** A WebSocket to a terminal. */

@@ -1,5 +1,10 @@
 /** What the page knows and what its buttons do. */
-import type { PageEvent, PagePlace, PageState } from "../protocol.ts";
+import type {
+  ExercisesView,
+  PageEvent,
+  PagePlace,
+  PageState,
+} from "../protocol.ts";
 import { listenToServer, post } from "./asking.ts";
 import type { DockItem } from "./dock.ts";
 import { titleOfPlace } from "./picture.ts";
@@ -12,6 +17,7 @@ export type Contact = "waiting" | "open" | "occupied" | "taken" | "lost";
 export interface PageView {
   readonly contact: Contact;
   readonly state?: PageState;
+  readonly exercises?: ExercisesView;
   readonly items: readonly DockItem[];
   readonly dockShown?: string | undefined;
   readonly panel: string;
@@ -54,13 +60,18 @@ export function openDesk(update: Update) {
       say(error.message);
       return false;
     });
-  const trace = async (from: string, to: string) => {
+  /** @param more a family, where it is not the cluster's first */
+  const trace = async (
+    from: string,
+    to: string,
+    more: { readonly family?: string } = {},
+  ) => {
     update(() => ({
       ends: undefined,
       panel: "trace",
       said: `Tracing ${from} → ${to}`,
     }));
-    if (!await ask("/trace", { from, to })) return;
+    if (!await ask("/trace", { from, to, ...more })) return;
     update(() => ({ step: 0, isPlaying: true, said: "Traced" }));
   };
   return {
@@ -161,6 +172,8 @@ function heard(view: PageView, told: PageEvent): Partial<PageView> {
   switch (told.is) {
     case "state":
       return { contact, state: told.state, said: told.state.said };
+    case "exercises":
+      return { contact, exercises: told.exercises };
     case "began":
       return { contact, items, dockShown: `run${told.run}` };
     case "predicted":

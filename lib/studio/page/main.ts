@@ -10,6 +10,7 @@ import {
   type Update,
 } from "./desk.ts";
 import { Dock } from "./dock.ts";
+import { Exercises } from "./exercises.ts";
 import { Matrix } from "./matrix.ts";
 import { Picture } from "./picture.ts";
 import type { PageState } from "../protocol.ts";
@@ -25,6 +26,7 @@ const panels = [
   { key: "chosen", title: "Chosen" },
   { key: "trace", title: "Trace" },
   { key: "predict", title: "Predict" },
+  { key: "exercises", title: "Exercises" },
   { key: "tour", title: "Tour" },
 ];
 
@@ -173,6 +175,8 @@ function panel(
         isShown: view.panel === "predict",
         compared: view.compared,
       });
+    case "exercises":
+      return h(Exercises, { exercises: view.exercises, trace: desk.trace });
     case "tour":
       return h(Tour, {
         state,
