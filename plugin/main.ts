@@ -8,12 +8,13 @@
 
 import { answer } from "./call.ts";
 import { readAll, writeAll } from "./linux/files.ts";
+import { exitAtOnce, isTerminal } from "./linux/libc.ts";
 import { decodeUtf8, encoder } from "./linux/utf8.ts";
 
 /** All of stdin. */
 function readInput(): string {
   // A person at a terminal has asked for VERSION, say; there is no end to wait for.
-  if (Deno.stdin.isTerminal()) return "";
+  if (isTerminal(0)) return "";
   return decodeUtf8(readAll(0, "stdin"));
 }
 
@@ -23,4 +24,4 @@ const { stdout, stderr, exit } = answer(
 );
 for (const line of stderr) console.error(line);
 if (stdout !== "") writeAll(1, "stdout", encoder.encode(`${stdout}\n`));
-Deno.exit(exit);
+exitAtOnce(exit);

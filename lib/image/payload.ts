@@ -5,8 +5,9 @@
 import { writeWhole } from "../exec/atomic_file.ts";
 import { projectVersion } from "../exec/project_version.ts";
 import { buildPlugin } from "../packaging/build.ts";
-import { BundleError, bundleModule } from "../packaging/bundle.ts";
+import { bundleModule, bundleOf, commands } from "../packaging/bundle.ts";
 import { installed, launcher } from "../packaging/launcher.ts";
+import { BundleError } from "../packaging/parting.ts";
 import { startPortable } from "../packaging/portable.ts";
 import { BuildError } from "../stage/errors.ts";
 import {
@@ -68,7 +69,7 @@ async function copyData(
 ): Promise<void> {
   for await (const { name, isFile } of Deno.readDir(`${root}/${folder}`)) {
     // bundle.ts is read for a digest: build.ts
-    const isRead = /\.(sh|js)$/.test(name) || name === "bundle.ts";
+    const isRead = /\.(sh|js|json)$/.test(name) || name === "bundle.ts";
     if (!isFile || !isRead) continue;
     await Deno.mkdir(`${to}/${folder}`, { recursive: true });
     const text = await Deno.readTextFile(`${root}/${folder}/${name}`);
@@ -92,8 +93,9 @@ export async function layPlugin(
   await buildPlugin({ root: work, form: "portable" });
   const dist = `${to}/dist/deno-cni-portable`;
   await Deno.mkdir(dist, { recursive: true });
+  const parts = ["start.js", ...commands.map(bundleOf), "deno-cni-daemon.js"];
   const texts = await Promise.all(
-    ["start.js", "deno-cni.js", "deno-cni-daemon.js"].map(async (name) => {
+    parts.map(async (name) => {
       const text = await Deno.readTextFile(
         `${work}/dist/deno-cni-portable/${name}`,
       );

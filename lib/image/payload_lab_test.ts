@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, succeeded } from "../exec/command.ts";
+import { bundleOf, commands } from "../packaging/bundle.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { projectVersion } from "../exec/project_version.ts";
 import { run } from "../exec/run.ts";
@@ -34,12 +35,15 @@ Deno.test("the image's program starts without the project's folder, and installs
     const launcher = await Deno.readTextFile(`${bin}/deno-cni`);
     assertStringIncludes(launcher, "/opt/cni/lib/deno-cni/deno");
     const lib = [...Deno.readDirSync(`${folder}/host/opt/cni/lib/deno-cni`)];
-    assertEquals(lib.map(({ name }) => name).toSorted(), [
-      "deno",
-      "deno-cni-daemon.js",
-      "deno-cni.js",
-      "start.js",
-    ]);
+    assertEquals(
+      lib.map(({ name }) => name).toSorted(),
+      [
+        "deno",
+        ...commands.map(bundleOf),
+        "deno-cni-daemon.js",
+        "start.js",
+      ].toSorted(),
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -3,7 +3,13 @@
  * where Deno's base binary for that (`denort`) cannot be had, as the portable
  * form: Deno itself, one bundled file and a launcher of a few lines.
  */
-import { bundle, BundleError } from "./bundle.ts";
+import {
+  bundle,
+  bundleCalls,
+  bundleOf,
+  calledText,
+  commands,
+} from "./bundle.ts";
 import {
   type Architecture,
   compile,
@@ -18,6 +24,7 @@ import {
   startCompiled,
   writeLaunchers,
 } from "./launcher.ts";
+import { BundleError } from "./parting.ts";
 import { assemblePortable, startPortable, startText } from "./portable.ts";
 import { writeWhole } from "../exec/atomic_file.ts";
 import { BuildError } from "../stage/errors.ts";
@@ -166,9 +173,9 @@ function describe(
     architecture,
     files: [
       { ...beside("deno", "755"), source: deno },
-      beside("start.js", "644"),
-      beside("deno-cni.js", "644"),
+      ...commands.map((command) => beside(bundleOf(command), "644")),
       beside("deno-cni-daemon.js", "644"),
+      beside("start.js", "644"),
       launcher,
     ],
     line: `plugin: portable form for ${architecture}, dist/deno-cni` +
@@ -180,17 +187,17 @@ function describe(
 }
 
 /**
- * One file of all modules that a call needs, and one for the other commands: what
- * a call does not need would cost it time. The compiled form has both in one.
+ * A file of all modules that a call needs for each command of CNI, and one for the daemon: what
+ * a call does not need would cost it time. The compiled form has two in one.
  */
 async function bundlePlugin(root: string): Promise<void> {
   const folder = `${root}/dist/deno-cni-portable`;
   await Deno.mkdir(folder, { recursive: true });
   await Deno.mkdir(`${root}/dist/deno-cni-compiled`, { recursive: true });
-  const call = `${folder}/deno-cni.js`;
+  const call = `${folder}/${bundleOf("ADD")}`;
   const command = `${folder}/deno-cni-daemon.js`;
   try {
-    await bundle(`${root}/plugin/main.ts`, call);
+    await bundleCalls(`${root}/plugin/main.ts`, folder);
     await bundle(`${root}/plugin/daemon/main.ts`, command);
     const [callText, commandText] = await Promise.all(
       [call, command].map((path) => Deno.readTextFile(path)),
@@ -255,7 +262,12 @@ async function digestOf(
     launcher("", startPortable(root) + startCompiled(root)),
     startText,
     startCompiledText,
-    await Deno.readTextFile(new URL("./bundle.ts", import.meta.url)),
+    calledText,
+    ...await Promise.all(
+      ["./bundle.ts", "./parting.ts"].map((name) =>
+        Deno.readTextFile(new URL(name, import.meta.url))
+      ),
+    ),
   ];
   const names: string[] = [];
   const folders = [""];

@@ -39,7 +39,7 @@ Deno.test("the portable form runs in place, and is built again only when a sourc
     assertEquals(built.form, "portable");
     assertEquals((await versions(`${root}/dist/deno-cni`)).at(-1), "1.1.0");
     const made = async () =>
-      (await Deno.stat(`${root}/dist/deno-cni-portable/deno-cni.js`)).mtime;
+      (await Deno.stat(`${root}/dist/deno-cni-portable/deno-cni-ADD.js`)).mtime;
     const first = await made();
     await buildPlugin({ root, form: "portable" });
     assertEquals(await made(), first);

@@ -1,6 +1,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { BundleError, marking } from "./bundle.ts";
+import { calledText } from "./bundle.ts";
+import { BundleError, marking, unmarking } from "./parting.ts";
+import { projectRoot } from "../exec/project_root.ts";
 
 const bundled = `(() => {
   // plugin/config.ts
@@ -16,35 +18,54 @@ const bundled = `(() => {
 
   // plugin/gc.ts
   function rarely() {
-    return [...upTo()];
+    return [...upTo(), "\\"", \`\\n\`];
+  }
+  function never() {
+    return rarely();
   }
   globalThis.answer = rarely();
 })();
 `;
 
+/** What the minifier makes of a text, as far as it matters here. */
+function minified(marked: string): string {
+  return marked
+    .replace("(() => {\n", "(()=>{(()=>{")
+    .replace(/\}\)\(\);\n$/, "})();})();\n")
+    .replaceAll(/, \(\) => \((function[^]*?)\), "(\w+)"\);/g, ',()=>$1,"$2");');
+}
+
 function evaluate(text: string): unknown {
-  (0, eval)(text.replaceAll("__COMPILED_AT_ONCE__", ""));
+  (0, eval)(text);
   const { answer } = globalThis as { answer?: unknown };
   delete (globalThis as { answer?: unknown }).answer;
   return answer;
 }
 
-Deno.test("a marked bundle does what the bundle does, also where it calls a function before its declaration", () => {
-  assertEquals(evaluate(bundled), [0, 1, 2]);
-  assertEquals(evaluate(marking(bundled)), [0, 1, 2]);
+const answer = [0, 1, 2, '"', "\n"];
+
+Deno.test("a parted bundle does what the bundle does, whichever functions are compiled later", () => {
+  assertEquals(evaluate(bundled), answer);
+  const names = ["half", "upTo", "rarely", "never"];
+  for (let which = 0; which < 1 << names.length; which++) {
+    const called = new Set(names.filter((_, at) => (which >> at & 1) === 1));
+    const parted = unmarking(minified(marking(bundled, called)));
+    assertEquals(evaluate(parted), answer, [...called].join());
+  }
 });
 
-Deno.test("functions of quick modules are marked, those of rare ones are not", () => {
-  const marked = marking(bundled);
-  assertStringIncludes(
-    marked,
-    "var half = __COMPILED_AT_ONCE__(function(number) {",
+Deno.test("of the functions that are not called, nothing is left but a text", () => {
+  const parted = unmarking(
+    minified(marking(bundled, new Set(["half", "upTo"]))),
   );
-  assertStringIncludes(marked, "var upTo = __COMPILED_AT_ONCE__(function*({");
-  assertStringIncludes(marked, "\n  function rarely() {");
+  assertStringIncludes(parted, "var half = (function(number) {");
+  assertStringIncludes(parted, "var upTo = (function*({");
+  assertStringIncludes(parted, "var rarely = LATER(0,0);");
+  assertStringIncludes(parted, "var never = LATER(0,1);");
+  assertStringIncludes(parted, '"[function() {\\n');
 });
 
-Deno.test("a bundle of another form is refused, not left unmarked", () => {
+Deno.test("a bundle of another form is refused, not left as it is", () => {
   for (
     const text of [
       "var limit = 2;\n",
@@ -52,6 +73,40 @@ Deno.test("a bundle of another form is refused, not left unmarked", () => {
       "(()=>{function half(n){return n/2}})();\n",
     ]
   ) {
-    assertThrows(() => marking(text), BundleError);
+    assertThrows(() => marking(text, new Set()), BundleError);
+  }
+  const marked = minified(marking(bundled, new Set()));
+  for (
+    const other of [
+      marked.slice(6),
+      marked.replace("()=>function", "() => function"),
+    ]
+  ) {
+    assertThrows(() => unmarking(other), BundleError);
+  }
+});
+
+Deno.test("each name in the list of what is called is a function of the plugin", async () => {
+  const declared = new Set<string>();
+  const folders = [`${projectRoot}/plugin`];
+  for (const folder of folders) {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (isDirectory) folders.push(`${folder}/${name}`);
+      if (!/(?<!_test|_testing)\.ts$/.test(name)) continue;
+      const text = await Deno.readTextFile(`${folder}/${name}`);
+      for (
+        const [, found] of text.matchAll(/^(?:export )?function\*? (\w+)/gm)
+      ) {
+        declared.add(found!);
+      }
+    }
+  }
+  const called: Record<string, string[]> = JSON.parse(calledText);
+  for (const [command, names] of Object.entries(called)) {
+    // The bundler numbers functions of the same name.
+    const gone = names.filter((name) =>
+      !declared.has(name) && !declared.has(name.replace(/\d+$/, ""))
+    );
+    assertEquals(gone, [], command);
   }
 });

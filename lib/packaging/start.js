@@ -1,5 +1,5 @@
-// Runs the call, or the command that it is given, which lie beside this file.
+// Runs a call by the text that the launcher names, or the daemon's command that it is given.
 (0, eval)(Deno.readTextFileSync(
-  import.meta.dirname +
-    (Deno.args.length === 0 ? "/deno-cni.js" : "/deno-cni-daemon.js"),
+  import.meta.dirname + "/deno-cni-" +
+    (Deno.args.length > 1 ? "daemon" : Deno.args[0]) + ".js",
 ));

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
 import { run } from "../../lib/exec/run.ts";
+import { bundleOf, commands } from "../../lib/packaging/bundle.ts";
 import { launcher } from "../../lib/packaging/launcher.ts";
 import {
   permissions,
@@ -23,7 +24,7 @@ export async function faultyBuild(folder: string): Promise<string> {
   const deno = Deno.execPath();
   for (
     const [entry, output] of [
-      ["main.ts", "deno-cni.js"],
+      ...commands.map((command) => ["main.ts", bundleOf(command)]),
       ["daemon/main.ts", "deno-cni-daemon.js"],
     ]
   ) {
@@ -35,12 +36,12 @@ export async function faultyBuild(folder: string): Promise<string> {
   await Deno.symlink(deno, `${folder}/deno`);
   await Deno.writeTextFile(`${folder}/start.js`, startText);
   // What tests ask of the points comes in further variables.
-  const commands = startPortable(folder).replace(
+  const start = startPortable(folder).replace(
     permissions[1]!,
     "--allow-env",
   );
   const executable = `${folder}/deno-cni`;
-  await Deno.writeTextFile(executable, launcher("faulty", commands));
+  await Deno.writeTextFile(executable, launcher("faulty", start));
   await Deno.chmod(executable, 0o755);
   return executable;
 }

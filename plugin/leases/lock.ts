@@ -28,13 +28,12 @@ export function withLock<T>(
 
 function acquire(folder: string, timeout_ms: number): number {
   const path = `${folder}/lock`;
-  // Not Date.now(): the clock of a node may jump.
-  const deadline_ms = performance.now() + timeout_ms;
+  const deadline = deadlineIn(timeout_ms);
   for (;;) {
     const file = openLock(path);
     let keep = false;
     try {
-      keep = wait(file, path, deadline_ms, timeout_ms);
+      keep = wait(file, path, deadline, timeout_ms);
       if (keep) return file;
     } finally {
       if (!keep) close(file);
@@ -42,14 +41,24 @@ function acquire(folder: string, timeout_ms: number): number {
   }
 }
 
+/**
+ * When the time is over, reckoned from the first question on: most calls find the lock free and
+ * need no clock. Not Date.now(): the clock of a node may jump.
+ */
+function deadlineIn(timeout_ms: number): () => number {
+  let deadline_ms: number | undefined;
+  return () => deadline_ms ??= performance.now() + timeout_ms;
+}
+
 /** Waits for the lock; false when its file is no longer the one at the path. */
 function wait(
   file: number,
   path: string,
-  deadline_ms: number,
+  deadline: () => number,
   timeout_ms: number,
 ): boolean {
   if (tryLock(file, path)) return true;
+  const deadline_ms = deadline();
   do {
     if (performance.now() >= deadline_ms) throw busy(path, timeout_ms);
     pause();

@@ -211,6 +211,22 @@ export function enterNetwork(descriptor: number): void {
 }
 
 /**
+ * Whether a descriptor is a terminal's: it alone knows the settings of one; ioctl_tty(2), TCGETS.
+ */
+export function isTerminal(descriptor: number): boolean {
+  const TCGETS = 0x5401;
+  return call("ioctl", descriptor, TCGETS, incoming().address) === 0;
+}
+
+/**
+ * Ends the process; exit_group(2). Nothing is tidied up before: that takes Deno time, and the
+ * kernel does it in any case.
+ */
+export function exitAtOnce(code: number): never {
+  for (;;) call("exit_group", code);
+}
+
+/**
  * Puts a text in the place of this process's stdin, for a child that inherits
  * it: Deno offers no other way to feed one synchronously.
  * @throws {SystemError}
