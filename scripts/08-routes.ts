@@ -3,13 +3,17 @@
  * Stage 08: tells every node which node owns which podCIDR, or the router of
  * the cloud that the nodes are in. Afterwards `ip route` shows a route for every
  * other node's podCIDR, or the cloud's route table one for each. Where a node
- * is on another segment, the route leads into a tunnel (VXLAN, RFC 7348).
+ * is on another segment, the route leads into a tunnel (VXLAN, RFC 7348). Or the
+ * nodes tell each other, by BGP (RFC 4271).
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
+import { birdSteps } from "../lib/bgp/steps.ts";
+import { routesThere } from "../lib/bgp/routes_there.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
+import { nodeOf } from "../lib/cli/connect.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd, type Command } from "../lib/exec/command.ts";
-import type { ClusterNode } from "../lib/cluster/cluster.ts";
+import type { Cluster, ClusterNode } from "../lib/cluster/cluster.ts";
 import {
   isTunnelled,
   tunnelMtu,
@@ -17,12 +21,14 @@ import {
   wayMtu,
 } from "../lib/cluster/tunnels.ts";
 import type { VxlanSettings } from "../lib/cluster/schema_vxlan.ts";
+import { routerBird } from "../lib/lab/router_bird.ts";
 import { mark } from "../lib/net/mark.ts";
 import { tunnelAddress, tunnelLink, vtepMac } from "../lib/net/vxlan.ts";
 import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
 import {
   addressOn,
+  birdProtocol,
   linkMarked,
   linkUp,
   routeProtocol,
@@ -172,6 +178,7 @@ function tunnelTo(other: ClusterNode): Step[] {
 function steps(plan: Plan): Step[] {
   const { node, cluster } = plan;
   const { vxlan } = cluster;
+  if (cluster.routes === "bgp") return birdSteps(cluster, node);
   const others = cluster.nodes.filter(({ name }) => name !== node.name);
   if (cluster.routes === "host") return others.flatMap(routesTo);
   if (vxlan === undefined) return [];
@@ -183,19 +190,34 @@ function steps(plan: Plan): Step[] {
   ];
 }
 
+/** What others than the nodes have to know, and what is waited for. */
+function operatorSteps(cluster: Cluster): Step[] {
+  if (cluster.routes !== "bgp") return cloudRoutes(cluster);
+  return [
+    ...routerBird(cluster),
+    ...cluster.nodes.map((node) =>
+      routesThere(
+        cluster,
+        node,
+        (command) => nodeOf(cluster, node.name).enter(command),
+      )
+    ),
+  ];
+}
+
 export const routes = alsoAtBoot({
   name: "08-routes",
   summary:
     "tell every node, or the cloud's router, which node owns which podCIDR",
   afterwards: ({ clusterCIDRs: [first = ""], routes }) =>
-    routes !== "host" && routes !== "vxlan" ? undefined : {
+    routes !== "host" && routes !== "vxlan" && routes !== "bgp" ? undefined : {
       on: "node",
-      run: cmd`ip ${
-        first.includes(":") ? ["-6"] : []
-      } route show proto ${routeProtocol}`,
+      run: cmd`ip ${first.includes(":") ? ["-6"] : []} route show proto ${
+        routes === "bgp" ? birdProtocol : routeProtocol
+      }`,
     },
   needsPodCIDRs: true,
-  operator: { steps: cloudRoutes },
+  operator: { steps: operatorSteps, last: ({ routes }) => routes === "bgp" },
   followUp: {
     report: async (cluster, nodeOf, options) =>
       (await kubernetesLines(cluster, nodeOf, options)).join("\n"),
@@ -203,6 +225,6 @@ export const routes = alsoAtBoot({
   },
   beforeUndo: beforeRoutesGo,
   steps,
-});
+}, ({ routes }) => routes !== "bgp");
 
 if (import.meta.main) await main(routes);

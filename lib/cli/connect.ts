@@ -13,9 +13,11 @@ import { sshNode, sshTarget } from "../ssh/node.ts";
 
 /** How the machines of a cluster are reached. */
 export function reachOf(cluster: Cluster): Reach {
+  const operator = localNode("operator", `${cluster.stateDir}/journal`);
   return {
-    nodeOf: (name) => nodeOf(cluster, name),
-    operator: localNode("operator", `${cluster.stateDir}/journal`),
+    // No node can have that name.
+    nodeOf: (name) => name === operator.name ? operator : nodeOf(cluster, name),
+    operator,
     outside: cluster.provider === "lab" ? outsideNode(cluster) : undefined,
   };
 }

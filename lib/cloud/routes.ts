@@ -33,6 +33,7 @@ export function cloudRoutes(cluster: Cluster): Step[] {
   switch (cluster.routes) {
     case "host":
     case "vxlan":
+    case "bgp":
       return [];
     case "aws":
       return awsRoutes(cluster);

@@ -3,6 +3,7 @@ import {
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
+import type { BgpSettings } from "./schema_bgp.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { PluginSettings } from "./schema_plugin.ts";
 import type { NodeSshSettings, SshSettings } from "./schema_ssh.ts";
@@ -89,6 +90,8 @@ export interface Cluster {
   readonly routes: Routes;
   /** How the tunnels are; there exactly where routes is vxlan. */
   readonly vxlan?: VxlanSettings;
+  /** Who tells whom of podCIDRs; there exactly where routes is bgp. */
+  readonly bgp?: BgpSettings;
   /** What 06 and 07 write their rules with; left out, iptables. */
   readonly firewall?: Firewall;
   /** What AWS shall make; there exactly where the provider is aws. */

@@ -15,6 +15,7 @@ import { type InFile, nodeMaskOf, pageHost } from "./schema.ts";
 import { checkPlugin } from "./schema_plugin.ts";
 import { checkSsh } from "./schema_ssh.ts";
 import { checkOnSegments } from "./rules_segments.ts";
+import { checkBgp } from "./rules_bgp.ts";
 import { checkVxlan } from "./rules_vxlan.ts";
 
 /** Notes what does not fit together, in what is right by itself. */
@@ -24,6 +25,7 @@ export function checkTogether(value: Draft<InFile>, reading: Reading): void {
   checkRoom(value, reading);
   checkMtu(value, reading);
   checkVxlan(value, reading);
+  checkBgp(value, reading);
   checkPlugin(value, reading);
   checkNodes(value, reading);
   checkSsh(value, reading);

@@ -73,7 +73,7 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
     }
   }
   if (routes === undefined || routes === provider || routes === "vxlan") return;
-  if (routes !== "host") {
+  if (routes !== "host" && routes !== "bgp") {
     reading.wrong(
       ["routes"],
       `${routes} is for machines of provider: ${routes}, not ${provider}; expected ${
@@ -83,7 +83,7 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
   } else if (provider === "gcp") {
     reading.wrong(
       ["routes"],
-      "host does not work on GCP, where machines share no segment: " +
+      `${routes} does not work on GCP, where machines share no segment: ` +
         "its router takes every packet; expected gcp",
     );
   }

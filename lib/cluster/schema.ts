@@ -14,12 +14,13 @@ import {
 } from "./validate.ts";
 import {
   addressNumber,
-  CidrError,
   type Family,
   familyOf,
   parseCidr,
   size,
 } from "../net/cidr.ts";
+import { address, cidr, cidrForm, mistakeOf } from "./schema_address.ts";
+import { type BgpInFile, bgpSettings } from "./schema_bgp.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
 import {
   type KubernetesSettings,
@@ -86,6 +87,7 @@ export interface InFile {
   ssh?: SshSettings;
   routes?: Routes;
   vxlan?: VxlanSettings;
+  bgp?: BgpInFile;
   firewall: Firewall;
   aws?: AwsSettings;
   gcp?: GcpSettings;
@@ -162,35 +164,6 @@ const linkName: Validator<string> = {
   ...plainLinkName,
   schema: { ...plainLinkName.schema, not: { pattern: ownLink.source } },
 };
-
-/** What is wrong with an address or a CIDR, in the words of lib/cidr.ts. */
-function mistakeOf(
-  parse: (value: string) => unknown,
-): (value: string) => string | undefined {
-  return (value) => {
-    try {
-      parse(value);
-      return undefined;
-    } catch (error) {
-      if (error instanceof CidrError) return error.message;
-      throw error;
-    }
-  };
-}
-
-const address = textValue(
-  "an address, e.g. 10.0.1.11",
-  mistakeOf(addressNumber),
-  /^[0-9a-fA-F:.]+$/,
-);
-
-/** What a CIDR looks like. */
-const cidrForm = /^[0-9a-fA-F:.]+\/\d{1,3}$/;
-const cidr = textValue(
-  "a CIDR, e.g. 10.0.1.0/24",
-  mistakeOf(parseCidr),
-  cidrForm,
-);
 
 /**
  * What pods take addresses from: between network and broadcast address there
@@ -271,6 +244,7 @@ export const schema: Validator<InFile> = mapping<InFile>({
   ssh: optional(sshSettings),
   routes: optional(routesWord),
   vxlan: optional(vxlanSettings),
+  bgp: optional(bgpSettings),
   firewall: firewallKey,
   aws: optional(awsSettings),
   gcp: optional(gcpSettings),

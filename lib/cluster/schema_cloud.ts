@@ -43,7 +43,7 @@ export interface GcpSettings {
 }
 
 /** What keeps the routes to the nodes' podCIDRs. */
-export type Routes = "host" | "vxlan" | "aws" | "gcp";
+export type Routes = "host" | "vxlan" | "bgp" | "aws" | "gcp";
 
 /** A word for a command line of a cloud's tool: nothing that it could take for a flag. */
 function word(example: string): Validator<string> {
@@ -134,6 +134,7 @@ export const gcpSettings: Validator<GcpSettings> = mapping<GcpSettings>({
 export const routesWord: Validator<Routes> = oneOf<Routes>(
   "host",
   "vxlan",
+  "bgp",
   "aws",
   "gcp",
 );

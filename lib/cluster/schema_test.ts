@@ -171,7 +171,7 @@ Deno.test("a file that is not there, or is no YAML, is named", async () => {
 
 Deno.test("what is no mapping is refused", () => {
   const keys =
-    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes";
+    "name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, bgp, firewall, aws, gcp, nodes";
   const expected = `expected a mapping of ${keys}`;
   assertEquals(mistakes(""), [`c.yaml:1: there is nothing here; ${expected}`]);
   assertEquals(mistakes("# none\n---\n"), [
@@ -209,8 +209,8 @@ Deno.test("an unknown key is named at its line, with the one that was meant", ()
   );
   refusedWith(
     "__proto__: 1\n7: 1",
-    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes",
-    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, firewall, aws, gcp, nodes",
+    "c.yaml:3: __proto__: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, bgp, firewall, aws, gcp, nodes",
+    "c.yaml:4: 7: no such key; expected one of name, provider, clusterCIDR, nodeMask, bridge, cniVersion, mtu, plugin, runtime, podsPerNode, segmentCIDR, segments, outside, kubernetes, ssh, routes, vxlan, bgp, firewall, aws, gcp, nodes",
   );
 });
 

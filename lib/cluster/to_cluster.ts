@@ -2,6 +2,7 @@
 import type { Draft } from "./validate.ts";
 import { defaultRoutes } from "./schema_cloud.ts";
 import { type InFile, nodeMaskOf, pageHost } from "./schema.ts";
+import { bgpOf } from "./schema_bgp.ts";
 import { usualVxlan } from "./schema_vxlan.ts";
 import type { Cluster, Segment } from "./cluster.ts";
 
@@ -42,6 +43,7 @@ export function toCluster(
     ...(rest.ssh === undefined ? {} : { ssh: rest.ssh }),
     routes,
     ...(routes === "vxlan" ? { vxlan: rest.vxlan ?? usualVxlan } : {}),
+    ...(routes === "bgp" ? { bgp: bgpOf(rest, clusterCIDR) } : {}),
     ...(rest.firewall === "iptables" ? {} : { firewall: rest.firewall }),
     ...(rest.aws === undefined ? {} : { aws: rest.aws }),
     ...(rest.gcp === undefined ? {} : { gcp: rest.gcp }),

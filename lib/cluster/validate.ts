@@ -27,7 +27,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly type?: "string" | "integer" | "array" | "object";
   readonly default?: unknown;
-  readonly enum?: readonly (string | boolean)[];
+  readonly enum?: readonly (string | boolean | number)[];
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;

@@ -18,7 +18,7 @@ lab="ip:iproute2 iptables:iptables ping:iputils-ping unshare:util-linux flock:ut
 test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd runc:runc \
   podman:podman sshd:openssh-server ssh:openssh-client sudo:sudo zstd:zstd \
   chromium:chromium chromedriver:chromium-driver shellcheck:shellcheck \
-  promtool:prometheus tcpdump:tcpdump"
+  promtool:prometheus tcpdump:tcpdump bird:bird2"
 bench="/usr/lib/cni/host-local:containernetworking-plugins mn:mininet brctl:bridge-utils \
   iperf3:iperf3"
 

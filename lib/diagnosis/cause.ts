@@ -6,6 +6,7 @@ import { printable } from "../text/printable.ts";
 
 /** What kind of thing is wrong; for programs that read `-o json`. */
 export type CauseKind =
+  | "bgp"
   | "bridge"
   | "bridge-address"
   | "check"

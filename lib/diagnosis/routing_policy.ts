@@ -6,7 +6,7 @@ import {
   parseCidr,
 } from "../net/cidr.ts";
 import { cmd, type Command } from "../exec/command.ts";
-import { routeProtocol } from "../steps/probes.ts";
+import { birdProtocol, routeProtocol } from "../steps/probes.ts";
 import type { RouteFacts } from "./evidence.ts";
 
 /** A rule as `ip -j rule` has it; a flag has no value. */
@@ -160,7 +160,12 @@ export function routeText(
     ...named("via", gateway),
     ...named("dev", dev),
     ...named("table", table),
-    ...named("proto", protocol === routeProtocol ? protocol : undefined),
+    ...named(
+      "proto",
+      [routeProtocol, birdProtocol].includes(protocol ?? "")
+        ? protocol
+        : undefined,
+    ),
     ...named("metric", metric),
     ...metrics.flatMap((one) =>
       Object.entries(one).flatMap(([name, value]) => named(name, value))

@@ -5,6 +5,7 @@ import { isTunnelled } from "../cluster/tunnels.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Asked } from "../node/batch.ts";
+import { bgpFaultBetween, bgpQuestion } from "./bgp.ts";
 import type { Cause } from "./cause.ts";
 import { endOf, silence } from "./tunnel_silence.ts";
 import {
@@ -25,15 +26,17 @@ function farEnds(cluster: Cluster, node: ClusterNode): readonly ClusterNode[] {
 
 /**
  * The question that tunnelFaults() reads the answer to: four seconds at most. It
- * calls each far end, and changes nothing.
+ * calls each far end, and changes nothing. Where BGP joins the nodes, what bird
+ * says of its sessions, for faultBetween().
  *
- * @returns none where the node has no tunnels
+ * @returns none where the node has no tunnels, and no sessions
  */
 export function tunnelQuestion(
   cluster: Cluster,
   node: ClusterNode,
 ): Command | undefined {
   const { vxlan } = cluster;
+  if (cluster.bgp !== undefined) return bgpQuestion(cluster);
   const far = farEnds(cluster, node);
   if (vxlan === undefined || far.length === 0) return undefined;
   const ends = far.flatMap((other) => endOf(other) ?? []);
@@ -73,7 +76,7 @@ export function tunnelFaults(
 }
 
 /**
- * The likeliest fault of the tunnel between two nodes.
+ * The likeliest fault of the tunnel between two nodes, or of their BGP sessions.
  *
  * @param ends what each says of itself
  * @param also whether what shows by pings counts, too: any other fault of the
@@ -84,6 +87,7 @@ export function faultBetween(
   ends: readonly (readonly [ClusterNode, Asked | undefined])[],
   also: boolean,
 ): Cause | undefined {
+  if (cluster.bgp !== undefined) return bgpFaultBetween(cluster, ends);
   const [one, other] = ends.map(([node]) => node);
   if (!one || !other || !isTunnelled(cluster, one, other)) return undefined;
   const faults = ends.flatMap(([node, asked]) =>

@@ -36,6 +36,7 @@ import { tunnelCheck } from "./tunnels.ts";
 import { twins } from "./twins.ts";
 import { defaultRoute } from "./default_route.ts";
 import { impairments } from "./impairments.ts";
+import { sessionCheck } from "./sessions.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
@@ -56,6 +57,7 @@ export const checks: readonly Check[] = [
   ...podChecks,
   ...routeChecks,
   tunnelCheck,
+  sessionCheck,
   defaultRoute,
   policyRouting,
   twins,

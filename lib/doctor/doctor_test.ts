@@ -62,7 +62,7 @@ Deno.test("an answer that is none is unknown, never well", () => {
       ![
         ...["runtime-folders", "modules", "ipv6", "kubernetes"],
         ...["plugin-runs", "daemon", "default-route"],
-        ...["network-policies", "host-ports", "mtu", "tunnels"],
+        ...["network-policies", "host-ports", "mtu", "tunnels", "sessions"],
       ].includes(name)
     );
   for (const name of asked) {

@@ -6,6 +6,7 @@ import {
   parseCidr,
 } from "../net/cidr.ts";
 import { tunnelAddress } from "../net/vxlan.ts";
+import { nextHopOf } from "../cluster/bgp_sessions.ts";
 import { isTunnelled } from "../cluster/tunnels.ts";
 import { cmd } from "../exec/command.ts";
 import {
@@ -19,7 +20,7 @@ import {
   uplinkOf,
 } from "./check.ts";
 import type { InventoryRoute } from "../inventory/inventory.ts";
-import { routeProtocol } from "../steps/probes.ts";
+import { birdProtocol, routeProtocol } from "../steps/probes.ts";
 import { takenWords } from "../diagnosis/kernel_path/routes.ts";
 import { makeStage, onNode } from "../diagnosis/remedy.ts";
 
@@ -39,7 +40,7 @@ const routes: Check = {
   well: "the pods of every other node are reached through that node",
   read(context) {
     const { host, node } = context;
-    if (!["host", "vxlan"].includes(context.cluster.routes)) {
+    if (!["host", "vxlan", "bgp"].includes(context.cluster.routes)) {
       return [{
         is: "does not apply",
         what: "the cloud's router keeps the routes",
@@ -61,13 +62,17 @@ const routes: Check = {
           }
           const via = isTunnelled(cluster, one, other)
             ? tunnelAddress(podCIDR)
-            : other.address;
-          if (route.via === via) return [];
+            : nextHopOf(cluster, one, other);
+          if (via === undefined || route.via === via) return [];
           return [{
             is: "fault",
             what:
               `the route to the pods of ${other.name} does not go through ` +
-              (via === other.address ? "it" : `its end of the tunnel, ${via}`),
+              (via === other.address
+                ? "it"
+                : cluster.bgp
+                ? `the router ${via}`
+                : `its end of the tunnel, ${via}`),
             evidence: [shownBy(context, ask)],
             remedies: [
               onNode(node.name, cmd`ip route del ${podCIDR}`),
@@ -94,7 +99,8 @@ const overlap: Check = {
       return host.routes
         .filter(({ to, dev, protocol }) =>
           (dev !== cluster.bridge || protocol !== "kernel") &&
-          protocol !== routeProtocol && !known.has(to)
+          protocol !== routeProtocol &&
+          !(cluster.bgp && protocol === birdProtocol) && !known.has(to)
         )
         .flatMap((route) => overlapFinding(context, one, route));
     }),

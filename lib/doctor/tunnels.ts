@@ -8,14 +8,16 @@ export const tunnelCheck: Check = {
   well:
     "the tunnels to nodes of other segments carry packets, and fit their ways",
   asks({ cluster, node }) {
+    if (cluster.vxlan === undefined) return [];
     const question = tunnelQuestion(cluster, node);
     return question === undefined ? [] : [question];
   },
   read({ cluster, node, host }, [asked]): readonly Finding[] {
-    if (tunnelQuestion(cluster, node) === undefined) {
+    const { vxlan } = cluster;
+    if (vxlan === undefined || tunnelQuestion(cluster, node) === undefined) {
       return [{
         is: "does not apply",
-        what: cluster.vxlan === undefined
+        what: vxlan === undefined
           ? "no tunnels are asked for"
           : "all other nodes are on this node's segment",
       }];

@@ -115,6 +115,7 @@ function removalBeside(line: string): Command | undefined {
 /** What puts it back. What bears our mark, a stage makes anew. */
 function restoration(line: string): Command | undefined {
   const isOurs = line.endsWith(` proto ${routeProtocol}`) ||
+    / proto bird( |$)/.test(line) ||
     /--comment "?deno-cni/.test(line);
   if (isOurs) return undefined;
   const [, name, value] = /^(\S+) = (.*)$/.exec(line) ?? [];

@@ -1,4 +1,5 @@
 /** What a node does for its pods' packets, in words, as its own rules and routes say. Pure. */
+import { birdProtocol } from "../steps/probes.ts";
 import { tunnelAddress, tunnelLink } from "../net/vxlan.ts";
 import {
   type Family,
@@ -208,7 +209,7 @@ function routeFacts(
   cluster: Cluster,
   { nodes }: Inventory,
 ): readonly Fact[] {
-  if (cluster.routes !== "host" && cluster.routes !== "vxlan") return [];
+  if (!["host", "vxlan", "bgp"].includes(cluster.routes)) return [];
   const others = nodes.filter(({ name }) => name !== node.name);
   return others.flatMap(({ name, podCIDRs, address }) =>
     podCIDRs.map((podCIDR): Fact => {
@@ -224,7 +225,7 @@ function routeFacts(
         const text = `${podCIDR} through the tunnel to ${name}`;
         return { key, text, tone: "good" };
       }
-      const right = via === address ||
+      const right = via === address || route.protocol === birdProtocol ||
         cluster.nodes.some((one) =>
           one.name === name && one.addresses.includes(via ?? "")
         );

@@ -106,15 +106,20 @@ systemctl daemon-reload`;
 /**
  * A stage whose commands a reboot takes back, with a last step: that they are
  * done again at boot. A lab's node is never booted, and does without.
+ *
+ * @param isTaken whether a reboot takes them back; a service of the system's
+ * own comes back by itself
  */
 export function alsoAtBoot(
   stage: Stage & { readonly steps: (plan: Plan) => readonly Step[] },
+  isTaken: (cluster: Plan["cluster"]) => boolean = () => true,
 ): Stage {
   return {
     ...stage,
     steps(plan) {
       const steps = stage.steps(plan);
-      return plan.cluster.provider === "lab" || steps.length === 0
+      return plan.cluster.provider === "lab" || steps.length === 0 ||
+          !isTaken(plan.cluster)
         ? steps
         : [...steps, restoreStep(stage.name, steps)];
     },

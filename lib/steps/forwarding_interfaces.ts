@@ -6,7 +6,7 @@
 import { familyOf } from "../net/cidr.ts";
 import { cmd, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
-import { routeProtocol, unknown } from "./probes.ts";
+import { birdProtocol, routeProtocol, unknown } from "./probes.ts";
 import type { Plan, Step } from "../stage/stage.ts";
 
 const program = shellProgram("forwarding_interfaces.sh", import.meta.url);
@@ -23,7 +23,8 @@ done`;
  */
 export function interfacesForward({ cluster, node }: Plan): Step {
   const addresses = node.addresses.filter((one) => familyOf(one) === 4);
-  const words = [cluster.bridge, routeProtocol, ...addresses];
+  const protocol = cluster.routes === "bgp" ? birdProtocol : routeProtocol;
+  const words = [cluster.bridge, protocol, ...addresses];
   return {
     key: "every interface on pods' way forwards",
     why: "An interface that does not forward drops what comes in by it, " +

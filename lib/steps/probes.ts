@@ -15,6 +15,9 @@ import { mark } from "../net/mark.ts";
  */
 export const routeProtocol = "244";
 
+/** What the kernel calls the origin of bird's routes (rtnetlink(7), RTPROT_BIRD). */
+export const birdProtocol = "bird";
+
 /** The answer to what neither the exit code nor the output settles. */
 export function unknown(outcome: Outcome, what: string): Answer {
   const said = (outcome.stderr.trim() || outcome.stdout.trim()).slice(0, 400);

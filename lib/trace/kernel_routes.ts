@@ -9,7 +9,7 @@ import {
   ruleText,
 } from "../diagnosis/routing_policy.ts";
 import { type Asked, listed } from "../node/batch.ts";
-import { routeProtocol } from "../steps/probes.ts";
+import { birdProtocol, routeProtocol } from "../steps/probes.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Place } from "./endpoints.ts";
 import type { Passage } from "./passages.ts";
@@ -111,11 +111,12 @@ export function routeDecision(
     };
   }
   const { dev, protocol } = found;
-  const stage: StageName | undefined = protocol === routeProtocol
-    ? "08-routes"
-    : dev === bridge && answers.place.pod === undefined
-    ? "04-bridge"
-    : undefined;
+  const stage: StageName | undefined =
+    protocol === routeProtocol || protocol === birdProtocol
+      ? "08-routes"
+      : dev === bridge && answers.place.pod === undefined
+      ? "04-bridge"
+      : undefined;
   const text = `${routeText(found)}${by}`;
   return { kind: "route", text, ...(stage === undefined ? {} : { stage }) };
 }

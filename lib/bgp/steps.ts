@@ -1,0 +1,196 @@
+/** BIRD as steps: on a node, and on the router between a lab's segments. */
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
+import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
+import { shellProgram } from "../exec/shell_program.ts";
+import { whereThere } from "../steps/file_probes.ts";
+import { unknown } from "../steps/probes.ts";
+import type { Probe, Step } from "../stage/stage.ts";
+import {
+  confDigest,
+  confHead,
+  confPath,
+  nodeConf,
+  passwordPath,
+} from "./bird_conf.ts";
+
+const program = `set -eu\n${put}${shellProgram("bird.sh", import.meta.url)}`;
+
+/** Milliseconds that a package may take to be fetched and installed. */
+const package_ms = 900_000;
+
+/** What makes a speaker of BGP of a node, in this order. */
+export function birdSteps(cluster: Cluster, node: ClusterNode): Step[] {
+  return speakerSteps(cluster, () => nodeConf(cluster, node));
+}
+
+/** @param conf made when it is asked for: a reflector's is long */
+export function speakerSteps(cluster: Cluster, conf: () => string): Step[] {
+  const { bgp, clusterCIDRs, provider } = cluster;
+  const kind = provider === "lab" ? "process" : "unit";
+  return [
+    installed(provider === "lab"),
+    ...(bgp?.passwordFile === undefined ? [] : [password(bgp.passwordFile)]),
+    written(conf),
+    running(kind, conf, clusterCIDRs),
+  ];
+}
+
+/** A lab's nodes have this machine's programs, and nothing is installed there. */
+function installed(inLab: boolean): Step {
+  const script =
+    `command -v bird >/dev/null && command -v birdc >/dev/null && exit 0
+command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
+  const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y " +
+    "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold";
+  return {
+    key: "the package bird2",
+    why:
+      "BIRD is a program that speaks BGP, by which routers tell each other " +
+      "what they reach",
+    doneWhen: {
+      ask: cmd`sh -c ${script} ask`,
+      read(outcome) {
+        if (succeeded(outcome)) return { is: "present" };
+        if (saysAbsent(outcome) && !inLab) return { is: "absent" };
+        return saysAbsent(outcome) || outcome.code === 45
+          ? {
+            is: "different",
+            found: `bird is not installed${inLab ? " on this machine" : ""}`,
+            remedy: inLab
+              ? "apt-get install bird2, and run this stage again"
+              : "install BIRD 2 by the system's own means, and run this stage again",
+          }
+          : unknown(outcome, "whether bird is installed");
+      },
+    },
+    run: {
+      ...cmd`sh -euc ${`${apt} update; ${apt} install bird2`} install`,
+      label: "apt-get install bird2",
+    },
+    undo: {
+      ...cmd`sh -euc ${`${apt} purge bird2`} remove`,
+      label: "apt-get purge bird2",
+    },
+    timeout_ms: package_ms,
+  };
+}
+
+/** The operator's file is read at run time, and its text is in no plan and no journal. */
+function password(file: string): Step {
+  const command = cmd`sh -c ${program} bird password ${passwordPath} - -`;
+  return {
+    key: `write ${passwordPath}`,
+    why: "The password of the sessions (RFC 2385), for bird alone to read",
+    input: {
+      from: "operator",
+      why: "the password of the sessions",
+      ask:
+        cmd`sh -c ${'case $1 in "~/"*) cat "$HOME/${1#??}" ;; *) cat "$1" ;; esac'} read ${file}`,
+      secret: /.+/g,
+      compared: true,
+    },
+    doneWhen: whereThere(
+      cmd`sh -c ${`[ -e "$1" ] || ${exitAbsent}; stat -c %a "$1"; cat "$1"`} ask ${passwordPath}`,
+      `what ${passwordPath} is`,
+      (text, input = "") => {
+        const [line = ""] = input.split("\n");
+        return text === `600\n  password "${line}";\n`
+          ? { is: "present", ours: true }
+          : { is: "absent", ours: true };
+      },
+    ),
+    run: { ...command, label: `write ${passwordPath}` },
+    undo: cmd`rm -f ${passwordPath} ${`${passwordPath}.new`}`,
+  };
+}
+
+const example = "/usr/share/bird2/bird.conf";
+
+const write = `umask 022; mkdir -p "\${1%/*}"
+cat >"$1.new"
+[ "$(wc -c <"$1.new")" -ge "$2" ] || { rm "$1.new"; echo "the text was cut short" >&2; exit 1; }
+bird -p -c "$1.new"
+mv -f "$1.new" "$1"`;
+
+const restore = `rm -f "$1" "$1.new"
+[ ! -e "$2" ] || install -m 640 -o bird -g bird "$2" "$1" 2>/dev/null || cp "$2" "$1"`;
+
+/** Parsed by bird before it is put in place; the package's example is nobody's. */
+function written(conf: () => string): Step {
+  const ask = `[ -e "$1" ] && ! cmp -s "$1" "$2" || ${exitAbsent}; cat "$1"`;
+  return {
+    key: `write ${confPath}`,
+    why:
+      "What this node announces, to whom, and what it believes; bird parses it " +
+      "before it takes the old one's place",
+    doneWhen: whereThere(
+      cmd`sh -c ${ask} ask ${confPath} ${example}`,
+      `what ${confPath} holds`,
+      (text) => {
+        if (text === conf()) return { is: "present", ours: true };
+        if (text.startsWith(confHead)) return { is: "absent", ours: true };
+        return {
+          is: "different",
+          found: `${confPath} holds something that this tool did not write`,
+          remedy: `move it away (mv ${confPath} ${confPath}.old) if nothing ` +
+            "needs that bird, and run this stage again",
+        };
+      },
+    ),
+    get run(): Command {
+      const text = conf();
+      const size_bytes = new TextEncoder().encode(text).length;
+      return {
+        ...withInput(
+          cmd`sh -euc ${write} write ${confPath} ${size_bytes}`,
+          text,
+        ),
+        label: `write ${confPath}, after bird -p -c ${confPath}.new`,
+      };
+    },
+    undo: {
+      cleanup: {
+        ...cmd`sh -euc ${restore} restore ${confPath} ${example}`,
+        label: `remove ${confPath}`,
+      },
+    },
+  };
+}
+
+function running(
+  kind: "process" | "unit",
+  conf: () => string,
+  clusterCIDRs: readonly string[],
+): Step {
+  const command = (action: string, digest: string) =>
+    cmd`sh -c ${program} bird ${action} ${confPath} ${kind} ${digest} ${clusterCIDRs}`;
+  return {
+    key: "bird runs with this configuration",
+    why: "A bird that runs reads it anew and keeps its sessions; none is " +
+      "started again for it",
+    get doneWhen(): Probe {
+      return {
+        ask: command("ask", confDigest(conf())),
+        read(outcome) {
+          if (saysAbsent(outcome)) return { is: "absent" };
+          return succeeded(outcome)
+            ? { is: "present", ours: true }
+            : unknown(outcome, "whether bird runs");
+        },
+      };
+    },
+    get run() {
+      return {
+        ...command("run", confDigest(conf())),
+        label: `birdc configure, or start bird -c ${confPath}`,
+      };
+    },
+    undo: {
+      cleanup: {
+        ...command("stop", "-"),
+        label: "birdc down, and ip route flush proto bird",
+      },
+    },
+  };
+}

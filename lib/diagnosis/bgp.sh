@@ -1,0 +1,16 @@
+#!/bin/sh
+# CONF: what a node's bird says of its sessions, a line each that begins with what it is of.
+conf=$1
+lists() { # NAME COMMAND…
+  name=$1
+  shift
+  "$@" 2>&1 | sed "s/^/$name /"
+}
+if [ -e "$conf" ]; then lists conf head -n 1 "$conf"; else echo "conf absent"; fi
+lists session birdc -r show protocols all
+lists filtered birdc -r show route filtered
+for tool in iptables ip6tables; do
+  "$tool" -w -S 2>/dev/null | grep -e "^-A \(INPUT\|OUTPUT\) .*port 179 .*-j \(DROP\|REJECT\)" |
+    sed "s/^/rule $tool /"
+done
+echo end

@@ -1,0 +1,29 @@
+/** The doctor's check of BGP sessions. Pure. */
+import { bgpFaults, bgpQuestion, isWholeBgp } from "../diagnosis/bgp.ts";
+import { type Check, type Finding, unclear } from "./check.ts";
+
+export const sessionCheck: Check = {
+  name: "sessions",
+  well: "all BGP sessions are up, and bring nothing that they must not",
+  asks: ({ cluster }) => [bgpQuestion(cluster) ?? []].flat(),
+  read({ cluster, node, host }, [asked]): readonly Finding[] {
+    if (cluster.bgp === undefined) {
+      return [{ is: "does not apply", what: "no BGP is asked for" }];
+    }
+    if (!host.complete.includes("08-routes")) {
+      return [{
+        is: "not yet",
+        what: "no bird of ours, or not all that it needs",
+        until: "08-routes",
+      }];
+    }
+    if (asked === undefined || !isWholeBgp(asked)) {
+      return [unclear("how the BGP sessions are", asked)];
+    }
+    return bgpFaults(cluster, node, asked).map(({ is, cause }): Finding => {
+      const { what, evidence, remedies } = cause;
+      const kind = is === "warning" ? is : "fault";
+      return { is: kind, what, evidence, remedies };
+    });
+  },
+};

@@ -1,0 +1,173 @@
+/** Two segments, and BIRD on every node and on the router between: BGP makes the routes, and each fault of it has its name. */
+// @ts-types="../../lib/std/assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { cmd } from "../../lib/exec/command.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
+import { findingsOn } from "./doctor_testing.ts";
+import { type TestLab, testLab } from "./lab_testing.ts";
+import { nodeStages, stateOf } from "./stages_testing.ts";
+import { traceHere } from "./trace_testing.ts";
+import {
+  clusterOf,
+  follow,
+  needsRoot,
+  row,
+  runAll,
+  verified,
+} from "./verify_testing.ts";
+
+/** The lab of two segments, of the test's own. */
+async function twoSegments(name: string, password: string): Promise<TestLab> {
+  const file = `${projectRoot}/config/lab-two-segments.yaml`;
+  const text = await Deno.readTextFile(file);
+  return await testLab(
+    name,
+    () =>
+      text.replace("name: lab-two\n", `name: ${name}\n`)
+        .replace("routes: vxlan", "routes: bgp")
+        .replace(
+          /^vxlan:\n( {2}.*\n)+/m,
+          `bgp:\n  passwordFile: ${password}\n`,
+        ),
+  );
+}
+
+const conf = "/etc/bird/bird.conf";
+
+/** Waits until a line of bird's has come. */
+function until(command: string, text: string): string {
+  return `i=0; until ${command} | grep -q '${text}'; do i=$((i + 1)); ` +
+    "[ $i -lt 600 ] || exit 1; sleep 0.1; done";
+}
+
+const sessionDown = until(
+  "birdc -r show protocols",
+  "^to-worker-2 .* \\(Active\\|Connect\\|Idle\\)",
+);
+
+interface Fault {
+  readonly name: string;
+  readonly on: string;
+  readonly make: string;
+  /** Run on worker-1: until it shows there. */
+  readonly shows: string;
+  readonly mend?: string;
+  readonly said: string;
+}
+
+const port = "iptables -I INPUT -s 10.0.2.12 -p tcp -m tcp";
+const faults: readonly Fault[] = [{
+  name: "port 179 dropped",
+  on: "worker-1",
+  make: `${port} --dport 179 -j DROP; ` +
+    "ss -K dst 10.0.2.12 >/dev/null 2>&1; " +
+    `iptables -I OUTPUT -d 10.0.2.12/32 -p tcp -m tcp --dport 179 -j DROP; ` +
+    `birdc restart "'to-worker-2'"`,
+  shows: sessionDown,
+  mend: "iptables -D INPUT 1; iptables -D OUTPUT 1",
+  said: "the BGP session of worker-1 with worker-2 is down",
+}];
+
+Deno.test({
+  ...needsRoot,
+  name:
+    "BGP makes the matrix green on two segments in both families, each fault of it is named and mended by what " +
+    "is advised, another's configuration is refused, and undo leaves nothing (needs root and bird)",
+  ignore: needsRoot.ignore || !await isThere("/usr/sbin/bird"),
+  async fn(t) {
+    const password = await Deno.makeTempFile();
+    await Deno.writeTextFile(password, "a secret of routers\n");
+    await using lab = await twoSegments("bgp", password);
+    await runAll(lab, ["01-provision"], ["02-kubeadm"]);
+    const bare = await Promise.all(
+      ["worker-1", "worker-2"].map((node) => stateOf(lab, node)),
+    );
+    const [last = "", ...first] = nodeStages.toReversed();
+    await runAll(lab, ...first.toReversed().map((stage) => [stage]));
+    await t.step("another's configuration is refused", async () => {
+      await lab.on("worker-1", cmd`sh -c ${`echo '# mine' >${conf}`}`);
+      const refused = await lab.script(last);
+      assertEquals(refused.code, 1, refused.stdout);
+      assertStringIncludes(
+        refused.stderr,
+        `${conf} holds something that this tool did not write`,
+      );
+      await lab.on("worker-1", cmd`cp /usr/share/bird2/bird.conf ${conf}`);
+    });
+    await runAll(lab, [last]);
+    const again = await lab.report(last);
+    assert(again.results.every(({ status }) => status === "ok"));
+    assert(
+      !JSON.stringify(again).includes("secret of"),
+      "the password is told",
+    );
+    const seen = await verified(await clusterOf(lab));
+    assert(seen.report.passed, seen.text);
+    assertEquals(seen.report.paths.length, 36);
+    assertEquals(row(seen, "pod → pod, other node")[0], "yes, as the pod");
+    assertEquals(await findingsOn(lab, "sessions"), []);
+    assertEquals(await findingsOn(lab, "routes"), []);
+    for (const fault of faults) {
+      await t.step(fault.name, () => isNamed(lab, fault));
+    }
+    await t.step("undo leaves nothing", async () => {
+      await runAll(
+        lab,
+        ["09-verify", "--undo"],
+        ...nodeStages.toReversed().map((stage) => [stage, "--undo"]),
+      );
+      const left = await Promise.all(
+        ["worker-1", "worker-2"].map((node) => stateOf(lab, node)),
+      );
+      assertEquals(left, bare);
+      for (const machine of ["worker-1", "router"]) {
+        const script = `ls /run/bird 2>/dev/null; ip route show proto bird; ` +
+          `ls /etc/bird; cmp ${conf} /usr/share/bird2/bird.conf`;
+        const stdout = await lab.on(machine, cmd`sh -c ${script} || :`);
+        assertEquals(stdout, "bird.conf\nenvvars\n");
+      }
+    });
+    await Deno.remove(password);
+  },
+});
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
+  const { on, make, shows, mend, said } = fault;
+  const cluster = await clusterOf(lab);
+  await lab.on(on, cmd`sh -c ${make}`);
+  await lab.on("worker-1", cmd`sh -euc ${shows}`);
+  const [found, seen, followed] = await Promise.all([
+    findingsOn(lab, "sessions"),
+    verified(cluster, ["worker-1", "worker-2"]),
+    traceHere(cluster, "worker-1/shell", "worker-2/web"),
+  ]);
+  const told = found.flatMap((one) => "what" in one ? [one.what] : []);
+  assertStringIncludes(told.join("\n"), said);
+  assert(!seen.report.passed, seen.text);
+  const causes = seen.report.causes.map(({ what }) => what).join("\n");
+  assertStringIncludes(causes, said, seen.text);
+  assertStringIncludes(followed.cause?.what ?? "nothing", said);
+  if (mend !== undefined) await lab.on(on, cmd`sh -euc ${mend}`);
+  for (const line of followed.cause?.mend ?? []) {
+    if (line.includes("08-routes")) await follow(lab, line);
+  }
+  await runAll(lab, ["08-routes"]);
+  await lab.on(
+    "worker-1",
+    cmd`sh -euc ${
+      until("birdc -r show protocols", "^peer:.* Established") + "; " +
+      until("birdc -r show protocols", "^to-worker-2 .* Established")
+    }`,
+  );
+  assertEquals(await findingsOn(lab, "sessions"), []);
+}
