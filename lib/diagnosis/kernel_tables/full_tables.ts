@@ -34,9 +34,11 @@ export function fullTables(
 ): readonly FullTable[] {
   const found = tables.flatMap((whole): readonly FullTable[] => {
     const table = bounded(whole, cluster);
-    const { used, limit } = table;
+    const { used, limit, refused = 0 } = table;
     const need = neededBy(table, cluster);
     if (used < limit * nearly && need <= limit) return [];
+    // Above its limit are only entries that it is not for, say another lab's.
+    if (used > limit && refused === 0 && need <= limit) return [];
     const is = used >= limit * full ? "full" : "scarce";
     const { shownBy, printed } = table;
     const cause: Cause = {

@@ -268,6 +268,12 @@ Deno.test("neighbours that a stage has put in take no room, of each node of a la
   assertStringIncludes(fewer?.what ?? "", "is nearly full, 965 of 1024");
 });
 
+Deno.test("more neighbours than the table may have, and none refused, are no matter of the limit", () => {
+  const many: Instead = [["entries 73 ", "entries 7632 "]];
+  assertEquals(found(many).length, 1);
+  assertEquals(found([...many, ["table_fulls 4156", "table_fulls 0"]]), []);
+});
+
 /** What a node answered, as its facts have it. */
 function factsOf(instead: Instead): Pick<NodeFacts, "tables"> {
   const boundary = askTables.argv.at(-1) ?? "";
