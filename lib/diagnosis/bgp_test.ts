@@ -5,12 +5,8 @@ import { twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { confHead } from "../bgp/bird_conf.ts";
 import { cmd } from "../exec/command.ts";
 import type { Asked } from "../node/batch.ts";
-import {
-  bgpFaultBetween,
-  bgpFaults,
-  readRefused,
-  readSessions,
-} from "./bgp.ts";
+import { readSessions } from "../bgp/seen_sessions.ts";
+import { bgpFaultBetween, bgpFaults, readRefused } from "./bgp.ts";
 
 const cluster = {
   ...twoSegmentsCluster({ name: "lab-two", stateDir: "/state/lab-two" }),

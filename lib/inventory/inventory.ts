@@ -16,6 +16,7 @@ import {
   readLinks,
   readRoutes,
 } from "../net/ip_json.ts";
+import { readSessions, type SeenSession } from "../bgp/seen_sessions.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { ending, type Outcome, type RunOptions } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
@@ -96,6 +97,8 @@ export interface Host {
   readonly plugins: readonly string[];
   /** What there is of the plugin's daemon. */
   readonly daemon?: HostDaemon;
+  /** What bird says of its BGP sessions, where there are any. */
+  readonly sessions?: readonly SeenSession[];
   /** What the agent says of itself, where there is one. */
   readonly agent?: HostAgent;
 }
@@ -196,6 +199,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
       return readRules(family, own.join("\n") + "\n" + printed);
     });
   const agent = readAgent(linesOf(parts, "agent"));
+  const sessions = readSessions(text("bgp"));
   return {
     is: "read",
     complete,
@@ -238,6 +242,7 @@ export function readHost(parts: readonly AnswerPart[], name: string): Host {
     ...(partOf(parts, "daemon") === undefined
       ? {}
       : { daemon: readDaemon(linesOf(parts, "daemon")) }),
+    ...(sessions.length === 0 ? {} : { sessions }),
     ...(agent === undefined ? {} : { agent }),
   };
 }

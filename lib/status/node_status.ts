@@ -6,6 +6,7 @@ import type {
   NodeLease,
 } from "../inventory/inventory.ts";
 import { calledName } from "../net/ip_json.ts";
+import type { SeenSession } from "../bgp/seen_sessions.ts";
 import type { HostAgent } from "../inventory/agent.ts";
 import { type HostDaemon, wantsDaemon } from "../inventory/daemon.ts";
 import { capacity, leasesIn, staleLeases } from "../inventory/lease_use.ts";
@@ -43,6 +44,8 @@ export interface NodeStatus {
     readonly broken: readonly BrokenLease[];
     /** The plugin's daemon, where there is to be one, or is one all the same. */
     readonly daemon?: Pick<HostDaemon, "installed" | "serving">;
+    /** The node's BGP sessions, as bird tells them, where there are any. */
+    readonly sessions?: readonly SeenSession[];
     /** The agent that keeps the node's network, where there is one. */
     readonly agent?: HostAgent;
   };
@@ -87,6 +90,7 @@ export function nodeStatus(
       stale: staleLeases(host),
       broken: host.brokenLeases,
       ...daemonStatus(cluster, host.daemon),
+      ...(host.sessions === undefined ? {} : { sessions: host.sessions }),
       ...(host.agent === undefined ? {} : { agent: host.agent }),
     },
   };

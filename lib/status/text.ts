@@ -40,6 +40,7 @@ export function statusText(
     cutOffLines(report.nodes, options),
     leaseLines(report.nodes, options),
     daemonLines(report.nodes),
+    sessionLines(report.nodes),
     agentLines(report.nodes),
     nextLine(report, options),
   ].filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
@@ -216,6 +217,20 @@ function daemonLines(nodes: readonly NodeStatus[]): string[] {
     wrap(printable(`${on.map(({ name }) => name).join(", ")}: ${what}`), "  ")
   );
   return lines.length === 0 ? [] : ["The plugin's daemon:", ...lines];
+}
+
+/** How many BGP sessions each node has, and what bird says of those that are down. */
+function sessionLines(nodes: readonly NodeStatus[]): string[] {
+  const lines = nodes.flatMap(({ name, has: { sessions = [] } = {} }) => {
+    if (sessions.length === 0) return [];
+    const down = sessions.filter(({ state }) => state !== "Established");
+    const up = `${sessions.length - down.length} of ${sessions.length} up`;
+    const states = down.map(({ name, state, error }) =>
+      `, ${name} ${state}${error === undefined ? "" : ` (${error})`}`
+    );
+    return [wrap(printable(`${name}: ${up}${states.join("")}`), "  ")];
+  });
+  return lines.length === 0 ? [] : ["BGP sessions:", ...lines];
 }
 
 /** How each agent stands. */

@@ -117,6 +117,25 @@ Deno.test("the plugin's daemon is told with its version, a dead one as such", ()
   );
 });
 
+Deno.test("BGP sessions are counted, and those that are down told in bird's words", () => {
+  const [first, second] = reportOf().nodes;
+  assert(first?.has && second?.has);
+  const up = { name: "to-master", state: "Established" };
+  const down = { name: "to-worker-2", state: "Active", error: "Socket: Lost" };
+  const text = statusText({
+    ...reportOf(),
+    nodes: [
+      { ...first, has: { ...first.has, sessions: [up] } },
+      { ...second, has: { ...second.has, sessions: [up, down] } },
+    ],
+  }, { cluster });
+  assertStringIncludes(text, `BGP sessions:\n  ${first.name}: 1 of 1 up\n`);
+  assertStringIncludes(
+    text,
+    `  ${second.name}: 1 of 2 up, to-worker-2 Active (Socket: Lost)`,
+  );
+});
+
 Deno.test("agents are told with their last run, what they repaired and their API server", () => {
   const [first, second] = reportOf().nodes;
   assert(first?.has !== undefined && second?.has !== undefined);

@@ -5,6 +5,7 @@
  */
 import { clusterSet } from "../net/nft_table.ts";
 import { tunnelLink } from "../net/vxlan.ts";
+import type { BgpSettings } from "../cluster/schema_bgp.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { podCIDRsPath } from "../cluster/cluster.ts";
 import { cmd, type Command } from "../exec/command.ts";
@@ -136,8 +137,8 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     ],
   },
   "08-routes": {
-    sentences: ({ cluster: { vxlan } }) =>
-      vxlan === undefined
+    sentences: ({ cluster: { vxlan, bgp } }) =>
+      bgp !== undefined ? bgpSentences(bgp) : vxlan === undefined
         ? [
           "Pods of other nodes are still out of reach: no route of this node has " +
           "their addresses, so packets for them go to the default gateway, which " +
@@ -158,11 +159,12 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
           "has, and a forwarding entry, shown below, which node that MAC is on; " +
           "the headers around the frame are why pods get a smaller MTU.",
         ],
-    look: ({ vxlan }) =>
-      vxlan === undefined ? undefined : {
-        on: "node",
-        command: cmd`bridge fdb show dev ${tunnelLink}`,
-      },
+    look: ({ vxlan, bgp }) =>
+      bgp !== undefined
+        ? { on: "node", command: cmd`birdc -r show route` }
+        : vxlan === undefined
+        ? undefined
+        : { on: "node", command: cmd`bridge fdb show dev ${tunnelLink}` },
   },
   "09-verify": {
     sentences: () => [
@@ -176,6 +178,19 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     ],
   },
 };
+
+function bgpSentences({ as }: BgpSettings): Sentences {
+  return [
+    "Pods of other nodes are still out of reach, and to write every node's " +
+    "routes by hand takes as many routes as there are pairs of nodes.",
+    "So this stage starts BIRD on every node, a program that speaks BGP as " +
+    `routers do (here as autonomous system ${as}): each node announces its own ` +
+    "podCIDRs, and believes of others nothing but parts of the clusterCIDR.",
+    "What the nodes have told each other is shown below as bird has it, with " +
+    "the session that each route came by; the kernel's routes are made of that, " +
+    "and go when their node does.",
+  ];
+}
 
 /** Ahead of the classic mistake: stage 07 without its exemption. */
 export const mistakeSentences: Sentences = [

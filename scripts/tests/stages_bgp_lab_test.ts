@@ -107,6 +107,8 @@ Deno.test({
     assertEquals(row(seen, "pod → pod, other node")[0], "yes, as the pod");
     assertEquals(await findingsOn(lab, "sessions"), []);
     assertEquals(await findingsOn(lab, "routes"), []);
+    const status = await lab.script("status");
+    assertStringIncludes(status.stdout, "worker-1: 3 of 3 up");
     for (const fault of faults) {
       await t.step(fault.name, () => isNamed(lab, fault));
     }
