@@ -40,7 +40,10 @@ export function readResult(outcome: Outcome): TestResult {
     output.matchAll(/^(.*) \.\.\. ignored \([^()]*\)$/gm),
     ([, name]) => name ?? "",
   );
-  const [, failures = ""] = output.split("\n FAILURES \n");
+  // A test may print such a section too; the last one is Deno's, where it has one.
+  const failures = Number(failed) > 0
+    ? output.split("\n FAILURES \n").at(-1) ?? ""
+    : "";
   const failedNames = Array.from(
     failures.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
     ([, name]) => name ?? "",

@@ -55,6 +55,8 @@ Deno.test("failed tests are named with the step that failed, and their errors ar
   const output = `one ... FAILED (1ms)\nthree ... ok (1ms)\n${errors}`;
   const { failedNames } = readResult(printed(output, 1));
   assertEquals(failedNames, ["one", "two ... inner"]);
+  const well = `${errors}ok | 2 passed | 0 failed (2ms)\n`;
+  assertEquals(readResult(printed(well, 0)).failedNames, []);
   assertEquals(errorsPart(output), errors);
   assertEquals(errorsPart("Killed\n"), "Killed\n");
 });

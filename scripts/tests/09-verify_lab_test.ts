@@ -15,6 +15,7 @@ import {
   runAll,
   type Seen,
   verified,
+  verifiedWell,
 } from "./verify_testing.ts";
 import { run } from "../../lib/exec/run.ts";
 
@@ -56,7 +57,7 @@ Deno.test({
     assertStringIncludes(before.stdout, "Next: make 05-plugin");
 
     await runAll(lab, ["05-plugin", "--node", "worker-1"]);
-    const one = await verified(cluster);
+    const one = await verifiedWell(cluster);
     assert(one.report.passed, one.text);
     assertEquals(row(one, "test pods"), ["yes", "no pods, until 05"]);
     assertEquals(row(one, "pod → own node"), ["yes", "-"]);
@@ -86,7 +87,7 @@ Deno.test({
     await lab.on("worker-1", cmd`iptables -w -P FORWARD DROP`);
 
     await runAll(lab, ["06-forwarding", "--node", "worker-1"]);
-    const half = await verified(cluster);
+    const half = await verifiedWell(cluster);
     assert(half.report.passed, half.text);
     assertEquals(row(half, "pod → pod, same node"), [
       "yes",
@@ -116,7 +117,7 @@ Deno.test({
     ]);
 
     await runAll(lab, ["08-routes", "--node", "worker-1"]);
-    const routed = await verified(cluster);
+    const routed = await verifiedWell(cluster);
     assert(routed.report.passed, routed.text);
     assertEquals(row(routed, "worker-1 → pod"), ["-", "yes, as that node"]);
     assertEquals(row(routed, "master → pod"), [
@@ -143,7 +144,7 @@ Deno.test({
     );
 
     await runAll(lab, ["06-forwarding", "--undo", "--node", "worker-2"]);
-    const undone = await verified(cluster);
+    const undone = await verifiedWell(cluster);
     assert(undone.report.passed, undone.text);
     assertEquals(row(undone, "pod → pod, other node"), [
       "no, until 06 on worker-2",
@@ -177,7 +178,7 @@ Deno.test({
       await lab.on(name, cmd`sh -euc ${withoutBridgeSettings}`);
     }
     await runAll(lab, ["05-plugin"]);
-    const seen = await verified(await clusterOf(lab));
+    const seen = await verifiedWell(await clusterOf(lab));
     assert(seen.report.passed, seen.text);
     assertEquals(row(seen, "pod → pod, same node"), ["yes", "yes"]);
     assertStringIncludes(seen.text, "br_netfilter is not loaded");
@@ -197,7 +198,7 @@ Deno.test({
 
     // A pod's sandbox that went, as with a reboot, while its files stayed.
     await lab.on("worker-2", cmd`ip netns del web`);
-    const anew = await verified(cluster);
+    const anew = await verifiedWell(cluster);
     assert(anew.report.passed, anew.text);
     assertStringIncludes(anew.text, "Pod web on worker-2 was started anew");
 
@@ -266,7 +267,7 @@ Deno.test({
       "worker-2",
       cmd`ip route replace 10.244.2.0/24 dev cni0 src 10.0.1.202`,
     );
-    const seen = await verified(cluster);
+    const seen = await verifiedWell(cluster);
     assert(seen.report.passed, seen.text);
     assertEquals(row(seen, "other node → pod"), [
       "yes, as that node",
@@ -301,7 +302,7 @@ Deno.test({
       'printf "sleep 1.2\\n%s\\n" "$(cat "$1")" >"$1.new"; mv "$1.new" "$1"';
     const file = "/run/deno-cni-pods/web.www/source.cgi";
     await lab.on("worker-2", cmd`sh -c ${slow} slow ${file}`);
-    const seen = await verified(await clusterOf(lab));
+    const seen = await verifiedWell(await clusterOf(lab));
     assert(seen.report.passed, seen.text);
     assertStringIncludes(seen.text, "Slow, not broken: 5 of 18 paths");
     await lab.on("worker-2", cmd`mv ${file}.kept ${file}`);
@@ -315,7 +316,7 @@ async function tryPort(lab: TestLab, cluster: Cluster): Promise<void> {
     cmd`ln -s /usr/lib/cni/portmap /opt/cni/bin/portmap`,
   );
   await runAll(lab, ["03-cni-config", "--node", "worker-1"]);
-  const mapped = await verified(cluster);
+  const mapped = await verifiedWell(cluster);
   assert(mapped.report.passed, mapped.text);
   const untried = "no portmap";
   assertEquals(row(mapped, "hostPort → pod"), ["yes", untried]);
@@ -355,7 +356,7 @@ Deno.test({
     }
     await lab.on("worker-1", cmd`sed -i ${set(true)} ${list}`);
     await lab.on("worker-2", cmd`sed -i ${set(false)} ${list}`);
-    const seen = await verified(cluster);
+    const seen = await verifiedWell(cluster);
     assert(seen.report.passed, seen.text);
     assertEquals(row(seen, "pod → own service"), ["yes", "no, hairpin is off"]);
     assertEquals(seen.report.paths.length, 18);

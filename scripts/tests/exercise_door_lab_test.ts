@@ -10,7 +10,7 @@ import {
   follow,
   needsRoot,
   runAll,
-  verified,
+  verifiedWell,
 } from "./verify_testing.ts";
 
 Deno.test({
@@ -127,13 +127,13 @@ async function cutOffs(lab: TestLab): Promise<void> {
   for (const [wait_ms, signal] of cuts) {
     const code = await cutOff(lab, wait_ms, signal);
     const [state] = await states(lab);
-    const { report, text } = await verified(cluster);
+    const { report, text } = await verifiedWell(cluster);
     if (signal === "SIGKILL") assert(code !== 0);
     else if (code === 130) assert(report.passed, text);
     else assertEquals([code, state, report.passed], [0, "open", false]);
     const reset = await lab.script("exercise", "1-reset");
     assert(reset.code === 0 || state === "not begun", reset.stderr);
-    const again = await verified(cluster);
+    const again = await verifiedWell(cluster);
     assert(again.report.passed, again.text);
   }
 }

@@ -14,6 +14,7 @@ import {
   row,
   runAll,
   verified,
+  verifiedWell,
 } from "./verify_testing.ts";
 
 /** The lab of two segments, of the test's own. */
@@ -101,7 +102,7 @@ Deno.test({
       !JSON.stringify(again).includes("secret of"),
       "the password is told",
     );
-    const seen = await verified(await clusterOf(lab));
+    const seen = await verifiedWell(await clusterOf(lab));
     assert(seen.report.passed, seen.text);
     assertEquals(seen.report.paths.length, 36);
     assertEquals(row(seen, "pod → pod, other node")[0], "yes, as the pod");

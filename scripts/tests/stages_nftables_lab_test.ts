@@ -15,6 +15,7 @@ import {
   needsRoot,
   runAll,
   verified,
+  verifiedWell,
 } from "./verify_testing.ts";
 
 const [own, other] = ["worker-1", "worker-2"];
@@ -141,7 +142,7 @@ async function hasNoIptables(lab: TestLab): Promise<void> {
     const { results } = await lab.report(stage, "--node", other);
     assert(results.every(({ status }) => status === "ok"), stage);
   }
-  const seen = await verified(await clusterOf(lab));
+  const seen = await verifiedWell(await clusterOf(lab));
   assert(seen.report.passed, seen.text);
   assertStringIncludes(seen.text, "pod → own service");
   await lab.on(other, cmd`umount /etc/alternatives`);
@@ -168,7 +169,7 @@ async function isNamed(lab: TestLab): Promise<void> {
   for (const { mend } of seen.report.causes) {
     for (const line of mend) await follow(lab, line);
   }
-  const after = await verified(cluster);
+  const after = await verifiedWell(cluster);
   assert(after.report.passed, after.text);
 }
 
@@ -216,7 +217,7 @@ Deno.test({
     await runAll(lab, ["01-provision"], ["02-kubeadm"]);
     const bare = await rulesOn(lab, own);
     await runAll(lab, ...nodeStages.map((stage) => [stage]));
-    const seen = await verified(await clusterOf(lab));
+    const seen = await verifiedWell(await clusterOf(lab));
     assert(seen.report.passed, seen.text);
     assertEquals(seen.report.paths.length, 36);
     assertEquals(await findingsOn(lab, "masquerade"), []);

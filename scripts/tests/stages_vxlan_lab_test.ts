@@ -15,6 +15,7 @@ import {
   row,
   runAll,
   verified,
+  verifiedWell,
 } from "./verify_testing.ts";
 
 /** The lab of two segments, of the test's own. */
@@ -120,7 +121,7 @@ Deno.test({
     const again = await lab.report(last);
     assert(again.results.every(({ status }) => status === "ok"));
     const cluster = await clusterOf(lab);
-    const seen = await verified(cluster);
+    const seen = await verifiedWell(cluster);
     assert(seen.report.passed, seen.text);
     assertEquals(seen.report.paths.length, 36);
     assertEquals(row(seen, "pod → pod, other node")[0], "yes, as the pod");

@@ -5,7 +5,7 @@ import { cmd } from "../../lib/exec/command.ts";
 import type { StopReport, TourReport } from "../../lib/tour/report.ts";
 import { scriptCommand, type TestLab, testLab } from "./lab_testing.ts";
 import { atTerminal } from "./terminal_testing.ts";
-import { clusterOf, needsRoot, verified } from "./verify_testing.ts";
+import { clusterOf, needsRoot, verifiedWell } from "./verify_testing.ts";
 import { run } from "../../lib/exec/run.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
 
@@ -90,7 +90,10 @@ Deno.test({
       (await natRules(lab, "worker-1")).match(/MASQUERADE/g)?.length,
       1,
     );
-    assertEquals((await verified(await clusterOf(lab))).report.passed, true);
+    assertEquals(
+      (await verifiedWell(await clusterOf(lab))).report.passed,
+      true,
+    );
     // All of it is as the stages leave it: nothing is left to change.
     const again = await lab.report("up");
     for (const [node, { changed, failed }] of Object.entries(again.recap)) {
@@ -197,7 +200,10 @@ Deno.test({
     await third.type("q\n");
     const left = await third.end();
     assertEquals(left.code, 1, left.said);
-    assertEquals((await verified(await clusterOf(lab))).report.passed, true);
+    assertEquals(
+      (await verifiedWell(await clusterOf(lab))).report.passed,
+      true,
+    );
   },
 });
 
