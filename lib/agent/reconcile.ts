@@ -3,6 +3,8 @@ import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import type { Node } from "../node/node.ts";
 import { UnreachableError } from "../node/node.ts";
 import { apply } from "../stage/engine.ts";
+import type { RunContext } from "../stage/context.ts";
+import { insteadFor } from "../stage/instead.ts";
 import { JournalError } from "../stage/errors.ts";
 import { type Journal, readJournal } from "../stage/journal.ts";
 import { stepKey } from "../stage/node_run.ts";
@@ -62,14 +64,13 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
     const known = stage.name === "08-routes"
       ? { known: await thereAlready(node, cluster, options) }
       : {};
-    const results = await apply(stage.name, node, steps, {
-      ...options,
-      ...known,
-      stopping,
-      keepGoing: true,
+    const context: RunContext = {
+      ...{ ...options, ...known, stopping, keepGoing: true as const },
       tell: () => {},
       consent: () => Promise.resolve(true),
-    });
+    };
+    const instead = insteadFor(stage, cluster, own.name);
+    const results = await apply(stage.name, node, steps, context, instead);
     const wasThere = doneBefore(before, stage.name, steps);
     for (const result of results) {
       if (result.status === "changed") {
