@@ -15,6 +15,9 @@ interface TourProps {
   readonly atTerminal: () => void;
 }
 
+/** How long until it is asked once more whether the tour can begin. */
+const again_ms = 10_000;
+
 type Run = DockItem & { readonly is: "run" };
 
 /** The tour as far as it went, its next stop, and the way through. */
@@ -52,16 +55,21 @@ function useTour({ state, isShown }: TourProps, run: Run | undefined) {
   const asksAnew = isAnew && !isOver;
   const isUnderWay = run !== undefined && run.ended === undefined;
   const stands = state.stages.map(({ cells }) => cells.map(({ text }) => text));
-  const moment = `${stands} ${run?.run} ${run?.ended} ${asksAnew}`;
+  const [looks, setLooks] = useState(0);
+  const moment = `${stands} ${run?.run} ${run?.ended} ${asksAnew} ${looks}`;
   useEffect(() => {
     // What is done at a stop is asked for once it is whole.
     if (!isShown || isUnderWay) return;
     let isOld = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const settle = (problem: string, found: TourView | undefined) => {
       if (isOld) return;
       setProblem(problem);
       setKnownRun(run?.run);
       if (found !== undefined) setView(found);
+      // What is in the tour's way may go without a change of the picture.
+      if (found?.note === undefined) return;
+      timer = setTimeout(() => setLooks((looks) => looks + 1), again_ms);
     };
     get<TourView>("/tour", asksAnew ? { anew: "" } : {}).then(
       (found) => settle("", found),
@@ -69,6 +77,7 @@ function useTour({ state, isShown }: TourProps, run: Run | undefined) {
     );
     return () => {
       isOld = true;
+      clearTimeout(timer);
     };
   }, [isShown, moment]);
   const begin = async (marks: string | undefined) => {
