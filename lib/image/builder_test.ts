@@ -5,10 +5,10 @@ import { projectRoot } from "../exec/project_root.ts";
 import { builders, type Recipe } from "./builder.ts";
 
 const recipe: Recipe = {
-  context: "/work/context",
+  context: "/build/context",
   containerfile: "/p/Containerfile",
-  work: "/work",
-  archive: "/work/made.tar",
+  work: "/build",
+  archive: "/build/made.tar",
   name: "localhost/deno-cni:0.1.0",
   version: "0.1.0",
   revision: "abc",
@@ -26,10 +26,10 @@ Deno.test("every builder is told the processor, the version, the one time of all
         "--build-arg=VERSION=0.1.0",
         "--build-arg=REVISION=abc",
         "1700000000",
-        "/work/context",
+        "/build/context",
       ]
     ) assertStringIncludes(build, word, name);
-    assertStringIncludes(lines.at(-1) ?? "", "/work/made.tar");
+    assertStringIncludes(lines.at(-1) ?? "", "/build/made.tar");
   }
 });
 
@@ -37,8 +37,8 @@ Deno.test("buildah and podman keep all that they store in the folder that is thr
   for (const name of ["buildah", "podman"] as const) {
     for (const command of builders[name].commands(recipe)) {
       assertEquals(command.argv.slice(1, 3), [
-        "--root=/work/store",
-        "--runroot=/work/run",
+        "--root=/build/store",
+        "--runroot=/build/run",
       ]);
     }
   }

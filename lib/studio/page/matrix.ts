@@ -1,6 +1,7 @@
 /** What reaches what: a cell tells its cause, and has its path traced. */
 import type { MatrixCell, PageState } from "../protocol.ts";
 import { h, type PagePart, useState } from "./ui.ts";
+import { matrixFrame } from "./matrix_frame.ts";
 
 interface MatrixProps {
   readonly matrix: PageState["matrix"];
@@ -25,42 +26,24 @@ export function Matrix({ matrix, verify, trace }: MatrixProps): PagePart {
       h("h2", { id: "matrix-heading" }, "What reaches what"),
       h("button", { type: "button", onClick: verify }, "Run 09-verify"),
     ),
-    rows.length === 0 ? null : h(
-      "div",
-      { class: "wide", tabIndex: 0, role: "group", "aria-label": "Matrix" },
-      h(
-        "table",
-        { id: "matrix" },
+    rows.length === 0 ? null : matrixFrame(
+      { label: "Matrix", id: "matrix" },
+      columns,
+      rows.map(({ label, cells }) =>
         h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            h("th", { scope: "col" }, "Path"),
-            ...columns.map((name) => h("th", { scope: "col" }, name)),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          ...rows.map(({ label, cells }) =>
-            h(
-              "tr",
-              { key: label },
-              h("th", { scope: "row" }, label),
-              ...cells.map((cell, at) => {
-                const key = `${label} ${columns[at]}`;
-                const isChosen = key === chosen;
-                return matrixCell(
-                  cell,
-                  isChosen,
-                  () => setChosen(isChosen ? undefined : key),
-                );
-              }),
-            )
-          ),
-        ),
+          "tr",
+          { key: label },
+          h("th", { scope: "row" }, label),
+          ...cells.map((cell, at) => {
+            const key = `${label} ${columns[at]}`;
+            const isChosen = key === chosen;
+            return matrixCell(
+              cell,
+              isChosen,
+              () => setChosen(isChosen ? undefined : key),
+            );
+          }),
+        )
       ),
     ),
     h("p", { id: "summary" }, summary),

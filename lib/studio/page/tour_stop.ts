@@ -2,6 +2,7 @@
 import type { StopTable, StopView } from "../tour_protocol.ts";
 import { MarkedResult } from "./marks.ts";
 import { h, type PagePart, useEffect, useRef } from "./ui.ts";
+import { matrixFrame } from "./matrix_frame.ts";
 
 interface StopProps {
   readonly stop: StopView;
@@ -80,36 +81,18 @@ function matrix(
     "div",
     {},
     h("h4", {}, title),
-    h(
-      "div",
-      { class: "wide", tabIndex: 0, role: "group", "aria-label": title },
-      h(
-        "table",
-        {},
+    matrixFrame(
+      { label: title },
+      columns,
+      rows.map(({ label, cells }) =>
         h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            h("th", { scope: "col" }, "Path"),
-            ...columns.map((name) => h("th", { scope: "col" }, name)),
+          "tr",
+          { key: label },
+          h("th", { scope: "row" }, label),
+          ...cells.map(({ text, tone }) =>
+            h("td", { class: `is-${tone}` }, text)
           ),
-        ),
-        h(
-          "tbody",
-          {},
-          ...rows.map(({ label, cells }) =>
-            h(
-              "tr",
-              { key: label },
-              h("th", { scope: "row" }, label),
-              ...cells.map(({ text, tone }) =>
-                h("td", { class: `is-${tone}` }, text)
-              ),
-            )
-          ),
-        ),
+        )
       ),
     ),
     hasNotes
