@@ -3,8 +3,9 @@
  * of its own, and a PATH with nothing on it but what a test puts there.
  */
 // @ts-types="../std/assert.d.ts"
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Outcome } from "../exec/command.ts";
+import { projectRoot } from "../exec/project_root.ts";
 import { run } from "../exec/run.ts";
 
 /** Programs that the script, and the programs of these machines, use. */
@@ -366,4 +367,16 @@ test("a purpose that is none is refused", async (machine) => {
     1,
     "setup.sh dinner: expected deno, lab, test or bench\n",
   ]);
+});
+
+Deno.test("README names every package that tests and benches install", async () => {
+  const script = await Deno.readTextFile(`${projectRoot}/lib/dev/setup.sh`);
+  const readme = await Deno.readTextFile(`${projectRoot}/README.md`);
+  for (const list of ["test", "bench"]) {
+    const items = new RegExp(`^${list}="([^"]+)"$`, "m").exec(script)?.[1];
+    assert(items, `no list "${list}" in setup.sh`);
+    for (const [, name = ""] of items.matchAll(/:(\S+)/g)) {
+      assertStringIncludes(readme, name);
+    }
+  }
 });
