@@ -6,6 +6,7 @@ import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { bgpRoutes } from "./routes_there.ts";
 import {
   confDigest,
   confHead,
@@ -167,6 +168,7 @@ function running(
     cmd`sh -c ${program} bird ${action} ${confPath} ${kind} ${digest} ${clusterCIDRs}`;
   return {
     key: "bird runs with this configuration",
+    holds: bgpRoutes,
     why: "A bird that runs reads it anew and keeps its sessions; none is " +
       "started again for it",
     get doneWhen(): Probe {

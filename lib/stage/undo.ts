@@ -9,6 +9,7 @@ import {
   withRecord,
 } from "./journal.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
+import { isOurs, repeatingLast } from "./former.ts";
 import { NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
 import { label, type StepResult } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
@@ -33,7 +34,7 @@ export async function undo(
       return;
     }
     await nodeRun.write(withComplete(nodeRun.journal, stage, false));
-    await takeBack(nodeRun, nodeRun.records(), steps);
+    await takeBack(nodeRun, repeatingLast(nodeRun.records(), steps), steps);
   });
 }
 
@@ -46,21 +47,6 @@ async function isNoMore(nodeRun: NodeRun): Promise<boolean> {
     if (error instanceof UnreachableError && error.isNoMore) return true;
     throw error;
   }
-}
-
-/**
- * Takes back what an earlier run did for this stage and today's steps do not ask for.
- *
- * @param former the steps that may be among it, for their probes
- */
-export async function prune(
-  nodeRun: NodeRun,
-  steps: readonly Step[],
-  former: readonly Step[] = [],
-): Promise<"go on" | "stop"> {
-  const kept = new Set(steps.map((step) => stepKey(step)));
-  const stale = nodeRun.records().filter((record) => !kept.has(record.step));
-  return await takeBack(nodeRun, stale, former, noLongerWanted);
 }
 
 /**
@@ -96,9 +82,8 @@ async function undoRecord(
     ? noLongerWanted
     : because ?? `Take back: ${step.why}`;
   const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
-  const maybeOurs = record.changed || record.state === "running";
   if (
-    undo === undefined || !maybeOurs ||
+    undo === undefined || !isOurs(record) ||
     (step !== undefined && await isGone(node, step, nodeRun.options))
   ) {
     await forget();

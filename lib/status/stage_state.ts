@@ -3,6 +3,7 @@
  * what the journal says was done.
  */
 import { decide } from "../stage/decide.ts";
+import { foresee } from "../stage/former.ts";
 import { find } from "../stage/node_run.ts";
 import { type RunOptions, show } from "../exec/command.ts";
 import type { Journal } from "../stage/journal.ts";
@@ -108,25 +109,29 @@ export async function lookAt(
   others: Others,
   options: RunOptions,
 ): Promise<StageOn> {
-  const found = await Promise.all(
-    steps.map(async (step): Promise<StepFinding[]> => {
-      const answer = await askNow(node, step, options, others);
-      if (answer.is === "unneeded") {
-        const record = answer.ours && find(journal, stage, step);
-        const back = record ? takenBack(record) : [];
-        return back.map((step): StepFinding => ({ is: "wanted", step }));
-      }
-      try {
-        return decide(node, step, answer, find(journal, stage, step)) === "run"
-          ? [{ is: "wanted", step }]
-          : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
-      } catch (error) {
-        if (!(error instanceof StepError)) throw error;
-        const is = answer.is === "unknown" ? "unknown" : "refused";
-        return [{ is, why: error.message }];
-      }
-    }),
+  const answers = await Promise.all(
+    steps.map((step) => askNow(node, step, options, others)),
   );
+  // What is asked about another machine, that may take something back first.
+  const goes = noLonger.length > 0 || where !== node.name;
+  const foreseen = foresee(goes);
+  const found = steps.map((step, at): StepFinding[] => {
+    const answer = foreseen(step, answers[at] ?? { is: "absent" });
+    if (answer.is === "unneeded") {
+      const record = answer.ours && find(journal, stage, step);
+      const back = record ? takenBack(record) : [];
+      return back.map((step): StepFinding => ({ is: "wanted", step }));
+    }
+    try {
+      return decide(node, step, answer, find(journal, stage, step)) === "run"
+        ? [{ is: "wanted", step }]
+        : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      const is = answer.is === "unknown" ? "unknown" : "refused";
+      return [{ is, why: error.message }];
+    }
+  });
   const records = journal.records.filter((record) =>
     (record.node ?? node.name) === where
   );
