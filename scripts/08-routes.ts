@@ -126,7 +126,6 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
       heldBy: tunnelLink,
       doneWhen: linkUp(tunnelLink),
       run: cmd`ip link set ${tunnelLink} up`,
-      undo: whereLinked(cmd`ip link set ${tunnelLink} down`),
     },
   ];
 }

@@ -208,3 +208,30 @@ Deno.test("what was known of a step before something went is asked again", () =>
       JSON.stringify(results),
     );
   }));
+
+Deno.test("what is gone already holds up nothing of what goes with it, and another failure does", () =>
+  inFolder(async (folder, node) => {
+    const said = [
+      'Cannot find device "deno.vxlan"',
+      "Error: ipv6: address not found.",
+      "Error: ipv4: Address not found.",
+      "RTNETLINK answers: Cannot assign requested address",
+      "RTNETLINK answers: No such process",
+      "iptables: Bad rule (does a matching rule exist in that chain?).",
+    ];
+    const steps = [...said, "RTNETLINK answers: Operation not permitted"].map(
+      (said, at): Step => ({
+        why: said,
+        run: cmd`true ${at}`,
+        undo: cmd`sh -c ${`echo '${said}' >&2; exit 2`}`,
+      }),
+    );
+    const last = route(folder, "plain");
+    const run = async (steps: readonly Step[]) =>
+      (await apply(stage, node, steps, context()))
+        .map(({ status }) => status);
+    await run(steps.slice(0, said.length));
+    assertEquals(await run([last]), [...said.map(() => "ok"), "changed"]);
+    await run([...steps.slice(said.length), last]);
+    assertEquals(await run([last]), ["failed"]);
+  }));
