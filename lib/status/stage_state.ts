@@ -86,6 +86,28 @@ export function stageState(
   return on(some ? "partly" : "not");
 }
 
+/**
+ * A stage's parts as it stands on each machine: what the operator's machine does
+ * about a node is one with what the node does.
+ */
+export function together(parts: readonly StageOn[]): readonly StageOn[] {
+  const by = Map.groupBy(parts, ({ where }) => where);
+  return [...by].map(([where, own]): StageOn => ({
+    where,
+    is: worstOf(own.map(({ is }) => is)),
+    changes: own.flatMap(({ changes }) => changes),
+    problems: own.flatMap(({ problems }) => problems),
+  }));
+}
+
+function worstOf(states: readonly StageState[]): StageState {
+  const [first = "none", ...more] = new Set(states);
+  if (more.length === 0) return first;
+  const worst = (["unknown", "drifted"] as const)
+    .find((state) => states.includes(state));
+  return worst ?? "partly";
+}
+
 /** A stage's steps on a machine, or those of the operator's machine about a node. */
 export interface StagePart {
   readonly stage: StageName;
