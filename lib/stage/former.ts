@@ -4,7 +4,8 @@
  */
 import type { JournalRecord } from "./journal.ts";
 import { stepKey } from "./node_run.ts";
-import type { Answer, Step } from "./stage.ts";
+import { type Command, show } from "../exec/command.ts";
+import { type Answer, type Step, undoOf } from "./stage.ts";
 
 /** The records that these steps do not ask for. */
 export function notAskedFor(
@@ -62,20 +63,30 @@ export function isOurs({ changed, state, undo }: JournalRecord): boolean {
  * Tells, step by step in their order, how a probe's answer will be once what
  * goes first is gone.
  *
- * @param goes whether anything does
+ * @param undos the commands by which it goes
  * @param anew what is made anew, with all that is in it; added to
  */
 export function foresee(
-  goes: boolean,
+  undos: readonly Command[],
   anew: Set<string> = new Set(),
 ): (step: Step, answer: Answer) => Answer {
+  const run = new Set(undos.map(show));
   return (step, answer) => {
     const { holds, heldBy, repeats } = step;
-    const isFormer = goes && "former" in answer && answer.former === true ||
-      goes && repeats === true && answer.is === "present" ||
-      heldBy !== undefined && anew.has(heldBy) && answer.is !== "unneeded";
-    const seen: Answer = isFormer ? { is: "absent" } : answer;
+    const own = undoOf(step);
+    const goes = undos.length > 0 &&
+        (isFormer(answer) || repeats === true && answer.is === "present") ||
+      heldBy !== undefined && anew.has(heldBy) ||
+      // What takes it away is what takes back this very step, too.
+      own !== undefined && run.has(show(own));
+    const seen: Answer = goes && answer.is !== "unneeded"
+      ? { is: "absent" }
+      : answer;
     if (holds !== undefined && seen.is === "absent") anew.add(holds);
     return seen;
   };
+}
+
+function isFormer(answer: Answer): boolean {
+  return "former" in answer && answer.former === true;
 }

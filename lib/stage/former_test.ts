@@ -90,6 +90,17 @@ function link(folder: string, number: number): Step[] {
   }];
 }
 
+/** A machine, which is a folder, and asked for by its name alone, whatever is in it. */
+function machine(folder: string, name: string, number: number): Step {
+  const path = `${folder}/${name}`;
+  return {
+    why: `the machine ${name}`,
+    doneWhen: { ask: cmd`test -e ${path}`, read: isThere },
+    run: cmd`mkdir ${path} ${`${path}/${number}`}`,
+    undo: cmd`rm -r ${path}`,
+  };
+}
+
 /** What has the commands of these steps done again by itself, as at boot. */
 function again(folder: string, steps: readonly Step[]): Step {
   const path = `${folder}/again`;
@@ -132,6 +143,19 @@ Deno.test("a dry run takes what goes first for gone, and prints what the run the
       const commands = await switched(node, [route(folder, maker)]);
       assertEquals(commands.length, 2, commands.join("\n"));
     }
+  }));
+
+Deno.test("what goes by the very command that takes back a step is made anew by that step", () =>
+  inFolder(async (folder, node) => {
+    const machines = (number: number) => [
+      machine(folder, "a", number),
+      machine(folder, "b", 1),
+    ];
+    await switched(node, machines(1));
+    assertEquals(await switched(node, machines(2)), [
+      `rm -r ${folder}/a`,
+      `mkdir ${folder}/a ${folder}/a/2`,
+    ]);
   }));
 
 Deno.test("what is in a thing that is made anew is made anew, in a dry run too", () =>

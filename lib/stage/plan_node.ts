@@ -53,7 +53,7 @@ export async function plan(
   const journal = await readJournal(node, runOptions);
   const all = [...steps, ...instead];
   const planned: PlannedStep[] = [...noLonger(stage, journal, all, nodes)];
-  const foreseen = foresee(planned.length > 0, anew);
+  const foreseen = foresee(commandsOf(planned), anew);
   const isFresh = (step: Step) =>
     step.node !== undefined && fresh?.has(step.node) === true;
   const asked = steps.filter((step) => !isFresh(step));
@@ -107,6 +107,11 @@ export function noLonger(
 ): readonly PlannedStep[] {
   return goingFirst(recordsOf(journal, stage, nodes), steps).toReversed()
     .flatMap(takenBack);
+}
+
+/** The commands of what is planned. */
+export function commandsOf(planned: readonly PlannedStep[]): Command[] {
+  return planned.flatMap(({ run }) => "copy" in run ? [] : [run]);
 }
 
 /** What takes back what a record tells of, where it changed anything. */

@@ -1,5 +1,6 @@
 /** Ahead of a stage's steps: taking back what an earlier run did, and they do not ask for. */
 import { decide } from "./decide.ts";
+import type { Command } from "../exec/command.ts";
 import { StepError } from "./errors.ts";
 import { foresee, goingFirst, isOurs } from "./former.ts";
 import { find, type NodeRun, noLongerWanted } from "./node_run.ts";
@@ -19,7 +20,8 @@ export async function takeFormer(
   if (former.some(isOurs)) {
     // A cloud's limits count what goes, too.
     const isNode = nodeRun.node.name !== "operator";
-    if (isNode && await isRefused(nodeRun, steps)) return "stop";
+    const undos = former.flatMap((one) => isOurs(one) ? one.undo ?? [] : []);
+    if (isNode && await isRefused(nodeRun, steps, undos)) return "stop";
     nodeRun.askAnew();
   }
   return await takeBack(nodeRun, former, [], noLongerWanted);
@@ -29,10 +31,11 @@ export async function takeFormer(
 async function isRefused(
   nodeRun: NodeRun,
   steps: readonly Step[],
+  undos: readonly Command[],
 ): Promise<boolean> {
   const { node, journal, stage } = nodeRun;
   const answers = await nodeRun.askAhead(steps);
-  const foreseen = foresee(true);
+  const foreseen = foresee(undos);
   for (const step of steps) {
     const known = answers.get(step);
     if (known === undefined) continue;

@@ -5,10 +5,15 @@
 import { decide } from "../stage/decide.ts";
 import { foresee } from "../stage/former.ts";
 import { find } from "../stage/node_run.ts";
-import { type RunOptions, show } from "../exec/command.ts";
+import { cmd, type RunOptions, show } from "../exec/command.ts";
 import type { Journal } from "../stage/journal.ts";
 import type { Node } from "../node/node.ts";
-import { askNow, type PlannedStep, takenBack } from "../stage/plan_node.ts";
+import {
+  askNow,
+  commandsOf,
+  type PlannedStep,
+  takenBack,
+} from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { StageName, Step } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";
@@ -135,8 +140,8 @@ export async function lookAt(
     steps.map((step) => askNow(node, step, options, others)),
   );
   // What is asked about another machine, that may take something back first.
-  const goes = noLonger.length > 0 || where !== node.name;
-  const foreseen = foresee(goes);
+  const undos = where === node.name ? commandsOf(noLonger) : [cmd`true`];
+  const foreseen = foresee(undos);
   const found = steps.map((step, at): StepFinding[] => {
     const answer = foreseen(step, answers[at] ?? { is: "absent" });
     if (answer.is === "unneeded") {
