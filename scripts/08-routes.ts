@@ -87,6 +87,7 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
     {
       why: "A VXLAN link sends frames to other nodes inside of UDP packets, " +
         "which any router forwards; nolearning: where each MAC is, is told below",
+      holds: tunnelLink,
       doneWhen: tunnelIs({ vni, port, local, mac }),
       run:
         cmd`ip link add ${tunnelLink} address ${mac} type vxlan ${as} nolearning`,
@@ -94,12 +95,14 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
     },
     {
       why: "The alias marks the link as ours; one without it is never touched",
+      heldBy: tunnelLink,
       doneWhen: linkMarked(tunnelLink),
       run: cmd`ip link set ${tunnelLink} alias ${mark}`,
     },
     {
       why: `A way that takes ${wayMtu(cluster)} bytes has room for ${mtu}: ` +
         `the tunnel's own headers are ${tunnelOverhead(local)}`,
+      heldBy: tunnelLink,
       doneWhen: tunnelMtuIs(mtu),
       run: cmd`ip link set ${tunnelLink} mtu ${mtu}`,
     },
@@ -110,6 +113,7 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
         why:
           "What other nodes know this end by; what this node sends to their pods " +
           "comes from it, so that the answer takes the tunnel, too",
+        heldBy: tunnelLink,
         doneWhen: addressOn(tunnelLink, address),
         run: cmd`ip addr add ${address} dev ${tunnelLink} ${
           own.includes(":") ? ["nodad"] : []
@@ -119,9 +123,9 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
     }),
     {
       why: "A link carries nothing until it is up",
+      heldBy: tunnelLink,
       doneWhen: linkUp(tunnelLink),
       run: cmd`ip link set ${tunnelLink} up`,
-      undo: whereLinked(cmd`ip link set ${tunnelLink} down`),
     },
   ];
 }
@@ -134,6 +138,7 @@ function tunnelTo(other: ClusterNode): Step[] {
     {
       why: `Frames for the MAC of ${other.name} go to ${address}`,
       independent: true,
+      heldBy: tunnelLink,
       get doneWhen() {
         return forwardingEntryIs(mac, address);
       },
@@ -149,6 +154,7 @@ function tunnelTo(other: ClusterNode): Step[] {
         {
           why: `The MAC of ${other.name}'s end, which nobody has to ask for`,
           independent: true,
+          heldBy: tunnelLink,
           get doneWhen() {
             return neighbourIs(end, mac);
           },
@@ -161,6 +167,7 @@ function tunnelTo(other: ClusterNode): Step[] {
         {
           why: `Pods of ${other.name} are reached through the tunnel to it`,
           independent: true,
+          heldBy: tunnelLink,
           get doneWhen() {
             return routeThroughTunnel(podCIDR, end);
           },

@@ -16,6 +16,9 @@ import { routerName } from "../cluster/segments.ts";
 /** Where bird looks for it; a lab's node has an /etc of its own. */
 export const confPath = "/etc/bird/bird.conf";
 
+/** What the package puts there, which is nobody's. */
+export const examplePath = "/usr/share/bird2/bird.conf";
+
 /** The line of the configuration that holds the password, for bird alone to read. */
 export const passwordPath = "/etc/bird/deno-cni.password";
 

@@ -16,6 +16,8 @@ while lacking=$(missing "$@") && [ -n "$lacking" ]; do
     # shellcheck disable=SC2086 # A list in a line.
     echo "after $seconds seconds, no route came to" $lacking >&2
     birdc -r show protocols >&2
+    ! birdc -r show protocols | grep -q "Connection refused" ||
+      echo "Connection refused: no bird runs there; run this stage on that node, too" >&2
     exit 1
   fi
   sleep 0.1

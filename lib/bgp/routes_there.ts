@@ -4,10 +4,13 @@ import { parseIpList } from "../net/ip_json.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
-import { birdProtocol, unknown } from "../steps/probes.ts";
+import { birdProtocol, routeProtocol, unknown } from "../steps/probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 
 const program = shellProgram("routes_there.sh", import.meta.url);
+
+/** What bird tells the kernel: where a bird reads a new configuration, it comes anew. */
+export const bgpRoutes = "the routes of BGP";
 
 /** Seconds that BGP is given to tell of all podCIDRs. */
 const patience_s = 60;
@@ -39,6 +42,7 @@ export function routesThere(
     key: `routes of ${node.name}`,
     node: node.name,
     independent: true,
+    heldBy: bgpRoutes,
     why: `What the others announce has come to ${node.name}, and its kernel ` +
       "has the routes",
     doneWhen: {
@@ -81,8 +85,9 @@ function readRoutes(
       found: `${dst} is routed by ${gateway ?? dev ?? "no gateway"} ` +
         `(proto ${protocol ?? "unknown"}) on ${name}, not by bird`,
       remedy:
-        `remove that route there (ip route del ${dst}) if nothing needs it, ` +
-        "and run this stage again",
+        `remove that route of ${name}'s (ip route del ${dst} there) if nothing ` +
+        "needs it, and run this stage again",
+      ...(protocol === routeProtocol ? { former: true } : {}),
     };
   }
   const there = new Set(routes.map(({ dst }) => dst));

@@ -6,10 +6,12 @@ import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
+import { bgpRoutes } from "./routes_there.ts";
 import {
   confDigest,
   confHead,
   confPath,
+  examplePath,
   nodeConf,
   passwordPath,
 } from "./bird_conf.ts";
@@ -105,8 +107,6 @@ function password(file: string): Step {
   };
 }
 
-const example = "/usr/share/bird2/bird.conf";
-
 const write = `umask 022; mkdir -p "\${1%/*}"
 cat >"$1.new"
 [ "$(wc -c <"$1.new")" -ge "$2" ] || { rm "$1.new"; echo "the text was cut short" >&2; exit 1; }
@@ -125,7 +125,7 @@ function written(conf: () => string): Step {
       "What this node announces, to whom, and what it believes; bird parses it " +
       "before it takes the old one's place",
     doneWhen: whereThere(
-      cmd`sh -c ${ask} ask ${confPath} ${example}`,
+      cmd`sh -c ${ask} ask ${confPath} ${examplePath}`,
       `what ${confPath} holds`,
       (text) => {
         if (text === conf()) return { is: "present", ours: true };
@@ -151,7 +151,7 @@ function written(conf: () => string): Step {
     },
     undo: {
       cleanup: {
-        ...cmd`sh -euc ${restore} restore ${confPath} ${example}`,
+        ...cmd`sh -euc ${restore} restore ${confPath} ${examplePath}`,
         label: `remove ${confPath}`,
       },
     },
@@ -167,6 +167,7 @@ function running(
     cmd`sh -c ${program} bird ${action} ${confPath} ${kind} ${digest} ${clusterCIDRs}`;
   return {
     key: "bird runs with this configuration",
+    holds: bgpRoutes,
     why: "A bird that runs reads it anew and keeps its sessions; none is " +
       "started again for it",
     get doneWhen(): Probe {

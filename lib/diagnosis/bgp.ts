@@ -1,6 +1,6 @@
 /** What is wrong with a node's BGP sessions, in bird's words, and with what comes by them. Pure. */
 import { containsCidr, parseCidr } from "../net/cidr.ts";
-import { confHead, confPath } from "../bgp/bird_conf.ts";
+import { confHead, confPath, examplePath } from "../bgp/bird_conf.ts";
 import { readSessions, type SeenSession } from "../bgp/seen_sessions.ts";
 import {
   type BgpSession,
@@ -29,7 +29,7 @@ interface BgpFault {
 /** The question that bgpFaults() reads the answer to; it changes nothing. */
 export function bgpQuestion({ bgp }: Cluster): Command | undefined {
   return bgp === undefined ? undefined : {
-    ...cmd`sh -c ${program} bgp ${confPath}`,
+    ...cmd`sh -c ${program} bgp ${confPath} ${examplePath}`,
     label: "birdc -r show protocols all",
   };
 }

@@ -4,9 +4,10 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { confHead } from "../bgp/bird_conf.ts";
 import { cmd } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 import type { Asked } from "../node/batch.ts";
 import { readSessions } from "../bgp/seen_sessions.ts";
-import { bgpFaultBetween, bgpFaults, readRefused } from "./bgp.ts";
+import { bgpFaultBetween, bgpFaults, bgpQuestion, readRefused } from "./bgp.ts";
 
 const cluster = {
   ...twoSegmentsCluster({ name: "lab-two", stateDir: "/state/lab-two" }),
@@ -116,6 +117,29 @@ Deno.test("a bird that does not run, and a configuration that is another's, are 
   assertStringIncludes(silent, "bird does not run on worker-1");
   const [foreign = ""] = told(answer({ head: "# mine" }));
   assertStringIncludes(foreign, "bird.conf of worker-1 is not ours");
+});
+
+Deno.test("the package's example is nobody's configuration", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [conf, example] = [`${folder}/bird.conf`, `${folder}/example`];
+    const question = bgpQuestion(cluster);
+    assert(question);
+    const heads = async () => {
+      const { stdout } = await run(
+        cmd`${question.argv.slice(0, -2)} ${conf} ${example}`,
+      );
+      return stdout.match(/^conf .*$/gm);
+    };
+    await Deno.writeTextFile(example, "# An example\nrouter id 1.1.1.1;\n");
+    assertEquals(await heads(), ["conf absent"]);
+    await Deno.copyFile(example, conf);
+    assertEquals(await heads(), ["conf absent"]);
+    await Deno.writeTextFile(conf, "# An example\nrouter id 2.2.2.2;\n");
+    assertEquals(await heads(), ["conf # An example"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("what a node announces and must not is named", () => {

@@ -1,6 +1,6 @@
 /** The doctor's check of how much a node's links take. Pure. */
 import { familiesOf } from "../cluster/address_family.ts";
-import type { Family } from "../net/cidr.ts";
+import { type Family, gateway } from "../net/cidr.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import type { Asked } from "../node/batch.ts";
 import {
@@ -95,8 +95,12 @@ function waysOf(
         ...(mtu === undefined ? {} : { mtu }),
       })),
       linksOf(host, family, asked),
+      // To their pods, a tunnel may lead, which takes less.
       cluster.nodes.filter(({ name }) => name !== node.name)
-        .flatMap(({ addresses }) => addresses),
+        .flatMap(({ addresses, podCIDRs }) => [
+          ...addresses,
+          ...podCIDRs.map((podCIDR) => gateway(podCIDR).replace(/\/.*/, "")),
+        ]),
     )
   );
 }

@@ -65,6 +65,28 @@ Deno.test("a tunnel that takes less than the default route's device is not widen
   );
 });
 
+Deno.test("pods from before there were tunnels send them too much, and are started anew", () => {
+  const tunnel = `{"ifindex":9,"ifname":"deno.vxlan","flags":["UP"],` +
+    `"mtu":1450,"linkinfo":{"info_kind":"vxlan"},"addr_info":[]}`;
+  const host = hostWith(
+    ["PART links\n[", `PART links\n[${tunnel},`],
+    [
+      '"gateway":"10.0.1.12","dev":"eth0"',
+      '"gateway":"10.244.2.0","dev":"deno.vxlan"',
+    ],
+  );
+  const finding = one(found("mtu", [], { host }));
+  assertStringIncludes(
+    finding.what,
+    "2 pods send packets of up to 1500 bytes, and deno.vxlan takes 1450",
+  );
+  assertEquals(
+    mendOf(finding)[0],
+    'make 03-cni-config ARGS="--node worker-1"',
+  );
+  assertStringIncludes(mendOf(finding).join("\n"), "09-verify");
+});
+
 Deno.test("what a route takes counts as what its device does", () => {
   const host = hostWith([
     '{"dst":"default",',

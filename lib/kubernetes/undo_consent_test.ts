@@ -5,7 +5,7 @@ import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import { run } from "../exec/run.ts";
-import type { ConsentRequest } from "../stage/stage.ts";
+import type { ConsentRequest } from "../stage/consent.ts";
 import {
   beforeBridgeGoes,
   beforeForwardingGoes,

@@ -16,20 +16,23 @@ export function routerBird(cluster: Cluster): Step[] {
     ...enter(command),
     label: `${routerName}: ${command.label ?? command.argv.join(" ")}`,
   });
-  return speakerSteps(cluster, () => conf).map((step): Step => {
-    const { run, doneWhen, undo, key } = step;
-    return {
-      ...step,
-      key: `${routerName}: ${key}`,
-      ...(doneWhen === undefined
-        ? {}
-        : { doneWhen: { ...doneWhen, ask: there(doneWhen.ask) } }),
-      run: "copy" in run ? run : there(run),
-      ...(undo === undefined || typeof undo === "function"
-        ? {}
-        : isCleanup(undo)
-        ? { undo: { cleanup: there(undo.cleanup) } }
-        : { undo: there(undo) }),
-    };
-  });
+  // No node's routes are by the router's sessions.
+  return speakerSteps(cluster, () => conf).map(
+    ({ holds: _, ...step }): Step => {
+      const { run, doneWhen, undo, key } = step;
+      return {
+        ...step,
+        key: `${routerName}: ${key}`,
+        ...(doneWhen === undefined
+          ? {}
+          : { doneWhen: { ...doneWhen, ask: there(doneWhen.ask) } }),
+        run: "copy" in run ? run : there(run),
+        ...(undo === undefined || typeof undo === "function"
+          ? {}
+          : isCleanup(undo)
+          ? { undo: { cleanup: there(undo.cleanup) } }
+          : { undo: there(undo) }),
+      };
+    },
+  );
 }

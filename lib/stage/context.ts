@@ -2,7 +2,8 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Node, Reach } from "../node/node.ts";
 import type { StepResult } from "./result.ts";
-import type { Answer, ConsentRequest, PluginForm, Step } from "./stage.ts";
+import type { ConsentRequest } from "./consent.ts";
+import type { Answer, PluginForm, Step } from "./stage.ts";
 
 /** What the user wants of a step. */
 export type StepChoice = "run" | "skip" | "stop";

@@ -5,7 +5,8 @@
 import { askStep, decide } from "./decide.ts";
 import { type Answers, inOneGo } from "./ask_ahead.ts";
 import { actTogether, toRunTogether } from "./act_together.ts";
-import { find, NodeRun, recordOf } from "./node_run.ts";
+import { notAskedFor } from "./former.ts";
+import { find, NodeRun, noLongerWanted, recordOf } from "./node_run.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
@@ -21,7 +22,8 @@ import {
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
-import { prune, takeBack } from "./undo.ts";
+import { takeFormer } from "./take_former.ts";
+import { takeBack } from "./undo.ts";
 
 /**
  * Applies steps to a node, in order, and stops at the first that fails.
@@ -40,11 +42,13 @@ export async function apply(
   const nodeRun = new NodeRun(stage, node, context);
   return await nodeRun.keep(async () => {
     await nodeRun.open();
-    if (await prune(nodeRun, [...steps, ...instead]) === "stop") return;
+    if (await takeFormer(nodeRun, steps, instead) === "stop") return;
     const went = await applyAll(nodeRun, steps);
     if (went === "stop") return;
-    if (went === "go on" && await prune(nodeRun, steps, instead) === "stop") {
-      return;
+    if (went === "go on") {
+      const replaced = notAskedFor(nodeRun.records(), steps);
+      const back = await takeBack(nodeRun, replaced, instead, noLongerWanted);
+      if (back === "stop") return;
     }
     await nodeRun.write(withComplete(nodeRun.journal, stage, went !== "skip"));
   });
@@ -160,10 +164,7 @@ async function applyStep(
     return await act(nodeRun, step, { ...decision, input });
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    await nodeRun.write(withComplete(nodeRun.journal, nodeRun.stage, false));
-    nodeRun.tell("failed", step.why, label(step.run), {
-      problem: error.message,
-    });
+    await nodeRun.refuse(step, error);
     return "stop";
   }
 }

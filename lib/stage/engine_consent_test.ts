@@ -7,7 +7,8 @@ import { plan } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply } from "./engine.ts";
 import { undo } from "./undo.ts";
-import type { ConsentRequest, Step } from "./stage.ts";
+import type { ConsentRequest } from "./consent.ts";
+import type { Step } from "./stage.ts";
 import type { RunContext } from "./context.ts";
 import { StepError } from "./errors.ts";
 

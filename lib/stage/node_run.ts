@@ -6,6 +6,7 @@ import {
   type RunOptions,
   show,
 } from "../exec/command.ts";
+import type { ConsentRequest } from "./consent.ts";
 import { withTimeout } from "./decide.ts";
 import { whileTelling } from "../node/heartbeat.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type Journal,
   type JournalRecord,
   readJournal,
+  withComplete,
   writeJournal,
 } from "./journal.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
@@ -25,7 +27,6 @@ import {
 } from "./result.ts";
 import {
   type Answer,
-  type ConsentRequest,
   isCleanup,
   type StageName,
   type Step,
@@ -41,12 +42,14 @@ export class NodeRun {
   readonly results: StepResult[] = [];
   readonly options: RunOptions;
   #agreed = false;
+  #known: RunContext["known"];
 
   constructor(
     readonly stage: StageName,
     readonly node: Node,
     readonly context: RunContext,
   ) {
+    this.#known = context.known;
     this.options = { timeout_ms: context.timeout_ms, signal: context.signal };
   }
 
@@ -80,7 +83,7 @@ export class NodeRun {
 
   /** Asks the probes of several steps at once; that it goes on is told where it takes long. */
   async askAhead(steps: readonly Step[]): Promise<Answers> {
-    const { known } = this.context;
+    const known = this.#known;
     const answers = new Map<Step, Answer>();
     for (const step of known === undefined ? [] : steps) {
       const answer = known?.(step);
@@ -97,6 +100,11 @@ export class NodeRun {
     );
     for (const [step, answer] of asked) answers.set(step, answer);
     return answers;
+  }
+
+  /** What was known of steps before something was taken back is known no more. */
+  askAnew(): void {
+    this.#known = undefined;
   }
 
   /** Runs a command; what it does is told meanwhile where it takes long. */
@@ -120,6 +128,15 @@ export class NodeRun {
     const result = { stage, node, status, why, command, ...more };
     this.results.push(result);
     this.context.tell(result);
+  }
+
+  /** Tells of a step that is not to be run, and why. */
+  async refuse(
+    { why, run }: Pick<Step, "why" | "run">,
+    { message }: StepError,
+  ): Promise<void> {
+    await this.write(withComplete(this.journal, this.stage, false));
+    this.tell("failed", why, label(run), { problem: message });
   }
 
   /** Tells of a command that did not do what it should. */

@@ -1,6 +1,7 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askAhead } from "./ask_ahead.ts";
 import { askStep, decide, isGone } from "./decide.ts";
+import { foresee, goingFirst, isOurs, repeatingLast } from "./former.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
 import { type Journal, type JournalRecord, readJournal } from "./journal.ts";
@@ -30,7 +31,7 @@ export interface PlannedStep {
  *
  * @param assume "absent" to plan without asking, for a node that is not there yet;
  * fresh names the nodes of which the same holds for the steps about them; instead is what
- * apply() takes back last
+ * apply() takes back last; anew is as foresee() has it
  * @throws {StepError | CommandError | JournalError | UnreachableError}
  */
 export async function plan(
@@ -43,13 +44,16 @@ export async function plan(
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
     readonly instead?: readonly Step[];
+    readonly anew?: Set<string>;
   },
 ): Promise<Planned> {
-  const { assume, nodes, others, fresh, instead = [], ...runOptions } = options;
+  const { assume, nodes, others, fresh, instead = [], anew, ...runOptions } =
+    options;
   if (assume === "absent") return { node, steps: steps.flatMap(byHand) };
   const journal = await readJournal(node, runOptions);
   const all = [...steps, ...instead];
   const planned: PlannedStep[] = [...noLonger(stage, journal, all, nodes)];
+  const foreseen = foresee(commandsOf(planned), anew);
   const isFresh = (step: Step) =>
     step.node !== undefined && fresh?.has(step.node) === true;
   const asked = steps.filter((step) => !isFresh(step));
@@ -59,8 +63,10 @@ export async function plan(
       planned.push(...byHand(step));
       continue;
     }
-    const answer = answers.get(step) ??
-      await askNow(node, step, runOptions, others);
+    const answer = foreseen(
+      step,
+      answers.get(step) ?? await askNow(node, step, runOptions, others),
+    );
     const record = find(journal, stage, step);
     if (decide(node, step, answer, record) === "run") {
       planned.push(...byHand(step));
@@ -99,17 +105,19 @@ export function noLonger(
   steps: readonly Step[],
   nodes?: readonly string[],
 ): readonly PlannedStep[] {
-  const kept = new Set(steps.map((step) => stepKey(step)));
-  return recordsOf(journal, stage, nodes).toReversed()
-    .flatMap((record) => kept.has(record.step) ? [] : takenBack(record));
+  return goingFirst(recordsOf(journal, stage, nodes), steps).toReversed()
+    .flatMap(takenBack);
+}
+
+/** The commands of what is planned. */
+export function commandsOf(planned: readonly PlannedStep[]): Command[] {
+  return planned.flatMap(({ run }) => "copy" in run ? [] : [run]);
 }
 
 /** What takes back what a record tells of, where it changed anything. */
-export function takenBack(
-  { changed, state, undo }: JournalRecord,
-): readonly PlannedStep[] {
-  const maybeOurs = changed || state === "running";
-  return undo === undefined || !maybeOurs
+export function takenBack(record: JournalRecord): readonly PlannedStep[] {
+  const { undo } = record;
+  return undo === undefined || !isOurs(record)
     ? []
     : [{ why: noLongerWanted, run: undo }];
 }
@@ -153,9 +161,9 @@ export async function planUndo(
   const { nodes, ...runOptions } = options;
   const journal = await readJournal(node, runOptions);
   const planned: { why: string; run: Command }[] = [];
-  for (const record of recordsOf(journal, stage, nodes).toReversed()) {
-    if (record.undo === undefined) continue;
-    if (!record.changed && record.state === "done") continue;
+  const records = repeatingLast(recordsOf(journal, stage, nodes), steps);
+  for (const record of records.toReversed()) {
+    if (record.undo === undefined || !isOurs(record)) continue;
     const step = steps.find((step) => stepKey(step) === record.step);
     if (step !== undefined && await isGone(node, step, runOptions)) continue;
     planned.push({ why: `Take back: ${record.step}`, run: record.undo });

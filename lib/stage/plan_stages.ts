@@ -28,12 +28,18 @@ export async function* plans(
   const fresh = new Set<string>();
   for (const stage of stages) {
     const last = stage.operator?.last?.(cluster) ?? false;
-    const own = await planOperator(run, stage, cluster, noProbes, fresh);
-    if (!last) yield* own;
-    if (stage.name === "01-provision" && !run.undo) {
-      const about = own.flatMap(({ steps }) => steps)
-        .flatMap(({ node = [] }) => node);
-      about.forEach((name) => fresh.add(name));
+    // What the nodes make anew, the operator's machine may ask about.
+    const anew = new Set<string>();
+    const operate = () =>
+      planOperator(run, stage, cluster, noProbes, { fresh, anew });
+    if (!last) {
+      const own = await operate();
+      yield* own;
+      if (stage.name === "01-provision" && !run.undo) {
+        const about = own.flatMap(({ steps }) => steps)
+          .flatMap(({ node = [] }) => node);
+        about.forEach((name) => fresh.add(name));
+      }
     }
     if (stage.steps === undefined) continue;
     if (run.undo && stage.operator?.endsNodes?.(cluster)) continue;
@@ -42,14 +48,17 @@ export async function* plans(
       stepsFor(stage, cluster, name, pluginFiles);
     const planNode = async (name: string, steps: readonly Step[]) => {
       const known = run.undo || !fresh.has(name);
+      // A node's own things are no other's.
+      const made = new Set<string>();
       const planned = await planOn(
         run,
         stage,
         nodeOf(name),
         steps,
         noProbes || !known,
-        { instead: insteadFor(stage, cluster, name) },
+        { instead: insteadFor(stage, cluster, name), anew: made },
       );
+      made.forEach((thing) => anew.add(thing));
       return { stage: stage.name, ...planned };
     };
     if (noProbes) {
@@ -64,7 +73,7 @@ export async function* plans(
       );
     }
     if (run.undo) yield* await planAfterUndo(run, stage, cluster);
-    if (last) yield* own;
+    if (last) yield* await operate();
   }
 }
 
@@ -103,7 +112,10 @@ async function planOperator(
   stage: Stage,
   cluster: Cluster,
   noProbes: boolean,
-  fresh: ReadonlySet<string>,
+  { fresh, anew }: {
+    readonly fresh: ReadonlySet<string>;
+    readonly anew: Set<string>;
+  },
 ): Promise<StagePlan[]> {
   const names = run.selected(cluster);
   const reach = run.reach(cluster);
@@ -116,7 +128,7 @@ async function planOperator(
       names.every((name) => fresh.has(name));
     const known = !unmade &&
       own.every(({ input }) => input === undefined || !fresh.has(input.from));
-    const more = { others: otherNodes(reach), fresh };
+    const more = { others: otherNodes(reach), fresh, anew };
     const planned = await planOn(
       run,
       stage,
@@ -149,6 +161,7 @@ async function planOn(
     readonly others?: Others;
     readonly fresh?: ReadonlySet<string>;
     readonly instead?: readonly Step[];
+    readonly anew?: Set<string>;
   } = {},
 ): Promise<Planned> {
   const named = node.name === "operator" && nodes.length > 0 ? { nodes } : {};

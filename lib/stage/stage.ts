@@ -4,21 +4,15 @@ import type { Command, Outcome, RunOptions } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import type { Afterwards, LookedAt } from "./afterwards.ts";
 import type { AskRemarks } from "./ask_remarks.ts";
+import type { Consent, ConsentRequest } from "./consent.ts";
 
-/** What a person is asked to agree to. */
-export interface ConsentRequest {
-  /** The end of "This will …". */
-  readonly what: string;
-  /** What is known of it beforehand. */
-  readonly preview?: string;
-  /** All commands of this run that need consent, a line each. */
-  readonly commands: readonly string[];
-}
-
-/** What a probe found. */
+/**
+ * What a probe found. `former` says that it may be what an earlier run of the
+ * stage left by other means: it goes, where that is taken back first.
+ */
 export type Answer =
   /** As the step would leave it; `ours` says that it bears our mark. */
-  | { readonly is: "present"; readonly ours?: true }
+  | { readonly is: "present"; readonly ours?: true; readonly former?: true }
   /**
    * Such a node has no use for the step, which is neither told nor recorded;
    * `ours` says, where that is known, whether its effect is there from a time
@@ -46,6 +40,7 @@ export type Answer =
     readonly is: "different" | "unmarked";
     readonly found: string;
     readonly remedy: string;
+    readonly former?: true;
   }
   /** It could not be found out: an error, never "absent". */
   | { readonly is: "unknown"; readonly reason: string };
@@ -57,14 +52,6 @@ export interface Probe {
   readonly read: (outcome: Outcome, input?: string) => Answer;
   /** What asking makes that the step needs; a dry run prints it for a reader who goes by hand. */
   readonly prepares?: { readonly why: string; readonly run: Command };
-}
-
-/** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
-interface Consent {
-  /** What the step does that costs money, as the end of "This will …". */
-  readonly apply: string;
-  /** What its undo does that cannot be had again, put the same way. */
-  readonly undo?: string;
 }
 
 /** A file of the operator's machine that is to be on the node. */
@@ -137,6 +124,12 @@ export interface Step {
    * that say the same: these are asked, and run, in one go.
    */
   readonly independent?: true;
+  /** Names the thing that it makes, which takes along all in it when it is made anew. */
+  readonly holds?: string;
+  /** The thing that its effect is in, as the step before that makes it names it. */
+  readonly heldBy?: string;
+  /** It has the stage's commands done again by themselves: taken back ahead of theirs. */
+  readonly repeats?: true;
 }
 
 /**

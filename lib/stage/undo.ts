@@ -1,7 +1,7 @@
 /** Taking back: what the journal says that a stage did on a node, in reverse. */
 import { isGone } from "./decide.ts";
 import { StepError } from "./errors.ts";
-import { succeeded } from "../exec/command.ts";
+import { type Outcome, succeeded } from "../exec/command.ts";
 import {
   type JournalRecord,
   withComplete,
@@ -9,6 +9,7 @@ import {
   withRecord,
 } from "./journal.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
+import { isOurs, repeatingLast } from "./former.ts";
 import { NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
 import { label, type StepResult } from "./result.ts";
 import type { StageName, Step } from "./stage.ts";
@@ -33,7 +34,7 @@ export async function undo(
       return;
     }
     await nodeRun.write(withComplete(nodeRun.journal, stage, false));
-    await takeBack(nodeRun, nodeRun.records(), steps);
+    await takeBack(nodeRun, repeatingLast(nodeRun.records(), steps), steps);
   });
 }
 
@@ -46,21 +47,6 @@ async function isNoMore(nodeRun: NodeRun): Promise<boolean> {
     if (error instanceof UnreachableError && error.isNoMore) return true;
     throw error;
   }
-}
-
-/**
- * Takes back what an earlier run did for this stage and today's steps do not ask for.
- *
- * @param former the steps that may be among it, for their probes
- */
-export async function prune(
-  nodeRun: NodeRun,
-  steps: readonly Step[],
-  former: readonly Step[] = [],
-): Promise<"go on" | "stop"> {
-  const kept = new Set(steps.map((step) => stepKey(step)));
-  const stale = nodeRun.records().filter((record) => !kept.has(record.step));
-  return await takeBack(nodeRun, stale, former, noLongerWanted);
 }
 
 /**
@@ -96,9 +82,8 @@ async function undoRecord(
     ? noLongerWanted
     : because ?? `Take back: ${step.why}`;
   const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
-  const maybeOurs = record.changed || record.state === "running";
   if (
-    undo === undefined || !maybeOurs ||
+    undo === undefined || !isOurs(record) ||
     (step !== undefined && await isGone(node, step, nodeRun.options))
   ) {
     await forget();
@@ -120,15 +105,32 @@ async function undoRecord(
   // Where nothing can be asked whether it was done at all, a no says that it was not.
   const maySayNo = record.state === "running" && !partial &&
     step?.doneWhen === undefined && outcome.code !== undefined;
-  if (!succeeded(outcome) && !maySayNo) {
+  const wasGone = step === undefined && saysGone(outcome);
+  if (!succeeded(outcome) && !maySayNo && !wasGone) {
     const certain = outcome.code !== undefined;
     if (certain) await nodeRun.write(withRecord(nodeRun.journal, record));
     nodeRun.tellFailure(why, label(undo), outcome);
     return "stop";
   }
   await forget();
-  nodeRun.tell("changed", why, label(undo));
+  nodeRun.tell(wasGone ? "ok" : "changed", why, label(undo));
   return "go on";
+}
+
+const gone = [
+  /Cannot find device/,
+  /address not found|Cannot assign requested address/i,
+  /RTNETLINK answers: No such (process|file or directory)/,
+  /does a matching rule exist/,
+];
+
+/**
+ * Whether ip, bridge or iptables refused to take away what is not there: a reboot
+ * took it along, or a link that went before it.
+ */
+function saysGone(outcome: Outcome): boolean {
+  return outcome.code !== undefined && !succeeded(outcome) &&
+    gone.some((words) => words.test(outcome.stderr));
 }
 
 /** @throws {StepError} unless the person who has to agree does */

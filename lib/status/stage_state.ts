@@ -3,11 +3,17 @@
  * what the journal says was done.
  */
 import { decide } from "../stage/decide.ts";
+import { foresee } from "../stage/former.ts";
 import { find } from "../stage/node_run.ts";
-import { type RunOptions, show } from "../exec/command.ts";
+import { cmd, type RunOptions, show } from "../exec/command.ts";
 import type { Journal } from "../stage/journal.ts";
 import type { Node } from "../node/node.ts";
-import { askNow, type PlannedStep, takenBack } from "../stage/plan_node.ts";
+import {
+  askNow,
+  commandsOf,
+  type PlannedStep,
+  takenBack,
+} from "../stage/plan_node.ts";
 import { label } from "../stage/result.ts";
 import type { StageName, Step } from "../stage/stage.ts";
 import type { Asked } from "../node/batch.ts";
@@ -85,6 +91,28 @@ export function stageState(
   return on(some ? "partly" : "not");
 }
 
+/**
+ * A stage's parts as it stands on each machine: what the operator's machine does
+ * about a node is one with what the node does.
+ */
+export function together(parts: readonly StageOn[]): readonly StageOn[] {
+  const by = Map.groupBy(parts, ({ where }) => where);
+  return [...by].map(([where, own]): StageOn => ({
+    where,
+    is: worstOf(own.map(({ is }) => is)),
+    changes: own.flatMap(({ changes }) => changes),
+    problems: own.flatMap(({ problems }) => problems),
+  }));
+}
+
+function worstOf(states: readonly StageState[]): StageState {
+  const [first = "none", ...more] = new Set(states);
+  if (more.length === 0) return first;
+  const worst = (["unknown", "drifted"] as const)
+    .find((state) => states.includes(state));
+  return worst ?? "partly";
+}
+
 /** A stage's steps on a machine, or those of the operator's machine about a node. */
 export interface StagePart {
   readonly stage: StageName;
@@ -108,25 +136,29 @@ export async function lookAt(
   others: Others,
   options: RunOptions,
 ): Promise<StageOn> {
-  const found = await Promise.all(
-    steps.map(async (step): Promise<StepFinding[]> => {
-      const answer = await askNow(node, step, options, others);
-      if (answer.is === "unneeded") {
-        const record = answer.ours && find(journal, stage, step);
-        const back = record ? takenBack(record) : [];
-        return back.map((step): StepFinding => ({ is: "wanted", step }));
-      }
-      try {
-        return decide(node, step, answer, find(journal, stage, step)) === "run"
-          ? [{ is: "wanted", step }]
-          : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
-      } catch (error) {
-        if (!(error instanceof StepError)) throw error;
-        const is = answer.is === "unknown" ? "unknown" : "refused";
-        return [{ is, why: error.message }];
-      }
-    }),
+  const answers = await Promise.all(
+    steps.map((step) => askNow(node, step, options, others)),
   );
+  // What is asked about another machine, that may take something back first.
+  const undos = where === node.name ? commandsOf(noLonger) : [cmd`true`];
+  const foreseen = foresee(undos);
+  const found = steps.map((step, at): StepFinding[] => {
+    const answer = foreseen(step, answers[at] ?? { is: "absent" });
+    if (answer.is === "unneeded") {
+      const record = answer.ours && find(journal, stage, step);
+      const back = record ? takenBack(record) : [];
+      return back.map((step): StepFinding => ({ is: "wanted", step }));
+    }
+    try {
+      return decide(node, step, answer, find(journal, stage, step)) === "run"
+        ? [{ is: "wanted", step }]
+        : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      const is = answer.is === "unknown" ? "unknown" : "refused";
+      return [{ is, why: error.message }];
+    }
+  });
   const records = journal.records.filter((record) =>
     (record.node ?? node.name) === where
   );

@@ -5,7 +5,14 @@ import { labCluster } from "../cluster/cluster_testing.ts";
 import { cmd } from "../exec/command.ts";
 import { emptyJournal, type Journal } from "../stage/journal.ts";
 import { localNode } from "../node/node.ts";
-import { answered, stageState, type StepFinding } from "./stage_state.ts";
+import {
+  answered,
+  type StageOn,
+  type StageState,
+  stageState,
+  type StepFinding,
+  together,
+} from "./stage_state.ts";
 
 const stage = "06-forwarding";
 
@@ -64,6 +71,29 @@ Deno.test("what a run would do is told with its reasons, and what an earlier one
   ]);
   assertEquals(on.problems, ["refused: another's"]);
   assertEquals(stateOf(complete), "applied");
+});
+
+Deno.test("what the operator's machine does about a node is one with what the node does", () => {
+  const part = (where: string, is: StageState): StageOn => ({
+    where,
+    is,
+    changes: [],
+    problems: [`${is} there`],
+  });
+  const on = together([
+    part("worker-1", "not"),
+    part("worker-2", "not"),
+    part("master", "applied"),
+    part("worker-1", "applied"),
+    part("worker-2", "drifted"),
+    part("master", "applied"),
+  ]);
+  assertEquals(on.map(({ where, is }) => `${where}: ${is}`), [
+    "worker-1: partly",
+    "worker-2: drifted",
+    "master: applied",
+  ]);
+  assertEquals(on[0]?.problems, ["not there", "applied there"]);
 });
 
 Deno.test("a machine is not asked again what it has said", async () => {

@@ -14,6 +14,7 @@ import {
   lookAt,
   type StageOn,
   type StagePart,
+  together,
   unreachableStage,
 } from "./stage_state.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
@@ -74,8 +75,10 @@ export async function clusterStatus(
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
-      on: [operator, ...onNodes].flat().filter(({ stage }) => stage === name)
-        .map(({ stage: _, ...on }): StageOn => on),
+      on: together(
+        [operator, ...onNodes].flat().filter(({ stage }) => stage === name)
+          .map(({ stage: _, ...on }): StageOn => on),
+      ),
     })),
   };
 }
@@ -194,13 +197,15 @@ async function lookAtOperator(
   options: RunOptions,
 ): Promise<readonly OnStage[]> {
   const names = cluster.nodes.map(({ name }) => name);
-  const all = stages.map((stage) => ({
-    stage: stage.name,
-    steps: operatorSteps(stage, cluster, names),
-  })).filter(({ steps }) => steps.length > 0);
+  // Where nothing is to be done today, what an earlier run did may have to go.
+  const all = stages.filter(({ operator }) => operator !== undefined)
+    .map((stage) => ({
+      stage: stage.name,
+      steps: operatorSteps(stage, cluster, names),
+    }));
   const { provider } = cluster;
   if (provider === "aws" || provider === "gcp") {
-    return all.map(({ stage }) => ({
+    return all.filter(({ steps }) => steps.length > 0).map(({ stage }) => ({
       stage,
       ...unreachableStage(
         "operator",

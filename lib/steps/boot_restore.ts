@@ -138,6 +138,7 @@ function restoreStep(stage: StageName, steps: readonly Step[]): Step {
     ).join("");
   return {
     key: "what is done again after a reboot",
+    repeats: true,
     why: "A reboot takes all of this back, so systemd does it again at boot",
     get doneWhen(): Probe {
       const command = cmd`sh -c ${ask} ask ${files} ${texts}`;

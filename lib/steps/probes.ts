@@ -162,6 +162,7 @@ export function addressOn(name: string, address: string): Probe {
         remedy: `remove it (ip addr del ${
           held[0]
         } dev ${name}), or correct the cluster file`,
+        former: true,
       };
     },
   };
@@ -227,8 +228,11 @@ export function routeIs(destination: string, via: string): Probe {
       const [route] = routes;
       if (route === undefined) return { is: "absent" };
       const ours = route.protocol === routeProtocol;
+      const former = route.protocol === birdProtocol
+        ? { former: true as const }
+        : {};
       if (route.gateway === via) {
-        return ours ? { is: "present", ours } : { is: "present" };
+        return { is: "present", ...(ours ? { ours } : former) };
       }
       if (ours) return { is: "absent" };
       return {
@@ -239,6 +243,7 @@ export function routeIs(destination: string, via: string): Probe {
         remedy:
           `remove that route (ip route del ${destination}) if nothing needs it, ` +
           "and run this stage again",
+        ...former,
       };
     },
   };

@@ -5,7 +5,7 @@ import { tunnelLink } from "../net/vxlan.ts";
 import { cmd, type Command, type Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
-import { routeProtocol, unknown } from "./probes.ts";
+import { birdProtocol, routeProtocol, unknown } from "./probes.ts";
 
 /** What a node's end of the tunnels has to be. */
 interface TunnelEnd {
@@ -93,6 +93,7 @@ export function tunnelIs(end: TunnelEnd): Probe {
             wrong.join("; ")
           }`,
           remedy: `${remove}, and run this stage again`,
+          ...(link.ifalias === mark ? { former: true } : {}),
         };
       }
       return link.ifalias === mark ? { is: "present", ours: true } : {
@@ -199,6 +200,7 @@ export function routeThroughTunnel(podCIDR: string, end: string): Probe {
           remedy:
             `remove that route (ip route del ${podCIDR}) if nothing needs it, ` +
             "and run this stage again",
+          ...(protocol === birdProtocol ? { former: true } : {}),
         };
       }
       return dev === tunnelLink && gateway === end

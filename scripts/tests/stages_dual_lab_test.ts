@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../../lib/exec/command.ts";
 import type { CauseKind } from "../../lib/diagnosis/cause.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
+import { stateOf } from "./stages_testing.ts";
 import {
   clusterOf,
   follow,
@@ -39,8 +40,9 @@ const labels = [
 Deno.test({
   ...needsRoot,
   name:
-    "both families are open after the same stages, 09's dry run tries both, and --undo closes both (needs root)",
-  async fn() {
+    "both families are open after the same stages, the routes change their kind, 09's dry run tries both families, " +
+    "and --undo closes both (needs root)",
+  async fn(t) {
     await using lab = await dualLab("dual-stages");
     await runAll(lab, ["01-provision"], ["02-kubeadm"], ["03-cni-config"]);
     await runAll(lab, ["04-bridge"], ["05-plugin"]);
@@ -81,6 +83,7 @@ Deno.test({
       [[false, true], [false, true]],
     );
 
+    await t.step("the routes change their kind", () => changeKinds(lab));
     await runDryRun(lab);
     const again = await lab.report("08-routes");
     assertEquals(again.recap["worker-1"]?.changed, 0);
@@ -93,6 +96,72 @@ Deno.test({
     );
   },
 });
+
+/** A kind of routes, and what is on worker-1 of it, in words of ip's and of the file system's. */
+interface Kind {
+  readonly file: string;
+  readonly there: readonly string[];
+}
+
+const kinds: readonly Kind[] = [{
+  file: "routes: vxlan\nvxlan: {direct: false}\n",
+  there: ["dev deno.vxlan proto 244", "nud permanent"],
+}, {
+  file: "routes: bgp\n",
+  there: ["proto bird", "bird.ctl", "# deno-cni: written by stage 08"],
+}, { file: "routes: host\n", there: ["proto 244"] }];
+
+const kindState = "ip route show; ip -6 route show; " +
+  "ip neigh show nud permanent dev deno.vxlan 2>/dev/null | sed 's/$/ nud permanent/'; " +
+  "ls /run/bird 2>/dev/null; head -n 1 /etc/bird/bird.conf 2>/dev/null; :";
+
+/**
+ * From host routes over the other kinds and back: a dry run prints what the run
+ * then does, nothing of the old kind is left, and all paths are open.
+ */
+async function changeKinds(lab: TestLab): Promise<void> {
+  const first = await stateOf(lab, "worker-1");
+  const text = await Deno.readTextFile(lab.file);
+  const bird = await lab.node("worker-1").run(cmd`sh -c ${"command -v bird"}`);
+  for (const { file, there } of kinds) {
+    if (file.includes("bgp") && bird.code !== 0) continue;
+    await Deno.writeTextFile(lab.file, `${text}\n${file}`);
+    const planned = await lab.script("08-routes", "--dry-run", "-o", "json");
+    assertEquals(planned.code, 0, file + planned.stderr);
+    const { results } = await lab.report("08-routes");
+    assert(results.every(({ problem }) => problem === undefined), file);
+    const done = results.filter(({ status }) => status === "changed");
+    for (const { node, steps } of JSON.parse(planned.stdout) as DryRun) {
+      if (node === "operator") continue; // It waits, and may find nothing to wait for.
+      assertEquals(
+        steps.map(({ run }) => run.label ?? run.argv.join(" ")),
+        done.filter((one) => one.node === node).map(({ command }) => command),
+        file,
+      );
+    }
+    const state = await lab.on("worker-1", cmd`sh -c ${kindState}`);
+    for (const kind of kinds) {
+      for (const words of kind.there) {
+        const expected = there.includes(words) ||
+          // Host routes and those of tunnels are both ours.
+          words === "proto 244" && file.includes("vxlan");
+        assertEquals(state.includes(words), expected, `${file}${words}`);
+      }
+    }
+    const seen = await verifiedWell(await clusterOf(lab));
+    assert(seen.report.passed, file + seen.text);
+  }
+  assertEquals(await stateOf(lab, "worker-1"), first);
+  await Deno.writeTextFile(lab.file, text);
+}
+
+/** What a dry run gives as data. */
+type DryRun = readonly {
+  readonly node: string;
+  readonly steps: readonly {
+    readonly run: { readonly argv: readonly string[]; readonly label?: string };
+  }[];
+}[];
 
 /** Takes the pods away, and runs what 09 says that it would do. */
 async function runDryRun(lab: TestLab): Promise<void> {

@@ -20,6 +20,7 @@ import {
   unitPath,
   watchUnit,
 } from "../../lib/steps/boot_restore.ts";
+import { usualVxlan } from "../../lib/cluster/schema_vxlan.ts";
 import { apply } from "../../lib/stage/engine.ts";
 import { undo } from "../../lib/stage/undo.ts";
 import type { Stage } from "../../lib/stage/stage.ts";
@@ -204,6 +205,10 @@ systemdTest(
     assertEquals(verified.code, 0, verified.stderr + verified.stdout);
 
     await comesBack(machines);
+    await staysAway(machines, cluster);
+    await applyAll("worker-1");
+    const own = await machines.on("worker-1", "ip route show proto 244");
+    assertMatch(own, /^10\.244\.2\.0\/24 via 10\.0\.1\.12 dev eth0 $/m);
 
     // What cannot be done is no reason to leave out the rest, and is not hidden.
     await powerCut(lab, machines, ["worker-2"]);
@@ -281,6 +286,25 @@ async function comesBack(machines: Machines): Promise<void> {
     assertEquals(await seen(), "", loss);
     await back(loss);
   }
+}
+
+/** Routes of a kind that the cluster file no longer has, where the run that changes it is cut off. */
+async function staysAway(machines: Machines, cluster: Cluster): Promise<void> {
+  const node = machines.node("worker-1");
+  let told = 0;
+  const cut = { tell: () => void told++, stopping: () => told > 0 };
+  const steps = stepsOf(
+    routes,
+    { ...cluster, routes: "vxlan", vxlan: { ...usualVxlan, direct: false } },
+    "worker-1",
+  );
+  await apply(routes.name, node, steps, { ...context, ...cut });
+  const path = stagePath(routes.name);
+  const seen = await machines.on(
+    "worker-1",
+    `ip route flush proto 244; [ ! -e ${path} ]; sh ${bootPath}; ip route show proto 244`,
+  );
+  assertEquals(seen, "");
 }
 
 const analyze = (await run(cmd`systemd-analyze --version`)).code === 0;

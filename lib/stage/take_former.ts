@@ -1,0 +1,53 @@
+/** Ahead of a stage's steps: taking back what an earlier run did, and they do not ask for. */
+import { decide } from "./decide.ts";
+import type { Command } from "../exec/command.ts";
+import { StepError } from "./errors.ts";
+import { foresee, goingFirst, isOurs } from "./former.ts";
+import { find, type NodeRun, noLongerWanted } from "./node_run.ts";
+import type { Step } from "./stage.ts";
+import { takeBack } from "./undo.ts";
+
+/**
+ * Takes back what an earlier run did and neither of these asks for; nothing of it
+ * where a step would be refused all the same.
+ */
+export async function takeFormer(
+  nodeRun: NodeRun,
+  steps: readonly Step[],
+  instead: readonly Step[],
+): Promise<"go on" | "stop"> {
+  const former = goingFirst(nodeRun.records(), [...steps, ...instead]);
+  if (former.some(isOurs)) {
+    // A cloud's limits count what goes, too.
+    const isNode = nodeRun.node.name !== "operator";
+    const undos = former.flatMap((one) => isOurs(one) ? one.undo ?? [] : []);
+    if (isNode && await isRefused(nodeRun, steps, undos)) return "stop";
+    nodeRun.askAnew();
+  }
+  return await takeBack(nodeRun, former, [], noLongerWanted);
+}
+
+/** Whether something that is not ours is in the way of a step; told then. */
+async function isRefused(
+  nodeRun: NodeRun,
+  steps: readonly Step[],
+  undos: readonly Command[],
+): Promise<boolean> {
+  const { node, journal, stage } = nodeRun;
+  const answers = await nodeRun.askAhead(steps);
+  const foreseen = foresee(undos);
+  for (const step of steps) {
+    const known = answers.get(step);
+    if (known === undefined) continue;
+    const answer = foreseen(step, known);
+    if (answer.is !== "different" && answer.is !== "unmarked") continue;
+    try {
+      decide(node, step, answer, find(journal, stage, step));
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      await nodeRun.refuse(step, error);
+      return true;
+    }
+  }
+  return false;
+}
