@@ -1,17 +1,12 @@
-/** Running a command on this machine. The only importer of zx. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { $ } from "zx/core";
+/** Running a command on this machine. */
 import type { Command, Outcome, RunOptions } from "./command.ts";
 
-/**
- * What gives a command its own process group. Deno does so for node:child_process
- * by copying itself (fork(2)), which takes three times as long as all the rest.
- */
+/** What gives a command its own process group; Deno.Command cannot. */
 const setsid = ["/usr/bin/setsid", "/bin/setsid"].filter((path) => {
   try {
     return Deno.statSync(path).isFile;
   } catch {
-    return false; // Then Deno has to.
+    return false; // Then it is in this program's.
   }
 }).slice(0, 1);
 
@@ -27,71 +22,89 @@ export async function run(
   options: RunOptions = {},
 ): Promise<Outcome> {
   const { timeout_ms = 30_000, signal } = options;
-  if (signal?.aborted) {
-    return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
-  }
-  const [program, ...args] = command.argv;
+  if (signal?.aborted) return notStarted("interrupted");
   const input = options.input ?? command.stdin;
-  let child: ChildProcess | undefined;
+  const child = spawn(command.argv, options, input !== undefined);
+  if (typeof child === "string") return notStarted(child);
   let ended: Outcome["ended"];
-  // zx hands its own command line to spawn; ours is argv already.
-  const process = $({
-    quiet: true,
-    nothrow: true,
-    // Of zx's own command line; unless told, it has none where there is no bash.
-    quote: String,
-    ...(input === undefined ? {} : { input }),
-    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
-      const [first = program, ...rest] = [...setsid, program, ...args];
-      child = spawn(first, rest.map(bare), {
-        ...spawnOptions,
-        detached: setsid.length === 0,
-        ...(options.env === undefined ? {} : { env: { ...options.env } }),
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        shell: false,
-      });
-      child.stdin?.on("error", () => {}); // A command may end without reading.
-      if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
-      child.on("error", (error: Error & { code?: string }) => {
-        if (error.code === "ENOENT") ended = "no such command";
-        if (error.code === "EACCES") ended = "not executable";
-      });
-      return child;
-    }) as typeof spawn,
-  })`${program}`;
   const end = (reason: Outcome["ended"]) => () => {
     ended ??= reason;
-    if (child?.pid !== undefined) killGroup(child.pid);
+    killGroup(child.pid);
   };
   const interrupt = end("interrupted");
   const timer = setTimeout(end("timed out"), timeout_ms);
   signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    const output = await process;
-    ended ??= refusal(program, output);
-    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
-    const how = ended ?? (code === undefined ? "killed" as const : undefined);
-    return {
-      code,
-      stdout: output.stdout,
-      stderr: output.stderr,
-      ...(how === undefined ? {} : { ended: how }),
-    };
+    const [output] = await Promise.all([
+      child.output(),
+      ...(input === undefined ? [] : [
+        feed(child.stdin, input).catch((error) => {
+          end("killed")(); // Half of its input must not be all of it.
+          throw error;
+        }),
+      ]),
+    ]);
+    const [stdout, stderr] = [text(output.stdout), text(output.stderr)];
+    const code = output.signal === null ? output.code : undefined;
+    ended ??= refusal(command.argv[0], code, stderr);
+    if (ended !== undefined) return { code: undefined, stdout, stderr, ended };
+    return code === undefined
+      ? { code, stdout, stderr, ended: "killed" }
+      : { code, stdout, stderr };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", interrupt);
   }
 }
 
-/**
- * Deno's node:child_process takes an argument that is Deno's own path for a
- * request to run a script, and puts flags behind it; spelled otherwise it does
- * not.
- */
-function bare(argument: string): string {
-  return argument === Deno.execPath()
-    ? argument.replace(/\/(?=[^/]*$)/, "/./")
-    : argument;
+function notStarted(ended: Exclude<Outcome["ended"], undefined>): Outcome {
+  return { code: undefined, stdout: "", stderr: "", ended };
+}
+
+/** Starts a command; or why that is not possible. */
+function spawn(
+  argv: Command["argv"],
+  { env, cwd }: RunOptions,
+  isFed: boolean,
+): Deno.ChildProcess | "no such command" | "not executable" {
+  const [program = argv[0], ...args] = [...setsid, ...argv];
+  try {
+    return new Deno.Command(program, {
+      args,
+      stdin: isFed ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+      ...(env === undefined ? {} : { env: { ...env }, clearEnv: true }),
+      ...(cwd === undefined ? {} : { cwd }),
+    }).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "no such command";
+    if (error instanceof Deno.errors.PermissionDenied) return "not executable";
+    throw error;
+  }
+}
+
+/** Writes all of it, as far as the command reads. */
+async function feed(
+  stdin: WritableStream<Uint8Array<ArrayBuffer>>,
+  input: string | AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<void> {
+  const writer = stdin.getWriter();
+  try {
+    if (typeof input === "string") {
+      await writer.write(new TextEncoder().encode(input));
+    } else {
+      for await (const chunk of input) await writer.write(chunk);
+    }
+    await writer.close();
+  } catch (error) {
+    // A command may end without reading.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 function killGroup(pid: number): void {
@@ -108,12 +121,13 @@ function killGroup(pid: number): void {
 /** What setsid(1) says instead of the command. */
 function refusal(
   program: string,
-  { exitCode, stderr }: { exitCode: number | null; stderr: string },
+  code: number | undefined,
+  stderr: string,
 ): Outcome["ended"] {
   const said = stderr.trimEnd();
   const itsOwn = said.startsWith("setsid: ") && said.includes(program) &&
     !said.includes("\n");
   if (setsid.length === 0 || !itsOwn) return undefined;
-  if (exitCode === 127) return "no such command";
-  return exitCode === 126 ? "not executable" : undefined;
+  if (code === 127) return "no such command";
+  return code === 126 ? "not executable" : undefined;
 }

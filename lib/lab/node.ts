@@ -60,10 +60,7 @@ export function labNode(cluster: Cluster, name: string): Node {
       );
     },
     async copy(file, path, mode) {
-      // Deno adds arguments of its own after its executable's path, wherever
-      // that stands in an argv given to node:child_process.
-      const source = file.replace(/\/(?=[^/]*$)/, "/./");
-      const command = cmd`sh ${copyScript} ${source} ${path} ${mode} ${door()}`;
+      const command = cmd`sh ${copyScript} ${file} ${path} ${mode} ${door()}`;
       const outcome = atTheDoor(name, await run(command, here), provision);
       if (succeeded(outcome)) return;
       throw new CommandError(name, command, outcome, `copy ${file}`);
