@@ -6,7 +6,7 @@
  * is on another segment, the route leads into a tunnel (VXLAN, RFC 7348). Or the
  * nodes tell each other, by BGP (RFC 4271).
  */
-import { familyOf, ofFamily } from "../lib/net/cidr.ts";
+import { type Family, familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { birdSteps } from "../lib/bgp/steps.ts";
 import { routesThere } from "../lib/bgp/routes_there.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
@@ -26,6 +26,7 @@ import { mark } from "../lib/net/mark.ts";
 import { tunnelAddress, tunnelLink, vtepMac } from "../lib/net/vxlan.ts";
 import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
 import { routeByOwner } from "../lib/steps/route_by_owner.ts";
+import { waysQuestion } from "../lib/steps/route_table.ts";
 import {
   addressOn,
   birdProtocol,
@@ -44,25 +45,45 @@ import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { beforeRoutesGo } from "../lib/kubernetes/undo_consent.ts";
 import type { Plan, Step } from "../lib/stage/stage.ts";
 
-/** What a node has to know of another that is on its segment. */
-function routesTo(other: ClusterNode): Step[] {
-  return other.podCIDRs.map((podCIDR): Step => {
-    const family = familyOf(podCIDR);
-    const via = ofFamily(other.addresses, family) ?? other.address;
-    return {
-      why: `Pods of ${other.name} are reached through ${other.name}`,
-      independent: true,
-      // Made when it is asked for: a plan for 1,000 nodes has a million steps.
-      get doneWhen() {
-        return routeByOwner(podCIDR, other.name, via);
-      },
-      run: cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
-      // Unlike del, flush has no objection where a reboot has been before it.
-      get undo() {
-        return flush(podCIDR, via);
-      },
-    };
-  });
+/** What a node has to know of others that are on its segment. */
+function routesTo(others: readonly ClusterNode[]): Step[] {
+  const ways = waysTo(others);
+  return others.flatMap((other, at) =>
+    other.podCIDRs.map((podCIDR): Step => {
+      const family = familyOf(podCIDR);
+      const via = addressOf(other, family);
+      return {
+        why: `Pods of ${other.name} are reached through ${other.name}`,
+        independent: true,
+        // Made when it is asked for: a plan for 1,000 nodes has a million steps.
+        get doneWhen() {
+          const owner = { name: other.name, via };
+          return routeByOwner(podCIDR, owner, ways(family), at);
+        },
+        run: cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
+        // Unlike del, flush has no objection where a reboot has been before it.
+        get undo() {
+          return flush(podCIDR, via);
+        },
+      };
+    })
+  );
+}
+
+function addressOf(node: ClusterNode, family: Family): string {
+  return ofFamily(node.addresses, family) ?? node.address;
+}
+
+/** Asks, by family, for the ways to these nodes: the same question for all of a node's steps. */
+function waysTo(others: readonly ClusterNode[]): (family: Family) => Command {
+  const questions = new Map<Family, Command>();
+  return (family) => {
+    const addresses = () => others.map((other) => addressOf(other, family));
+    const question = questions.get(family) ??
+      waysQuestion(family, addresses());
+    questions.set(family, question);
+    return question;
+  };
 }
 
 function flush(podCIDR: string, via: string): Command {
@@ -130,55 +151,60 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
   ];
 }
 
-/** What a node has to know of another at the far end of a tunnel. */
-function tunnelTo(other: ClusterNode): Step[] {
-  const mac = vtepMac(other.name);
-  const address = other.vtep ?? other.address;
+/**
+ * What a node has to know of others at the far ends of tunnels. Steps of one
+ * program stand together, so that it has to be started once for all of them.
+ */
+function tunnelsTo(others: readonly ClusterNode[]): Step[] {
+  const ends = others.flatMap((other) =>
+    other.podCIDRs.map((podCIDR) => {
+      const end = tunnelAddress(podCIDR);
+      return { name: other.name, mac: vtepMac(other.name), podCIDR, end };
+    })
+  );
   return [
-    {
-      why: `Frames for the MAC of ${other.name} go to ${address}`,
+    ...others.map((other): Step => {
+      const mac = vtepMac(other.name);
+      const address = other.vtep ?? other.address;
+      return {
+        why: `Frames for the MAC of ${other.name} go to ${address}`,
+        independent: true,
+        heldBy: tunnelLink,
+        get doneWhen() {
+          return forwardingEntryIs(mac, address);
+        },
+        run: cmd`bridge fdb replace ${mac} dev ${tunnelLink} dst ${address}`,
+        get undo() {
+          return whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`);
+        },
+      };
+    }),
+    ...ends.map(({ name, mac, end }): Step => ({
+      why: `The MAC of ${name}'s end, which nobody has to ask for`,
       independent: true,
       heldBy: tunnelLink,
       get doneWhen() {
-        return forwardingEntryIs(mac, address);
+        return neighbourIs(end, mac);
       },
-      run: cmd`bridge fdb replace ${mac} dev ${tunnelLink} dst ${address}`,
+      run:
+        cmd`ip neigh replace ${end} lladdr ${mac} dev ${tunnelLink} nud permanent`,
       get undo() {
-        return whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`);
+        return whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`);
       },
-    },
-    ...other.podCIDRs.flatMap((podCIDR): Step[] => {
-      const end = tunnelAddress(podCIDR);
-      const through = ["via", end, "dev", tunnelLink, "onlink"];
-      return [
-        {
-          why: `The MAC of ${other.name}'s end, which nobody has to ask for`,
-          independent: true,
-          heldBy: tunnelLink,
-          get doneWhen() {
-            return neighbourIs(end, mac);
-          },
-          run:
-            cmd`ip neigh replace ${end} lladdr ${mac} dev ${tunnelLink} nud permanent`,
-          get undo() {
-            return whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`);
-          },
-        },
-        {
-          why: `Pods of ${other.name} are reached through the tunnel to it`,
-          independent: true,
-          heldBy: tunnelLink,
-          get doneWhen() {
-            return routeThroughTunnel(podCIDR, end);
-          },
-          run:
-            cmd`ip route replace ${podCIDR} ${through} proto ${routeProtocol}`,
-          get undo() {
-            return flush(podCIDR, end);
-          },
-        },
-      ];
-    }),
+    })),
+    ...ends.map(({ name, podCIDR, end }): Step => ({
+      why: `Pods of ${name} are reached through the tunnel to it`,
+      independent: true,
+      heldBy: tunnelLink,
+      get doneWhen() {
+        return routeThroughTunnel(podCIDR, end);
+      },
+      run:
+        cmd`ip route replace ${podCIDR} via ${end} dev ${tunnelLink} onlink proto ${routeProtocol}`,
+      get undo() {
+        return flush(podCIDR, end);
+      },
+    })),
   ];
 }
 
@@ -187,14 +213,13 @@ function steps(plan: Plan): Step[] {
   const { vxlan } = cluster;
   if (cluster.routes === "bgp") return birdSteps(cluster, node);
   const others = cluster.nodes.filter(({ name }) => name !== node.name);
-  if (cluster.routes === "host") return others.flatMap(routesTo);
+  if (cluster.routes === "host") return routesTo(others);
   if (vxlan === undefined) return [];
-  return [
-    ...tunnelEnd(plan, vxlan),
-    ...others.flatMap((other) =>
-      isTunnelled(cluster, node, other) ? tunnelTo(other) : routesTo(other)
-    ),
-  ];
+  const { far = [], near = [] } = Object.groupBy(
+    others,
+    (other) => isTunnelled(cluster, node, other) ? "far" : "near",
+  );
+  return [...tunnelEnd(plan, vxlan), ...tunnelsTo(far), ...routesTo(near)];
 }
 
 /** What others than the nodes have to know, and what is waited for. */

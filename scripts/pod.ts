@@ -19,7 +19,7 @@ import { endOnePod, morePodsOn, startOnePod } from "../lib/verify/more_pods.ts";
 import { podNames, server } from "../lib/verify/namespace_pods.ts";
 import { workersOf } from "../lib/verify/matrix.ts";
 import { look } from "../lib/verify/situation.ts";
-import { stepRunnerFor } from "../lib/verify/start_pods.ts";
+import { stepRunnerFor } from "../lib/verify/step_runner.ts";
 
 const command = {
   name: "pod",

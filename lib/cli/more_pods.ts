@@ -11,11 +11,8 @@ import {
   startOnePod,
 } from "../verify/more_pods.ts";
 import { look, type Site } from "../verify/situation.ts";
-import {
-  podSites,
-  type StepRunner,
-  stepRunnerFor,
-} from "../verify/start_pods.ts";
+import { podSites } from "../verify/start_pods.ts";
+import { type StepRunner, stepRunnerFor } from "../verify/step_runner.ts";
 import type { Stage } from "../stage/stage.ts";
 import { adopting } from "../verify/adopting.ts";
 import type { Session } from "./session.ts";

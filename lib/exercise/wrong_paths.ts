@@ -18,7 +18,7 @@ import {
 import { endOnePod, startOnePod } from "../verify/more_pods.ts";
 import { folder, paths, podOn } from "../verify/namespace_pods.ts";
 import { look } from "../verify/situation.ts";
-import { stepRunnerFor } from "../verify/start_pods.ts";
+import { stepRunnerFor } from "../verify/step_runner.ts";
 import { verify } from "../verify/verify.ts";
 import type { Exercise, Trial } from "./exercise.ts";
 import { runLine } from "./faults.ts";

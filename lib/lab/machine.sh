@@ -3,13 +3,13 @@
 # new namespaces and runs itself again inside them; that inner run sets the
 # machine up, says "ready" and becomes the process that holds the namespaces.
 #
-#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES [MTU ROUTES [NEIGHBOURS]]
+#   machine.sh outside LAB NAME CIDRS MAC ADDRESSES [MTU ROUTES]
 #       the host outside the cluster, and the segment: a bridge of its
 #   machine.sh router LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE BRIDGE MTU
 #       {BRIDGE MAC MTU CIDRS}…
 #       a router, plugged in as a node is, and more segments: bridges of its
 #   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE
-#       [BRIDGE MTU ROUTES [NEIGHBOURS]]
+#       [BRIDGE MTU ROUTES]
 #       a node, plugged into the port PORT of the segment that is the bridge
 #       BRIDGE (left out, "segment") of the machine MACHINE
 #   machine.sh ask LAB NAME LINK
@@ -18,7 +18,7 @@
 #       runs a command on it
 #
 # CIDRS, GATEWAYS and ADDRESSES are one for each family, with a comma between;
-# ROUTES are CIDR@GATEWAY, with a comma between; NEIGHBOURS, ADDRESS@MAC.
+# ROUTES are CIDR@GATEWAY, with a comma between.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -170,11 +170,6 @@ routes() { # ROUTES
   echo "$1" | tr , '\n' | sed -n 's/\(.*\)@\(.*\)/route add \1 via \2/p'
 }
 
-neighbours() { # LINK NEIGHBOURS; of extern_learn the kernel's table takes any number
-  echo "$2" | tr , '\n' |
-    sed -n "s/\(.*\)@\(.*\)/neigh add \1 lladdr \2 dev $1 nud stale extern_learn/p"
-}
-
 bridge() { # NAME MAC MTU CIDRS
   echo "link add $1 address $2 mtu $3 type bridge"
   addresses "$1" "$4"
@@ -244,7 +239,6 @@ link set lo up
 $(addresses lo "$5")
 $(bridge segment "$mac" "${6:-1500}" "$3")
 $(routes "${7:-}")
-$(neighbours segment "${8:-}")
 END
   hold
   ;;
@@ -274,7 +268,6 @@ inside-node)
   ip -batch - <<END
 $(default_routes "$4")
 $(routes "${11:-}")
-$(neighbours eth0 "${12:-}")
 END
   hold
   ;;

@@ -6,7 +6,7 @@
 import { familyOf, ofFamily } from "../net/cidr.ts";
 import { mac } from "../net/mac.ts";
 import type { Cluster, ClusterNode, Segment } from "../cluster/cluster.ts";
-import { cmd, type Command, show } from "../exec/command.ts";
+import { cmd, type Command, withInput } from "../exec/command.ts";
 import { bridgeName, labId, outsideName, portName } from "./names.ts";
 import {
   gatewaysOf,
@@ -18,6 +18,7 @@ import { unknown } from "../steps/probes.ts";
 import type { Probe, Step } from "../stage/stage.ts";
 
 const machine = `${import.meta.dirname}/machine.sh`;
+const neighbours = `${import.meta.dirname}/neighbours.sh`;
 const remover = `${import.meta.dirname}/remove.ts`;
 
 /**
@@ -32,6 +33,7 @@ export function labSteps(cluster: Cluster): Step[] {
       ? []
       : [routerStep(cluster, cluster.segments)]),
     ...cluster.nodes.map(nodeStep(cluster)),
+    ...(isCrowded(cluster) ? [introduction(cluster)] : []),
   ];
 }
 
@@ -42,16 +44,13 @@ function outsideStep(cluster: Cluster): Step {
     why: "A segment for the nodes, and on it a host that is not of the " +
       "cluster: their default gateway, which knows no way back to the pods",
     doneWhen: runs(lab, outsideName, "segment"),
-    run: told(
-      cluster,
-      cmd`sh ${machine} outside ${lab} ${outsideName} ${
-        onSegment(gateways, cluster)
-      } ${mac("segment")} ${addresses.join(",")} ${
-        cluster.segments === undefined && !isCrowded(cluster)
-          ? []
-          : [mtuOf(cluster, 0), routesBeyond(cluster)]
-      } ${neighbours(cluster, 0)}`,
-    ),
+    run: cmd`sh ${machine} outside ${lab} ${outsideName} ${
+      onSegment(gateways, cluster)
+    } ${mac("segment")} ${addresses.join(",")} ${
+      cluster.segments === undefined
+        ? []
+        : [mtuOf(cluster, 0), routesBeyond(cluster)]
+    }`,
     undo: end(lab, outsideName),
   };
 }
@@ -85,64 +84,72 @@ function nodeStep(cluster: Cluster): (node: ClusterNode) => Step {
   return (node) => {
     const { name, address, addresses } = node;
     const at = segmentAt(cluster, address);
-    const crowded = isCrowded(cluster);
     const plug = [
       bridgeName(at),
       mtuOf(cluster, at),
       // By the router, which is the default gateway everywhere else.
-      ...(at === 0 ? [routesBeyond(cluster)] : crowded ? [""] : []),
+      ...(at === 0 ? [routesBeyond(cluster)] : []),
     ];
     return {
       why: `A node is a network, mount and UTS namespace that a sleeping ` +
         `process holds; it begins as a machine with Docker on it: no forwarding`,
       node: name,
       doneWhen: runs(lab, name, "eth0"),
-      run: told(
-        cluster,
-        cmd`sh ${machine} node ${lab} ${name} ${
-          onSegment(addresses, cluster)
-        } ${gatewaysOf(cluster, node).join(",")} ${mac(`eth0 ${name}`)} ${
-          portName(name)
-        } ${mac(`port ${name}`)} ${at === 0 ? outsideName : routerName} ${
-          cluster.segments === undefined && !crowded ? [] : plug
-        } ${neighbours(cluster, at, node)}`,
-      ),
+      run: cmd`sh ${machine} node ${lab} ${name} ${
+        onSegment(addresses, cluster)
+      } ${gatewaysOf(cluster, node).join(",")} ${mac(`eth0 ${name}`)} ${
+        portName(name)
+      } ${mac(`port ${name}`)} ${at === 0 ? outsideName : routerName} ${
+        cluster.segments === undefined ? [] : plug
+      }`,
       undo: end(lab, name),
     };
   };
 }
 
 /**
- * Whether so many nodes are in the lab that each is told at its birth who is
- * on its segment. The kernel's table of neighbours (arp(7), gc_thresh3) is one
- * for all machines of the lab, and n nodes would take n² of its 1024 entries.
+ * Whether so many nodes are in the lab that each is told who is on its segment.
+ * The kernel's table of neighbours (arp(7), gc_thresh3) is one for all machines
+ * of the lab, and n nodes would take n² of its 1024 entries.
  */
 export function isCrowded({ nodes }: Cluster): boolean {
   return nodes.length > 16;
 }
 
-/** The other machines of a segment, as machine.sh takes them; none in a small lab. */
-function neighbours(cluster: Cluster, at: number, own?: ClusterNode): string[] {
-  if (!isCrowded(cluster)) return [];
-  const { nodes, outside } = cluster;
-  const others = nodes.filter((node) =>
-    node.name !== own?.name && segmentAt(cluster, node.address) === at
-  ).map(({ name, addresses }) => [addresses, mac(`eth0 ${name}`)] as const);
-  const gateway = [outside.gateways, mac("segment")] as const;
-  const all = own === undefined || at > 0 ? others : [gateway, ...others];
-  return [
-    all.flatMap(([addresses, mac]) =>
-      addresses.map((address) => `${address}@${mac}`)
-    ).join(","),
-  ];
+/**
+ * What tells the machines of each other. It stands by itself, and not at each
+ * one's birth: with one node more the others stay as they are.
+ */
+function introduction(cluster: Cluster): Step {
+  const lab = labId(cluster);
+  const stdin = endsOnSegments(cluster).map((line) => `${line}\n`).join("");
+  return {
+    why:
+      "The kernel has one table of neighbours for all machines of a lab, and " +
+      "so many have no room in it: each is told who is on its segment",
+    doneWhen: answers(
+      withInput(cmd`sh ${neighbours} ask ${lab}`, stdin),
+      "whether the machines know each other",
+    ),
+    run: withInput(cmd`sh ${neighbours} tell ${lab}`, stdin),
+  };
 }
 
-/** Of a list of all neighbours a line of the screen tells that there is one. */
-function told(cluster: Cluster, command: Command): Command {
-  if (!isCrowded(cluster)) return command;
-  const [program, ...rest] = command.argv;
-  const short: Command["argv"] = [program, ...rest.slice(0, -1)];
-  return { ...command, label: `${show({ argv: short })} …` };
+/** The addresses on all segments, as neighbours.sh takes them. */
+function endsOnSegments(cluster: Cluster): readonly string[] {
+  const { nodes, outside } = cluster;
+  const gateways = outside.gateways.map((address) =>
+    ["0", outsideName, "segment", address, mac("segment")].join(" ")
+  );
+  const ends = nodes.flatMap(({ name, address, addresses }) =>
+    addresses.map((own) =>
+      [
+        ...[segmentAt(cluster, address), name, "eth0"],
+        ...[own, mac(`eth0 ${name}`)],
+      ].join(" ")
+    )
+  );
+  return [...gateways, ...ends];
 }
 
 function mtuOf({ segments }: Cluster, at: number): string {
@@ -171,13 +178,21 @@ function onSegment(addresses: readonly string[], cluster: Cluster): string {
 
 /** Does the machine run, and is it plugged in? The cable of a node goes with the outside host. */
 function runs(lab: string, name: string, link: string): Probe {
+  return answers(
+    cmd`sh ${machine} ask ${lab} ${name} ${link}`,
+    `whether ${name} runs`,
+  );
+}
+
+/** What of the machines machine.sh is asked. */
+function answers(ask: Command, what: string): Probe {
   return {
-    ask: cmd`sh ${machine} ask ${lab} ${name} ${link}`,
+    ask,
     read(outcome) {
       const answer = outcome.code === 0 ? outcome.stdout.trim() : "";
       if (answer === "alive") return { is: "present", ours: true };
       if (answer === "absent") return { is: "absent" };
-      return unknown(outcome, `whether ${name} runs`);
+      return unknown(outcome, what);
     },
   };
 }

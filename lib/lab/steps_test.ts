@@ -1,9 +1,10 @@
 // @ts-types="../std/assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { dualCluster, labCluster } from "../cluster/cluster_testing.ts";
 import { type Command, show } from "../exec/command.ts";
 import { mac } from "../net/mac.ts";
 import { labSteps } from "./steps.ts";
+import type { Step } from "../stage/stage.ts";
 
 const cluster = labCluster({ name: "lab", stateDir: "/home/u/.state/lab" });
 const here = import.meta.dirname ?? "";
@@ -52,23 +53,35 @@ Deno.test("labSteps() names an address of each family, each with its segment's p
   );
 });
 
-Deno.test("in a lab of many nodes each is told at its birth who is on its segment, the outside host too", () => {
-  const nodes = Array.from({ length: 17 }, (_, at) => ({
+function ofNodes(count: number) {
+  const nodes = Array.from({ length: count }, (_, at) => ({
     ...cluster.nodes[0]!,
     name: `node-${at}`,
     address: `10.0.1.${10 + at}`,
     addresses: [`10.0.1.${10 + at}`],
   }));
-  const told = (many: typeof nodes) =>
-    labSteps({ ...cluster, nodes: many })
-      .map(({ run }) => (run as Command).argv.at(-1) ?? "");
-  assertEquals(told(nodes.slice(1)).filter((last) => last.includes("@")), []);
-  const [outside = "", first = "", ...others] = told(nodes);
-  assertEquals(outside.split(",").length, 17);
-  assertEquals(outside.split(",")[1], `10.0.1.11@${mac("eth0 node-1")}`);
-  assertEquals(first.split(",").slice(0, 2), [
-    `10.0.1.1@${mac("segment")}`,
-    `10.0.1.11@${mac("eth0 node-1")}`,
+  return labSteps({ ...cluster, nodes });
+}
+
+Deno.test("in a lab of many nodes each is told who is on its segment, the outside host too", () => {
+  const isTold = ({ run }: Step) => "stdin" in run && run.stdin !== undefined;
+  assertEquals(ofNodes(16).filter(isTold), []);
+  const told = ofNodes(17).filter(isTold);
+  assertEquals(told.length, 1);
+  const lines = (told[0]?.run as Command).stdin?.trimEnd().split("\n") ?? [];
+  assertEquals(lines.length, 18);
+  assertEquals(lines.slice(0, 2), [
+    `0 outside segment 10.0.1.1 ${mac("segment")}`,
+    `0 node-0 eth0 10.0.1.10 ${mac("eth0 node-0")}`,
   ]);
-  assert(others.every((last) => last.split(",").length === 17));
+  assertEquals(told[0]?.doneWhen?.ask.stdin, lines.join("\n") + "\n");
+});
+
+Deno.test("with one node more, a lab's other machines are made by the same commands", () => {
+  const made = (count: number) =>
+    ofNodes(count).map(({ run }) => show(run as Command));
+  for (const count of [16, 30]) {
+    const more = made(count + 1);
+    assertEquals(made(count).filter((line) => !more.includes(line)), []);
+  }
 });

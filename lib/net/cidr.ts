@@ -19,6 +19,9 @@ export interface Cidr {
   readonly prefixLength: number;
 }
 
+/** So many texts are kept; of a hundred thousand pods all need not be. */
+const mostRemembered = 10_000;
+
 /** Bits of an address. */
 const width = { 4: 32, 6: 128 } as const;
 
@@ -34,7 +37,29 @@ export function familyOf(text: string): Family {
  * @throws {CidrError}
  */
 export function addressNumber(text: string): bigint {
-  return familyOf(text) === 4 ? parseIPv4(text) : parseIPv6(text);
+  return numberOf(text);
+}
+
+const numberOf = remembering((text) =>
+  familyOf(text) === 4 ? parseIPv4(text) : parseIPv6(text)
+);
+
+/**
+ * The same function, which reads no text twice: where many nodes are compared
+ * with each other, the same few addresses are read over and over.
+ */
+function remembering<Value>(
+  read: (text: string) => Value,
+): (text: string) => Value {
+  const known = new Map<string, Value>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const value = read(text);
+    if (known.size >= mostRemembered) known.clear();
+    known.set(text, value);
+    return value;
+  };
 }
 
 function parseIPv4(text: string): bigint {
@@ -97,6 +122,10 @@ function longestZeros(
  * @throws {CidrError}
  */
 export function parseCidr(text: string): Cidr {
+  return cidrOf(text);
+}
+
+const cidrOf = remembering((text): Cidr => {
   const [address = "", length = "", ...more] = text.split("/");
   const family = familyOf(address);
   const example = family === 4 ? "10.244.0.0/16" : "fd00:10:244::/56";
@@ -117,7 +146,7 @@ export function parseCidr(text: string): Cidr {
     throw new CidrError(`has host bits set; did you mean ${meant}?`);
   }
   return { family, network, prefixLength };
-}
+});
 
 /** Of addresses or CIDRs, the first one of a family. */
 export function ofFamily(

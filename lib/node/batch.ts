@@ -37,7 +37,8 @@ function asking(question: Question): string {
 const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;
 
 /**
- * Asks all of these, one after the other. They change nothing.
+ * Asks all of these, one after the other. They change nothing, and one that
+ * stands there several times, as the same object, is asked once.
  *
  * @throws {UnreachableError}
  */
@@ -47,8 +48,21 @@ export async function askAll(
   options: RunOptions,
 ): Promise<readonly Asked[]> {
   if (questions.length === 0) return [];
-  const script = head + questions.map(asking).join("");
-  return await run(runner, script, questions, options);
+  const keys = new Map<Question["sandbox"], Map<Command, number>>();
+  const once: Question[] = [];
+  const places = questions.map((question) => {
+    const { sandbox, command } = question;
+    const places = keys.get(sandbox) ?? new Map<Command, number>();
+    const place = places.get(command) ?? once.push(question) - 1;
+    keys.set(sandbox, places.set(command, place));
+    return place;
+  });
+  const script = head + once.map(asking).join("");
+  const asked = await run(runner, script, once, options);
+  return questions.map((question, at) => ({
+    ...asked[places[at]!]!,
+    where: question.where,
+  }));
 }
 
 /**
@@ -86,13 +100,72 @@ export async function runInTurn(
     where: runner.name,
     command,
   }));
-  const script = questions.map((question) =>
-    `${asking(question)}[ "$code" = 0 ] || exit 0\n`
+  const script = inBatches(questions).map(({ batch, questions }) =>
+    batch === undefined
+      ? questions.map(orStop).join("")
+      : batchOf(batch, questions)
   );
   const asked = await run(runner, head + script.join(""), questions, options);
   const failed = asked.findIndex(({ outcome: { code } }) => code !== 0);
   const begun = failed < 0 ? asked : asked.slice(0, failed + 1);
   return begun.map(({ command, outcome }) => asIfAlone(command, outcome));
+}
+
+function orStop(question: Question): string {
+  return `${asking(question)}[ "$code" = 0 ] || exit 0\n`;
+}
+
+/**
+ * Commands of ip(8) or bridge(8), as many as stand together, by one process. It
+ * ends at the first that fails, which is then run by itself for what it says.
+ */
+function batchOf(batch: string, questions: readonly Question[]): string {
+  const lines = questions.map(({ command: { argv } }) =>
+    argv.slice(batch.split(" ").length).join(" ")
+  );
+  const all = `said=$(${batch} -batch - 2>&1 <<'END'\n${
+    lines.join("\n")
+  }\nEND\n)`;
+  const failed = 'case $said in *"Command failed -:"*) ' +
+    'done=${said##*"Command failed -:"}; done=$((done - 1)) ;; *) done=0 ;; esac';
+  const each = questions.map((question, at) =>
+    `if [ "$done" -gt ${at} ]; then part begin; part 0; else\n` +
+    `${orStop(question)}fi\n`
+  );
+  return `if ${all}; then done=${questions.length}; else ${failed}; fi\n` +
+    each.join("");
+}
+
+/** Questions that one process can be given stand together, with how it is called. */
+function inBatches(questions: readonly Question[]): readonly {
+  readonly batch: string | undefined;
+  readonly questions: readonly Question[];
+}[] {
+  const groups: { batch: string | undefined; questions: Question[] }[] = [];
+  for (const question of questions) {
+    const batch = batchedBy(question);
+    const last = groups.at(-1);
+    if (last !== undefined && last.batch === batch) {
+      last.questions.push(question);
+    } else groups.push({ batch, questions: [question] });
+  }
+  return groups.map((group) =>
+    group.questions.length > 1 ? group : { ...group, batch: undefined }
+  );
+}
+
+/** How the program is called that can be given this command; of those that print nothing. */
+function batchedBy({ command, sandbox }: Question): string | undefined {
+  const { argv, stdin } = command;
+  const isPlain = argv.every((word) => /^[\w@%+=:,./-]+$/.test(word));
+  if (!isPlain || stdin !== undefined || sandbox !== undefined) {
+    return undefined;
+  }
+  const [, program] =
+    /^(ip(?: -[46])?|bridge) [a-z]+ (?:add|replace|set|del|flush) /.exec(
+      argv.join(" "),
+    ) ?? [];
+  return program;
 }
 
 /**

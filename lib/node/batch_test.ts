@@ -1,6 +1,6 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertRejects } from "@std/assert";
-import { cmd, withInput } from "../exec/command.ts";
+import { cmd, type Command, withInput } from "../exec/command.ts";
 import { localNode, type Runner, UnreachableError } from "./node.ts";
 import {
   askAll,
@@ -96,6 +96,98 @@ Deno.test("runInTurn() stops at the first that fails, and tells of none after it
     undefined,
     "no such command",
   ]);
+});
+
+Deno.test("a question that stands there several times is asked once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const command =
+      cmd`sh -c ${'echo x >>"$1/log"; wc -l <"$1/log"'} x ${folder}`;
+    const question = { where: "here", command };
+    const other = { where: "here", command: cmd`echo other` };
+    const again = { where: "here", command: { ...command } };
+    const asked = await askAll(
+      here,
+      [question, other, { ...question, where: "b" }, again],
+      {},
+    );
+    assertEquals(
+      asked.map(({ where, outcome }) => [where, outcome.stdout.trim()]),
+      [["here", "1"], ["here", "other"], ["b", "1"], ["here", "2"]],
+    );
+    assertEquals(asked[0]?.outcome, asked[2]?.outcome);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** What came of these where `ip -batch` fails at a line that has "bad" in it. */
+async function runBatched(commands: readonly Command[]) {
+  const folder = await Deno.makeTempDir();
+  const program = `#!/bin/sh
+echo "ip $*" >>${folder}/log
+case "$*" in *-batch*) ;; *bad*) echo "no: $*" >&2; exit 2 ;; *) exit 0 ;; esac
+number=0
+while read -r line; do
+  number=$((number + 1))
+  echo "  $line" >>${folder}/log
+  case $line in *bad*) echo "no
+Command failed -:$number" >&2; exit 1 ;; esac
+done\n`;
+  try {
+    await Deno.writeTextFile(`${folder}/ip`, program, { mode: 0o755 });
+    const env = { PATH: `${folder}:${Deno.env.get("PATH")}` };
+    const outcomes = await runInTurn(here, commands, { env });
+    const log = await Deno.readTextFile(`${folder}/log`).catch(() => "");
+    return {
+      outcomes: outcomes.map(({ code, stderr }) => `${code} ${stderr.trim()}`),
+      log: log.trimEnd().split("\n"),
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("runInTurn() gives commands of ip that stand together to one process", async () => {
+  const { outcomes, log } = await runBatched([
+    cmd`ip route replace a`,
+    cmd`ip route replace b`,
+    cmd`ip -6 route flush exact c`,
+    cmd`ip -6 route flush exact d`,
+    cmd`echo between`,
+    cmd`ip link set e up`,
+  ]);
+  assertEquals(outcomes, Array(6).fill("0 "));
+  assertEquals(log, [
+    ...["ip -batch -", "  route replace a", "  route replace b"],
+    ...["ip -6 -batch -", "  route flush exact c", "  route flush exact d"],
+    "ip link set e up",
+  ]);
+});
+
+Deno.test("of commands that go together, the one that fails is run by itself, and none after it", async () => {
+  const { outcomes, log } = await runBatched([
+    cmd`ip route replace a`,
+    cmd`ip route replace bad`,
+    cmd`ip route replace c`,
+  ]);
+  assertEquals(outcomes, ["0 ", "2 no: route replace bad"]);
+  assertEquals(log, [
+    ...["ip -batch -", "  route replace a", "  route replace bad"],
+    "ip route replace bad",
+  ]);
+});
+
+Deno.test("a command whose words ip's own reading would part goes by itself", async () => {
+  const { outcomes, log } = await runBatched([
+    cmd`ip link set a alias ${"two words"}`,
+    cmd`ip link set b alias ${"it's"}`,
+    withInput(cmd`ip link set c`, "x\n"),
+    cmd`ip -j route show`,
+    cmd`ip route show`,
+  ]);
+  assertEquals(outcomes, Array(5).fill("0 "));
+  assertEquals(log.filter((line) => line.includes("-batch")), []);
 });
 
 Deno.test("runInTurn() tells what ended it, as the last outcome", async () => {

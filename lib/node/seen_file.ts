@@ -17,22 +17,26 @@ export async function readSeen(
 }
 
 /**
- * Writes a file (mode 644) in a folder that is there, renamed into place.
+ * Writes a file in a folder that is there, renamed into place.
  *
  * @returns whether it was
  */
 export async function writeSeen(
   root: string,
   path: string,
-  content: string,
+  content: string | Uint8Array,
+  mode = 0o644,
 ): Promise<boolean> {
   const written = await orUndefined(async () => {
     if (!leadsNowhereElse(root, path)) return undefined;
     const made = `${root}${path}.new`;
     // Of a run that was cut off. A link would be followed, so that it is not written over.
     await Deno.remove(made).catch(() => {});
-    await Deno.writeTextFile(made, content, { createNew: true });
-    await Deno.chmod(made, 0o644);
+    const bytes = typeof content === "string"
+      ? new TextEncoder().encode(content)
+      : content;
+    await Deno.writeFile(made, bytes, { createNew: true });
+    await Deno.chmod(made, mode);
     await Deno.rename(made, `${root}${path}`);
     return true;
   });

@@ -6,7 +6,6 @@ import {
   linkIs,
   linkMarked,
   linkUp,
-  routeIs,
   ruleIs,
   sysctlIs,
 } from "./probes.ts";
@@ -151,26 +150,6 @@ Deno.test("ruleIs() takes exit code 1 for 'absent' only when iptables says so", 
   assertEquals(is(probe, bad(1, absent)), "absent");
   assertEquals(is(probe, bad(1, "can't initialize iptables table")), "unknown");
   assertEquals(is(probe, bad(2, 'Couldn\'t load match "comment"')), "unknown");
-  knowsNothing(probe);
-});
-
-function route(via: string, protocol: string): Outcome {
-  return out(
-    JSON.stringify([{ dst: "10.244.2.0/24", gateway: via, protocol }]),
-  );
-}
-
-Deno.test("routeIs() replaces only a route of ours", () => {
-  const probe = routeIs("10.244.2.0/24", "10.0.1.12");
-  assertEquals(probe.read(route("10.0.1.12", "244")), {
-    is: "present",
-    ours: true,
-  });
-  assertEquals(probe.read(route("10.0.1.12", "static")), { is: "present" });
-  assertEquals(is(probe, route("10.0.1.99", "244")), "absent");
-  assertEquals(is(probe, route("10.0.1.99", "bird")), "different");
-  assertEquals(is(probe, out("[ ]\n")), "absent");
-  assertEquals(is(probe, out("")), "absent");
   knowsNothing(probe);
 });
 

@@ -1,10 +1,15 @@
 /** Stage 08 where the nodes keep the routes themselves: who can be a next hop. */
-import { familyOf } from "../net/cidr.ts";
-import { cmd } from "../exec/command.ts";
-import { routeIs, unknown } from "./probes.ts";
+import { birdProtocol, routeProtocol, unknown } from "./probes.ts";
+import { routesByDestination, wayAmong } from "./route_table.ts";
+import type { Command, Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 
-const script = 'ip "$1" -j route show exact "$2" && ip "$1" -j route get "$3"';
+/** Who owns a podCIDR. */
+interface Owner {
+  readonly name: string;
+  /** The owner's address. */
+  readonly via: string;
+}
 
 /**
  * Does the route to this podCIDR go by its owner? And, where it is still to be
@@ -12,56 +17,67 @@ const script = 'ip "$1" -j route show exact "$2" && ip "$1" -j route get "$3"';
  * which bears another address than its own? The kernel knows: `ip route get`
  * (ip-route(8)) names a gateway where there is one in between.
  *
- * @param owner the owner's name, for the message
- * @param via the owner's address
+ * @param ask waysQuestion(), which all steps of a node share
+ * @param at which of the addresses that it asks for is the owner's
  */
 export function routeByOwner(
   podCIDR: string,
-  owner: string,
-  via: string,
+  owner: Owner,
+  ask: Command,
+  at: number,
 ): Probe {
-  const family = familyOf(podCIDR) === 6 ? "-6" : "-4";
   return {
-    ask: cmd`sh -c ${script} ask ${family} ${podCIDR} ${via}`,
-    read(outcome) {
-      const [shown = "", way = ""] = outcome.stdout.trim().split("\n");
-      // The second question may fail by itself; then the first has its answer.
-      const asked = shown === "" ? outcome : { ...outcome, code: 0 };
-      const answer = outcome.ended === undefined
-        ? routeIs(podCIDR, via).read({ ...asked, stdout: shown })
-        : unknown(outcome, `the route to ${podCIDR}`);
-      if (answer.is !== "absent") return answer;
-      if (/unreachable|No route to host/i.test(outcome.stderr)) {
-        return apart(owner, via, "has no way there");
-      }
-      if (outcome.code !== 0) return unknown(outcome, `the way to ${via}`);
-      return readWay(way, owner, via) ?? answer;
-    },
+    ask,
+    read: (outcome) =>
+      readRoute(podCIDR, owner.via, outcome) ?? readWayTo(owner, at, outcome),
   };
 }
 
-interface Way {
-  readonly type?: string;
-  readonly gateway?: string;
-  /** A next hop of the other family. */
-  readonly via?: { readonly host?: string };
+/** What is to be said of the route as it is; undefined where it is to be made. */
+function readRoute(
+  podCIDR: string,
+  via: string,
+  outcome: Outcome,
+): Answer | undefined {
+  const routes = outcome.ended === undefined
+    ? routesByDestination(outcome)
+    : undefined;
+  if (routes === undefined) {
+    return unknown(outcome, `the route to ${podCIDR}`);
+  }
+  const route = routes.get(podCIDR);
+  if (route === undefined) return undefined;
+  const { gateway, protocol } = route;
+  const ours = protocol === routeProtocol;
+  const former = protocol === birdProtocol ? { former: true as const } : {};
+  if (gateway === via) return { is: "present", ...(ours ? { ours } : former) };
+  if (ours) return undefined;
+  return {
+    is: "different",
+    found: `${podCIDR} is routed by ${gateway ?? "no gateway"} ` +
+      `(proto ${protocol ?? "unknown"}), not by ${via}`,
+    remedy:
+      `remove that route (ip route del ${podCIDR}) if nothing needs it, ` +
+      "and run this stage again",
+    ...former,
+  };
 }
 
-function readWay(text: string, owner: string, via: string): Answer | undefined {
-  let ways: readonly Way[];
-  try {
-    ways = JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { is: "unknown", reason: `cannot tell the way to ${via}: ${text}` };
+function readWayTo({ name, via }: Owner, at: number, outcome: Outcome): Answer {
+  const way = wayAmong(outcome, at);
+  if (way === undefined) return unknown(outcome, `the way to ${via}`);
+  if (typeof way === "string") {
+    return /unreachable|No route to host/i.test(way)
+      ? apart(name, via, "has no way there")
+      : unknown({ ...outcome, stderr: way }, `the way to ${via}`);
   }
-  const gateway = ways[0]?.gateway ?? ways[0]?.via?.host;
+  const gateway = way.gateway ?? way.via?.host;
   if (gateway !== undefined) {
-    return apart(owner, via, `goes there by the gateway ${gateway}`);
+    return apart(name, via, `goes there by the gateway ${gateway}`);
   }
-  return ways[0]?.type === "local"
-    ? apart(owner, via, "says that this address is the node's own")
-    : undefined;
+  return way.type === "local"
+    ? apart(name, via, "says that this address is the node's own")
+    : { is: "absent" };
 }
 
 function apart(owner: string, via: string, how: string): Answer {

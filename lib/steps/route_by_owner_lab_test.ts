@@ -2,7 +2,9 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../exec/command.ts";
+import { familyOf } from "../net/cidr.ts";
 import { routeByOwner } from "./route_by_owner.ts";
+import { waysQuestion } from "./route_table.ts";
 import { rooted } from "../lab/lab_testing.ts";
 import type { Answer } from "../stage/stage.ts";
 import { run } from "../exec/run.ts";
@@ -21,7 +23,12 @@ async function answer(
   via: string,
   setup = ":",
 ): Promise<Answer> {
-  const { ask, read } = routeByOwner(podCIDR, "worker-2", via);
+  const family = familyOf(podCIDR);
+  // Another's way must not be taken for this one.
+  const beside = family === 4 ? "10.0.1.99" : "fd00:1::99";
+  const owner = { name: "worker-2", via };
+  const question = waysQuestion(family, [beside, via]);
+  const { ask, read } = routeByOwner(podCIDR, owner, question, 1);
   const inside = script.replace("SETUP", setup);
   return read(await run(cmd`unshare --net sh -euc ${inside} node ${ask.argv}`));
 }

@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Outcome } from "../exec/command.ts";
 import { routeByOwner } from "./route_by_owner.ts";
+import { waysQuestion } from "./route_table.ts";
 import type { Answer } from "../stage/stage.ts";
 
 // What `ip` of iproute2 6.1 prints, recorded.
@@ -17,8 +18,9 @@ const ourRoute =
 const otherRoute =
   '[{"dst":"10.244.2.0/24","gateway":"10.0.1.99","dev":"eth0","protocol":"static","flags":[]}]';
 
-function read(outcome: Partial<Outcome>): Answer {
-  return routeByOwner("10.244.2.0/24", "worker-2", "10.0.1.12")
+function read(outcome: Partial<Outcome>, at = 0): Answer {
+  const owner = { name: "worker-2", via: "10.0.1.12" };
+  return routeByOwner("10.244.2.0/24", owner, waysQuestion(4, []), at)
     .read({ code: 0, stdout: "", stderr: "", ...outcome });
 }
 
@@ -31,7 +33,37 @@ Deno.test("a route that is there is there, and somebody else's is refused", () =
     is: "present",
     ours: true,
   });
+  const bare = ourRoute.replace('"244"', '"static"');
+  assertEquals(read({ stdout: `${bare}\n${onLink}\n` }), { is: "present" });
   assertEquals(read({ stdout: `${otherRoute}\n${onLink}\n` }).is, "different");
+  const stale = ourRoute.replace(".12", ".99");
+  assertEquals(read({ stdout: `${stale}\n${onLink}\n` }), { is: "absent" });
+});
+
+Deno.test("each finds its own route and its own way among those of all", () => {
+  const many =
+    '[{"dst":"default","gateway":"10.0.1.1"},{"dst":"10.244.9.0/24","gateway":"10.0.1.19","protocol":"static"},' +
+    ourRoute.slice(1);
+  assertEquals(read({ stdout: `${many}\n` }).is, "present");
+  const ways = {
+    stdout: `${none}\n${byGateway}\n${onLink}\n${itself}\n`,
+    stderr: "RTNETLINK answers: Network is unreachable\nCommand failed -:2\n",
+  };
+  assertEquals(
+    [0, 1, 2, 3, 4].map((at) => {
+      const answer = read(ways, at);
+      return answer.is === "different"
+        ? /the kernel (.*?)\./.exec(answer.found)?.[1]
+        : answer.is;
+    }),
+    [
+      "goes there by the gateway 10",
+      "has no way there",
+      "absent",
+      "says that this address is the node's own",
+      "unknown",
+    ],
+  );
 });
 
 Deno.test("a node behind a gateway is no next hop, and the message names the gateway and the ways out", () => {
@@ -49,9 +81,8 @@ Deno.test("a node behind a gateway is no next hop, and the message names the gat
 
 Deno.test("a node that there is no way to is no next hop", () => {
   const answer = read({
-    code: 2,
     stdout: `${none}\n`,
-    stderr: "RTNETLINK answers: Network is unreachable\n",
+    stderr: "RTNETLINK answers: Network is unreachable\nCommand failed -:1\n",
   });
   assertEquals(answer.is, "different");
 });
@@ -65,15 +96,11 @@ Deno.test("another node with this node's own address is a mistake in the cluster
 Deno.test("what cannot be told is unknown, never absent", () => {
   assertEquals(read({ code: 127, stderr: "sh: ip: not found" }).is, "unknown");
   assertEquals(read({ code: 1, stdout: "", stderr: "no" }).is, "unknown");
-  assertEquals(
-    read({ code: 2, stdout: `${none}\n`, stderr: "?" }).is,
-    "unknown",
-  );
+  const said =
+    "RTNETLINK answers: Operation not permitted\nCommand failed -:1\n";
+  assertEquals(read({ stdout: `${none}\n`, stderr: said }).is, "unknown");
   assertEquals(read({ stdout: `${none}\nnonsense` }).is, "unknown");
-  const { code: _, ...killed } = { code: 0, stdout: `${none}\n`, stderr: "" };
-  assertEquals(
-    routeByOwner("10.244.2.0/24", "b", "10.0.1.12")
-      .read({ ...killed, code: undefined, ended: "timed out" }).is,
-    "unknown",
-  );
+  assertEquals(read({ stdout: `${none}\n` }).is, "unknown");
+  const killed = { code: undefined, stdout: `${none}\n`, ended: "timed out" };
+  assertEquals(read(killed as Partial<Outcome>).is, "unknown");
 });

@@ -6,6 +6,7 @@ import { cmd, type Command, type Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 import { birdProtocol, routeProtocol, unknown } from "./probes.ts";
+import { routesByDestination, routesQuestion } from "./route_table.ts";
 
 /** What a node's end of the tunnels has to be. */
 interface TunnelEnd {
@@ -129,26 +130,30 @@ interface Entry {
   readonly state?: string | readonly string[];
 }
 
+const neighbours = cmd`ip -j neigh show dev ${tunnelLink} nud permanent`;
+const forwarding = cmd`bridge -j fdb show dev ${tunnelLink}`;
+
 /** Does the kernel know the MAC of another node's end, so that it need not ask? */
 export function neighbourIs(address: string, mac: string): Probe {
-  const ask =
-    cmd`ip -j neigh show to ${address} dev ${tunnelLink} nud permanent`;
   return entryIs(
-    ask,
+    neighbours,
     `the MAC of ${address}`,
-    ({ lladdr }) => lladdr === mac,
+    ({ dst, lladdr }) => dst === address && lladdr === mac,
   );
 }
 
 /** Does the tunnel's end know to which node frames for this MAC go? */
 export function forwardingEntryIs(mac: string, node: string): Probe {
   return entryIs(
-    cmd`bridge -j fdb get ${mac} dev ${tunnelLink} self`,
+    forwarding,
     `where ${mac} is`,
-    ({ dst, state }) => dst === node && [state].flat().includes("permanent"),
+    (entry) =>
+      entry.mac === mac && entry.dst === node &&
+      [entry.state].flat().includes("permanent"),
   );
 }
 
+/** @param ask for all entries, so that it is asked once */
 function entryIs(
   ask: Command,
   what: string,
@@ -157,13 +162,8 @@ function entryIs(
   return {
     ask,
     read(outcome) {
-      const none = noLink(outcome) ||
-        /No such file or directory|entry not found/.test(outcome.stderr) &&
-          outcome.ended === undefined;
-      if (none) return { is: "absent" };
-      const entries = outcome.code === 0
-        ? parseIpList<Entry>(outcome.stdout)
-        : undefined;
+      if (noLink(outcome)) return { is: "absent" };
+      const entries = outcome.code === 0 ? entriesIn(outcome) : undefined;
       if (entries === undefined) return unknown(outcome, what);
       return entries.some(isRight) ? { is: "present", ours: true } : {
         is: "absent",
@@ -172,24 +172,26 @@ function entryIs(
   };
 }
 
-interface Route {
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly protocol?: string;
+const read = new WeakMap<Outcome, readonly Entry[] | undefined>();
+
+/** Each of a thousand steps reads the same thousand entries. */
+function entriesIn(outcome: Outcome): readonly Entry[] | undefined {
+  if (!read.has(outcome)) {
+    read.set(outcome, parseIpList<Entry>(outcome.stdout));
+  }
+  return read.get(outcome);
 }
 
 /** Does the route to this podCIDR go through the tunnel, to its owner's end? */
 export function routeThroughTunnel(podCIDR: string, end: string): Probe {
   return {
-    ask: cmd`ip -${familyOf(podCIDR)} -j route show exact ${podCIDR}`,
+    ask: routesQuestion(familyOf(podCIDR)),
     read(outcome): Answer {
-      const routes = outcome.code === 0
-        ? parseIpList<Route>(outcome.stdout)
-        : undefined;
+      const routes = routesByDestination(outcome);
       if (routes === undefined) {
         return unknown(outcome, `the route to ${podCIDR}`);
       }
-      const [route] = routes;
+      const route = routes.get(podCIDR);
       if (route === undefined) return { is: "absent" };
       const { gateway, dev, protocol } = route;
       if (protocol !== routeProtocol) {

@@ -44,11 +44,6 @@ Deno.test("nothing is there where the link is not, by each program's words for i
         'Cannot find device "deno.vxlan"',
       ],
       [
-        forwardingEntryIs(end.mac, "10.0.2.12"),
-        254,
-        "Error: Fdb entry not found.",
-      ],
-      [
         neighbourIs("10.244.2.0", end.mac),
         1,
         'Cannot find device "deno.vxlan"',

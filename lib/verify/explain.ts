@@ -10,6 +10,8 @@ import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
 import { tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
+import { turnsOf } from "../cluster/at_once.ts";
+import { gathering } from "../node/batch.ts";
 import { execFault, nodeFault } from "../kubernetes/faults.ts";
 import { insideOf, podName } from "./kubernetes_pods.ts";
 import { podsInside } from "./kubernetes_start.ts";
@@ -161,33 +163,37 @@ async function gather(
   const here = [...sites.values()].filter(({ node }) =>
     involved.has(node.name)
   );
-  const facts = await Promise.all(here.map(async (site) => {
-    const { node, runner } = site;
-    const results = known.results.get(node.name) ?? new Map();
-    const pods = situation.kubernetes === undefined
-      ? [...results].map(([pod, result]) => ({
-        pod,
-        result,
-        inside: podOn(runner, pod),
-        sandbox: paths.sandbox(pod),
-      }))
-      : await podsInside(site, results, options);
-    const [found, control] = await Promise.all([
-      gatherNode(
-        runner,
-        node,
-        stages.map((stage) => ({
-          stage: stage.name,
-          steps: stage.steps?.({ cluster, node }) ?? [],
-        })),
-        pods,
-        options,
-        tunnelQuestion(cluster, node),
-      ),
-      controlCalls(site, situation, known, { ...options, limit_ms }),
-    ]);
-    return [node.name, found, control] as const;
-  }));
+  const turn = turnsOf(cluster);
+  const facts = await Promise.all(here.map((site) =>
+    turn(async () => {
+      const { node } = site;
+      const runner = gathering(site.runner);
+      const results = known.results.get(node.name) ?? new Map();
+      const pods = situation.kubernetes === undefined
+        ? [...results].map(([pod, result]) => ({
+          pod,
+          result,
+          inside: podOn(runner, pod),
+          sandbox: paths.sandbox(pod),
+        }))
+        : await podsInside(site, results, options);
+      const [found, control] = await Promise.all([
+        gatherNode(
+          runner,
+          node,
+          stages.map((stage) => ({
+            stage: stage.name,
+            steps: stage.steps?.({ cluster, node }) ?? [],
+          })),
+          pods,
+          options,
+          tunnelQuestion(cluster, node),
+        ),
+        controlCalls(site, situation, known, { ...options, limit_ms }),
+      ]);
+      return [node.name, found, control] as const;
+    })
+  ));
   return {
     cluster,
     addresses: known,

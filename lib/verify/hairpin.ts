@@ -5,6 +5,7 @@
  * (bridge(8)). In Kubernetes the service is a real one; on a lab's node stage 09
  * does for a moment what kube-proxy does, by two rules with our mark.
  */
+import { turnsOf } from "../cluster/at_once.ts";
 import type { Firewall } from "../cluster/schema_firewall.ts";
 import { iptablesFor } from "../net/iptables.ts";
 import { mark } from "../net/mark.ts";
@@ -113,39 +114,42 @@ export async function tryHairpins(
   const services = kubernetes === undefined
     ? new Map<string, string>()
     : await servicesOf(kubernetes, options);
+  const turn = turnsOf(cluster);
   const tried = await Promise.all(
-    workerSites(situation).map(async (site): Promise<HairpinTried[]> => {
-      const { node: { name }, runner } = site;
-      const address = servers.get(name);
-      const forwards = progress.complete.get(name)?.includes("06-forwarding");
-      const v6 = address?.includes(":");
-      const service = kubernetes === undefined
-        ? serviceAddresses[v6 ? 1 : 0]
-        : services.get(serviceName(name));
-      if (address === undefined || service === undefined) return [];
-      if (!forwards || !selected.includes(name)) return [];
-      if (kubernetes === undefined && cluster.provider !== "lab") return [];
-      const call = (limit_ms: number) =>
-        kubernetes === undefined
-          ? callViaRules(
-            runner,
-            service,
-            address,
-            limit_ms,
-            options,
-            cluster.firewall,
-          )
-          : callViaService(kubernetes, name, service, limit_ms, options);
-      let answered = await call(limit_ms);
-      // As with any path, a "no" is believed only once it had more time.
-      if (!answered.includes(server) && isWanted(site)) {
-        answered = await call(limit_ms * 3);
-      }
-      if (answered.includes(server)) return [{ node: name, answered: true }];
-      if (answered.length === 0) return [];
-      const cause = causeOf(site, service, cluster.bridge);
-      return [{ node: name, answered: false, ...cause }];
-    }),
+    workerSites(situation).map((site) =>
+      turn(async (): Promise<HairpinTried[]> => {
+        const { node: { name }, runner } = site;
+        const address = servers.get(name);
+        const forwards = progress.complete.get(name)?.includes("06-forwarding");
+        const v6 = address?.includes(":");
+        const service = kubernetes === undefined
+          ? serviceAddresses[v6 ? 1 : 0]
+          : services.get(serviceName(name));
+        if (address === undefined || service === undefined) return [];
+        if (!forwards || !selected.includes(name)) return [];
+        if (kubernetes === undefined && cluster.provider !== "lab") return [];
+        const call = (limit_ms: number) =>
+          kubernetes === undefined
+            ? callViaRules(
+              runner,
+              service,
+              address,
+              limit_ms,
+              options,
+              cluster.firewall,
+            )
+            : callViaService(kubernetes, name, service, limit_ms, options);
+        let answered = await call(limit_ms);
+        // As with any path, a "no" is believed only once it had more time.
+        if (!answered.includes(server) && isWanted(site)) {
+          answered = await call(limit_ms * 3);
+        }
+        if (answered.includes(server)) return [{ node: name, answered: true }];
+        if (answered.length === 0) return [];
+        const cause = causeOf(site, service, cluster.bridge);
+        return [{ node: name, answered: false, ...cause }];
+      })
+    ),
   );
   return tried.flat();
 }

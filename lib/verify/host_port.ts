@@ -4,6 +4,7 @@
  * for one; on a lab's node stage 09 has portmap map one for a moment, as a runtime
  * would (https://www.cni.dev/plugins/current/meta/portmap/).
  */
+import { turnsOf } from "../cluster/at_once.ts";
 import { makeStage, newPods, onNode } from "../diagnosis/remedy.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import {
@@ -52,35 +53,38 @@ export async function tryHostPorts(
   options: RunOptions & { readonly limit_ms: number },
 ): Promise<readonly HostPortTried[]> {
   const { progress, outside, sites } = situation;
+  const turn = turnsOf(situation.cluster);
   const tried = await Promise.all(
-    prepared.map(async ({ site, pods }): Promise<HostPortTried[]> => {
-      const { name } = site.node;
-      const web = pods[server];
-      const forwards = progress.complete.get(name)?.includes("06-forwarding");
-      if (!selected.includes(name) || !forwards || web.is !== "there") {
-        return [];
-      }
-      const callers = [
-        ...[...sites.values()].map(({ runner }) => runner)
-          .filter((runner) => runner.name !== name),
-        ...(outside.is === "there" ? [outside.runner] : []),
-      ];
-      const mapping = mappingOf(site);
-      if (callers.length === 0) return [];
-      if (mapping === undefined) return [{ node: name }];
-      if (situation.kubernetes !== undefined) {
-        return [await callAll(site, callers, options)];
-      }
-      return [
-        await whileMapped(
-          site,
-          mapping,
-          web.result,
-          options,
-          () => callAll(site, callers, options),
-        ),
-      ];
-    }),
+    prepared.map(({ site, pods }) =>
+      turn(async (): Promise<HostPortTried[]> => {
+        const { name } = site.node;
+        const web = pods[server];
+        const forwards = progress.complete.get(name)?.includes("06-forwarding");
+        if (!selected.includes(name) || !forwards || web.is !== "there") {
+          return [];
+        }
+        const callers = [
+          ...[...sites.values()].map(({ runner }) => runner)
+            .filter((runner) => runner.name !== name),
+          ...(outside.is === "there" ? [outside.runner] : []),
+        ];
+        const mapping = mappingOf(site);
+        if (callers.length === 0) return [];
+        if (mapping === undefined) return [{ node: name }];
+        if (situation.kubernetes !== undefined) {
+          return [await callAll(site, callers, options)];
+        }
+        return [
+          await whileMapped(
+            site,
+            mapping,
+            web.result,
+            options,
+            () => callAll(site, callers, options),
+          ),
+        ];
+      })
+    ),
   );
   return tried.flat();
 }

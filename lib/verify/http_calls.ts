@@ -27,29 +27,42 @@ export function url(
 
 /**
  * Calls all these, from wherever it runs. One process calls one after the other
- * as long as they answer as they should, each with a line; those that are left
- * are called at once, by a process each, so that one that is silent does not
- * keep the others waiting.
+ * as long as they answer as they should, each with a line, and another goes on
+ * where the first was ended; one that is silent is called by itself meanwhile.
+ * Where several are, those that are left are called at once, by a process each,
+ * so that none keeps the others waiting.
  */
 export function httpCalls(
   urls: readonly string[],
   limit_ms: number = timeout_ms,
 ): Command {
-  const brief_ms = urls.length < 2 ? 0 : limit_ms / 3 + 20 * urls.length;
-  const limits = [limit_ms / 1000, brief_ms / 1000];
+  const limits = [limit_ms / 1000, limit_ms / 3000];
   return cmd`sh -c ${script} call ${limits} ${pageText} ${urls}`;
 }
 
+/** How long httpCalls() takes where all are silent. */
+export function mostTime_ms(urls: readonly string[], limit_ms: number): number {
+  return limit_ms * (1 + Math.ceil(urls.length / atOnce));
+}
+
+/** So many processes may wait for an answer at one time, at each starting point. */
+const atOnce = 64;
+
 // In a line, since a dry run shows it. busybox's own `wget -T` crashes when it
 // is linked statically. A line that was cut short has no end, and is left out.
-const script = "limit=$1 brief=$2 page=$3 said=; shift 3; [ $# -lt 2 ] || " +
+const script = "limit=$1 brief=$2 page=$3 silent=0; shift 3; " +
+  'call() { said=$(timeout "$limit" busybox wget -qO- "$1" 2>&1); ' +
+  'printf "%s %s %s\\n" "$?" "$1" "$said"; }; ' +
+  "while [ $# -gt 1 ] && [ $silent -lt 2 ]; do at=$#; " +
   'said=$(timeout "$brief" busybox wget -qO- "$@" 2>/dev/null | busybox tr "\\n" "|"); ' +
   'while [ $# -gt 0 ]; do line=${said%%"|"*}; ' +
   'case $said in *"|"*) said=${said#*"|"} ;; *) break ;; esac; ' +
   'case $line in "" | *[!][0-9a-f.:]*) [ "$line" = "$page" ] || break ;; esac; ' +
   'printf "0 %s %s\\n" "$1" "$line"; shift; done; ' +
-  'for url; do { said=$(timeout "$limit" busybox wget -qO- "$url" 2>&1); ' +
-  'printf "%s %s %s\\n" "$?" "$url" "$said"; } & done; wait';
+  'if [ $# = $at ]; then silent=$((silent + 1)); call "$1" & shift; fi; ' +
+  "done; at=0; " +
+  'for url; do call "$url" & at=$((at + 1)); ' +
+  `[ $((at % ${atOnce})) -gt 0 ] || wait; done; wait`;
 
 /** What came of each URL that httpCalls() was given. */
 export function readCalls(

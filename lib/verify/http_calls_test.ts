@@ -106,7 +106,7 @@ Deno.test("a target that is silent, refuses or is something else keeps no other 
   });
   const no = (said: string) => ({ answer: "no" as const, said });
   assertEquals(silent.said, ["10.244.1.2", no("no answer"), "10.244.1.4"]);
-  assertEquals(silent.calls, ["a b c", "b", "c"]);
+  assertEquals(silent.calls, ["a b c", "b", "b c", "c"]);
   const refused = await call({
     a: "{ echo wget: refused >&2; false; }",
     b: "echo 10.244.1.3",

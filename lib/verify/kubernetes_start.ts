@@ -28,12 +28,8 @@ import {
   type PodStep,
   server,
 } from "./namespace_pods.ts";
-import {
-  interruptedError,
-  type PodOutcome,
-  type Prepared,
-  type StepRunner,
-} from "./start_pods.ts";
+import type { PodOutcome, Prepared } from "./start_pods.ts";
+import { interruptedError, type StepRunner } from "./step_runner.ts";
 import type { AddResult } from "../cni/runtime.ts";
 import { type Kubernetes, lookAgain } from "./kubernetes_state.ts";
 import type { Site, Situation } from "./situation.ts";

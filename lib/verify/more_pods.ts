@@ -22,7 +22,7 @@ import {
 import type { Cluster } from "../cluster/cluster.ts";
 import { StepError } from "../stage/errors.ts";
 import type { Site } from "./situation.ts";
-import type { StepRunner } from "./start_pods.ts";
+import type { StepRunner } from "./step_runner.ts";
 
 /** The pods that a worker is to have beside the two of stage 09. */
 export function morePodNames(

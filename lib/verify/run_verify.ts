@@ -16,7 +16,7 @@ import { expectedSituation, look } from "./situation.ts";
 import type { PathToTrace } from "./trace_unexplained.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import type { Reach, UnreachableError } from "../node/node.ts";
-import { stepRunnerFor } from "./start_pods.ts";
+import { stepRunnerFor } from "./step_runner.ts";
 import { type Verified, verify } from "./verify.ts";
 
 /** Stage 09, and what it takes from the other stages. */

@@ -1,15 +1,7 @@
 /** Starting what stage 09 needs, and taking it away again. */
-import { makeLine } from "../cluster/make_line.ts";
-import type { Cluster } from "../cluster/cluster.ts";
-import {
-  CommandError,
-  type RunOptions,
-  show,
-  succeeded,
-} from "../exec/command.ts";
-import { whileTelling } from "../node/heartbeat.ts";
+import { CommandError } from "../exec/command.ts";
 import { podsWaitFor } from "./expected.ts";
-import type { Node, Runner } from "../node/node.ts";
+import { type Node, readNodeFile, type Runner } from "../node/node.ts";
 import {
   caller,
   endPod,
@@ -31,11 +23,8 @@ import {
 } from "../cni/runtime.ts";
 import { endServer, hasLoggedServers, startServer } from "./node_server.ts";
 import type { Site, Situation } from "./situation.ts";
-import { withTimeout } from "../stage/decide.ts";
-import { label, type StepResult } from "../stage/result.ts";
+import type { StepRunner } from "./step_runner.ts";
 import type { Cause } from "../diagnosis/cause.ts";
-import type { RunContext } from "../stage/context.ts";
-import { StepError } from "../stage/errors.ts";
 
 /** A pod that was started or found: what ADD gave it, or why it is not there. */
 export type PodOutcome =
@@ -50,78 +39,6 @@ export interface Prepared {
   readonly pods: Readonly<Record<PodName, PodOutcome>>;
   /** What one should know, a sentence each. */
   readonly remarks: readonly string[];
-}
-
-/** Runs steps on nodes, tells of each, and asks before each where the user wants that. */
-export interface StepRunner {
-  readonly options: RunOptions;
-  /**
-   * @throws {CommandError} when the command fails
-   * @throws {StepError} when the user wants no more
-   */
-  do(runner: Runner, step: PodStep): Promise<string>;
-  /** Does the work for each: side by side, or in turn where the user is asked. */
-  each<Item, Result>(
-    items: readonly Item[],
-    work: (item: Item) => Promise<Result>,
-  ): Promise<Result[]>;
-}
-
-/** Runs steps in this context. */
-export function stepRunnerFor(
-  context: RunContext,
-  cluster: Pick<Cluster, "file">,
-): StepRunner {
-  const options = { timeout_ms: context.timeout_ms, signal: context.signal };
-  const { ask } = context;
-  return {
-    options,
-    async do(runner, step) {
-      if (context.stopping()) throw interruptedError(cluster);
-      const choice = await ask?.(runner.name, step) ?? "run";
-      if (choice === "stop") throw interruptedError(cluster);
-      if (choice === "skip") return "";
-      const outcome = await whileTelling(
-        `09-verify on ${runner.name}: ${label(step.run)}`,
-        context.progress,
-        runner.run(step.run, withTimeout(options, step.timeout_ms)),
-      );
-      if (!succeeded(outcome)) {
-        throw new CommandError(runner.name, step.run, outcome, step.why);
-      }
-      const output = outcome.stdout.trim();
-      context.tell({
-        ...about(runner, step),
-        status: "changed",
-        ...(output === "" ? {} : { output }),
-      });
-      return outcome.stdout;
-    },
-    async each(items, work) {
-      if (ask === undefined) return await Promise.all(items.map(work));
-      const results = [];
-      for (const item of items) results.push(await work(item));
-      return results;
-    },
-  };
-}
-
-/** A step of stage 09, as the beginning of its result. */
-export function about(
-  { name }: Runner,
-  { why, run }: PodStep,
-): Pick<StepResult, "stage" | "node" | "why" | "command"> {
-  return { stage: "09-verify", node: name, why, command: show(run) };
-}
-
-/** The error of a run that the user has ended. */
-export function interruptedError(
-  cluster: Pick<Cluster, "file">,
-): StepError {
-  return new StepError(
-    "09-verify was ended before it was done; what it started stays until\n" +
-      `  ${makeLine("09-verify ARGS=--undo", cluster)}`,
-  );
 }
 
 /** Commands for a machine, to run or to print. */
@@ -218,14 +135,11 @@ async function preparePod(
   try {
     const { clear, start } = missingOfPod(site, pod);
     await clearAway(clear, runner, stepRunner);
-    for (const step of start) await stepRunner.do(runner, step);
+    await stepRunner.doAll(runner, start);
     if (state.is === "running") return { is: "there", result: state.result };
     const path = paths.result(pod);
-    const { stdout } = await runner.run(
-      { argv: ["cat", path] },
-      stepRunner.options,
-    );
-    const result = parseAddResult(stdout, `${runner.name}:${path}`);
+    const text = await readNodeFile(runner, path, stepRunner.options);
+    const result = parseAddResult(text ?? "", `${runner.name}:${path}`);
     return { is: "there", result };
   } catch (error) {
     if (!(error instanceof CommandError || error instanceof RuntimeError)) {

@@ -16,6 +16,7 @@ import {
 import { familiesOf } from "../cluster/address_family.ts";
 import {
   httpCalls,
+  mostTime_ms,
   pageText,
   readCalls,
   timeout_ms,
@@ -27,6 +28,7 @@ import {
   readServerLog,
   serverLog,
 } from "./node_server.ts";
+import { type Turns, turnsOf } from "../cluster/at_once.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
 import { execOn } from "./kubernetes_pods.ts";
@@ -145,8 +147,16 @@ export async function tryPaths(
   known: Known,
   options: CallOptions,
 ): Promise<readonly Tried[]> {
-  const began_ms = Date.now();
-  const seen = await observe(paths, situation, known, options);
+  const { cluster } = situation;
+  const cpus = navigator.hardwareConcurrency;
+  // More at once would keep each other from an answer in time.
+  const { seen, took_ms } = await observe(
+    paths,
+    situation,
+    known,
+    options,
+    turnsOf(cluster, 8 * cpus),
+  );
   const first = paths.map((path) =>
     judged(path, seen.get(path), situation, known)
   );
@@ -155,9 +165,16 @@ export async function tryPaths(
   ).map(({ path }) => path);
   if (doubtful.length === 0) return first;
   const { limit_ms = timeout_ms } = options;
-  const slow_ms = secondLimit_ms(limit_ms, Date.now() - began_ms);
+  const slow_ms = secondLimit_ms(limit_ms, took_ms);
   const longer = { ...options, limit_ms: slow_ms };
-  const again = await observe(doubtful, situation, known, longer);
+  // Most of these only wait.
+  const { seen: again } = await observe(
+    doubtful,
+    situation,
+    known,
+    longer,
+    turnsOf(cluster, 16 * cpus),
+  );
   return first.map((tried) => {
     const { path } = tried;
     const observed = again.get(path);
@@ -186,15 +203,24 @@ function judged(
   };
 }
 
+/** What came of calls. */
+interface Calls {
+  readonly seen: ReadonlyMap<Path, Observed>;
+  /** How long the calls of one place took at most. */
+  readonly took_ms: number;
+}
+
 /** Calls all targets, and asks those for what they saw that only wrote it down. */
 async function observe(
   paths: readonly Path[],
   situation: Situation,
   known: Known,
   options: CallOptions,
-): Promise<ReadonlyMap<Path, Observed>> {
+  turn: Turns,
+): Promise<Calls> {
   const { cluster, sites } = situation;
-  const seen = await callAll(startsOf(paths, situation, known), options);
+  const starts = startsOf(paths, situation, known);
+  const { seen, took_ms } = await callAll(starts, options, turn);
   const [family = 4] = familiesOf(cluster);
   const logged = [...seen].flatMap(([path, observed]) =>
     observed.answer === "yes" && observed.source === pageText ? [path] : []
@@ -206,39 +232,44 @@ async function observe(
       return [name, readServerLog(outcome?.stdout ?? "")] as const;
     })),
   );
-  return new Map([
-    ...seen,
-    ...logged.map((path): [Path, Observed] => {
-      const source = logs.get(path.to)?.get(pageOf(path))?.get(family);
-      return [
-        path,
-        source === undefined
-          ? { answer: "untried", why: `the log of ${path.to} has no such call` }
-          : { answer: "yes", source },
-      ];
-    }),
-  ]);
+  const told = logged.map((path): [Path, Observed] => {
+    const source = logs.get(path.to)?.get(pageOf(path))?.get(family);
+    return [
+      path,
+      source === undefined
+        ? { answer: "untried", why: `the log of ${path.to} has no such call` }
+        : { answer: "yes", source },
+    ];
+  });
+  return { seen: new Map([...seen, ...told]), took_ms };
 }
 
 async function callAll(
   starts: readonly Start[],
   { limit_ms = timeout_ms, ...options }: CallOptions,
-): Promise<ReadonlyMap<Path, Observed>> {
-  const seen = await Promise.all(starts.map(async ({ runner, calls }) => {
+  turn: Turns,
+): Promise<Calls> {
+  let took_ms = 0;
+  const call = async ({ runner, calls }: Start) => {
     const urls = calls.map(({ url }) => url);
-    const command = httpCalls(urls, limit_ms);
-    const outcome = await runner.run(command, {
+    const began_ms = Date.now();
+    const outcome = await runner.run(httpCalls(urls, limit_ms), {
       ...options,
       // Where a machine is slow, it takes its time for the programs, too.
-      timeout_ms: limit_ms + Math.max(options.timeout_ms ?? 0, 30_000),
+      timeout_ms: mostTime_ms(urls, limit_ms) +
+        Math.max(options.timeout_ms ?? 0, 30_000),
     });
+    took_ms = Math.max(took_ms, Date.now() - began_ms);
     const answers = readCalls(outcome, urls);
     return calls.flatMap(({ path, url }) => {
       const observed = answers.get(url);
       return observed === undefined ? [] : [[path, observed] as const];
     });
-  }));
-  return new Map(seen.flat());
+  };
+  const seen = await Promise.all(
+    starts.map((start) => turn(() => call(start))),
+  );
+  return { seen: new Map(seen.flat()), took_ms };
 }
 
 /**

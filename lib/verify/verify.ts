@@ -30,9 +30,8 @@ import {
   podSites,
   type Prepared,
   preparePods,
-  type StepRunner,
-  stepRunnerFor,
 } from "./start_pods.ts";
+import { type StepRunner, stepRunnerFor } from "./step_runner.ts";
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import { type Explained, matrixReport } from "./build_report.ts";

@@ -17,7 +17,7 @@ import {
 import type { StageRun } from "../../lib/stage/context.ts";
 import { verification } from "../09-verify.ts";
 import { serveNode } from "../../lib/verify/namespace_pods.ts";
-import { stepRunnerFor } from "../../lib/verify/start_pods.ts";
+import { stepRunnerFor } from "../../lib/verify/step_runner.ts";
 import { cleanUp, cleanupSteps } from "../../lib/verify/cleanup.ts";
 import { look } from "../../lib/verify/situation.ts";
 import { verify } from "../../lib/verify/verify.ts";

@@ -113,6 +113,17 @@ function nodeTraffic(
     links.find(({ ifindex }) => ifindex === link_index);
   const ports = ends.flatMap((end) => portOf(end) ?? []);
   const names = new Set(ports.map(({ ifname }) => ifname));
+  const linkTo = (address: string) => {
+    if (own.has(address)) return undefined;
+    const owner = ownerOfPod(cluster, address);
+    if (owner?.name === space.node) return bridge;
+    return owner !== undefined && node !== undefined &&
+        isTunnelled(cluster, node, owner)
+      ? tunnelLink
+      : uplink;
+  };
+  // Every chain of every table asks for the same addresses.
+  const linksTo = new Map<string, { readonly name: string | undefined }>();
   return {
     cluster,
     links: new Set([
@@ -131,13 +142,9 @@ function nodeTraffic(
         : [[end.address, port]];
     })),
     linkTo: (address) => {
-      if (own.has(address)) return undefined;
-      const owner = ownerOfPod(cluster, address);
-      if (owner?.name === space.node) return bridge;
-      return owner !== undefined && node !== undefined &&
-          isTunnelled(cluster, node, owner)
-        ? tunnelLink
-        : uplink;
+      const link = linksTo.get(address) ?? { name: linkTo(address) };
+      linksTo.set(address, link);
+      return link.name;
     },
   };
 }
