@@ -20,6 +20,7 @@ import {
   tunnelOverhead,
   wayMtu,
 } from "../lib/cluster/tunnels.ts";
+import { oncePer } from "../lib/cluster/once.ts";
 import type { VxlanSettings } from "../lib/cluster/schema_vxlan.ts";
 import { routerBird } from "../lib/lab/router_bird.ts";
 import { mark } from "../lib/net/mark.ts";
@@ -44,26 +45,24 @@ import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { beforeRoutesGo } from "../lib/kubernetes/undo_consent.ts";
 import type { Plan, Step } from "../lib/stage/stage.ts";
 
-/** What a node has to know of another that is on its segment. */
-function routesTo(other: ClusterNode): Step[] {
-  return other.podCIDRs.map((podCIDR): Step => {
+/**
+ * What a node has to know of another that is on its segment; the same steps for
+ * all nodes, so that a plan for 1,000 nodes does not make a million of them.
+ */
+const routesTo = oncePer((other: ClusterNode): readonly Step[] =>
+  other.podCIDRs.map((podCIDR): Step => {
     const family = familyOf(podCIDR);
     const via = ofFamily(other.addresses, family) ?? other.address;
     return {
       why: `Pods of ${other.name} are reached through ${other.name}`,
       independent: true,
-      // Made when it is asked for: a plan for 1,000 nodes has a million steps.
-      get doneWhen() {
-        return routeByOwner(podCIDR, other.name, via);
-      },
+      doneWhen: routeByOwner(podCIDR, other.name, via),
       run: cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
       // Unlike del, flush has no objection where a reboot has been before it.
-      get undo() {
-        return flush(podCIDR, via);
-      },
+      undo: flush(podCIDR, via),
     };
-  });
-}
+  })
+);
 
 function flush(podCIDR: string, via: string): Command {
   const route = [podCIDR, "via", via, "proto", routeProtocol];
@@ -126,21 +125,17 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
   ];
 }
 
-/** What a node has to know of another at the far end of a tunnel. */
-function tunnelTo(other: ClusterNode): Step[] {
+/** What a node has to know of another at the far end of a tunnel; the same for all nodes, too. */
+const tunnelTo = oncePer((other: ClusterNode): readonly Step[] => {
   const mac = vtepMac(other.name);
   const address = other.vtep ?? other.address;
   return [
     {
       why: `Frames for the MAC of ${other.name} go to ${address}`,
       independent: true,
-      get doneWhen() {
-        return forwardingEntryIs(mac, address);
-      },
+      doneWhen: forwardingEntryIs(mac, address),
       run: cmd`bridge fdb replace ${mac} dev ${tunnelLink} dst ${address}`,
-      get undo() {
-        return whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`);
-      },
+      undo: whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`),
     },
     ...other.podCIDRs.flatMap((podCIDR): Step[] => {
       const end = tunnelAddress(podCIDR);
@@ -149,31 +144,23 @@ function tunnelTo(other: ClusterNode): Step[] {
         {
           why: `The MAC of ${other.name}'s end, which nobody has to ask for`,
           independent: true,
-          get doneWhen() {
-            return neighbourIs(end, mac);
-          },
+          doneWhen: neighbourIs(end, mac),
           run:
             cmd`ip neigh replace ${end} lladdr ${mac} dev ${tunnelLink} nud permanent`,
-          get undo() {
-            return whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`);
-          },
+          undo: whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`),
         },
         {
           why: `Pods of ${other.name} are reached through the tunnel to it`,
           independent: true,
-          get doneWhen() {
-            return routeThroughTunnel(podCIDR, end);
-          },
+          doneWhen: routeThroughTunnel(podCIDR, end),
           run:
             cmd`ip route replace ${podCIDR} ${through} proto ${routeProtocol}`,
-          get undo() {
-            return flush(podCIDR, end);
-          },
+          undo: flush(podCIDR, end),
         },
       ];
     }),
   ];
-}
+});
 
 function steps(plan: Plan): Step[] {
   const { node, cluster } = plan;
