@@ -20,6 +20,7 @@ import {
   tunnelOverhead,
   wayMtu,
 } from "../lib/cluster/tunnels.ts";
+import { oncePer } from "../lib/cluster/once.ts";
 import type { VxlanSettings } from "../lib/cluster/schema_vxlan.ts";
 import { routerBird } from "../lib/lab/router_bird.ts";
 import { mark } from "../lib/net/mark.ts";
@@ -45,42 +46,48 @@ import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { beforeRoutesGo } from "../lib/kubernetes/undo_consent.ts";
 import type { Plan, Step } from "../lib/stage/stage.ts";
 
-/** What a node has to know of others that are on its segment. */
-function routesTo(others: readonly ClusterNode[]): Step[] {
-  const ways = waysTo(others);
-  return others.flatMap((other, at) =>
+/** The steps of all nodes about one of them, for each of them. */
+type StepsAbout = ReadonlyMap<string, readonly Step[]>;
+
+/**
+ * What a node has to know of another that is on its segment. A step is the same
+ * for all nodes, so that a plan for 1,000 nodes does not make a million of them,
+ * and each asks for all there is, so that a node is asked once.
+ */
+const routesTo = oncePer(({ nodes }: Cluster): StepsAbout => {
+  const ways = waysTo(nodes);
+  return new Map(nodes.map((other, at) => [
+    other.name,
     other.podCIDRs.map((podCIDR): Step => {
       const family = familyOf(podCIDR);
       const via = addressOf(other, family);
+      const owner = { name: other.name, via };
       return {
         why: `Pods of ${other.name} are reached through ${other.name}`,
         independent: true,
-        // Made when it is asked for: a plan for 1,000 nodes has a million steps.
-        get doneWhen() {
-          const owner = { name: other.name, via };
-          return routeByOwner(podCIDR, owner, ways(family), at);
-        },
+        doneWhen: routeByOwner(podCIDR, owner, ways(family), at),
         run: cmd`ip route replace ${podCIDR} via ${via} proto ${routeProtocol}`,
         // Unlike del, flush has no objection where a reboot has been before it.
-        get undo() {
-          return flush(podCIDR, via);
-        },
+        undo: flush(podCIDR, via),
       };
-    })
-  );
-}
+    }),
+  ]));
+});
 
 function addressOf(node: ClusterNode, family: Family): string {
   return ofFamily(node.addresses, family) ?? node.address;
 }
 
-/** Asks, by family, for the ways to these nodes: the same question for all of a node's steps. */
-function waysTo(others: readonly ClusterNode[]): (family: Family) => Command {
+/** Asks, by family, for the ways to these nodes: the same question for all steps. */
+function waysTo(nodes: readonly ClusterNode[]): (family: Family) => Command {
   const questions = new Map<Family, Command>();
   return (family) => {
-    const addresses = () => others.map((other) => addressOf(other, family));
-    const question = questions.get(family) ??
-      waysQuestion(family, addresses());
+    const known = questions.get(family);
+    if (known !== undefined) return known;
+    const question = waysQuestion(
+      family,
+      nodes.map((node) => addressOf(node, family)),
+    );
     questions.set(family, question);
     return question;
   };
@@ -151,75 +158,86 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
   ];
 }
 
-/**
- * What a node has to know of others at the far ends of tunnels. Steps of one
- * program stand together, so that it has to be started once for all of them.
- */
-function tunnelsTo(others: readonly ClusterNode[]): Step[] {
-  const ends = others.flatMap((other) =>
-    other.podCIDRs.map((podCIDR) => {
-      const end = tunnelAddress(podCIDR);
-      return { name: other.name, mac: vtepMac(other.name), podCIDR, end };
-    })
-  );
-  return [
-    ...others.map((other): Step => {
-      const mac = vtepMac(other.name);
-      const address = other.vtep ?? other.address;
-      return {
-        why: `Frames for the MAC of ${other.name} go to ${address}`,
-        independent: true,
-        heldBy: tunnelLink,
-        get doneWhen() {
-          return forwardingEntryIs(mac, address);
-        },
-        run: cmd`bridge fdb replace ${mac} dev ${tunnelLink} dst ${address}`,
-        get undo() {
-          return whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`);
-        },
-      };
-    }),
-    ...ends.map(({ name, mac, end }): Step => ({
-      why: `The MAC of ${name}'s end, which nobody has to ask for`,
+/** What a node has to know of another at the far end of a tunnel. */
+interface TunnelTo {
+  readonly entry: Step;
+  readonly neighbours: readonly Step[];
+  readonly routes: readonly Step[];
+}
+
+/** The same for all nodes, too. */
+const tunnelTo = oncePer((other: ClusterNode): TunnelTo => {
+  const mac = vtepMac(other.name);
+  const address = other.vtep ?? other.address;
+  const ends = other.podCIDRs.map((podCIDR) => ({
+    podCIDR,
+    end: tunnelAddress(podCIDR),
+  }));
+  return {
+    entry: {
+      why: `Frames for the MAC of ${other.name} go to ${address}`,
       independent: true,
       heldBy: tunnelLink,
-      get doneWhen() {
-        return neighbourIs(end, mac);
-      },
+      doneWhen: forwardingEntryIs(mac, address),
+      run: cmd`bridge fdb replace ${mac} dev ${tunnelLink} dst ${address}`,
+      undo: whereLinked(cmd`bridge fdb del ${mac} dev ${tunnelLink}`),
+    },
+    neighbours: ends.map(({ end }): Step => ({
+      why: `The MAC of ${other.name}'s end, which nobody has to ask for`,
+      independent: true,
+      heldBy: tunnelLink,
+      doneWhen: neighbourIs(end, mac),
       run:
         cmd`ip neigh replace ${end} lladdr ${mac} dev ${tunnelLink} nud permanent`,
-      get undo() {
-        return whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`);
-      },
+      undo: whereLinked(cmd`ip neigh del ${end} dev ${tunnelLink}`),
     })),
-    ...ends.map(({ name, podCIDR, end }): Step => ({
-      why: `Pods of ${name} are reached through the tunnel to it`,
+    routes: ends.map(({ podCIDR, end }): Step => ({
+      why: `Pods of ${other.name} are reached through the tunnel to it`,
       independent: true,
       heldBy: tunnelLink,
-      get doneWhen() {
-        return routeThroughTunnel(podCIDR, end);
-      },
+      doneWhen: routeThroughTunnel(podCIDR, end),
       run:
         cmd`ip route replace ${podCIDR} via ${end} dev ${tunnelLink} onlink proto ${routeProtocol}`,
-      get undo() {
-        return flush(podCIDR, end);
-      },
+      undo: flush(podCIDR, end),
     })),
+  };
+});
+
+/** Steps of one program stand together, so that it is started once for all of them. */
+function tunnelsTo(others: readonly ClusterNode[]): Step[] {
+  const tunnels = others.map(tunnelTo);
+  return [
+    ...tunnels.map(({ entry }) => entry),
+    ...tunnels.flatMap(({ neighbours }) => neighbours),
+    ...tunnels.flatMap(({ routes }) => routes),
   ];
 }
 
-function steps(plan: Plan): Step[] {
+/** Those of routesTo() about these. */
+function routesBy(
+  cluster: Cluster,
+  others: readonly ClusterNode[],
+): readonly Step[] {
+  const about = routesTo(cluster);
+  return others.flatMap(({ name }) => about.get(name) ?? []);
+}
+
+function steps(plan: Plan): readonly Step[] {
   const { node, cluster } = plan;
   const { vxlan } = cluster;
   if (cluster.routes === "bgp") return birdSteps(cluster, node);
   const others = cluster.nodes.filter(({ name }) => name !== node.name);
-  if (cluster.routes === "host") return routesTo(others);
+  if (cluster.routes === "host") return routesBy(cluster, others);
   if (vxlan === undefined) return [];
   const { far = [], near = [] } = Object.groupBy(
     others,
     (other) => isTunnelled(cluster, node, other) ? "far" : "near",
   );
-  return [...tunnelEnd(plan, vxlan), ...tunnelsTo(far), ...routesTo(near)];
+  return [
+    ...tunnelEnd(plan, vxlan),
+    ...tunnelsTo(far),
+    ...routesBy(cluster, near),
+  ];
 }
 
 /** What others than the nodes have to know, and what is waited for. */

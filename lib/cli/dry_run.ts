@@ -1,6 +1,6 @@
 /** `--dry-run`: the commands of stages, as a script or as data. */
 import { printableJSON } from "../text/printable.ts";
-import { printText } from "./print.ts";
+import { printLines, printText } from "./print.ts";
 import { exitCode } from "./exit_code.ts";
 import type { Reach } from "../node/node.ts";
 import { script } from "../stage/plan_script.ts";
@@ -61,19 +61,17 @@ function shower(
 ): { one: (planned: StagePlan) => void; end: () => void } {
   const json = flags.output === "json";
   let first = true;
-  const say = (text: string) => {
-    if (json) printText(`${first ? "[\n" : ",\n"}${text}`);
-    else printText(`${first ? "" : "\n"}${text}`);
-    first = false;
-  };
   return {
     one({ stage, ...rest }) {
       if (rest.steps.length === 0 && stages.length > 1) return;
-      say(
-        json
-          ? printableJSON(asData({ stage, ...rest }))
-          : script(stage, rest, nodeOf).trimEnd(),
-      );
+      if (json) {
+        const text = printableJSON(asData({ stage, ...rest }));
+        printText(`${first ? "[\n" : ",\n"}${text}`);
+      } else {
+        const text = script(stage, rest, nodeOf);
+        printLines(first ? text : `\n${text}`);
+      }
+      first = false;
     },
     end() {
       if (json) printText(first ? "[]" : "]");

@@ -9,6 +9,22 @@ export function printText(text: string): void {
   console.log(printableLines(text));
 }
 
+/**
+ * Prints a result that is whole lines already, and may be very long; console.log()
+ * would take several times as long.
+ */
+export function printLines(lines: string): void {
+  const bytes = new TextEncoder().encode(printableLines(lines));
+  try {
+    for (let at = 0; at < bytes.length;) {
+      at += Deno.stdout.writeSync(bytes.subarray(at));
+    }
+  } catch (error) {
+    // `| head` has seen enough; console.log() says nothing of it, either.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
 /** Prints a result in colours, of which nothing else is obeyed. */
 export function printColoured(text: string): void {
   // deno-lint-ignore no-control-regex

@@ -77,8 +77,15 @@ export function parseCluster(
   file: string,
   stateRoot: string,
 ): Cluster {
-  return checkedCluster(readYaml(content, file), file, stateRoot);
+  const from = JSON.stringify([content, file, stateRoot]);
+  if (last?.from === from) return last.cluster;
+  const cluster = checkedCluster(readYaml(content, file), file, stateRoot);
+  last = { from, cluster };
+  return cluster;
 }
+
+/** What was read last: a run reads its file again after each stage. */
+let last: { readonly from: string; readonly cluster: Cluster } | undefined;
 
 /**
  * Checks what was read of a cluster file.

@@ -1,6 +1,7 @@
 /** The segments of a lab: which of them a machine is on, and how it leaves it. Pure. */
 import { containsAddress, familyOf, ofFamily, parseCidr } from "../net/cidr.ts";
 import type { Cluster, ClusterNode, Segment } from "./cluster.ts";
+import { oncePer } from "./once.ts";
 
 /** The name, among a lab's machines, of the router between its segments. */
 export const routerName = "router";
@@ -13,12 +14,23 @@ export function segmentsOf(cluster: Segmented): readonly Segment[] {
   return segments ?? [{ cidrs: segmentCIDRs, router: outside.gateways }];
 }
 
+/** Gives the place of the segment that an address is on; undefined for what is on none. */
+const placeIn = oncePer((cluster: Segmented) => {
+  const ranges = segmentsOf(cluster).map(({ cidrs }) => cidrs.map(parseCidr));
+  const known = new Map<string, number>();
+  return (address: string): number | undefined => {
+    const at = known.get(address) ??
+      ranges.findIndex((cidrs) =>
+        cidrs.some((cidr) => containsAddress(cidr, address))
+      );
+    known.set(address, at);
+    return at < 0 ? undefined : at;
+  };
+});
+
 /** The place of the segment that an address is on; 0 for what is on none. */
 export function segmentAt(cluster: Segmented, address: string): number {
-  const at = segmentsOf(cluster).findIndex(({ cidrs }) =>
-    cidrs.some((cidr) => containsAddress(parseCidr(cidr), address))
-  );
-  return Math.max(0, at);
+  return placeIn(cluster)(address) ?? 0;
 }
 
 /** Whether two nodes are known to be on one segment. */
@@ -27,13 +39,11 @@ export function shareSegment(
   one: Pick<ClusterNode, "address">,
   other: Pick<ClusterNode, "address">,
 ): boolean {
-  const inOne = segmentsOf(cluster).some(({ cidrs }) =>
-    [one, other].every(({ address }) =>
-      cidrs.some((cidr) => containsAddress(parseCidr(cidr), address))
-    )
-  );
+  const place = placeIn(cluster);
+  const at = place(one.address);
   // Subnets of a cloud look like segments, and are none.
-  return inOne && cluster.provider !== "gcp";
+  return at !== undefined && at === place(other.address) &&
+    cluster.provider !== "gcp";
 }
 
 /** A node's default gateways, one a family. */

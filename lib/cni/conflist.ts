@@ -11,6 +11,8 @@ import {
   withInput,
 } from "../exec/command.ts";
 import { addressNumber, familyOf } from "../net/cidr.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { oncePer } from "../cluster/once.ts";
 import { tunnelMtu } from "../cluster/tunnels.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
@@ -37,23 +39,45 @@ export function withoutPortmap(text: string): string {
   return text.replace(portmapLine, "");
 }
 
+/** An address of a node, and its place among all nodes' addresses. */
+interface Peer {
+  readonly name: string;
+  readonly address: string;
+  readonly at: number;
+}
+
 /**
- * Addresses of other nodes, one of each network that they are in: a pod's MTU
- * is the smallest on the ways to them. Nodes of one /24, or /64, are reached
- * the same way, as a rule.
+ * For each network that nodes are in, addresses of the first two: of these, one
+ * is always another node's. Nodes of one /24, or /64, are reached the same way,
+ * as a rule.
  */
-function peersOf({ cluster, node }: Plan): readonly string[] {
-  const networks = new Map<string, string>();
-  for (const { name, addresses } of cluster.nodes) {
-    if (name === node.name) continue;
-    for (const address of addresses) {
-      const family = familyOf(address);
-      const hostBits = family === 6 ? 64n : 8n;
-      const network = `${family} ${addressNumber(address) >> hostBits}`;
-      if (!networks.has(network)) networks.set(network, address);
+const firstTwoOfEach = oncePer((nodes: Cluster["nodes"]) => {
+  const networks = new Map<string, Peer[]>();
+  const all = nodes.flatMap(({ name, addresses }) =>
+    addresses.map((address) => ({ name, address }))
+  );
+  for (const [at, { name, address }] of all.entries()) {
+    const family = familyOf(address);
+    const hostBits = family === 6 ? 64n : 8n;
+    const network = `${family} ${addressNumber(address) >> hostBits}`;
+    const known = networks.get(network);
+    if (known === undefined) networks.set(network, [{ name, address, at }]);
+    else if (known.length < 2 && known[0]?.name !== name) {
+      known.push({ name, address, at });
     }
   }
   return [...networks.values()];
+});
+
+/**
+ * Addresses of other nodes, one of each network that they are in: a pod's MTU
+ * is the smallest on the ways to them.
+ */
+function peersOf({ cluster, node }: Plan): readonly string[] {
+  return firstTwoOfEach(cluster.nodes)
+    .flatMap((peers) => peers.find(({ name }) => name !== node.name) ?? [])
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ address }) => address);
 }
 
 /** The list, with portmap unless the cluster file says no. */

@@ -139,19 +139,27 @@ export function quote(argument: string): string {
   return `'${argument.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The command as one line for a POSIX shell, without its input. */
+const lineByCommand = new WeakMap<Command, string>();
+
+/** The command as one line for a POSIX shell, without its input; worked out once a command. */
 export function show(command: Command): string {
-  return command.argv.map(quote).join(" ");
+  const known = lineByCommand.get(command);
+  if (known !== undefined) return known;
+  const line = command.argv.map(quote).join(" ");
+  lineByCommand.set(command, line);
+  return line;
 }
 
 /** The command as it can be pasted into a POSIX shell, its input as a here-document. */
 export function paste(command: Command): string {
   if (command.stdin === undefined) return show(command);
-  let mark = "END";
-  while (command.stdin.split("\n").includes(mark)) mark += "_";
   const text = command.stdin.endsWith("\n")
     ? command.stdin
     : command.stdin + "\n";
+  let mark = "END";
+  while (text.startsWith(`${mark}\n`) || text.includes(`\n${mark}\n`)) {
+    mark += "_";
+  }
   return `${show(command)} <<'${mark}'\n${text}${mark}`;
 }
 

@@ -1,7 +1,8 @@
 /** A plan as a script for a POSIX shell. Pure. */
-import { cmd, type Command, paste, show, withInput } from "../exec/command.ts";
+import { cmd, paste, show, withInput } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
-import type { Planned } from "./plan_node.ts";
+import { oncePer } from "../cluster/once.ts";
+import type { Planned, PlannedStep } from "./plan_node.ts";
 
 /**
  * What a dry run found, as a script for a POSIX shell on the operator's
@@ -16,33 +17,36 @@ export function script(
   nodeNamed: (name: string) => Node = noOthers,
 ): string {
   const { node, steps } = planned;
-  const parts = [`# ${stage} on ${node.name}`];
-  if (steps.length === 0) return `${parts[0]}: nothing to change\n`;
+  let text = `# ${stage} on ${node.name}`;
+  if (steps.length === 0) return `${text}: nothing to change\n`;
+  text += "\n";
   let body: string[] = [];
   const flush = () => {
     if (body.length === 0) return;
-    const shell: Command = withInput(
-      node.enter(cmd`sh -eu`),
-      body.join("\n") + "\n",
-    );
-    parts.push(paste(shell));
+    text += `${paste(withInput(node.enter(cmd`sh -eu`), body.join("")))}\n`;
     body = [];
   };
-  for (const { why, run, input } of steps) {
+  for (const step of steps) {
+    const { why, run, input } = step;
     if ("copy" in run) {
       flush();
-      parts.push(`# ${why}`, node.showCopy(run.copy, run.to, run.mode));
+      text += `# ${why}\n${node.showCopy(run.copy, run.to, run.mode)}\n`;
     } else if (input !== undefined) {
       flush();
       const giver = show(nodeNamed(input.from).enter(input.ask));
-      parts.push(`# ${why}`, `${giver} | ${show(node.enter(run))}`);
+      text += `# ${why}\n${giver} | ${show(node.enter(run))}\n`;
     } else {
-      body.push(`# ${why}`, paste(run));
+      body.push(linesOf(step));
     }
   }
   flush();
-  return parts.join("\n") + "\n";
+  return text;
 }
+
+/** Many nodes may have the step, and the same lines for it. */
+const linesOf = oncePer(({ why, run }: PlannedStep) =>
+  "copy" in run ? "" : `# ${why}\n${paste(run)}\n`
+);
 
 function noOthers(name: string): never {
   throw new TypeError(`nobody said which node ${name} is`);

@@ -12,8 +12,9 @@
  */
 import { cmd, paste, succeeded, withInput } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
+import { oncePer } from "../cluster/once.ts";
 import { unknown } from "./probes.ts";
-import type { Plan, Probe, Stage, StageName, Step } from "../stage/stage.ts";
+import type { Plan, Stage, StageName, Step } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
 
 const folder = "/etc/deno-cni";
@@ -126,6 +127,16 @@ export function alsoAtBoot(
   };
 }
 
+/** Many nodes may have the step, and the same line for it. */
+const lineAtBoot = oncePer(({ run, atBoot }: Step) => {
+  const command = atBoot ?? run;
+  return "copy" in command ? "" : `${paste(command)}\n`;
+});
+
+const linesAtBoot = oncePer((steps: readonly Step[]) =>
+  steps.map(lineAtBoot).join("")
+);
+
 function restoreStep(stage: StageName, steps: readonly Step[]): Step {
   const path = stagePath(stage);
   const files = [path, bootPath, unitPath, watchUnitPath];
@@ -133,25 +144,22 @@ function restoreStep(stage: StageName, steps: readonly Step[]): Step {
   // Made when it is asked for: a plan for 1,000 nodes has a million commands.
   const commands = () =>
     `# ${mark}: written by stage ${stage}; changes are lost.\n` +
-    steps.map(({ run, atBoot = run }) =>
-      "copy" in atBoot ? "" : `${paste(atBoot)}\n`
-    ).join("");
+    linesAtBoot(steps);
   return {
     key: "what is done again after a reboot",
     repeats: true,
     why: "A reboot takes all of this back, so systemd does it again at boot",
-    get doneWhen(): Probe {
-      const command = cmd`sh -c ${ask} ask ${files} ${texts}`;
-      return {
-        ask: withInput(command, commands()),
-        read(outcome) {
-          if (outcome.code === 46) return { is: "unneeded" };
-          if (saysAbsent(outcome)) return { is: "absent" };
-          return succeeded(outcome)
-            ? { is: "present", ours: true }
-            : unknown(outcome, "what is done again after a reboot");
-        },
-      };
+    doneWhen: {
+      get ask() {
+        return withInput(cmd`sh -c ${ask} ask ${files} ${texts}`, commands());
+      },
+      read(outcome) {
+        if (outcome.code === 46) return { is: "unneeded" };
+        if (saysAbsent(outcome)) return { is: "absent" };
+        return succeeded(outcome)
+          ? { is: "present", ours: true }
+          : unknown(outcome, "what is done again after a reboot");
+      },
     },
     get run() {
       const command = cmd`sh -euc ${write} write ${files} ${texts}`;

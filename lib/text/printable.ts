@@ -21,8 +21,13 @@ export function printable(text: string): string {
   );
 }
 
+/** The same without line ends and tabs. */
+const unprintableInLines = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n\t]]/v;
+
 /** Text of several lines as it is shown: only line ends and tabs stay as they are. */
 export function printableLines(text: string): string {
+  // Most often, nothing is to be done.
+  if (!unprintableInLines.test(text)) return text;
   return text.split(/([\n\t])/).map((part) =>
     part === "\n" || part === "\t" ? part : printable(part)
   ).join("");

@@ -99,14 +99,19 @@ export function planVerify(
   ].join("\n");
   const why = "Call all these at once; each answers with the address it saw";
   return {
-    script: families.flatMap((family) =>
-      workersOf(cluster).map(({ name }) => ({ name, family }))
-    ).reduce((text, { name, family }) =>
-      filledIn(
-        text,
-        placeholder(name, family),
-        variable(name, family, cluster),
-      ), text),
+    script: filledIn(
+      text,
+      new Map(
+        families.flatMap((family) =>
+          workersOf(cluster).map(({ name }) =>
+            [
+              placeholder(name, family),
+              variable(name, family, cluster),
+            ] as const
+          )
+        ),
+      ),
+    ),
     data: [
       ...prepared.map(asData),
       ...calls.map(({ runner, run }) =>

@@ -21,34 +21,33 @@ export function placeholder(node: string, family: Family): string {
   return family === 4 ? `@web.of.${node}@` : `@web::of.${node}@`;
 }
 
+/** A placeholder, or what decides whether one is within single quotes. */
+const token = /@web(?:\.|::)of\.[^@\s]+@|['\\\n]/g;
+
 /**
- * Puts the variable where its placeholder stands. The shell that reads the
- * script has to see it: within single quotes, as a command for ssh has them,
- * these are closed before it and opened again behind.
+ * Puts variables where their placeholders stand. The shell that reads the
+ * script has to see them: within single quotes, as a command for ssh has them,
+ * these are closed before a variable and opened again behind. No quotes go on
+ * in the next line.
+ *
+ * @param variables by placeholder
  */
 export function filledIn(
   text: string,
-  stand: string,
-  variable: string,
+  variables: ReadonlyMap<string, string>,
 ): string {
-  return text.split("\n").map((line) => {
-    const [first = "", ...rest] = line.split(stand);
-    return rest.reduce(
-      (before, after) =>
-        `${before}${
-          isQuoted(before) ? `'"$${variable}"'` : `"$${variable}"`
-        }${after}`,
-      first,
-    );
-  }).join("\n");
-}
-
-/** Whether a line that begins like this is within single quotes, where no backslash counts. */
-function isQuoted(line: string): boolean {
   let quoted = false;
-  for (let at = 0; at < line.length; at++) {
-    if (line[at] === "'") quoted = !quoted;
-    else if (line[at] === "\\" && !quoted) at++;
-  }
-  return quoted;
+  let escaped: number | undefined;
+  return text.replace(token, (found, at: number) => {
+    if (at === escaped) return found;
+    if (found === "\n") quoted = false;
+    else if (found === "'") quoted = !quoted;
+    // Within single quotes, no backslash counts.
+    else if (found !== "\\") {
+      const variable = variables.get(found);
+      if (variable === undefined) return found;
+      return quoted ? `'"$${variable}"'` : `"$${variable}"`;
+    } else if (!quoted) escaped = at + 1;
+    return found;
+  });
 }

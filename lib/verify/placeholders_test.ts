@@ -23,9 +23,10 @@ Deno.test("a shell puts the address where it stood, however deep the quoting", a
     const twice = cmd`sh -c ${show(once)}`;
     for (const command of [bare, once, twice]) {
       assertEquals(
-        (await said(filledIn(show(command), stand, "web"), address)).split(
-          "\n",
-        ),
+        (await said(
+          filledIn(show(command), new Map([[stand, "web"]])),
+          address,
+        )).split("\n"),
         [wanted, "it's", wanted],
       );
     }
@@ -34,5 +35,29 @@ Deno.test("a shell puts the address where it stood, however deep the quoting", a
 
 Deno.test("a line without the address stays as it is", () => {
   const text = "# it's a comment\nip route show\n";
-  assertEquals(filledIn(text, placeholder("worker-1", 4), "web"), text);
+  assertEquals(
+    filledIn(text, new Map([[placeholder("worker-1", 4), "web"]])),
+    text,
+  );
+});
+
+Deno.test("a quote behind a backslash, or in another line, quotes nothing", () => {
+  const stand = placeholder("worker-1", 4);
+  const variables = new Map([[stand, "web"]]);
+  for (
+    const [before, bare] of [
+      ["it\\'s ", true],
+      ["'a backslash \\' ", true],
+      ["'it'\\''s ", false],
+      ["# it's\n", true],
+      ["\\\\'", false],
+    ] as const
+  ) {
+    assertEquals(
+      filledIn(before + stand, variables),
+      before + (bare ? '"$web"' : `'"$web"'`),
+    );
+  }
+  const other = placeholder("worker-2", 4);
+  assertEquals(filledIn(`${other}${stand}`, variables), `${other}"$web"`);
 });

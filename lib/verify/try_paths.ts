@@ -63,14 +63,15 @@ export function pathsToTry(
   { servers, callers }: Pick<Known, "servers" | "callers">,
 ): readonly Path[] {
   const { cluster, progress, gone, outside: { is } } = situation;
+  const chosen = new Set(selected);
   const withPods = new Set(
     workerSites(situation).map(({ node }) => node.name).filter((name) =>
       podsWaitFor(progress, name) === undefined &&
-      (selected.includes(name) || (servers.has(name) && callers.has(name)))
+      (chosen.has(name) || (servers.has(name) && callers.has(name)))
     ),
   );
   return allPaths(cluster, withPods).filter((path) =>
-    (selected.includes(path.from) || selected.includes(columnOf(path))) &&
+    (chosen.has(path.from) || chosen.has(columnOf(path))) &&
     !(path.to === outside && is === "none") && !gone?.has(path.from)
   );
 }
@@ -119,11 +120,15 @@ export function startsOf(
     const site = situation.sites.get(path.from);
     const target = urlOf(path, situation, known);
     if (site === undefined || target === undefined) continue;
-    if (startsAtPod(path) && !known.callers.has(path.from)) continue;
-    const runner = startsAtPod(path) ? callerOn(site, situation) : site.runner;
-    const start = starts.get(runner.name) ?? { runner, calls: [] };
+    const isPod = startsAtPod(path);
+    if (isPod && !known.callers.has(path.from)) continue;
+    const place = `${isPod ? "pod" : "node"} ${path.from}`;
+    const start = starts.get(place) ?? {
+      runner: isPod ? callerOn(site, situation) : site.runner,
+      calls: [],
+    };
     start.calls.push({ path, url: target });
-    starts.set(runner.name, start);
+    starts.set(place, start);
   }
   return [...starts.values()];
 }
