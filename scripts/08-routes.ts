@@ -13,6 +13,7 @@ import { cloudRoutes } from "../lib/cloud/routes.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd, type Command } from "../lib/exec/command.ts";
+import { sessionsOf } from "../lib/cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../lib/cluster/cluster.ts";
 import {
   isTunnelled,
@@ -21,7 +22,7 @@ import {
   wayMtu,
 } from "../lib/cluster/tunnels.ts";
 import type { VxlanSettings } from "../lib/cluster/schema_vxlan.ts";
-import { routerBird } from "../lib/lab/router_bird.ts";
+import { routerBird, routerRoutes } from "../lib/lab/router_bird.ts";
 import { mark } from "../lib/net/mark.ts";
 import { tunnelAddress, tunnelLink, vtepMac } from "../lib/net/vxlan.ts";
 import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
@@ -191,16 +192,20 @@ function steps(plan: Plan): Step[] {
 }
 
 /** What others than the nodes have to know, and what is waited for. */
-function operatorSteps(cluster: Cluster): Step[] {
+function operatorSteps(
+  cluster: Cluster,
+  selected?: readonly string[],
+): Step[] {
   if (cluster.routes !== "bgp") return cloudRoutes(cluster);
   return [
     ...routerBird(cluster),
+    ...routerRoutes(cluster, selected),
     ...cluster.nodes.map((node) =>
-      routesThere(
-        cluster,
-        node,
-        (command) => nodeOf(cluster, node.name).enter(command),
-      )
+      routesThere(cluster, {
+        name: node.name,
+        sessions: () => sessionsOf(cluster, node),
+        enter: (command) => nodeOf(cluster, node.name).enter(command),
+      }, selected)
     ),
   ];
 }

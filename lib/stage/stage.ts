@@ -225,7 +225,11 @@ interface BuildResult {
 
 /** What a stage does on the operator's own machine. */
 interface OperatorPart {
-  readonly steps: (cluster: Cluster) => readonly Step[];
+  /** @param selected the nodes that this run is for; left out, all */
+  readonly steps: (
+    cluster: Cluster,
+    selected?: readonly string[],
+  ) => readonly Step[];
   /**
    * Whether they come after the nodes' steps, and only where all of those went
    * well; else before.

@@ -1,12 +1,13 @@
 /** What bird said of its sessions, as Debian's 2.0.12 prints it, read without a lab. */
-// @ts-types="../std/assert.d.ts"
+// @ts-types="../../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { twoSegmentsCluster } from "../cluster/cluster_testing.ts";
-import { confHead } from "../bgp/bird_conf.ts";
-import { cmd } from "../exec/command.ts";
-import type { Asked } from "../node/batch.ts";
-import { readSessions } from "../bgp/seen_sessions.ts";
-import { bgpFaultBetween, bgpFaults, readRefused } from "./bgp.ts";
+import { twoSegmentsCluster } from "../../cluster/cluster_testing.ts";
+import { confHead } from "../../bgp/bird_conf.ts";
+import { cmd } from "../../exec/command.ts";
+import type { Asked } from "../../node/batch.ts";
+import { readSessions } from "../../bgp/seen_sessions.ts";
+import { readRefused } from "./announced_fault.ts";
+import { bgpFaultBetween, bgpFaults } from "./bgp.ts";
 
 const cluster = {
   ...twoSegmentsCluster({ name: "lab-two", stateDir: "/state/lab-two" }),
