@@ -10,12 +10,12 @@ password=${conf%/*}/deno-cni.password
 before=/var/lib/deno-cni/bird.service
 
 loaded() { # Has the bird that runs read this configuration as it is now, and is all of it at work?
-  birdc eval deno_cni 2>/dev/null | grep -qxF "$digest" || return 1
+  ask_bird eval deno_cni 2>/dev/null | grep -qxF "$digest" || return 1
   if unread "$conf" || unread "$password"; then return 1; fi
-  birdc -r show protocols | awk 'NR > 3 && $4 == "down" { down = 1 } END { exit down }'
+  ask_bird -r show protocols | awk 'NR > 3 && $4 == "down" { down = 1 } END { exit down }'
 }
 
-answers() { birdc -r show status >/dev/null 2>&1; }
+answers() { ask_bird -r show status >/dev/null 2>&1; }
 
 await() { # COMMAND…
   tries=0
@@ -50,12 +50,16 @@ end_birds() { # Those that birdc does not reach.
   birds | while read -r pid _; do
     [ "/proc/$pid/ns/mnt" -ef /proc/self/ns/mnt ] || continue
     kill -TERM "$pid" 2>/dev/null || :
+    # A stopped one hears it then.
+    kill -CONT "$pid" 2>/dev/null || :
     await gone "$pid" || { kill -KILL "$pid"; await gone "$pid"; }
   done
 }
 
 begin() {
   if [ "$kind" = unit ]; then
+    # One that hangs hears no other signal.
+    systemctl kill -s KILL bird 2>/dev/null || :
     systemctl stop bird
     systemctl reset-failed bird 2>/dev/null || :
     systemctl start bird
@@ -97,7 +101,7 @@ run)
     # From now on, what is older than the bird's last reading was read.
     touch "$conf"
     [ ! -e "$password" ] || touch "$password"
-    said=$(birdc configure)
+    said=$(ask_bird configure)
     case $said in
     *Reconfigur*) ;;
     *)
@@ -105,20 +109,20 @@ run)
       exit 1
       ;;
     esac
-    birdc enable all >/dev/null
+    ask_bird enable all >/dev/null
   else
     begin
   fi
   await loaded || {
     echo "bird does not say that it has read $conf" >&2
-    birdc -r show status >&2
-    birdc -r show protocols >&2
+    ask_bird -r show status >&2
+    ask_bird -r show protocols >&2
     exit 1
   }
   ;;
 stop)
   # One that answers and is not of this configuration is somebody else's by now.
-  if answers && ! birdc eval deno_cni 2>/dev/null | grep -qx '[0-9a-f]\{8\}'; then exit 0; fi
+  if answers && ! ask_bird eval deno_cni 2>/dev/null | grep -qx '[0-9a-f]\{8\}'; then exit 0; fi
   if [ "$kind" = unit ]; then
     was=$(cat "$before" 2>/dev/null) || was=
     rm -f "$before"
@@ -129,7 +133,7 @@ stop)
     esac
     systemctl stop bird
   elif answers; then
-    birdc down >/dev/null
+    ask_bird down >/dev/null
   fi
   if [ "$kind" != unit ]; then
     end_birds
@@ -141,17 +145,14 @@ stop)
     ip "$family" route flush proto bird root "$cidr"
   done
   ;;
+ask-password)
+  [ -e "$password" ] || exit 44
+  if own_user && [ "$(stat -c %U "$password")" != bird ]; then exit 44; fi
+  stat -c %a "$password"
+  cat "$password"
+  ;;
 password)
-  IFS= read -r secret || [ -n "$secret" ] || { echo "the file is empty" >&2; exit 1; }
-  case $secret in
-  '') echo "the first line of the file is empty" >&2; exit 1 ;;
-  *\"*) echo 'the password holds a ", which bird cannot take' >&2; exit 1 ;;
-  *[[:cntrl:]]*) echo "the password holds a control character (a file of Windows?)" >&2; exit 1 ;;
-  esac
-  [ "$(printf %s "$secret" | wc -c)" -le 80 ] || {
-    echo "the password has more than 80 bytes, which TCP (RFC 2385) cannot take" >&2
-    exit 1
-  }
+  IFS= read -r secret
   put "$password" 600 printf '  password "%s";\n' "$secret"
   if own_user; then chown bird:bird "$password"; fi
   ;;

@@ -1,4 +1,8 @@
-# birds: the processes of any bird that speaks for this machine, PID and command line a line each.
+# Functions that find the birds of a machine, and ask the one that it has.
+
+# birdc, which waits for good where bird hangs.
+ask_bird() { timeout 5 birdc "$@"; }
+# The processes of any bird that speaks for this machine, PID and command line a line each.
 birds() {
   for at in /proc/[0-9]*; do
     name=
@@ -15,7 +19,7 @@ answering() {
 # Whether a file is newer than what bird has read.
 unread() { # FILE
   [ -e "$1" ] || return 1
-  read_at=$(birdc -r show status 2>/dev/null | sed -n 's/^Last reconfiguration on //p')
+  read_at=$(ask_bird -r show status 2>/dev/null | sed -n 's/^Last reconfiguration on //p')
   read_ms=$(date -d "$read_at" +%s%3N 2>/dev/null)
   case $read_ms in *[!0-9]* | '') return 1 ;; esac
   [ "$(stat -c %.3Y "$1" | tr -d .)" -gt "$read_ms" ]

@@ -19,7 +19,7 @@ $2 "*) ;; *) echo "$2 $3 $4" ;; esac
   done
 }
 said() { # SESSION: what bird says of it
-  birdc -r show protocols 2>&1 | awk -v name="$1" '
+  timeout 5 birdc -r show protocols 2>&1 | awk -v name="$1" '
     $1 == name { found = $6; for (i = 7; i <= NF; i++) found = found " " $i; if ($6 == "") found = $4 }
     END { print found == "" ? "no such session" : found }'
 }

@@ -79,15 +79,7 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
   };
 }
 
-/** A secret that others may read is none. */
-const readPassword =
-  `case $1 in "~/"*) file=$HOME/\${1#??} ;; *) file=$1 ;; esac
-no() { echo "$file $1" >&2; exit 1; }
-[ -e "$file" ] || no "is not there; expected the file of bgp.passwordFile, with the password in its first line"
-[ -f "$file" ] || no "is no file; expected one with the password in its first line"
-[ -r "$file" ] || no "cannot be read by $(id -un)"
-case $(stat -L -c %a "$file") in *00) ;; *) no "may be read by others; expected mode 600: chmod 600 $file" ;; esac
-cat "$file"`;
+const readPassword = shellProgram("read_password.sh", import.meta.url);
 
 /** The operator's file is read at run time, and its text is in no plan and no journal. */
 function password(file: string): Step {
@@ -103,7 +95,7 @@ function password(file: string): Step {
       compared: true,
     },
     doneWhen: whereThere(
-      cmd`sh -c ${`[ -e "$1" ] || ${exitAbsent}; stat -c %a "$1"; cat "$1"`} ask ${passwordPath}`,
+      cmd`sh -c ${program} bird ask-password ${confPath} - -`,
       `what ${passwordPath} is`,
       (text, input = "") => {
         const [line = ""] = input.split("\n");

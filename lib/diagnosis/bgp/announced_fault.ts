@@ -1,11 +1,12 @@
 /** What a session brought that a node does not take. Pure. */
 import { containsCidr, parseCidr } from "../../net/cidr.ts";
 import type { BgpSession } from "../../cluster/bgp_sessions.ts";
+import type { ClusterNode } from "../../cluster/cluster.ts";
 import { cmd } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage } from "../remedy.ts";
 import { type BgpAnswer, shown } from "./answer.ts";
-import { whom } from "./session_fault.ts";
+import { atFarEnd, whom } from "./session_fault.ts";
 
 /** A route that a session brought, and that the node does not take. */
 interface RefusedRoute {
@@ -25,41 +26,75 @@ export function readRefused(text: string): readonly RefusedRoute[] {
   });
 }
 
+/** What a session brought and must not. */
+export interface Announced {
+  readonly cause: Cause;
+  /** The nodes whose podCIDRs, or parts of them, are among it. */
+  readonly owners: readonly string[];
+}
+
+/** How much of what one session brought is told in a sentence. */
+const most = 4;
+
 /** Names what came and must not, and who announces it. */
 export function announcedFault(
   answer: BgpAnswer,
-  { to, session }: RefusedRoute,
+  session: string,
+  routes: readonly string[],
   sessions: readonly BgpSession[],
-): Cause {
+): Announced {
   const { node } = answer;
   const from = sessions.find(({ name }) => name === session);
   const who = from === undefined ? session : whom(from);
   const far = from?.node;
+  // What takes packets away from pods comes first.
+  const owned = routes.filter((to) => ownerOf(answer, to) !== undefined);
+  const all = [...owned, ...routes.filter((to) => !owned.includes(to))];
+  const told = all.slice(0, most).map((to) => words(answer, to, far));
+  const more = all.length - told.length;
+  const owners = owned.flatMap((to) => ownerOf(answer, to)?.name ?? []);
   return {
-    kind: "bgp",
-    on: node.name,
-    what: `${who} announces ${words(answer, to, far)}; ${node.name} does not ` +
-      "take it",
-    evidence: [
-      shown(answer, cmd`birdc -r show route filtered`, `${to} [${session}]`),
-    ],
-    remedies: far === undefined
-      ? [{ say: `let ${who} no longer announce ${to}` }]
-      : [makeStage("08-routes", far)],
+    owners: [...new Set(owners)],
+    cause: {
+      kind: "bgp",
+      on: node.name,
+      what: `${who} announces ${told.join("; ")}${
+        more > 0 ? `; and ${more} more` : ""
+      }: ${node.name} does not take that`,
+      evidence: [
+        shown(
+          answer,
+          cmd`birdc -r show route filtered`,
+          all.map((to) => `${to} [${session}]`).join("\n"),
+        ),
+      ],
+      remedies: from === undefined
+        ? [makeStage("08-routes", node.name)]
+        : atFarEnd(answer, from)(`no longer announce ${all.join(", ")}`),
+    },
   };
 }
 
-function words(
+/** The node whose podCIDR a route is, or lies in. */
+function ownerOf(
   { cluster: { whole, ...one } }: BgpAnswer,
+  to: string,
+): ClusterNode | undefined {
+  const cidr = parseCidr(to);
+  return (whole ?? one).nodes.find(({ podCIDRs }) =>
+    podCIDRs.some((podCIDR) => containsCidr(parseCidr(podCIDR), cidr))
+  );
+}
+
+function words(
+  answer: BgpAnswer,
   to: string,
   far: string | undefined,
 ): string {
-  const { nodes, clusterCIDRs } = whole ?? one;
+  const { clusterCIDRs } = answer.cluster.whole ?? answer.cluster;
   const cidr = parseCidr(to);
   if (cidr.prefixLength === 0) return `a default route (${to})`;
-  const owner = nodes.find(({ podCIDRs }) =>
-    podCIDRs.some((podCIDR) => containsCidr(parseCidr(podCIDR), cidr))
-  );
+  const owner = ownerOf(answer, to);
   if (owner === undefined) {
     const isPods = clusterCIDRs.some((whole) =>
       containsCidr(parseCidr(whole), cidr)

@@ -14,12 +14,19 @@ one=$(answering)
 birds | while read -r pid line; do
   if [ "$pid" = "$one" ]; then echo "bird answers $pid $line"; else echo "bird mute $pid $line"; fi
 done
-lists loaded birdc -r eval deno_cni
-said=$(birdc -r show status 2>&1)
-if unread "$conf"; then echo "unread conf"; fi
+said=$(ask_bird -r show status 2>&1)
+[ $? != 124 ] || said="birdc waits, and bird does not answer"
 case $said in
-*"up and running"*) ;;
-*) lists parse bird -p -c "$conf" ;;
+*"up and running"*)
+  if unread "$conf"; then echo "unread conf"; fi
+  lists loaded ask_bird -r eval deno_cni
+  lists session ask_bird -r show protocols all
+  lists filtered ask_bird -r show route filtered
+  ;;
+*)
+  lists session echo "$said"
+  lists parse bird -p -c "$conf"
+  ;;
 esac
 if [ -n "$password" ]; then
   if [ ! -e "$password" ]; then
@@ -31,8 +38,6 @@ if [ -n "$password" ]; then
     echo "password belongs to $(stat -c %U "$password"), and bird cannot read it"
   fi
 fi
-lists session birdc -r show protocols all
-lists filtered birdc -r show route filtered
 lists route ip -4 route show proto bird
 lists route ip -6 route show proto bird
 { cat /run/bird/bird.log || journalctl -q -u bird -n 200 -o cat; } 2>/dev/null |
@@ -62,7 +67,7 @@ md5() {
     /proc/net/netstat
 }
 silent() { # Is there a session to which nothing comes?
-  birdc -r show protocols 2>/dev/null | grep -e ' BGP .* start ' |
+  ask_bird -r show protocols 2>/dev/null | grep -e ' BGP .* start ' |
     grep -qv -e 'Connection refused' -e 'Bad peer AS' -e 'No route to host'
 }
 if [ -z "$rules" ] && silent; then

@@ -23,6 +23,8 @@ interface BgpFault {
    * route was refused.
    */
   readonly is: "bird" | "down" | "drift" | "refused";
+  /** Whose podCIDRs somebody else announces. */
+  readonly owners?: readonly string[];
   /** By what is known why a session is down. */
   readonly by?: KnownBy;
   readonly cause: Cause;
@@ -59,10 +61,13 @@ function refused(
   answer: BgpAnswer,
   sessions: readonly BgpSession[],
 ): readonly BgpFault[] {
-  return readRefused(answer.lines("filtered").join("\n")).map((route) => ({
-    is: "refused",
-    cause: announcedFault(answer, route, sessions),
-  }));
+  const routes = readRefused(answer.lines("filtered").join("\n"));
+  const names = [...new Set(routes.map(({ session }) => session))];
+  return names.map((name): BgpFault => {
+    const own = routes.filter(({ session }) => session === name);
+    const to = own.map(({ to }) => to);
+    return { ...announcedFault(answer, name, to, sessions), is: "refused" };
+  });
 }
 
 /**
@@ -79,14 +84,14 @@ export function bgpFaultBetween(
     asked === undefined ? [] : bgpFaults(cluster, node, asked)
       .filter((fault) => matters(fault, { cluster, node, asked, names, ends }))
   );
-  const order = ["bird", "own", "said", "drift", "guess"];
+  const order = ["bird", "own", "said", "drift", "refused", "guess"];
   const rank = ({ is, by }: BgpFault) => order.indexOf(by ?? is);
   return faults.toSorted((one, other) => rank(one) - rank(other))[0]?.cause;
 }
 
 /** Whether it can be what keeps the routes of these two from each other. */
 function matters(
-  { is, session }: BgpFault,
+  { is, session, owners = [] }: BgpFault,
   { cluster, node, asked, names, ends }: {
     readonly cluster: Cluster;
     readonly node: ClusterNode;
@@ -95,7 +100,8 @@ function matters(
     readonly ends: readonly (readonly [ClusterNode, Asked | undefined])[];
   },
 ): boolean {
-  if (is !== "down" || session === undefined) return is !== "refused";
+  if (is === "refused") return owners.some((name) => names.includes(name));
+  if (session === undefined) return true;
   const far = ends.find(([{ name }]) => name !== node.name)?.[0];
   if (far === undefined) return false;
   // A router has to know of the pods where it is between the two.

@@ -1,7 +1,7 @@
 /** Why a session is down, in bird's words and in ours, and what mends it. Pure. */
 import type { SeenSession } from "../../bgp/seen_sessions.ts";
 import type { BgpSession } from "../../cluster/bgp_sessions.ts";
-import { cmd } from "../../exec/command.ts";
+import { cmd, type Command } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage, onNode, type Remedy } from "../remedy.ts";
 import { type BgpAnswer, shown } from "./answer.ts";
@@ -68,38 +68,37 @@ export function whom({ node, address }: BgpSession): string {
   return node ?? `the router ${address}`;
 }
 
-/** A rule of the node's own packet filter. */
+/** Rules of the node's own packet filter, which all have to go. */
 function drop(
   { node, lines }: BgpAnswer,
   { address }: BgpSession,
 ): Reason | undefined {
   const on = node.name;
-  const rule = lines("rule").find((line) =>
-    !/ -[sd] /.test(line) || line.includes(` ${address}/`)
-  );
-  if (rule !== undefined) {
-    const [tool = "iptables", , ...words] = rule.split(" ");
-    return {
-      why: `${on} drops what is for BGP's port 179: ${rule}`,
-      remedies: [onNode(on, cmd`${tool} -w -D ${words}`)],
-      by: "own",
-    };
-  }
-  const nft = lines("nft").find((line) =>
-    !/ [sd]addr /.test(line) || line.includes(` ${address} `)
-  );
-  if (nft === undefined) return undefined;
-  const [family = "", table = "", chain = "", handle = "", ...words] = nft
-    .split(" ");
-  return {
-    why: `${on} drops what is for BGP's port 179: nft ${family} ${table} ` +
-      `${chain}: ${words.join(" ")}`,
-    remedies: [
-      onNode(
-        on,
-        cmd`nft delete rule ${family} ${table} ${chain} handle ${handle}`,
-      ),
-    ],
+  const rules = [
+    ...lines("rule")
+      .filter((line) => !/ -[sd] /.test(line) || line.includes(` ${address}/`))
+      .map((line): readonly [string, Command] => {
+        const [tool = "iptables", , ...words] = line.split(" ");
+        return [line, cmd`${tool} -w -D ${words}`];
+      }),
+    ...lines("nft")
+      .filter((line) =>
+        !/ [sd]addr /.test(line) || line.includes(` ${address} `)
+      )
+      .map((line): readonly [string, Command] => {
+        const [family = "", table = "", chain = "", handle = "", ...words] =
+          line.split(" ");
+        const at = [family, table, chain];
+        return [
+          `nft ${at.join(" ")}: ${words.join(" ")}`,
+          cmd`nft delete rule ${at} handle ${handle}`,
+        ];
+      }),
+  ];
+  const [first] = rules;
+  return first && {
+    why: `${on} drops what is for BGP's port 179: ${first[0]}`,
+    remedies: rules.map(([, command]) => onNode(on, command)),
     by: "own",
   };
 }
@@ -145,9 +144,8 @@ function reasonOf(
   if (refused > 0) {
     return {
       why:
-        `the passwords differ: the kernel of ${node.name} refused ${refused} ` +
-        "segments in the last seconds for their signature (RFC 2385), or for " +
-        "lacking one",
+        `the passwords differ: the kernel of ${node.name} refuses segments ` +
+        "for their signature (RFC 2385), or for lacking one",
       remedies: far === undefined
         ? there("give it the password of bgp.passwordFile")
         : [{ stage: "08-routes" }],
@@ -161,7 +159,7 @@ function reasonOf(
       by: "guess",
     };
   }
-  if (/Received: /.test(error)) {
+  if (/Received: (?!Administrative reset)/.test(error)) {
     return {
       why: "the other end has ended it",
       remedies: there(`look there at its session with ${local}`),
@@ -175,17 +173,29 @@ function reasonOf(
       by: "guess",
     };
   }
-  return {
-    why: /Hold timer/.test(error)
-      ? "the other end has fallen silent"
-      : "nothing comes back: TCP port 179 is dropped between the two",
-    remedies: [{
-      say:
-        `let TCP port 179 pass between ${local} and ${address}, both ways; ` +
-        "a rule of the other node's own would be told by make doctor",
-    }],
-    by: "guess",
+  if (found.state.startsWith("Open")) {
+    return {
+      why:
+        "the other end takes the connection and says nothing: its bird hangs",
+      remedies: there("find out why BGP there says nothing"),
+      by: "said",
+    };
+  }
+  const pass: Remedy = {
+    say: `let TCP port 179 pass between ${local} and ${address}, both ways; ` +
+      "a rule of the other node's own would be told by make doctor",
   };
+  return /Hold timer/.test(error)
+    ? {
+      why: "the other end has fallen silent",
+      remedies: [...there("find out why BGP there says nothing"), pass],
+      by: "guess",
+    }
+    : {
+      why: "nothing comes back: TCP port 179 is dropped between the two",
+      remedies: [pass],
+      by: "guess",
+    };
 }
 
 /** The two ends do not agree on the number of an autonomous system. */
@@ -220,7 +230,7 @@ function wrongAs(
 }
 
 /** What mends a far end: stage 08 where it is one of its own, else a sentence. */
-function atFarEnd(
+export function atFarEnd(
   { cluster }: BgpAnswer,
   { node, address }: BgpSession,
 ): (say: string) => readonly Remedy[] {
