@@ -2,6 +2,7 @@
 # bird on a node, as a process of the node (a lab's) or a unit of systemd; put and own_birds.sh
 # are before it.
 #   bird.sh ACTION CONF KIND DIGEST [CIDR…]
+# shellcheck disable=SC3013 # Every sh of today knows -ef.
 action=$1 conf=$2 kind=$3 digest=$4
 shift 4
 folder=/run/bird

@@ -1,5 +1,6 @@
+#!/bin/sh
 # Functions that find the birds of a machine, and ask the one that it has.
-
+# shellcheck disable=SC3013 # Every sh of today knows -ef.
 # birdc, which waits for good where bird hangs.
 ask_bird() { timeout 5 birdc "$@"; }
 # The processes of any bird that speaks for this machine, PID and command line a line each.

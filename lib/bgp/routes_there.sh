@@ -20,7 +20,8 @@ $2 "*) ;; *) echo "$2 $3 $4" ;; esac
 }
 said() { # SESSION: what bird says of it
   timeout 5 birdc -r show protocols 2>&1 | awk -v name="$1" '
-    $1 == name { found = $6; for (i = 7; i <= NF; i++) found = found " " $i; if ($6 == "") found = $4 }
+    $1 == name { found = $6; for (i = 7; i <= NF; i++) found = found " " $i }
+    $1 == name && $6 == "" { found = $4 }
     END { print found == "" ? "no such session" : found }'
 }
 tell() { # what lacks, with bird's word for why
@@ -34,7 +35,7 @@ while lack=$(lacking must "$@") && [ -n "$lack" ]; do
   if [ "$(now)" -ge $((start + seconds)) ]; then
     echo "after $seconds seconds:" >&2
     echo "$lack" | tell >&2
-    echo "what to do: make doctor says why a session is down, and what mends it" >&2
+    echo "what to do: the doctor says why a session is down, and what mends it" >&2
     exit 1
   fi
   sleep 0.1
@@ -49,7 +50,7 @@ while lack=$(lacking may "$@") && [ -n "$lack" ]; do
   passed=$(($(now) - start))
   if [ $passed -ge 15 ] || { [ $passed -ge 3 ] && hopeless; }; then
     echo "$lack" | tell
-    echo "$lack" | cut -d ' ' -f 2 | sort -u | sed 's/.*/&: not waited for, for this run is not for it; it may have to run this stage, too/'
+    echo "not waited for: this run is not for those nodes, which may have to run this stage, too"
     exit 0
   fi
   sleep 0.1

@@ -101,7 +101,7 @@ export interface Cluster {
   /** The route table of the nodes' subnet (AWS); absent until 01 has made it. */
   readonly routeTableId?: string;
   readonly nodes: readonly ClusterNode[];
-  /** All of it, where this is one family of two (inFamily()). */
+  /** All of it, where BGP is spoken and this is one family of two (inFamily()). */
   readonly whole?: Cluster;
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
   readonly stateDir: string;

@@ -5,7 +5,7 @@ import type { ClusterNode } from "../../cluster/cluster.ts";
 import { cmd } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage } from "../remedy.ts";
-import { type BgpAnswer, shown } from "./answer.ts";
+import { type BgpAnswer, printedOn } from "./answer.ts";
 import { atFarEnd, whom } from "./session_fault.ts";
 
 /** A route that a session brought, and that the node does not take. */
@@ -27,7 +27,7 @@ export function readRefused(text: string): readonly RefusedRoute[] {
 }
 
 /** What a session brought and must not. */
-export interface Announced {
+interface Announced {
   readonly cause: Cause;
   /** The nodes whose podCIDRs, or parts of them, are among it. */
   readonly owners: readonly string[];
@@ -62,7 +62,7 @@ export function announcedFault(
         more > 0 ? `; and ${more} more` : ""
       }: ${node.name} does not take that`,
       evidence: [
-        shown(
+        printedOn(
           answer,
           cmd`birdc -r show route filtered`,
           all.map((to) => `${to} [${session}]`).join("\n"),

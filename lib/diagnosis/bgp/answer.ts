@@ -49,7 +49,7 @@ export function readBgp(
 }
 
 /** What a command on the node prints of it. */
-export function shown(
+export function printedOn(
   { node }: Pick<BgpAnswer, "node">,
   command: Command,
   printed: string,

@@ -63,7 +63,8 @@ rules=$(drops)
 md5() {
   awk '$1 != "TcpExt:" { next }
     !seen { for (i = 2; i <= NF; i++) name[i] = $i; seen = 1; next }
-    { for (i = 2; i <= NF; i++) if (name[i] ~ /^TCPMD5(NotFound|Unexpected|Failure)$/) all += $i; print all + 0 }' \
+    { for (i = 2; i <= NF; i++) if (name[i] ~ /^TCPMD5(NotFound|Unexpected|Failure)$/) all += $i }
+    END { print all + 0 }' \
     /proc/net/netstat
 }
 silent() { # Is there a session to which nothing comes?

@@ -152,7 +152,8 @@ Deno.test("a session that is down is named with bird's word, what it means, and 
   const here = far.replace("worker-2", "worker-1");
   const all = "make 08-routes CLUSTER=/c.yaml";
   const pass = "let TCP port 179 pass between 10.0.1.11 and 10.0.2.12, both " +
-    "ways; a rule of the other node's own would be told by make doctor";
+    "ways";
+  const look = "make doctor CLUSTER=/c.yaml";
   const nft = "inet mine in 3 ip saddr 10.0.2.12 tcp dport 179 drop";
   const rule =
     "iptables -A INPUT -s 10.0.2.12/32 -p tcp -m tcp --dport 179 -j DROP";
@@ -191,6 +192,7 @@ Deno.test("a session that is down is named with bird's word, what it means, and 
         { session: down("Connect"), md5: "0" },
         "bird says Connect): nothing comes back: TCP port 179 is dropped between the two",
         pass,
+        look,
       ],
       [
         { session: down("OpenSent", "BGP Error: Hold timer expired") },
@@ -202,6 +204,7 @@ Deno.test("a session that is down is named with bird's word, what it means, and 
         "bird says BGP Error: Hold timer expired): the other end has fallen silent",
         far,
         pass,
+        look,
       ],
       [
         { session: down("Idle", "Socket: Connection reset by peer") },
@@ -271,7 +274,8 @@ Deno.test("an external router's session is named with what is to be done there; 
     fault?.cause.remedies.map((remedy) => remedyLine(remedy, external)),
     [
       "on the router 10.0.1.2: let it be AS 64513, or give 10.0.1.2 its own number in " +
-      "bgp.peers of /c.yaml and run make 08-routes",
+      "bgp.peers of /c.yaml",
+      "make 08-routes CLUSTER=/c.yaml",
     ],
   );
 });

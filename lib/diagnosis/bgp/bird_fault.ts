@@ -9,7 +9,7 @@ import {
 import { cmd } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage, onNode } from "../remedy.ts";
-import { type BgpAnswer, shown } from "./answer.ts";
+import { type BgpAnswer, printedOn } from "./answer.ts";
 
 /** No session can be: bird does not run, or not as one of ours. */
 export function birdFault(answer: BgpAnswer): Cause | undefined {
@@ -26,7 +26,7 @@ function missingProgram({ node, lines }: BgpAnswer): Cause | undefined {
     what:
       `bird is not installed on ${on}, so no node tells it of routes, and ` +
       "it tells none",
-    evidence: [shown({ node }, cmd`which bird`, "nothing")],
+    evidence: [printedOn({ node }, cmd`which bird`, "nothing")],
     remedies: [makeStage("08-routes", on)],
   };
 }
@@ -40,7 +40,7 @@ function foreignConf(answer: BgpAnswer): Cause | undefined {
     kind: "bgp",
     on,
     what: `${confPath} of ${on} is not ours: stage 08 did not write it`,
-    evidence: [shown(answer, cmd`head -n 1 ${confPath}`, head)],
+    evidence: [printedOn(answer, cmd`head -n 1 ${confPath}`, head)],
     remedies: [
       onNode(on, cmd`mv ${confPath} ${`${confPath}.old`}`),
       makeStage("08-routes", on),
@@ -61,7 +61,7 @@ function anotherBird(answer: BgpAnswer): Cause | undefined {
     what: `${birds.length} birds run on ${on}; one of them (process ${pid}: ` +
       `${line.trim()}) is not the one that birdc asks, and they take each ` +
       "other's port and routes away",
-    evidence: [shown(answer, cmd`pgrep -a bird`, birds.join("\n"))],
+    evidence: [printedOn(answer, cmd`pgrep -a bird`, birds.join("\n"))],
     remedies: [onNode(on, cmd`kill ${pid}`), makeStage("08-routes", on)],
   };
 }
@@ -86,10 +86,10 @@ function silentBird(answer: BgpAnswer): Cause | undefined {
     on,
     what,
     evidence: [
-      shown(answer, cmd`birdc -r show protocols`, said.trim() || "nothing"),
+      printedOn(answer, cmd`birdc -r show protocols`, said.trim() || "nothing"),
       ...(parse.length === 0
         ? []
-        : [shown(answer, cmd`bird -p -c ${confPath}`, parse.join("\n"))]),
+        : [printedOn(answer, cmd`bird -p -c ${confPath}`, parse.join("\n"))]),
     ],
     remedies: [makeStage("08-routes", on)],
   };
@@ -111,7 +111,7 @@ export function confDrift(answer: BgpAnswer): Cause | undefined {
     return {
       ...cause,
       what: `${confPath} of ${on} is gone: its bird does not start again`,
-      evidence: [shown(answer, cmd`ls ${confPath}`, "nothing")],
+      evidence: [printedOn(answer, cmd`ls ${confPath}`, "nothing")],
     };
   }
   if (is.trimEnd() !== conf.trimEnd()) {
@@ -123,7 +123,9 @@ export function confDrift(answer: BgpAnswer): Cause | undefined {
       what:
         `${confPath} of ${on} is not what stage 08 writes: line ${at + 1} is ` +
         `"${line}", and not "${(wanted[at] ?? "").trim()}"`,
-      evidence: [shown(answer, cmd`sed -n ${`${at + 1}p`} ${confPath}`, line)],
+      evidence: [
+        printedOn(answer, cmd`sed -n ${`${at + 1}p`} ${confPath}`, line),
+      ],
     };
   }
   const loaded = lines("loaded").at(-1) ?? "";
@@ -133,7 +135,9 @@ export function confDrift(answer: BgpAnswer): Cause | undefined {
   return {
     ...cause,
     what: `the bird that runs on ${on} has not read ${confPath} as it is now`,
-    evidence: [shown(answer, cmd`birdc -r eval deno_cni`, loaded || "nothing")],
+    evidence: [
+      printedOn(answer, cmd`birdc -r eval deno_cni`, loaded || "nothing"),
+    ],
   };
 }
 
@@ -150,7 +154,7 @@ export function passwordDrift(answer: BgpAnswer): Cause | undefined {
     on,
     what: `the file of the sessions' password on ${on} (${passwordPath}) ${is}`,
     evidence: [
-      shown(answer, cmd`ls -l ${passwordPath}`, is),
+      printedOn(answer, cmd`ls -l ${passwordPath}`, is),
     ],
     remedies: [makeStage("08-routes", on)],
   };

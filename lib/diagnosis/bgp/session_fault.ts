@@ -4,7 +4,7 @@ import type { BgpSession } from "../../cluster/bgp_sessions.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage, onNode, type Remedy } from "../remedy.ts";
-import { type BgpAnswer, shown } from "./answer.ts";
+import { type BgpAnswer, printedOn } from "./answer.ts";
 
 /** Why a session is down. */
 interface Reason {
@@ -49,7 +49,7 @@ export function sessionFault(
       what: `the BGP session of ${node.name} with ${whom(session)} is down (` +
         `${state}): ${why}`,
       evidence: [
-        shown(
+        printedOn(
           answer,
           cmd`birdc -r show protocols`,
           found === undefined
@@ -113,25 +113,27 @@ function reasonOf(
   session: BgpSession,
   found: SeenSession | undefined,
 ): Reason {
-  const { node, lines } = answer;
-  const { node: far, local, as, address } = session;
-  const here: Reason["remedies"] = [makeStage("08-routes", node.name)];
-  const there = atFarEnd(answer, session);
-  const error = found?.error ?? "";
+  const here = [makeStage("08-routes", answer.node.name)];
   if (found === undefined) {
-    return {
-      why: "it has not read its configuration",
-      remedies: here,
-      by: "said",
-    };
+    const why = "it has not read its configuration";
+    return { why, remedies: here, by: "own" };
   }
   if (found.state === "down") {
-    return {
-      why: "it was switched off (birdc disable)",
-      remedies: here,
-      by: "said",
-    };
+    const why = "it was switched off (birdc disable)";
+    return { why, remedies: here, by: "own" };
   }
+  return farReason(answer, session, found) ?? silence(answer, session, found);
+}
+
+/** What the far end, or the kernel, has said. */
+function farReason(
+  answer: BgpAnswer,
+  session: BgpSession,
+  { error = "" }: SeenSession,
+): Reason | undefined {
+  const { node, lines } = answer;
+  const { node: far, local, as, address } = session;
+  const there = atFarEnd(answer, session);
   if (/Bad peer AS/.test(error)) return wrongAs(answer, session, error);
   if (/Connection refused/.test(error)) {
     return {
@@ -140,8 +142,7 @@ function reasonOf(
       by: "said",
     };
   }
-  const refused = Number(lines("md5")[0] ?? 0);
-  if (refused > 0) {
+  if (Number(lines("md5")[0] ?? 0) > 0) {
     return {
       why:
         `the passwords differ: the kernel of ${node.name} refuses segments ` +
@@ -166,34 +167,45 @@ function reasonOf(
       by: "said",
     };
   }
-  if (/Connection reset|Connection closed|Invalid authentication/.test(error)) {
-    return {
+  return /Connection reset|Connection closed|Invalid authentication/.test(error)
+    ? {
       why: "the other end hangs up: its bird has no such session",
       remedies: there(`give it a session with ${local}`),
       by: "guess",
-    };
-  }
-  if (found.state.startsWith("Open")) {
+    }
+    : undefined;
+}
+
+/** Nothing is said any more, or was ever. */
+function silence(
+  answer: BgpAnswer,
+  session: BgpSession,
+  { state, error = "" }: SeenSession,
+): Reason {
+  const { local, address } = session;
+  const there = atFarEnd(answer, session)("find out why BGP there is silent");
+  if (state.startsWith("Open")) {
     return {
       why:
         "the other end takes the connection and says nothing: its bird hangs",
-      remedies: there("find out why BGP there says nothing"),
+      remedies: there,
       by: "said",
     };
   }
-  const pass: Remedy = {
-    say: `let TCP port 179 pass between ${local} and ${address}, both ways; ` +
-      "a rule of the other node's own would be told by make doctor",
-  };
+  const pass: readonly Remedy[] = [
+    { say: `let TCP port 179 pass between ${local} and ${address}, both ways` },
+    // It names the rules of either node.
+    { make: "doctor", shows: true },
+  ];
   return /Hold timer/.test(error)
     ? {
       why: "the other end has fallen silent",
-      remedies: [...there("find out why BGP there says nothing"), pass],
+      remedies: [...there, ...pass],
       by: "guess",
     }
     : {
       why: "nothing comes back: TCP port 179 is dropped between the two",
-      remedies: [pass],
+      remedies: pass,
       by: "guess",
     };
 }
@@ -205,7 +217,7 @@ function wrongAs(
   error: string,
 ): Reason {
   const { cluster, lines } = answer;
-  const { name, as, address } = session;
+  const { name, as, address, node } = session;
   const number = lines("log").filter((line) => line.includes(` ${name}: `))
     .at(-1)?.match(/Bad peer AS: (\d+)/)?.[1];
   const there = atFarEnd(answer, session);
@@ -223,7 +235,11 @@ function wrongAs(
       "expected",
     remedies: there(
       `let it be AS ${as}, or give ${address} its own number in bgp.peers of ` +
-        `${cluster.file} and run make 08-routes`,
+        cluster.file,
+    ).concat(
+      node === undefined && !isLabs(answer, address)
+        ? [{ stage: "08-routes" }]
+        : [],
     ),
     by: "said",
   };
@@ -231,15 +247,19 @@ function wrongAs(
 
 /** What mends a far end: stage 08 where it is one of its own, else a sentence. */
 export function atFarEnd(
-  { cluster }: BgpAnswer,
+  answer: BgpAnswer,
   { node, address }: BgpSession,
 ): (say: string) => readonly Remedy[] {
-  const { segments = [] } = cluster.whole ?? cluster;
-  const isLabs = segments.some(({ router }) => router.includes(address));
   return (say) =>
     node !== undefined
       ? [makeStage("08-routes", node)]
-      : isLabs
+      : isLabs(answer, address)
       ? [{ stage: "08-routes" }]
       : [{ say: `on the router ${address}: ${say}` }];
+}
+
+/** Whether an address is that of the router between a lab's segments. */
+function isLabs({ cluster }: BgpAnswer, address: string): boolean {
+  const { segments = [] } = cluster.whole ?? cluster;
+  return segments.some(({ router }) => router.includes(address));
 }
