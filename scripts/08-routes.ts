@@ -8,7 +8,7 @@
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { birdSteps } from "../lib/bgp/steps.ts";
-import { routesThere } from "../lib/bgp/routes_there.ts";
+import { routesThere, routesToCome } from "../lib/bgp/routes_there.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
 import { main } from "../lib/cli/stage_script.ts";
@@ -224,8 +224,15 @@ export const routes = alsoAtBoot({
   needsPodCIDRs: true,
   operator: { steps: operatorSteps, last: ({ routes }) => routes === "bgp" },
   followUp: {
-    report: async (cluster, nodeOf, options) =>
-      (await kubernetesLines(cluster, nodeOf, options)).join("\n"),
+    report: async (cluster, nodeOf, options, selected) =>
+      [
+        ...await kubernetesLines(cluster, nodeOf, options),
+        ...await routesToCome(
+          cluster,
+          selected,
+          (name, command) => nodeOf(name).run(command, options),
+        ),
+      ].join("\n"),
     afterUndo: () => [],
   },
   beforeUndo: beforeRoutesGo,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Waits until bird has told the kernel of the ways to podCIDRs, and says which do not come:
-#   SECONDS (must|may CIDR NODE SESSION)…
+#   SECONDS (must|may CIDR NODE SESSION)…      with 0 seconds, says it at once
 # Those that must come are waited for; those of nodes that this run is not for only as long as
 # their sessions may still come up.
 seconds=$1
@@ -45,10 +45,11 @@ hopeless() { # Has each session of these an error?
     case $(said "$session") in *' '*) ;; *) exit 1 ;; esac
   done
 }
-start=$(now)
+start=$(now) least=3 most=15
+[ "$seconds" != 0 ] || most=0
 while lack=$(lacking may "$@") && [ -n "$lack" ]; do
   passed=$(($(now) - start))
-  if [ $passed -ge 15 ] || { [ $passed -ge 3 ] && hopeless; }; then
+  if [ $passed -ge $most ] || { [ $passed -ge $least ] && hopeless; }; then
     echo "$lack" | tell
     echo "not waited for: this run is not for those nodes, which may have to run this stage, too"
     exit 0

@@ -1,9 +1,13 @@
 /** Whether what the other nodes announce has come to a node. */
 import { familyOf } from "../net/cidr.ts";
 import { parseIpList } from "../net/ip_json.ts";
-import { type BgpSession, reflectorsOf } from "../cluster/bgp_sessions.ts";
+import {
+  type BgpSession,
+  reflectorsOf,
+  sessionsOf,
+} from "../cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { cmd, type Command, succeeded } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { birdProtocol, unknown } from "../steps/probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
@@ -73,6 +77,39 @@ export function routesThere(
     },
     timeout_ms: (patience_s + 30) * 1000,
   };
+}
+
+/**
+ * What has not come to nodes that a run was for, of nodes that it was not for: a
+ * line each, with bird's word for why.
+ *
+ * @param run runs a command on a node
+ * @throws {UnreachableError}
+ */
+export async function routesToCome(
+  cluster: Cluster,
+  selected: readonly string[],
+  run: (name: string, command: Command) => Promise<Outcome>,
+): Promise<readonly string[]> {
+  const { bgp, nodes } = cluster;
+  if (bgp === undefined || nodes.length === selected.length) return [];
+  const mine = nodes.filter(({ name }) => selected.includes(name));
+  const lines = await Promise.all(mine.map(async (node) => {
+    const others = nodes.filter(({ name }) => !selected.includes(name));
+    const waited = waitedFor(
+      cluster,
+      others,
+      sessionsOf(cluster, node),
+      selected,
+    );
+    const { stdout } = await run(
+      node.name,
+      cmd`sh -c ${program} tell 0 ${waited}`,
+    );
+    return stdout.split("\n").filter((line) => line !== "")
+      .map((line) => `${node.name}: ${line}`);
+  }));
+  return lines.flat();
 }
 
 /** The podCIDRs of other nodes, as routes_there.sh takes them. */

@@ -248,12 +248,14 @@ interface FollowUp {
    * What there is to say of it, in whole lines: asked of the nodes, changing
    * nothing. "" where there is nothing.
    *
+   * @param selected the nodes that the run was for
    * @throws {UnreachableError}
    */
   readonly report: (
     cluster: Cluster,
     nodeOf: (name: string) => Node,
     options: RunOptions,
+    selected: readonly string[],
   ) => Promise<string>;
   /**
    * What is to be done on other nodes once it was taken back on these: as far
