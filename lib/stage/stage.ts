@@ -218,7 +218,11 @@ interface BuildResult {
 
 /** What a stage does on the operator's own machine. */
 interface OperatorPart {
-  readonly steps: (cluster: Cluster) => readonly Step[];
+  /** @param selected the nodes that this run is for; left out, all */
+  readonly steps: (
+    cluster: Cluster,
+    selected?: readonly string[],
+  ) => readonly Step[];
   /**
    * Whether they come after the nodes' steps, and only where all of those went
    * well; else before.
@@ -237,12 +241,14 @@ interface FollowUp {
    * What there is to say of it, in whole lines: asked of the nodes, changing
    * nothing. "" where there is nothing.
    *
+   * @param selected the nodes that the run was for
    * @throws {UnreachableError}
    */
   readonly report: (
     cluster: Cluster,
     nodeOf: (name: string) => Node,
     options: RunOptions,
+    selected: readonly string[],
   ) => Promise<string>;
   /**
    * What is to be done on other nodes once it was taken back on these: as far
