@@ -21,6 +21,7 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     list.filter((text) => familyOf(text) === family);
   return {
     ...cluster,
+    ...(clusterCIDRs.length === 1 ? {} : { family }),
     clusterCIDRs: own(clusterCIDRs),
     nodeMasks: nodeMasks.slice(at, at + 1),
     segmentCIDR: ofFamily(segmentCIDRs, family) ?? cluster.segmentCIDR,

@@ -381,6 +381,23 @@ const cases: readonly {
     mend: "bpftool net detach tcx_ingress dev eth0",
   },
   {
+    name: "a chain that stayed when iptables went",
+    parts: {
+      nft: JSON.stringify({
+        nftables: [{
+          chain: {
+            ...{ family: "ip", table: "filter", name: "FORWARD" },
+            ...{ hook: "forward", policy: "drop" },
+          },
+        }],
+      }),
+      iptables: "",
+    },
+    is: "loses",
+    says: "the policy of the chain ip filter FORWARD of nftables on worker-1",
+    mend: "nft chain ip filter FORWARD '{ policy accept; }'",
+  },
+  {
     name: "nftables on what leaves a link",
     parts: {
       nft: JSON.stringify({
