@@ -50,7 +50,7 @@ function accept(clusterCIDR: string): { step: Step; check: Command }[] {
 }
 
 /** The same in nftables, as a chain of our own. */
-function acceptChain(clusterCIDRs: readonly string[]): Step {
+function acceptChain({ clusterCIDRs, family }: Plan["cluster"]): Step {
   return nftChain(
     "What pods send and get may pass: a table of our own says so, with the " +
       "clusterCIDRs as named sets",
@@ -71,6 +71,7 @@ function acceptChain(clusterCIDRs: readonly string[]): Step {
       }),
     },
     clusterCIDRs,
+    family,
   );
 }
 
@@ -94,10 +95,10 @@ function inIptables({ cluster: { clusterCIDRs } }: Plan): Step[] {
   return clusterCIDRs.flatMap(accept).map(({ step }) => step);
 }
 
-function inNftables({ cluster: { clusterCIDRs } }: Plan): Step[] {
+function inNftables({ cluster }: Plan): Step[] {
   return [
-    acceptChain(clusterCIDRs),
-    ...clusterCIDRs.flatMap(accept)
+    acceptChain(cluster),
+    ...cluster.clusterCIDRs.flatMap(accept)
       .map(({ step, check }) => besideNftables(step, check)),
   ];
 }

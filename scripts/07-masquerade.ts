@@ -69,6 +69,7 @@ function inNftables({ node, cluster }: Plan): Step[] {
       rules,
     },
     cluster.clusterCIDRs,
+    cluster.family,
   )];
 }
 

@@ -25,6 +25,7 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     ...(cluster.bgp !== undefined && clusterCIDRs.length > 1
       ? { whole: cluster }
       : {}),
+    ...(clusterCIDRs.length === 1 ? {} : { family }),
     clusterCIDRs: own(clusterCIDRs),
     nodeMasks: nodeMasks.slice(at, at + 1),
     segmentCIDR: ofFamily(segmentCIDRs, family) ?? cluster.segmentCIDR,

@@ -6,9 +6,9 @@ import { familiesOf, inFamily } from "./address_family.ts";
 const names = { name: "lab", stateDir: "/state/lab" };
 const dual = dualCluster(names);
 
-Deno.test("one family of a cluster of two is the cluster that has no other", () => {
+Deno.test("one family of a cluster of two is the cluster that has no other, and says which it is", () => {
   const { file } = dual;
-  assertEquals(inFamily(dual, 4), { ...labCluster(names), file });
+  assertEquals(inFamily(dual, 4), { ...labCluster(names), file, family: 4 });
 });
 
 Deno.test("the other family has its own addresses throughout, and none of the first", () => {

@@ -3,6 +3,7 @@ import {
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
+import type { Family } from "../net/cidr.ts";
 import type { BgpSettings } from "./schema_bgp.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { PluginSettings } from "./schema_plugin.ts";
@@ -48,6 +49,8 @@ export interface Segment {
 export interface Cluster {
   readonly name: string;
   readonly provider: Provider;
+  /** Where it is looked at as if it had no other (inFamily()): the nodes may have both. */
+  readonly family?: Family;
   /** The clusterCIDRs, one a family. */
   readonly clusterCIDRs: readonly string[];
   /** Prefix length of a node's podCIDR, one for each clusterCIDR. */

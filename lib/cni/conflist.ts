@@ -13,6 +13,7 @@ import {
 import { addressNumber, familyOf } from "../net/cidr.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { oncePer } from "../cluster/once.ts";
+import type { Firewall } from "../cluster/schema_firewall.ts";
 import { tunnelMtu } from "../cluster/tunnels.ts";
 import { mark } from "../net/mark.ts";
 import { unknown } from "../steps/probes.ts";
@@ -27,16 +28,25 @@ export const conflistPath = `${configFolder}/10-${mark}.conflist`;
 /** What stage 03 wrote last: a list that is another was edited by hand. */
 const writtenPath = `/var/lib/deno-cni/written.conflist`;
 
+/** The table of nftables in which portmap 1.6 and later has its rules. */
+export const portmapTable = "cni_hostport";
+
 /** The reference plugin that maps hostPorts; it comes after ours, whose result it reads. */
 export const portmapPath = `${pluginFolder}/portmap`;
 
-/** A line of its own, so that a node without the plugin does without the line. */
-const portmapLine =
-  `    , {"type":"portmap","capabilities":{"portMappings":true}}\n`;
+/**
+ * A line of its own, so that a node without the plugin does without the line. One
+ * before 1.6 passes over `backend`, and takes iptables
+ * (https://www.cni.dev/plugins/current/meta/portmap/).
+ */
+function portmapLine(firewall: Firewall | undefined): string {
+  const backend = firewall === "nftables" ? ',"backend":"nftables"' : "";
+  return `    , {"type":"portmap","capabilities":{"portMappings":true}${backend}}\n`;
+}
 
 /** The list as a node without portmap has it. */
 export function withoutPortmap(text: string): string {
-  return text.replace(portmapLine, "");
+  return text.replace(/^ {4}, \{"type":"portmap".*\}\n/m, "");
 }
 
 /** An address of a node, and its place among all nodes' addresses. */
@@ -82,7 +92,7 @@ function peersOf({ cluster, node }: Plan): readonly string[] {
 
 /** The list, with portmap unless the cluster file says no. */
 export function conflist({ cluster, node }: Plan): string {
-  const { clusterCIDRs, cniVersion, bridge, plugin } = cluster;
+  const { clusterCIDRs, cniVersion, bridge, plugin, firewall } = cluster;
   const mtu = cluster.mtu ?? tunnelMtu(cluster);
   const own = {
     type: mark,
@@ -100,12 +110,16 @@ export function conflist({ cluster, node }: Plan): string {
   const end = "    }\n  ]\n}\n";
   return plugin.portmap === false
     ? text
-    : text.replace(end, end.replace("\n", `\n${portmapLine}`));
+    : text.replace(end, end.replace("\n", `\n${portmapLine(firewall)}`));
 }
 
-/** Exits 0 where portmap runs and knows the version: $1 the program, $2 the version. */
+/**
+ * Exits 0 where portmap runs and knows the version: $1 the program, $2 the version.
+ * Without iptables, it has to know the table that it writes by itself.
+ */
 const hasPortmap =
-  `CNI_COMMAND=VERSION "$1" 2>/dev/null </dev/null | grep -qF "\\"$2\\""`;
+  `CNI_COMMAND=VERSION "$1" 2>/dev/null </dev/null | grep -qF "\\"$2\\"" && ` +
+  `{ command -v iptables >/dev/null || grep -qF ${portmapTable} "$1"; }`;
 
 /** Writes the list; where the node decides, without a portmap that it does not have. */
 export function writeConflist(plan: Plan): Command {
@@ -181,8 +195,10 @@ export function conflistIs(plan: Plan): Probe {
 function noPortmap(cniVersion: string): Answer {
   return {
     is: "different",
-    found: `${portmapPath} is missing, or does not know CNI ${cniVersion}, ` +
-      "and the cluster file has plugin.portmap: true",
+    found:
+      `${portmapPath} is missing, does not know CNI ${cniVersion}, or is ` +
+      "older than 1.6 and finds no iptables, and the cluster file has " +
+      "plugin.portmap: true",
     remedy: "install it (apt-get install containernetworking-plugins; " +
       `ln -s /usr/lib/cni/portmap ${portmapPath}), or set plugin.portmap: auto`,
   };

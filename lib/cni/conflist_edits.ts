@@ -8,7 +8,7 @@ const known = {
     ...["type", "network", "subnet", "networks", "subnets", "bridge", "mtu"],
     ...["peers", "hairpinMode", "logFile", "logLevel"],
   ],
-  portmap: ["type", "capabilities", "snat"],
+  portmap: ["type", "capabilities", "snat", "backend"],
 };
 
 /** What a list of ours has that this tool never writes; none where it is no JSON. */

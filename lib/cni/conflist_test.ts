@@ -53,6 +53,26 @@ Deno.test("with portmap: auto the list has portmap exactly where the node has it
   assertEquals(answer(plan, "has", whole, "644").is, "absent");
 });
 
+Deno.test("firewall: nftables has portmap write with nftables, and its change is no edit by hand", () => {
+  const before = planned();
+  const { cluster: { plugin }, node } = before;
+  const plan: Plan = {
+    cluster: { ...cluster, plugin, firewall: "nftables" },
+    node,
+  };
+  const whole = conflist(plan);
+  assertEquals(JSON.parse(whole).plugins[1], {
+    type: "portmap",
+    capabilities: { portMappings: true },
+    backend: "nftables",
+  });
+  assertEquals(withoutPortmap(whole), withoutPortmap(conflist(before)));
+  assertEquals(answer(plan, "has", whole).is, "present");
+  const old = conflist(before);
+  assertEquals(answer(plan, "has", old, "600", old).is, "absent");
+  assertEquals(answer(before, "has", whole, "600", whole).is, "absent");
+});
+
 Deno.test("portmap: true is refused on a node without it, whether the list is there or not", () => {
   const plan = planned({ portmap: true });
   const there = answer(plan, "lacks", conflist(plan));

@@ -17,9 +17,10 @@ export interface TunnelFault {
   /**
    * Seen in what the node has; refused, what comes or goes, by the node itself;
    * mute, where pings pass and TCP does not, which a filter of the far end's may
-   * be to blame for; or silent, where all that shows is that nothing comes back.
+   * be to blame for; silent, where all that shows is that nothing comes back; or
+   * narrow, where short packets come back and long ones do not.
    */
-  readonly is: "seen" | "refused" | "mute" | "silent";
+  readonly is: "seen" | "refused" | "mute" | "silent" | "narrow";
   readonly cause: Cause;
 }
 

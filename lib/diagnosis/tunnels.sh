@@ -1,7 +1,8 @@
 #!/bin/sh
-# LINK PORT END…: a node's end of the tunnels, and whether the far ENDs answer, a line each.
-link=$1 port=$2
-shift 2
+# LINK PORT OVERHEAD END…: a node's end of the tunnels, and whether the far ENDs answer, a line
+# each; of those that do, whether they get a packet as long as the link takes.
+link=$1 port=$2 overhead=$3
+shift 3
 checksums() { # WHEN: the packets that came with a wrong checksum, so far
   grep -hs -e '^Udp:' -e '^Udp6InCsumErrors' /proc/net/snmp /proc/net/snmp6 | sed "s/^/$1 /"
 }
@@ -23,8 +24,32 @@ checksums before
 # shellcheck disable=SC2016 # a program for the other shell
 answered=$(LC_ALL=C timeout 2 bash -c '
   for end; do : </dev/tcp/$end/1 && echo "/dev/tcp/$end/1: Connection refused"; done' try "$@" 2>&1)
+mtu=$(ip -o link show dev "$link" 2>/dev/null | sed 's/.* mtu \([0-9]*\) .*/\1/')
+gets() { # END BYTES: whether a packet of that length gets there, and one back
+  case $1 in *:*) headers=48 ;; *) headers=28 ;; esac
+  timeout 2 ping -c 2 -i 0.2 -W 1 -q -M "do" -s $(($2 - headers)) "$1" >/dev/null 2>&1
+}
+long() { # END: what of it gets there where a packet of full length does not
+  gets "$1" "$mtu"
+  # Another code than 1 is ping's own trouble; 124 is the time that has run out.
+  case $? in 1 | 124) ;; *) return ;; esac
+  for outer in 1492 1480 1460 1450 1440 1420 1400 1380 1360 1340 1300 1280; do
+    bytes=$((outer - overhead))
+    [ "$bytes" -ge "$mtu" ] || { gets "$1" "$bytes" && echo "passes $1 $outer"; } &
+  done
+  wait
+  # Short ones first: a far end that does not answer at all is silent, and not narrow.
+  gets "$1" 100 && echo "narrow $1 $mtu"
+}
+tried=0
 for end; do
-  case $answered in *"/dev/tcp/$end/1: Connection refused"*) continue ;; esac
+  case $answered in *"/dev/tcp/$end/1: Connection refused"*)
+    # Of many far ends, some: a process each for all of them would be too late for any limit.
+    tried=$((tried + 1))
+    [ "$tried" -gt 32 ] || [ -z "$mtu" ] || long "$end" &
+    continue
+    ;;
+  esac
   # Of TCP a card may make what it does of no ping.
   { timeout 2 bash -c ": </dev/tcp/$end/1" >/dev/null 2>&1; [ $? != 124 ] || echo "mute $end"; } &
   { ping -c 1 -W 2 -q "$end" >/dev/null 2>&1 && echo "answers $end" || echo "silent $end"; } &

@@ -1,13 +1,14 @@
 /** What is wrong with a node's tunnels, and with the one between two nodes. Pure. */
 import { tunnelLink } from "../net/vxlan.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { isTunnelled } from "../cluster/tunnels.ts";
+import { isTunnelled, tunnelOverhead } from "../cluster/tunnels.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Asked } from "../node/batch.ts";
 import { bgpQuestion } from "./bgp/answer.ts";
 import { bgpFaultBetween } from "./bgp/bgp.ts";
 import type { Cause } from "./cause.ts";
+import { narrowness } from "./tunnel_narrowness.ts";
 import { endOf, silence } from "./tunnel_silence.ts";
 import {
   ownEnd,
@@ -26,7 +27,7 @@ function farEnds(cluster: Cluster, node: ClusterNode): readonly ClusterNode[] {
 }
 
 /**
- * The question that tunnelFaults() reads the answer to: four seconds at most. It
+ * The question that tunnelFaults() reads the answer to: eight seconds at most. It
  * calls each far end, and changes nothing. Where BGP joins the nodes, what bird
  * says of its sessions, for faultBetween().
  *
@@ -42,7 +43,9 @@ export function tunnelQuestion(
   if (vxlan === undefined || far.length === 0) return undefined;
   const ends = far.flatMap((other) => endOf(other) ?? []);
   return {
-    ...cmd`sh -c ${program} tunnels ${tunnelLink} ${vxlan.port} ${ends}`,
+    ...cmd`sh -c ${program} tunnels ${tunnelLink} ${vxlan.port} ${
+      tunnelOverhead(node.vtep ?? node.address)
+    } ${ends}`,
     label: `ip -d link show dev ${tunnelLink}`,
   };
 }
@@ -70,23 +73,32 @@ export function tunnelFaults(
   const silent = farEnds(cluster, node)
     .filter(({ name }) => !blind.has(name))
     .flatMap((far): TunnelFault[] => {
-      const fault = silence(known, far);
+      const fault = silence(known, far) ?? narrowness(known, far);
       return fault === undefined ? [] : [{ ...fault, far: far.name }];
     });
   return [...seen, ...silent];
 }
 
 /**
+ * Which faults count, likeliest first: those of what the nodes have; also that
+ * long packets are lost; or also what shows by pings, which any other fault of
+ * the path keeps from coming as well.
+ */
+const counted = {
+  state: ["seen"],
+  length: ["seen", "narrow"],
+  pings: ["seen", "refused", "mute", "silent", "narrow"],
+} as const;
+
+/**
  * The likeliest fault of the tunnel between two nodes, or of their BGP sessions.
  *
  * @param ends what each says of itself
- * @param also whether what shows by pings counts, too: any other fault of the
- * path keeps them from coming as well
  */
 export function faultBetween(
   cluster: Cluster,
   ends: readonly (readonly [ClusterNode, Asked | undefined])[],
-  also: boolean,
+  by: keyof typeof counted,
 ): Cause | undefined {
   if (cluster.bgp !== undefined) return bgpFaultBetween(cluster, ends);
   const [one, other] = ends.map(([node]) => node);
@@ -96,8 +108,7 @@ export function faultBetween(
   ).filter(({ far }) =>
     far === undefined || far === one.name || far === other.name
   );
-  const order = also ? ["seen", "refused", "mute", "silent"] : ["seen"];
-  for (const kind of order) {
+  for (const kind of counted[by]) {
     const found = faults.find(({ is }) => is === kind);
     if (found !== undefined) return found.cause;
   }

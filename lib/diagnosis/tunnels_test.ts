@@ -75,6 +75,29 @@ Deno.test("a rule of the node's own is named with what takes it away", () => {
   );
 });
 
+Deno.test("a tunnel that long packets do not get through is named with what fits it, or what drops them", () => {
+  const narrow = (passes: string) =>
+    faults(well.replace("after", `narrow 10.244.2.0 1450\n${passes}after`));
+  const [fault, ...more] = narrow(
+    "passes 10.244.2.0 1380\npasses 10.244.2.0 1400\n",
+  );
+  assertEquals(more, []);
+  assertEquals(fault?.is, "narrow");
+  assertEquals(
+    fault?.cause.what,
+    "packets of 1450 bytes do not get through the tunnel from worker-1 to " +
+      "worker-2 and back, and short ones do: they are 1500 bytes with the " +
+      "tunnel's headers, and between 10.0.1.11 and 10.0.2.12 no more than " +
+      "about 1400 get through",
+  );
+  assertEquals(
+    fault?.cause.remedies.map((remedy) => remedyLine(remedy, cluster))[0],
+    `write vxlan: {mtu: 1400} into ${cluster.file}`,
+  );
+  const [dropped] = narrow("");
+  assert(dropped?.cause.what.includes("drops what is that long"));
+});
+
 Deno.test("wrong checksums that come while the far end is tried are the cause", () => {
   const [fault] = faults(
     well.replace("answers", "silent").replace(

@@ -1,7 +1,7 @@
 /** The doctor's check of ports of the node that pods ask for. Pure. */
 import { askPath } from "../exec/shell_file.ts";
 import { cmd, type Command } from "../exec/command.ts";
-import { portmapPath } from "../cni/conflist.ts";
+import { portmapPath, portmapTable } from "../cni/conflist.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { kubectl } from "../kubernetes/kubectl.ts";
 import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
@@ -27,7 +27,7 @@ const form = "{range .items[*]}{.metadata.namespace}/{.metadata.name}|" +
 /** The rules by which ports of the node are pods', of whatever program: portmap, CRI-O. */
 const rulesScript = `for tool in iptables ip6tables; do
   "$tool-save" -t nat; done 2>/dev/null | grep -v KUBE-NODEPORTS | grep -e dport -e DNAT
-nft list table inet cni_hostport 2>/dev/null
+nft list table inet ${portmapTable} 2>/dev/null
 :`;
 
 const rules: Command = {
@@ -35,7 +35,9 @@ const rules: Command = {
   label: "iptables-save -t nat",
 };
 
-const portScript = 'iptables-save -t nat | grep -we "$1"';
+const portScript =
+  `{ iptables-save -t nat; nft list table inet ${portmapTable}; } ` +
+  '2>/dev/null | grep -we "$1"';
 
 interface Wanting {
   readonly pod: string;

@@ -38,7 +38,11 @@ export const tunnelCheck: Check = {
     return [...told.values()].map(({ is, cause }): Finding => {
       const { what, evidence, remedies } = cause;
       const kind = is === "mute" ? "warning" : "fault";
-      return { is: kind, what, evidence, remedies };
+      // That is what runs here.
+      const others = remedies.filter((remedy) =>
+        !("make" in remedy && remedy.make === "doctor")
+      );
+      return { is: kind, what, evidence, remedies: others };
     });
   },
 };

@@ -2,7 +2,7 @@
  * Our table in nftables: what nft(8) is told of it, and a reading of what
  * libnftables-json(5) has of it. Pure.
  */
-import { familyOf, formatCidr, parseCidr } from "./cidr.ts";
+import { type Family, familyOf, formatCidr, parseCidr } from "./cidr.ts";
 import { mark } from "./mark.ts";
 
 /** The table's name, as nft(8) takes it. */
@@ -116,12 +116,14 @@ interface NftDifference {
  * Compares our table with what has to be in it.
  *
  * @param text what `nft -j list table` printed
+ * @param family where only rules of one are asked about, and others may be there
  * @returns undefined where that cannot be read
  */
 export function nftDifference(
   text: string,
   chain: NftChainText,
   clusterCIDRs: readonly string[],
+  family?: Family,
 ): NftDifference | undefined {
   const objects = readObjects(text);
   if (objects === undefined) return undefined;
@@ -154,7 +156,7 @@ export function nftDifference(
     wrong.push(
       ...chainDifferences(found, chain),
       ...ruleDifferences(
-        rules.filter((rule) => rule.chain === chain.name),
+        rules.filter((rule) => rule.chain === chain.name && isOf(family, rule)),
         chain,
       ),
     );
@@ -243,6 +245,15 @@ function ruleDifferences(
     ...lost.map((text) => `the chain ${name} lacks the rule: ${text}`),
     ...more.map((text) => `the chain ${name} has one more rule: ${text}`),
   ];
+}
+
+/** Whether a rule is of a family, or of none, or of any where none is asked about. */
+function isOf(
+  family: Family | undefined,
+  { expr = [] }: NonNullable<NftObject["rule"]>,
+): boolean {
+  const [protocol] = plainRule(expr).split(" ");
+  return family === undefined || protocol !== (family === 4 ? "ip6" : "ip");
 }
 
 /** A rule of our kind as nft(8) prints it; what it does not know stays JSON. */

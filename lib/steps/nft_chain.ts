@@ -4,6 +4,7 @@
  * go takes the table along.
  */
 import { cmd, withInput } from "../exec/command.ts";
+import type { Family } from "../net/cidr.ts";
 import {
   type NftChainText,
   nftChainText,
@@ -30,17 +31,19 @@ nft list table "$@" | grep -q '^[[:space:]]*chain ' || nft delete table "$@"`;
  * Loads a chain with all of its rules in one transaction.
  *
  * @param why what it is for
+ * @param family where only its rules are asked about
  */
 export function nftChain(
   why: string,
   chain: NftChainText,
   clusterCIDRs: readonly string[],
+  family?: Family,
 ): Step {
   const place = [...nftTable, chain.name].join(" ");
   return {
     key: `the chain ${place}`,
     why,
-    doneWhen: nftChainIs(chain, clusterCIDRs),
+    doneWhen: nftChainIs(chain, clusterCIDRs, family),
     run: {
       ...withInput(cmd`nft -f -`, nftChainText(chain, clusterCIDRs)),
       label: `nft -f - (the chain ${place})`,
@@ -56,6 +59,7 @@ export function nftChain(
 function nftChainIs(
   chain: NftChainText,
   clusterCIDRs: readonly string[],
+  family: Family | undefined,
 ): Probe {
   const table = nftTable.join(" ");
   const remedy = `remove it (nft delete table ${table}) ` +
@@ -68,7 +72,7 @@ function nftChainIs(
         /No such file or directory/.test(stderr);
       if (isAbsent) return { is: "absent", found: `no table ${table}` };
       const found = code === 0
-        ? nftDifference(stdout, chain, clusterCIDRs)
+        ? nftDifference(stdout, chain, clusterCIDRs, family)
         : undefined;
       if (found === undefined) {
         return unknown(outcome, `what the table ${table} holds`);

@@ -234,6 +234,24 @@ Deno.test("our chain as nft lists it is present, also as a later nft does", () =
   assertEquals(read(later), { is: "present", ours: true });
 });
 
+Deno.test("where one family is asked about, the other's rules are no drift", () => {
+  const [four, six] = clusterCIDRs;
+  assert(four && six);
+  for (
+    const [family, cidr, ip] of [[4, four, "ip "], [6, six, "ip6 "]] as const
+  ) {
+    const own = {
+      ...forward,
+      rules: forward.rules.filter(({ rule }) => rule.startsWith(ip)),
+    };
+    const asked = (only?: typeof family) =>
+      nftChain("why", own, [cidr], only).doneWhen
+        ?.read({ code: 0, stdout: listed, stderr: "" });
+    assertEquals(asked(family), { is: "present", ours: true });
+    assertEquals(asked()?.is, "absent");
+  }
+});
+
 Deno.test("each kind of drift is seen, and said", () => {
   for (
     const [from, to, said] of [

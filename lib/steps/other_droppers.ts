@@ -75,7 +75,8 @@ function remark(
   const drops = `the chain ${chain} on ${nodes} drops what is forwarded, ` +
     "and an accept of our own table does not undo that";
   if (/^ip6? filter FORWARD$/.test(chain)) {
-    return `${drops}: rules of iptables go there, too, where a node has the program`;
+    return `${drops}: rules of iptables go there, too, where a node has the ` +
+      `program; where it has it no more, ${openChain(chain)}`;
   }
   const [family] = chain.split(" ");
   const [cidr = ""] = clusterCIDRs.filter((one) =>
@@ -85,4 +86,9 @@ function remark(
   return cidr === ""
     ? drops
     : `${drops}: let pods pass there, too (${insert} saddr ${cidr} accept, and daddr)`;
+}
+
+/** Takes the policy of a chain back that nothing has a use for. */
+function openChain(chain: string): string {
+  return `nft 'chain ${chain} { policy accept; }'`;
 }

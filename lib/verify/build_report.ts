@@ -15,6 +15,7 @@ import type {
   DnsReport,
   HairpinReport,
   HostPortReport,
+  LongReport,
   MatrixReport,
   NodeReadiness,
   OthersReport,
@@ -23,6 +24,7 @@ import type {
 } from "./matrix_report.ts";
 import type { HairpinTried } from "./hairpin.ts";
 import type { HostPortTried } from "./host_port.ts";
+import type { LongTried } from "./long_packets.ts";
 import type { OthersTried } from "./other_pods.ts";
 import { caller, server } from "./namespace_pods.ts";
 import { senderRemarks, unfilteredRemark } from "./report_remarks.ts";
@@ -60,6 +62,8 @@ interface Findings {
   readonly hostPorts: readonly HostPortTried[];
   /** The nodes whose other pods are not as they should be. */
   readonly others: readonly OthersTried[];
+  /** The nodes from which long packets are lost. */
+  readonly long: readonly LongTried[];
 }
 
 /** The report; equal causes are told once. */
@@ -96,6 +100,11 @@ export function matrixReport(findings: Findings): MatrixReport {
     asExpected: false,
     ...numberOf(cause),
   }));
+  const long = findings.long.map(({ node, cause }): LongReport => ({
+    node,
+    asExpected: false,
+    ...numberOf(cause),
+  }));
   const next = nextStage(pods, tried);
   return {
     version: 1,
@@ -108,6 +117,7 @@ export function matrixReport(findings: Findings): MatrixReport {
     ...(hairpin.length === 0 ? {} : { hairpin }),
     ...(hostPorts.length === 0 ? {} : { hostPorts }),
     ...(others.length === 0 ? {} : { others }),
+    ...(long.length === 0 ? {} : { long }),
     paths,
     causes,
     remarks: [

@@ -73,7 +73,7 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
   if (obstacle?.is === "loses") return obstacleCause(obstacle);
   const [table] = tables(path, findings);
   if (table?.is === "full") return table.cause;
-  const tunnel = tunnelFault(path, findings, true);
+  const tunnel = tunnelFault(path, findings, "pings");
   if (tunnel !== undefined) return tunnel;
   if (obstacle !== undefined) return obstacleCause(obstacle);
   return table?.cause ?? noCauseFound(path, findings);
@@ -136,7 +136,7 @@ function* suspects(
   if (routed) { for (const node of withPods) yield forwardingFault(node); }
   for (const hop of hops(path, findings)) yield filtered(hop, findings);
   if (from !== undefined && to !== undefined) {
-    yield tunnelFault(path, findings, false);
+    yield tunnelFault(path, findings, "state");
     if (endsAtPod(path) && between) yield routeFault(from, to.node);
     // Without a route of its own, the far end knows the way back only if 07 rewrote it.
     if (path.kind === "pod-to-pod-other-node") yield routeFault(to, from.node);
@@ -174,14 +174,14 @@ function tables({ from, to }: Path, { facts, cluster }: PathFindings) {
 function tunnelFault(
   path: Path,
   { cluster, facts }: PathFindings,
-  also: boolean,
+  by: Parameters<typeof faultBetween>[2],
 ): Cause | undefined {
   if (!endsAtPod(path) || path.from === path.to) return undefined;
   const ends = [path.from, path.to].flatMap((name) => {
     const found = facts.get(name);
     return found === undefined ? [] : [[found.node, found.tunnels] as const];
   });
-  return faultBetween(cluster, ends, also);
+  return faultBetween(cluster, ends, by);
 }
 
 /** What lies on a path's way through its nodes and pods; what surely loses packets first. */

@@ -17,6 +17,7 @@ import {
 } from "../cni/runtime.ts";
 import {
   cmd,
+  type Command,
   ending,
   type Outcome,
   type RunOptions,
@@ -24,6 +25,7 @@ import {
   succeeded,
 } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
+import { portmapTable } from "../cni/conflist.ts";
 import { httpCalls, noAnswer, readCalls, url } from "./http_calls.ts";
 import { podAttachment, server } from "./namespace_pods.ts";
 import type { Site, Situation } from "./situation.ts";
@@ -165,13 +167,22 @@ interface Failed {
 }
 
 const rulesScript = 'for tool in iptables ip6tables; do "$tool-save" -t nat; ' +
-  'done 2>/dev/null | grep -we "$1"';
+  'done 2>/dev/null | grep -we "$1"; ' +
+  `nft list table inet ${portmapTable} 2>/dev/null | grep -we "$1"; :`;
+
+/** Shows the rules that come before portmap's, in the words of what it writes with. */
+function ahead({ survey: { list } }: Site): Command {
+  return /"backend":\s*"nftables"/.test(list?.text ?? "")
+    ? cmd`nft list ruleset`
+    : cmd`iptables -w -t nat -S PREROUTING`;
+}
 
 async function unanswered(
-  { node: { name }, runner }: Site,
+  site: Site,
   { from, target, said }: Failed,
   options: RunOptions,
 ): Promise<Cause> {
+  const { node: { name }, runner } = site;
   const ask = cmd`sh -c ${rulesScript} rules ${hostPort}`;
   const { stdout } = await runner.run(ask, options);
   const rules = stdout.trim();
@@ -194,7 +205,7 @@ async function unanswered(
     ],
     remedies: rules === ""
       ? [makeStage("03-cni-config", name), ...newPods(name)]
-      : [onNode(name, cmd`iptables -w -t nat -S PREROUTING`), ...newPods(name)],
+      : [onNode(name, ahead(site)), ...newPods(name)],
   };
 }
 

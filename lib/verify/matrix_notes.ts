@@ -107,6 +107,10 @@ function explainedNodes(
       (node) => `hostPort → pod, ${node}: expected yes, saw no`,
     ),
     ...by(report.others).map(othersWords),
+    ...told(
+      report.long,
+      (node) => `long packets of pods on ${node}: expected to arrive, are lost`,
+    ),
   ].map((line) => `    ${line}`);
 }
 

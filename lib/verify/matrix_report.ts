@@ -26,6 +26,8 @@ export interface MatrixReport {
   readonly hostPorts?: readonly HostPortReport[];
   /** The nodes whose other pods are not as they should be, an entry a cause. */
   readonly others?: readonly OthersReport[];
+  /** The nodes from whose pods long packets are lost on the way to other nodes' pods. */
+  readonly long?: readonly LongReport[];
   readonly paths: readonly PathReport[];
   /** What explains the entries above that are not as expected; they refer to `number`. */
   readonly causes: readonly (CauseReport & { readonly number: number })[];
@@ -97,6 +99,14 @@ export interface OthersReport {
   readonly heldTwice: number;
   /** How many have no lease. */
   readonly withoutLease: number;
+  readonly asExpected: boolean;
+  /** A number of `causes`. */
+  readonly cause?: number;
+}
+
+/** A node whose pod's packets of full length are lost, or will be. */
+export interface LongReport {
+  readonly node: string;
   readonly asExpected: boolean;
   /** A number of `causes`. */
   readonly cause?: number;

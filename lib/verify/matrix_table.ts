@@ -93,11 +93,13 @@ export function summary(
   const turned = names(report.hairpin);
   const unmapped = names(report.hostPorts);
   const lost = names(report.others);
+  const long = names(report.long);
   const counts = [
     ...(unready === "" ? [] : [`Ready of ${unready}`]),
     ...(wrong > 0 ? [`${wrong} of ${paths.length} paths`] : []),
     ...(podless.length > 0 ? [`the pods on ${names(podless)}`] : []),
     ...(lost === "" ? [] : [`the other pods on ${lost}`]),
+    ...(long === "" ? [] : [`long packets of pods on ${long}`]),
     ...(turned === "" ? [] : [`a service's way back to its pod on ${turned}`]),
     ...(unmapped === "" ? [] : [`hostPort on ${unmapped}`]),
     ...(nameless === "" ? [] : [`DNS on ${nameless}`]),

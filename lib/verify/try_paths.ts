@@ -47,7 +47,7 @@ export interface Known extends Addresses {
 }
 
 /** Where commands run in a worker's pod that calls. */
-function callerOn(
+export function callerOn(
   { node, runner }: Site,
   { kubernetes }: Situation,
 ): Runner {

@@ -14,13 +14,12 @@ import { familiesOf } from "../cluster/address_family.ts";
 import { dnsRemarks, tryDns, tryNodes } from "./kubernetes_checks.ts";
 import { strangerRemarks } from "../kubernetes/strangers.ts";
 import { podCIDRRemarks } from "../kubernetes/pod_cidrs.ts";
-import type { Cluster } from "../cluster/cluster.ts";
-import type { Kubernetes } from "./kubernetes_state.ts";
 import { prepareInKubernetes } from "./kubernetes_start.ts";
 import type { MatrixReport } from "./matrix_report.ts";
 import { timeout_ms } from "./http_calls.ts";
 import { tryHairpins } from "./hairpin.ts";
 import { tryHostPorts } from "./host_port.ts";
+import { tryLong } from "./long_packets.ts";
 import { tryOthers } from "./other_pods.ts";
 import { podAttachment, type PodName, podNames } from "./namespace_pods.ts";
 import { endServer } from "./node_server.ts";
@@ -102,27 +101,29 @@ async function tryAll(
   const { context, selected, limit_ms = timeout_ms } = order;
   const options = { ...runner.options, limit_ms };
   const views = await viewsOf(situation, prepared, options);
-  const [tried, checks, dns, hairpins, hostPorts, others] = await Promise.all([
-    Promise.all(views.map(async (view) => {
-      const { situation, known } = view;
-      const paths = pathsToTry(situation, selected, known);
-      return {
-        ...view,
-        tried: await tryPaths(paths, situation, known, options),
-      };
-    })),
-    situation.kubernetes === undefined
-      ? checkPods(prepared, turnsOf(situation.cluster), runner.options)
-      : new Map<string, readonly CommandError[]>(),
-    tryDns(situation, selected, callersOf(views), runner.options),
-    order.translated
-      ? tryHairpins(situation, selected, serversOf(views), options)
-      : [],
-    order.translated
-      ? tryHostPorts(situation, selected, prepared, options)
-      : [],
-    tryOthers(situation, selected, runner.options),
-  ]);
+  const [tried, checks, dns, hairpins, hostPorts, others, long] = await Promise
+    .all([
+      Promise.all(views.map(async (view) => {
+        const { situation, known } = view;
+        const paths = pathsToTry(situation, selected, known);
+        return {
+          ...view,
+          tried: await tryPaths(paths, situation, known, options),
+        };
+      })),
+      situation.kubernetes === undefined
+        ? checkPods(prepared, turnsOf(situation.cluster), runner.options)
+        : new Map<string, readonly CommandError[]>(),
+      tryDns(situation, selected, callersOf(views), runner.options),
+      order.translated
+        ? tryHairpins(situation, selected, serversOf(views), options)
+        : [],
+      order.translated
+        ? tryHostPorts(situation, selected, prepared, options)
+        : [],
+      tryOthers(situation, selected, runner.options),
+      tryLong(views, selected, runner.options),
+    ]);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
   }
@@ -147,10 +148,7 @@ async function tryAll(
     remarks: [
       ...remarks,
       ...prepared.flatMap(({ remarks }) => remarks),
-      ...dnsRemarks(situation),
-      ...(situation.kubernetes === undefined
-        ? []
-        : kubernetesRemarks(situation.cluster, situation.kubernetes)),
+      ...kubernetesRemarks(situation),
       ...slowRemarks(all, loads),
     ],
     nodes: tryNodes(situation, selected),
@@ -158,6 +156,7 @@ async function tryAll(
     hairpins,
     hostPorts,
     others,
+    long,
   });
   const known = new Map(views.map(({ family, known }) => [family, known]));
   return { report, known, lacks: (situation.gone?.size ?? 0) > 0 };
@@ -179,12 +178,16 @@ async function viewsOf(
   );
 }
 
-/** What Kubernetes has otherwise than the cluster file. */
-function kubernetesRemarks(
-  cluster: Cluster,
-  { seen }: Kubernetes,
-): readonly string[] {
-  return [...strangerRemarks(cluster, seen), ...podCIDRRemarks(cluster, seen)];
+/** What is of its DNS, and what Kubernetes has otherwise than the cluster file. */
+function kubernetesRemarks(situation: Situation): readonly string[] {
+  const { cluster, kubernetes } = situation;
+  if (kubernetes === undefined) return dnsRemarks(situation);
+  const { seen } = kubernetes;
+  return [
+    ...dnsRemarks(situation),
+    ...strangerRemarks(cluster, seen),
+    ...podCIDRRemarks(cluster, seen),
+  ];
 }
 
 function podsTried(

@@ -87,6 +87,13 @@ const faults: readonly Fault[] = [{
   make: `ip link set deno.vxlan address ${far}`,
   doctor: "that is the MAC of worker-2, and two ends have one MAC",
   cause: "that is the MAC of worker-2, and two ends have one MAC",
+}, {
+  name: "ways that take less than they are taken for",
+  on: "router",
+  make: "iptables -I FORWARD -p udp -m length --length 1401: -j DROP",
+  mend: "iptables -D FORWARD -p udp -m length --length 1401: -j DROP",
+  doctor: "packets of 1450 bytes do not get through the tunnel from worker-1",
+  cause: "packets of 1450 bytes do not get through the tunnel",
 }];
 
 Deno.test({
@@ -173,9 +180,10 @@ async function isWide(lab: TestLab): Promise<void> {
   await lab.on("worker-1", cmd`ip link set deno.vxlan mtu 1500`);
   const pieces = ["-p", "udp", "-f", "-j", "DROP"];
   await lab.on("router", cmd`iptables -I FORWARD ${pieces}`);
-  const [found, followed] = await Promise.all([
+  const [found, followed, seen] = await Promise.all([
     findingsOn(lab, "tunnels"),
     traceHere(cluster, "worker-1", "worker-2/web"),
+    verified(cluster, ["worker-1", "worker-2"]),
   ]);
   await lab.on("router", cmd`iptables -D FORWARD ${pieces}`);
   const expected = "takes packets of 1500 bytes, and the ways between the " +
@@ -183,6 +191,11 @@ async function isWide(lab: TestLab): Promise<void> {
   const [one] = found;
   assertStringIncludes(one && "what" in one ? one.what : "nothing", expected);
   assertStringIncludes(followed.cause?.what ?? "nothing", expected);
+  assertStringIncludes(
+    seen.text,
+    "deno.vxlan of worker-1 takes packets of 1500 bytes, and the ways between " +
+      "the nodes leave the tunnel 1450",
+  );
   for (const line of followed.cause?.mend ?? []) await follow(lab, line);
   assertEquals(await findingsOn(lab, "tunnels"), []);
 }

@@ -39,14 +39,17 @@ interface Ruleset {
   readonly sets: readonly NftSet[];
 }
 
-/** Chains of nftables that drop packets, iptables' own tables left out. */
+/**
+ * Chains of nftables that drop packets. iptables' own tables are left out where it
+ * shows them itself: where the program went, they may have stayed.
+ */
 export function nftObstacles(
   survey: KernelSurvey,
   traffic: Traffic,
 ): readonly Obstacle[] {
   const { chains, rules, sets } = readRuleset(survey.parts.get("nft") ?? "");
   return chains.filter((chain) =>
-    chain.hook !== undefined && !isOfIptables(chain) &&
+    chain.hook !== undefined && !isShownByIptables(chain, survey) &&
     [chain.table, chain.name].every(isNftName)
   ).flatMap((chain) => {
     const inTable = ({ family, table }: Pick<NftChain, "family" | "table">) =>
@@ -98,8 +101,12 @@ function readObjects(
   }
 }
 
-function isOfIptables({ family, table }: NftChain): boolean {
-  return /^ip6?$/.test(family) &&
+function isShownByIptables(
+  { family, table }: NftChain,
+  { parts }: KernelSurvey,
+): boolean {
+  const shown = parts.get(family === "ip" ? "iptables" : "ip6tables") ?? "";
+  return /^ip6?$/.test(family) && shown.trim() !== "" &&
     ["filter", "nat", "mangle", "raw", "security"].includes(table);
 }
 

@@ -1,7 +1,7 @@
 /** All that ends packets in the namespaces of a path, of what these told. Pure. */
-import { tunnelLink } from "../../net/vxlan.ts";
+import { tunnelAddress, tunnelLink, vtepMac } from "../../net/vxlan.ts";
 import { isTunnelled } from "../../cluster/tunnels.ts";
-import type { Cluster } from "../../cluster/cluster.ts";
+import type { Cluster, ClusterNode } from "../../cluster/cluster.ts";
 import { iptablesObstacles } from "./iptables_chains.ts";
 import { portObstacles } from "./bridge_ports.ts";
 import {
@@ -51,7 +51,12 @@ export function findObstacles(
   flows: readonly Flow[],
   owners: ReadonlyMap<string, string> = new Map(),
 ): readonly Obstacle[] {
-  const known = new Map([...owners, ...surveys.flatMap(ownersIn)]);
+  const known = new Map([
+    ...owners,
+    ...surveys.flatMap(ownersIn),
+    // Whatever link bears one: the others know it by this MAC.
+    ...(cluster.vxlan === undefined ? [] : cluster.nodes.flatMap(tunnelEnds)),
+  ]);
   const found = surveys.flatMap((survey) => {
     const traffic = trafficOf(survey, surveys, cluster, flows, known);
     return kinds.flatMap((find) => find(survey, traffic));
@@ -67,6 +72,12 @@ function ownersIn({ links }: KernelSurvey): readonly [string, string][] {
       ? []
       : addr_info.map(({ local }): [string, string] => [local, address])
   );
+}
+
+function tunnelEnds(
+  { name, podCIDRs }: ClusterNode,
+): readonly [string, string][] {
+  return podCIDRs.map((podCIDR) => [tunnelAddress(podCIDR), vtepMac(name)]);
 }
 
 function trafficOf(

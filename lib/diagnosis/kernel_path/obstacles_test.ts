@@ -1,7 +1,11 @@
 /** What is read of namespaces' answers: obstacles that no lab can have among them. */
 // @ts-types="../../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { labCluster } from "../../cluster/cluster_testing.ts";
+import {
+  labCluster,
+  twoSegmentsCluster,
+} from "../../cluster/cluster_testing.ts";
+import { tunnelLink, vtepMac } from "../../net/vxlan.ts";
 import { remedyLine } from "../remedy.ts";
 import { flowsBetween } from "./obstacle_cause.ts";
 import { findObstacles } from "./obstacles.ts";
@@ -377,6 +381,23 @@ const cases: readonly {
     mend: "bpftool net detach tcx_ingress dev eth0",
   },
   {
+    name: "a chain that stayed when iptables went",
+    parts: {
+      nft: JSON.stringify({
+        nftables: [{
+          chain: {
+            ...{ family: "ip", table: "filter", name: "FORWARD" },
+            ...{ hook: "forward", policy: "drop" },
+          },
+        }],
+      }),
+      iptables: "",
+    },
+    is: "loses",
+    says: "the policy of the chain ip filter FORWARD of nftables on worker-1",
+    mend: "nft chain ip filter FORWARD '{ policy accept; }'",
+  },
+  {
     name: "nftables on what leaves a link",
     parts: {
       nft: JSON.stringify({
@@ -445,5 +466,47 @@ Deno.test("what does not concern the packets is no obstacle", () => {
         "\tdir out action block priority 0 ptype main \n",
     }),
     [],
+  );
+});
+
+Deno.test("a tunnel's end that has the address of another's is named, and its neighbour's entry is left as it is", () => {
+  const cluster = twoSegmentsCluster({ name: "two", stateDir: "/nowhere" });
+  const boundary = surveyQuestion.argv.at(-1);
+  const ends = ["10.244.1.0", "10.244.2.0"];
+  const parts = {
+    links: JSON.stringify([
+      link("eth0", "10.0.1.11"),
+      bridge,
+      link(tunnelLink, "", {
+        ...{ ifindex: 4, address: vtepMac("worker-1") },
+        addr_info: ends.map((local) => (
+          { local, prefixlen: 32, scope: "global" }
+        )),
+      }),
+    ]),
+    neighbours: JSON.stringify([{
+      ...{ dst: "10.244.2.0", dev: tunnelLink, state: ["PERMANENT"] },
+      lladdr: vtepMac("worker-2"),
+    }]),
+    end: "",
+  };
+  const survey = readSurvey({ node: "worker-1" }, {
+    stdout: Object.entries(parts)
+      .map(([name, text]) => `\n${boundary} ${name}\n${text}`).join(""),
+  });
+  assert(survey !== undefined);
+  const { there, back } = flowsBetween(["10.244.1.2"], "10.244.2.2");
+  const said = findObstacles([survey], cluster, [...there, ...back])
+    .filter(({ kind }) => kind === "address" || kind === "neighbour");
+  assertEquals(said.map(({ is, what }) => [is, what]), [[
+    "loses",
+    "deno.vxlan of worker-1 has the address 10.244.2.0/32, of the end of the " +
+    "tunnels on worker-2",
+  ]]);
+  const [remedy] = said[0]?.remedies ?? [];
+  assert(remedy !== undefined);
+  assertStringIncludes(
+    remedyLine(remedy, cluster),
+    "ip addr del 10.244.2.0/32 dev deno.vxlan",
   );
 });

@@ -57,17 +57,22 @@ function onNodesLink(
     const port = isPort(ifname);
     if (!port && owner === undefined) return [];
     // A tunnel's end has the one that no pod of its node can have.
-    const isEnd = ifname === tunnelLink && owner?.name === space.node &&
-      owner.podCIDRs.some((podCIDR) => tunnelAddress(podCIDR) === local);
-    if (isEnd) return [];
-    const takes = flows.some(({ destination }) => destination === local);
+    const isEnd = cluster.vxlan !== undefined &&
+      owner?.podCIDRs.some((podCIDR) => tunnelAddress(podCIDR) === local);
+    if (isEnd && ifname === tunnelLink && owner?.name === space.node) return [];
+    const takes = isEnd && owner?.name !== space.node ||
+      flows.some(({ destination }) => destination === local);
     return [{
       kind: port ? "veth" as const : "address" as const,
       is: takes ? "loses" as const : "may lose" as const,
       space,
       what: `${ifname} of ${spaceName(space)} has the address ` +
         `${local}/${prefixlen}` +
-        (owner === undefined ? "" : `, of the pods of ${owner.name}`) +
+        (owner === undefined
+          ? ""
+          : isEnd
+          ? `, of the end of the tunnels on ${owner.name}`
+          : `, of the pods of ${owner.name}`) +
         (port ? ", and is a pod's veth" : ""),
       evidence: [
         shownIn(

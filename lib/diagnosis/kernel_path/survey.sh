@@ -53,8 +53,9 @@ part settings
 if command -v bpftool >/dev/null; then
   part programs; bpftool net show 2>/dev/null
 fi
-# What iptables keeps in nftables is asked for by its own program.
+# What iptables keeps in nftables is asked for by its own program, where that is there.
 theirs='^table ip6* (filter|nat|mangle|raw|security)$'
+command -v iptables >/dev/null || theirs='^$'
 others=$(nft list tables 2>/dev/null | grep -Ev "$theirs")
 if [ -n "$others" ]; then
   part nft; nft -j list ruleset 2>/dev/null

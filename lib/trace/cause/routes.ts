@@ -40,7 +40,7 @@ export function* wayMissing(
   if (facts === undefined) return;
   const far = receiver.machine && findings.facts.get(receiver.machine);
   if (far && far !== facts && inSomePodCIDR(receiver.address, far.node)) {
-    yield tunnelBetween(facts, far, findings, false);
+    yield tunnelBetween(facts, far, findings, "state");
     yield routeFault(facts, far.node);
   }
   if (receiver.machine === outsideName || receiver.machine === undefined) {
@@ -54,33 +54,29 @@ export function* wayMissing(
   yield wrongGateway(facts, receiver, findings);
 }
 
-/**
- * The fault of the tunnel between two nodes.
- *
- * @param also whether what shows by pings counts, too
- */
+/** The fault of the tunnel between two nodes. */
 function tunnelBetween(
   one: NodeFacts,
   other: NodeFacts,
   { cluster }: TraceFindings,
-  also: boolean,
+  by: Parameters<typeof faultBetween>[2],
 ): Cause | undefined {
   const ends = [one, other].map(({ node, tunnels }) =>
     [node, tunnels] as const
   );
-  return faultBetween(cluster, ends, also);
+  return faultBetween(cluster, ends, by);
 }
 
 /** What a tunnel's end takes is more than its ways do: long packets are lost. */
 export function tunnelWidth(findings: TraceFindings): Cause | undefined {
   const ends = tunnelEnds(findings);
-  return ends && tunnelBetween(...ends, findings, false);
+  return ends && tunnelBetween(...ends, findings, "length");
 }
 
 /** Nothing else explains it: the tunnel between the two ends' machines. */
 function tunnelSilence(findings: TraceFindings): Cause | undefined {
   const ends = tunnelEnds(findings);
-  return ends && tunnelBetween(...ends, findings, true);
+  return ends && tunnelBetween(...ends, findings, "pings");
 }
 
 function tunnelEnds(

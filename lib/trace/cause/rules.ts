@@ -32,7 +32,9 @@ export function droppedBy(
   const decision = ruleDecision(answersOf(place), event);
   const found = place.pod === undefined ? facts.get(place.machine) : undefined;
   const [, table = ""] = event.table.split(" ");
-  const isIptables = decision.text.startsWith("-");
+  // Where the program went, its chains may have stayed.
+  const isIptables = decision.text.startsWith("-") &&
+    found?.filter.outcome.code === 0;
   if (found !== undefined && isIptables && table === "filter") {
     return dropCause(
       found,
