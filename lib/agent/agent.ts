@@ -10,6 +10,7 @@ import { readLinks } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
+import { watchedPaths, watchFiles } from "./file_watch.ts";
 import { listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
 import { type NodeRecord, readNode } from "./node_record.ts";
@@ -98,13 +99,22 @@ export function startAgent(options: AgentOptions): Agent {
     log,
     signal: ending.signal,
   });
+  const watching = watchFiles({
+    root: () => node.root?.(),
+    paths: watchedPaths(
+      options.stages.map(({ name }) => name),
+      options.pluginFiles,
+    ),
+    tell: (what) => work.request(what),
+    signal: ending.signal,
+  });
   return {
     status: status.now,
     busy_ms: () => Date.now() - (work.since() ?? Date.now()),
     async stop() {
       ending.abort();
       const kill = setTimeout(() => killing.abort(), patience_ms);
-      await Promise.all([work.stop(), following, listening]);
+      await Promise.all([work.stop(), following, listening, watching]);
       clearTimeout(kill);
       await removeStatus(node);
     },
