@@ -11,6 +11,7 @@ import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
 import { watchedPaths, watchFiles } from "./file_watch.ts";
+import { installLoopback, loopbackPath } from "./install.ts";
 import { listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
 import { type NodeRecord, readNode } from "./node_record.ts";
@@ -30,6 +31,8 @@ interface AgentOptions {
   /** Stages 03 to 08. */
   readonly stages: readonly Stage[];
   readonly pluginFiles: readonly PluginFile[];
+  /** The reference plugin loopback, for a machine that has lost its own. */
+  readonly loopback?: string;
   readonly version: string;
   readonly log: (line: string) => void;
   /** The API server's; without it, it goes by the Nodes that it is given. */
@@ -101,10 +104,13 @@ export function startAgent(options: AgentOptions): Agent {
   });
   const watching = watchFiles({
     root: () => node.root?.(),
-    paths: watchedPaths(
-      options.stages.map(({ name }) => name),
-      options.pluginFiles,
-    ),
+    paths: [
+      ...watchedPaths(
+        options.stages.map(({ name }) => name),
+        options.pluginFiles,
+      ),
+      ...(options.loopback === undefined ? [] : [loopbackPath]),
+    ],
     tell: (what) => work.request(what),
     signal: ending.signal,
   });
@@ -162,6 +168,7 @@ async function run(
   const { options, nodes, status, ending } = parts;
   const began_ms = Date.now();
   const planned = await plan(parts);
+  await keepLoopback(options);
   const report = await apply(parts, planned);
   const outcome = outcomeOf(report);
   const took_ms = Date.now() - began_ms;
@@ -188,6 +195,22 @@ async function run(
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
   return outcome;
+}
+
+/** Without it no pod of this machine begins, whatever its network. */
+async function keepLoopback(
+  { node, loopback, log }: AgentOptions,
+): Promise<void> {
+  const root = node.root?.();
+  if (loopback === undefined || root === undefined) return;
+  try {
+    const folder = `${root}${loopbackPath}`.replace(/\/[^/]*$/, "");
+    const written = await installLoopback(loopback, folder);
+    if (written !== undefined) log(`missing, done again: ${loopbackPath}`);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log(`FAILED: copy ${loopback} to ${loopbackPath}: ${error.message}`);
+  }
 }
 
 async function plan(
