@@ -138,7 +138,9 @@ async function run(flags: Flags): Promise<number> {
     version: projectVersion(),
     log,
     // The container shares the machine's network namespace, and has the tools.
-    ...(inContainer ? { enterNetwork: (command) => command } : {}),
+    ...(inContainer
+      ? { enterNetwork: (command) => command, loopback: flags.loopback }
+      : {}),
   });
   log(`agent ${projectVersion()} of node ${name}, API server ${access.server}`);
   const servers = serve(agent, flags);

@@ -10,6 +10,8 @@ import { readLinks } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
+import { watchedPaths, watchFiles } from "./file_watch.ts";
+import { installLoopback, loopbackPath } from "./install.ts";
 import { listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
 import { type NodeRecord, readNode } from "./node_record.ts";
@@ -29,6 +31,8 @@ interface AgentOptions {
   /** Stages 03 to 08. */
   readonly stages: readonly Stage[];
   readonly pluginFiles: readonly PluginFile[];
+  /** The reference plugin loopback, for a machine that has lost its own. */
+  readonly loopback?: string;
   readonly version: string;
   readonly log: (line: string) => void;
   /** The API server's; without it, it goes by the Nodes that it is given. */
@@ -98,13 +102,25 @@ export function startAgent(options: AgentOptions): Agent {
     log,
     signal: ending.signal,
   });
+  const watching = watchFiles({
+    root: () => node.root?.(),
+    paths: [
+      ...watchedPaths(
+        options.stages.map(({ name }) => name),
+        options.pluginFiles,
+      ),
+      ...(options.loopback === undefined ? [] : [loopbackPath]),
+    ],
+    tell: (what) => work.request(what),
+    signal: ending.signal,
+  });
   return {
     status: status.now,
     busy_ms: () => Date.now() - (work.since() ?? Date.now()),
     async stop() {
       ending.abort();
       const kill = setTimeout(() => killing.abort(), patience_ms);
-      await Promise.all([work.stop(), following, listening]);
+      await Promise.all([work.stop(), following, listening, watching]);
       clearTimeout(kill);
       await removeStatus(node);
     },
@@ -152,6 +168,7 @@ async function run(
   const { options, nodes, status, ending } = parts;
   const began_ms = Date.now();
   const planned = await plan(parts);
+  await keepLoopback(options);
   const report = await apply(parts, planned);
   const outcome = outcomeOf(report);
   const took_ms = Date.now() - began_ms;
@@ -178,6 +195,22 @@ async function run(
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
   return outcome;
+}
+
+/** Without it no pod of this machine begins, whatever its network. */
+async function keepLoopback(
+  { node, loopback, log }: AgentOptions,
+): Promise<void> {
+  const root = node.root?.();
+  if (loopback === undefined || root === undefined) return;
+  try {
+    const folder = `${root}${loopbackPath}`.replace(/\/[^/]*$/, "");
+    const written = await installLoopback(loopback, folder);
+    if (written !== undefined) log(`missing, done again: ${loopbackPath}`);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log(`FAILED: copy ${loopback} to ${loopbackPath}: ${error.message}`);
+  }
 }
 
 async function plan(

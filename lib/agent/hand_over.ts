@@ -5,7 +5,7 @@ import type { NodeRecord } from "./node_record.ts";
 /** The network part of a cluster's file, as JSON, which is YAML as well. */
 export function networkText(cluster: Cluster): string {
   const { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin } = cluster;
-  const { routes, vxlan } = cluster;
+  const { routes, vxlan, bgp, firewall } = cluster;
   return JSON.stringify(
     {
       clusterCIDR: clusterCIDRs,
@@ -16,6 +16,9 @@ export function networkText(cluster: Cluster): string {
       plugin,
       routes,
       vxlan,
+      bgp: bgp &&
+        { ...bgp, peers: bgp.peers.length > 0 ? bgp.peers : undefined },
+      firewall,
     },
     null,
     2,

@@ -1,29 +1,42 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { labCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import {
+  dualCluster,
+  labCluster,
+  twoSegmentsCluster,
+} from "../cluster/cluster_testing.ts";
 import { parseNetworkPart } from "../cluster/network_part.ts";
 import { manifestFor, networkText } from "./hand_over.ts";
 
 const names = { name: "lab", stateDir: "/nowhere" };
 
+/** What the stages on a node go by, but for the nodes. */
+function networkOf(cluster: Cluster): Readonly<Record<string, unknown>> {
+  const { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin } = cluster;
+  const { routes, vxlan, bgp, firewall } = cluster;
+  const network = { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin };
+  return { ...network, routes, vxlan, bgp, firewall };
+}
+
 Deno.test("what agents are given of a cluster is the same network", () => {
-  for (const cluster of [labCluster(names), twoSegmentsCluster(names)]) {
-    const { cluster: given, auto } = parseNetworkPart(
-      networkText(cluster),
-      "c",
-    );
+  const cluster = labCluster(names);
+  const clusters: readonly Cluster[] = [
+    cluster,
+    dualCluster(names),
+    twoSegmentsCluster(names),
+    { ...cluster, mtu: 1400, firewall: "nftables" },
+    { ...cluster, routes: "bgp", bgp: { as: 64_600, peers: [] } },
+    {
+      ...cluster,
+      routes: "bgp",
+      bgp: { as: 64_600, peers: [{ address: "10.0.1.1", as: 64_601 }] },
+    },
+  ];
+  for (const one of clusters) {
+    const { cluster: given, auto } = parseNetworkPart(networkText(one), "c");
     assert(!auto);
-    const { clusterCIDRs, bridge, cniVersion, plugin, routes } = given;
-    assertEquals(
-      { clusterCIDRs, bridge, cniVersion, plugin, routes },
-      {
-        clusterCIDRs: cluster.clusterCIDRs,
-        bridge: cluster.bridge,
-        cniVersion: cluster.cniVersion,
-        plugin: cluster.plugin,
-        routes: cluster.routes,
-      },
-    );
+    assertEquals(networkOf(given), networkOf(one));
   }
 });
 

@@ -13,7 +13,7 @@ import { localNode, type Node } from "../node/node.ts";
  * @param root where the machine's root is seen; "/" outside of a container
  */
 export function hostNode(name: string, root: string): Node {
-  if (root === "/") return localNode(name);
+  if (root === "/") return { ...localNode(name), root: () => "" };
   const folder = root.replace(/\/$/, "");
   const enter = (command: Command): Command => ({
     ...command,

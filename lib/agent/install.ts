@@ -5,6 +5,9 @@ import type { PluginFile } from "../stage/stage.ts";
 /** Where the runtime's folder is on a machine, and beside it what the launcher starts. */
 const runtimeFolder = "/opt/cni/bin/";
 
+/** Where runtimes look for the reference plugin loopback. */
+export const loopbackPath = `${runtimeFolder}loopback`;
+
 /**
  * Installs the plugin's files, each by a rename, the executable last.
  *

@@ -3,6 +3,7 @@
  * which only what may concern the pod network counts.
  */
 import { cmd, type Command } from "../exec/command.ts";
+import { nftTable } from "../net/nft_table.ts";
 import { routeProtocol } from "../steps/probes.ts";
 import { pause } from "../apiserver/back_off.ts";
 
@@ -41,7 +42,9 @@ export function concernsUs(
 export function removesRule(line: string): boolean {
   // A rule that goes is told by its number alone.
   return /^delete rule ip6? (filter FORWARD|nat POSTROUTING) /.test(line) ||
-    /^(delete|destroy) (chain|table) ip6? (filter|nat)\b/.test(line);
+    /^(delete|destroy) (chain|table) ip6? (filter|nat)\b/.test(line) ||
+    line.startsWith("delete ") &&
+      `${line} `.includes(` ${nftTable.join(" ")} `);
 }
 
 /** A command that stays and tells. */

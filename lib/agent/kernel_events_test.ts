@@ -43,6 +43,10 @@ Deno.test("of what nft monitor tells, that counts which removes rules where ours
     "delete rule ip6 filter FORWARD handle 17",
     "delete chain ip filter FORWARD",
     "delete table ip nat",
+    "delete rule inet deno_cni forward handle 4",
+    "delete element inet deno_cni cluster4 { 10.244.0.0/16 }",
+    "delete chain inet deno_cni forward",
+    "delete table inet deno_cni",
   ];
   // kube-proxy writes its own chains anew with each change of a service.
   const others = [
@@ -51,6 +55,8 @@ Deno.test("of what nft monitor tells, that counts which removes rules where ours
     "add table ip filter",
     "# new generation 14 by process 26010 (iptables-restor)",
     "delete table inet firewalld",
+    "add rule inet deno_cni forward ip saddr @cluster4 accept",
+    "delete table inet deno_cni_other",
   ];
   assertEquals(removing.filter((line) => !removesRule(line)), []);
   assertEquals(others.filter(removesRule), []);

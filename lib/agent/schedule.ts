@@ -1,7 +1,10 @@
 /**
  * When the agent works: what comes together is one run, there is one run at a
  * time, and what fails or has to be mended over and over is done less and less
- * often. Pure but for timers.
+ * often. A run that had to change something is followed by one that looks whether
+ * it holds: that it does is what ends the waiting. What is heard when nothing has
+ * been done for a while does not wait: what is refused in one place keeps nothing from
+ * being repaired in another. Pure but for timers.
  */
 import { backOff } from "../apiserver/back_off.ts";
 
@@ -17,6 +20,8 @@ export interface Pace {
   /** The first and longest wait after a failure, and after what a run had to change. */
   readonly first_ms: number;
   readonly longest_ms: number;
+  /** What comes so long after a run is not of the run's own doing, and need not wait. */
+  readonly quiet_ms: number;
 }
 
 export const usualPace: Pace = {
@@ -24,7 +29,11 @@ export const usualPace: Pace = {
   regular_ms: 300_000,
   first_ms: 500,
   longest_ms: 60_000,
+  quiet_ms: 2000,
 };
+
+/** Why a run follows one that changed something. */
+const afterChange = "whether what was done holds";
 
 /** Runs under way or to come. */
 interface Schedule {
@@ -32,7 +41,7 @@ interface Schedule {
    * Asks for a run.
    *
    * @param why in a few words; told to the run with all that came together
-   * @param urgent it does not wait until what failed may be tried again
+   * @param urgent it never waits until what failed may be tried again
    */
   readonly request: (why: string, urgent?: boolean) => void;
   /** Ends; resolves when no run is under way. */
@@ -51,12 +60,13 @@ export function schedule(
   pace: Pace = usualPace,
   random: () => number = Math.random,
 ): Schedule {
-  const { gather_ms, regular_ms, first_ms, longest_ms } = pace;
+  const { gather_ms, regular_ms, first_ms, longest_ms, quiet_ms } = pace;
   const wait = backOff(first_ms, longest_ms, random);
   const why = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due_ms = Infinity;
   let notBefore_ms = 0;
+  let ended_ms = 0;
   let running: Promise<void> | undefined;
   let since_ms: number | undefined;
   let stopped = false;
@@ -78,20 +88,24 @@ export function schedule(
     running = undefined;
     since_ms = undefined;
     const now_ms = Date.now();
+    ended_ms = now_ms;
     if (outcome === "clean") wait.reset();
     const wait_ms = outcome === "clean" ? 0 : wait.next_ms();
     notBefore_ms = now_ms + wait_ms;
     const regular = now_ms + regular_ms * (0.9 + random() / 5);
-    if (outcome === "failed") plan(notBefore_ms);
-    else plan(why.size > 0 ? next() : regular);
+    if (outcome === "clean") plan(why.size > 0 ? next() : regular);
+    else {
+      if (outcome === "changed" && why.size === 0) why.add(afterChange);
+      plan(notBefore_ms);
+    }
   };
   const next = () => Math.max(Date.now() + gather_ms, notBefore_ms);
   return {
     request(reason, urgent = false) {
       why.add(reason);
-      if (urgent) {
-        notBefore_ms = Math.min(notBefore_ms, Date.now() + first_ms);
-      }
+      const now_ms = Date.now();
+      if (urgent) notBefore_ms = Math.min(notBefore_ms, now_ms + first_ms);
+      if (now_ms >= ended_ms + quiet_ms) notBefore_ms = 0;
       plan(next());
     },
     async stop() {

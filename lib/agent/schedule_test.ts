@@ -7,6 +7,7 @@ const pace: Pace = {
   regular_ms: 1_000_000,
   first_ms: 20,
   longest_ms: 40,
+  quiet_ms: 1_000_000,
 };
 
 /** A schedule whose runs last until they are ended from outside. */
@@ -63,6 +64,37 @@ Deno.test("what failed is tried again without being asked, and what comes meanwh
   work.request("meanwhile");
   await work.until(3);
   assertEquals(work.begun[2], ["meanwhile"]);
+  work.end("clean");
+  await work.stop();
+});
+
+Deno.test("after a change it looks whether that holds, so changes that do not come back never make it wait long", async () => {
+  const work = held({ ...pace, longest_ms: 1_000_000 });
+  for (let change = 0; change < 20; change++) {
+    work.request("a rule was removed");
+    await work.until(2 * change + 1);
+    work.end("changed");
+    await work.until(2 * change + 2);
+    assertEquals(work.begun.at(-1), ["whether what was done holds"]);
+    work.end("clean");
+    await Promise.resolve();
+  }
+  await work.stop();
+});
+
+Deno.test("after a failure, what may be of the run's own doing waits, and what comes later does not", async () => {
+  const long = { first_ms: 1_000_000, longest_ms: 1_000_000, quiet_ms: 30 };
+  const work = held({ ...pace, ...long });
+  work.request("first");
+  await work.until(1);
+  work.end("failed");
+  await Promise.resolve();
+  work.request("its own");
+  await new Promise((go) => setTimeout(go, 40));
+  assertEquals(work.begun.length, 1);
+  work.request("another's");
+  await work.until(2);
+  assertEquals(work.begun[1], ["its own", "another's"]);
   work.end("clean");
   await work.stop();
 });

@@ -124,6 +124,7 @@ Deno.test("a list of ours with other values, or cut short, is written anew; anot
   );
   assertEquals(answer(plan, "has", whole.slice(0, -3)).is, "absent");
   assertEquals(answer(plan, "has", "{").is, "different");
+  assertEquals(answer(plan, "has", "").is, "absent");
   assertEquals(answer(plan, "has", '{"name": "x"}').is, "different");
 });
 

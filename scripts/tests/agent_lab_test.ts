@@ -55,6 +55,7 @@ function running(
     limits,
     stages: applied,
     pluginFiles,
+    loopback: "/bin/true",
     version: "test",
     log: (line) => log.push(line),
   });
@@ -112,6 +113,18 @@ rooted(
         async () => /^cni0 .* 10.244.1.1.24/m.test(await links()),
         "the bridge that was deleted",
       );
+      // No monitor tells of a file.
+      const list = "/etc/cni/net.d/10-deno-cni.conflist";
+      await lab.on("worker-1", cmd`rm ${list}`);
+      await lab.on("worker-1", cmd`rm -r /opt/cni/bin`);
+      const names = () => lab.on("worker-1", cmd`find /etc/cni/net.d /opt/cni`);
+      await until(
+        async () =>
+          /\.conflist$/m.test(await names()) &&
+          /bin.deno-cni$/m.test(await names()) &&
+          /bin.loopback$/m.test(await names()),
+        "the files that were removed",
+      );
       await until(
         () => agent.status().lastRun?.outcome === "clean",
         "a clean run",
@@ -151,6 +164,8 @@ rooted(
       applied.map(({ name }) => name),
     );
     assertEquals(results.filter(({ status }) => status === "failed"), []);
+    // What every network needs stays.
+    await lab.on("worker-1", cmd`rm /opt/cni/bin/loopback`);
     assertEquals(await stateOf(lab, "worker-1"), before);
 
     // What is not ours is refused, and Kubernetes is told.
