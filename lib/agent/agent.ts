@@ -13,7 +13,11 @@ import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
 import { listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
 import { type NodeRecord, readNode } from "./node_record.ts";
-import { nodeReporter, type Trouble } from "./node_report.ts";
+import {
+  type NodeReporter,
+  nodeReporter,
+  type Trouble,
+} from "./node_report.ts";
 import { tellKubernetes } from "./own_node.ts";
 import { type AgentRun, reconcile } from "./reconcile.ts";
 import { type Pace, type RunOutcome, schedule, usualPace } from "./schedule.ts";
@@ -71,6 +75,10 @@ interface Parts {
   readonly killing: AbortSignal;
   /** The podCIDRs to which there are routes of ours. */
   readonly podCIDRs: Set<string>;
+  /** What the last run found missing. */
+  readonly repaired: Set<string>;
+  /** Knows what it has told already. */
+  readonly reporter: NodeReporter | undefined;
 }
 
 /** Starts an agent. */
@@ -88,11 +96,15 @@ export function startAgent(options: AgentOptions): Agent {
     ending: ending.signal,
     killing: killing.signal,
     podCIDRs: new Set(),
+    repaired: new Set(),
+    reporter: client && nodeReporter(client, node.name),
   };
   const work = schedule((why) => run(parts, why), options.pace ?? usualPace);
   const following = followNodes(parts, (what) => work.request(what, true));
   const listening = listenToKernel({
-    enter: options.enterNetwork ?? ((command) => node.enter(command)),
+    enter: (command) => node.enter(command),
+    enterNetwork: options.enterNetwork ?? ((command) => node.enter(command)),
+    bridge: options.part.cluster.bridge,
     isOurs: (podCIDR) => parts.podCIDRs.has(podCIDR),
     tell: (what) => work.request(what),
     log,
@@ -100,7 +112,7 @@ export function startAgent(options: AgentOptions): Agent {
   });
   return {
     status: status.now,
-    busy_ms: () => Date.now() - (work.since() ?? Date.now()),
+    busy_ms: work.busy_ms,
     async stop() {
       ending.abort();
       const kill = setTimeout(() => killing.abort(), patience_ms);
@@ -150,11 +162,11 @@ async function run(
   why: readonly string[],
 ): Promise<RunOutcome> {
   const { options, nodes, status, ending } = parts;
-  const began_ms = Date.now();
+  const began_ms = performance.now();
   const planned = await plan(parts);
   const report = await apply(parts, planned);
   const outcome = outcomeOf(report);
-  const took_ms = Date.now() - began_ms;
+  const took_ms = Math.round(performance.now() - began_ms);
   if (ending.aborted) {
     // What was cut off is no failure.
     if (outcome === "changed") {
@@ -167,6 +179,7 @@ async function run(
   const news = outcome !== "clean" || before.runs === 0 ||
     before.problems.length > 0;
   if (news) reportLines(report, why, took_ms).forEach(options.log);
+  const again = isRepeated(parts, report);
   await nodes.write();
   const repaired = "repaired" in report ? report.repaired.length : 0;
   await status.change({
@@ -177,7 +190,21 @@ async function run(
   });
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
-  return outcome;
+  return again && outcome === "changed" ? "repeated" : outcome;
+}
+
+/** Whether something was missing that the run before had made again. */
+function isRepeated(
+  { repaired }: Parts,
+  report: AgentRun | Trouble,
+): boolean {
+  const now = "repaired" in report
+    ? report.repaired.map(({ stage, command }) => `${stage} ${command}`)
+    : [];
+  const again = now.some((one) => repaired.has(one));
+  repaired.clear();
+  now.forEach((one) => repaired.add(one));
+  return again;
 }
 
 async function plan(
@@ -214,12 +241,12 @@ async function apply(
 }
 
 async function tell(
-  { options: { client, node, log }, nodes, status, ending }: Parts,
+  { options: { node, log }, nodes, status, ending, reporter }: Parts,
   planned: NodePlan,
   report: AgentRun | Trouble,
 ): Promise<void> {
   const record = nodes.all().get(node.name);
-  if (client === undefined || record === undefined) return;
+  if (reporter === undefined || record === undefined) return;
   if (!status.now().api.isReachable) return;
   const told = {
     troubles: troublesOf(report),
@@ -228,7 +255,7 @@ async function tell(
     record,
   };
   try {
-    await tellKubernetes(nodeReporter(client, node.name), told, ending);
+    await tellKubernetes(reporter, told, ending);
   } catch (error) {
     if (ending.aborted) return;
     if (!(error instanceof Error)) throw error;
@@ -236,7 +263,9 @@ async function tell(
   }
 }
 
-function outcomeOf(report: AgentRun | Trouble): RunOutcome {
+function outcomeOf(
+  report: AgentRun | Trouble,
+): Exclude<RunOutcome, "repeated"> {
   if ("reason" in report || report.failed.length > 0) return "failed";
   return report.made.length + report.repaired.length > 0 ? "changed" : "clean";
 }

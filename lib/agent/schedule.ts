@@ -1,12 +1,15 @@
 /**
  * When the agent works: what comes together is one run, there is one run at a
  * time, and what fails or has to be mended over and over is done less and less
- * often. Pure but for timers.
+ * often. Its clock is one that nobody sets. Pure but for timers.
  */
 import { backOff } from "../apiserver/back_off.ts";
 
-/** What came of a run. */
-export type RunOutcome = "clean" | "changed" | "failed";
+/**
+ * What came of a run; repeated: it had to change what the run before it had changed,
+ * so something else is at work against it.
+ */
+export type RunOutcome = "clean" | "changed" | "repeated" | "failed";
 
 /** Milliseconds. */
 export interface Pace {
@@ -14,9 +17,14 @@ export interface Pace {
   readonly gather_ms: number;
   /** Between runs when nothing happens. */
   readonly regular_ms: number;
-  /** The first and longest wait after a failure, and after what a run had to change. */
+  /** The first and longest wait after a failure, and after what had to be changed again. */
   readonly first_ms: number;
   readonly longest_ms: number;
+  /**
+   * The shortest and longest rest after any run; between them it is four times as
+   * long as the run, so that a storm of events does not cost a whole processor.
+   */
+  readonly rest_ms: readonly [shortest: number, longest: number];
 }
 
 export const usualPace: Pace = {
@@ -24,6 +32,7 @@ export const usualPace: Pace = {
   regular_ms: 300_000,
   first_ms: 500,
   longest_ms: 60_000,
+  rest_ms: [500, 2000],
 };
 
 /** Runs under way or to come. */
@@ -37,8 +46,8 @@ interface Schedule {
   readonly request: (why: string, urgent?: boolean) => void;
   /** Ends; resolves when no run is under way. */
   readonly stop: () => Promise<void>;
-  /** When the run under way began, in milliseconds since 1970; undefined between runs. */
-  readonly since: () => number | undefined;
+  /** Milliseconds for which the run under way has gone on; 0 between runs. */
+  readonly busy_ms: () => number;
 }
 
 /**
@@ -51,7 +60,7 @@ export function schedule(
   pace: Pace = usualPace,
   random: () => number = Math.random,
 ): Schedule {
-  const { gather_ms, regular_ms, first_ms, longest_ms } = pace;
+  const { gather_ms, regular_ms, first_ms, longest_ms, rest_ms } = pace;
   const wait = backOff(first_ms, longest_ms, random);
   const why = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -65,32 +74,36 @@ export function schedule(
     if (stopped || running !== undefined || at_ms >= due_ms) return;
     clearTimeout(timer);
     due_ms = at_ms;
-    timer = setTimeout(begin, Math.max(0, at_ms - Date.now()));
+    timer = setTimeout(begin, Math.max(0, at_ms - performance.now()));
   };
   const begin = () => {
     due_ms = Infinity;
     const reasons = why.size === 0 ? ["it was time"] : [...why];
     why.clear();
-    since_ms = Date.now();
+    since_ms = performance.now();
     running = run(reasons).then(after);
   };
   const after = (outcome: RunOutcome) => {
+    const now_ms = performance.now();
+    const took_ms = now_ms - (since_ms ?? now_ms);
     running = undefined;
     since_ms = undefined;
-    const now_ms = Date.now();
-    if (outcome === "clean") wait.reset();
-    const wait_ms = outcome === "clean" ? 0 : wait.next_ms();
+    const [shortest_ms, longestRest_ms] = rest_ms;
+    const rest = Math.min(longestRest_ms, Math.max(shortest_ms, 4 * took_ms));
+    const isWell = outcome === "clean" || outcome === "changed";
+    if (isWell) wait.reset();
+    const wait_ms = isWell ? rest : Math.max(rest, wait.next_ms());
     notBefore_ms = now_ms + wait_ms;
     const regular = now_ms + regular_ms * (0.9 + random() / 5);
     if (outcome === "failed") plan(notBefore_ms);
     else plan(why.size > 0 ? next() : regular);
   };
-  const next = () => Math.max(Date.now() + gather_ms, notBefore_ms);
+  const next = () => Math.max(performance.now() + gather_ms, notBefore_ms);
   return {
     request(reason, urgent = false) {
       why.add(reason);
       if (urgent) {
-        notBefore_ms = Math.min(notBefore_ms, Date.now() + first_ms);
+        notBefore_ms = Math.min(notBefore_ms, performance.now() + first_ms);
       }
       plan(next());
     },
@@ -99,6 +112,6 @@ export function schedule(
       clearTimeout(timer);
       await running;
     },
-    since: () => since_ms,
+    busy_ms: () => since_ms === undefined ? 0 : performance.now() - since_ms,
   };
 }

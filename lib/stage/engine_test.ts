@@ -285,6 +285,23 @@ Deno.test("an undo that fails is told, and its record is there for the next", ()
     assertEquals(await readJournal(node), { complete: [], records: before });
   }));
 
+Deno.test("what is no longer wanted and gone already does not keep the rest from running", () =>
+  inFolder(async (folder, node) => {
+    const says =
+      'rm "$1" 2>/dev/null || { echo "Error: ipv6: address not found." >&2; exit 2; }';
+    const undo = cmd`sh -c ${says} undo ${folder}/a`;
+    await apply(stage, node, [file(`${folder}/a`, { undo })], context());
+    await Deno.remove(`${folder}/a`);
+    const [taken, made] = await apply(
+      stage,
+      node,
+      [file(`${folder}/b`)],
+      context(),
+    );
+    assertEquals([taken?.status, made?.status], ["ok", "changed"]);
+    assertEquals((await readJournal(node)).records.length, 1);
+  }));
+
 Deno.test("what a run that was killed left is not forgotten where its undo fails and its probe finds it", () =>
   inFolder(async (folder, node) => {
     const step = file(`${folder}/a`, { undo: cmd`rmdir ${folder}/a` });

@@ -2,6 +2,7 @@
 import { isGone } from "./decide.ts";
 import { StepError } from "./errors.ts";
 import { succeeded } from "../exec/command.ts";
+import { saysGone } from "../exec/says_gone.ts";
 import {
   type JournalRecord,
   withComplete,
@@ -120,14 +121,16 @@ async function undoRecord(
   // Where nothing can be asked whether it was done at all, a no says that it was not.
   const maySayNo = record.state === "running" && !partial &&
     step?.doneWhen === undefined && outcome.code !== undefined;
-  if (!succeeded(outcome) && !maySayNo) {
+  // Of what today's steps do not ask for, there is no probe to ask first.
+  const wasGone = !partial && saysGone(outcome);
+  if (!succeeded(outcome) && !maySayNo && !wasGone) {
     const certain = outcome.code !== undefined;
     if (certain) await nodeRun.write(withRecord(nodeRun.journal, record));
     nodeRun.tellFailure(why, label(undo), outcome);
     return "stop";
   }
   await forget();
-  nodeRun.tell("changed", why, label(undo));
+  nodeRun.tell(wasGone ? "ok" : "changed", why, label(undo));
   return "go on";
 }
 
