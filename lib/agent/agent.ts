@@ -3,16 +3,17 @@
  * machine, and applies stages 03 to 08 there whenever either changes.
  */
 import type { ApiClient, Limits } from "../apiserver/client.ts";
-import { followObjects } from "../apiserver/follow.ts";
 import type { NetworkPart } from "../cluster/network_part.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { readLinks } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
-import { listenToKernel } from "./kernel_events.ts";
+import { followNodes } from "./follow_nodes.ts";
+import { type KernelListening, listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
-import { type NodeRecord, readNode } from "./node_record.ts";
+import { lockMachine } from "./machine_lock.ts";
+import type { NodeRecord } from "./node_record.ts";
 import {
   type NodeReporter,
   nodeReporter,
@@ -23,6 +24,7 @@ import { type AgentRun, reconcile } from "./reconcile.ts";
 import { type Pace, type RunOutcome, schedule, usualPace } from "./schedule.ts";
 import { type AgentStatus, removeStatus } from "./status_file.ts";
 import { type StatusKeeper, statusKeeper } from "./status_keeper.ts";
+import { whereWritable } from "./own_file.ts";
 import { problemsOf, reportLines, troublesOf } from "./words.ts";
 
 /** What an agent is given. */
@@ -56,9 +58,6 @@ export interface Agent {
 
 /** An agent that is to end waits so long for the command under way. */
 const patience_ms = 1200;
-
-/** So long an agent that begins waits for the API server, then it goes by what it knew last. */
-const firstList_ms = 3000;
 
 /** Of each command on the machine, and longer where it is one for many nodes. */
 const command_ms = 30_000;
@@ -100,61 +99,48 @@ export function startAgent(options: AgentOptions): Agent {
     reporter: client && nodeReporter(client, node.name),
   };
   const work = schedule((why) => run(parts, why), options.pace ?? usualPace);
-  const following = followNodes(parts, (what) => work.request(what, true));
-  const listening = listenToKernel({
-    enter: (command) => node.enter(command),
-    enterNetwork: options.enterNetwork ?? ((command) => node.enter(command)),
-    bridge: options.part.cluster.bridge,
-    isOurs: (podCIDR) => parts.podCIDRs.has(podCIDR),
-    tell: (what) => work.request(what),
-    log,
-    signal: ending.signal,
-  });
+  const begin = async () => {
+    const unlock = await lockMachine(node, version, log, ending.signal);
+    if (!ending.signal.aborted) {
+      await Promise.all([
+        followNodes(nodes, {
+          ...options,
+          reached: status.reached,
+          request: (what) => work.request(what, true),
+          ending: ending.signal,
+        }),
+        listenToKernel(listeningOf(parts, (what) => work.request(what))),
+      ]);
+      await work.stop();
+      await whereWritable(log, "that it ended", () => removeStatus(node));
+    }
+    unlock();
+  };
+  const begun = begin();
   return {
     status: status.now,
     busy_ms: work.busy_ms,
     async stop() {
       ending.abort();
       const kill = setTimeout(() => killing.abort(), patience_ms);
-      await Promise.all([work.stop(), following, listening]);
+      await begun;
       clearTimeout(kill);
-      await removeStatus(node);
     },
   };
 }
 
-/** Follows the Nodes of Kubernetes, or takes those that are given. */
-async function followNodes(
-  { options, nodes, status, ending }: Parts,
-  request: (what: string) => void,
-): Promise<void> {
-  const { client, limits, nodes: given } = options;
-  const tell = (news: string) => news !== "" && request(news);
-  if (client === undefined) {
-    const byName = (given ?? []).map((one) => [one.name, one] as const);
-    tell(nodes.replace(new Map(byName)));
-    return;
-  }
-  const first = setTimeout(async () => {
-    if (nodes.areFresh()) return;
-    request(
-      await nodes.read()
-        ? "the API server does not answer, the nodes are those that were known last"
-        : "nothing is known of the nodes yet",
-    );
-  }, firstList_ms);
-  await followObjects<NodeRecord>(client, {
-    all: (items) => tell(nodes.replace(items)),
-    changed: (_, record) => tell(nodes.put(record)),
-    removed: (name) => tell(nodes.remove(name)),
-    reached: status.reached,
-  }, {
-    path: "/api/v1/nodes",
-    pick: readNode,
-    signal: ending,
-    ...(limits === undefined ? {} : { limits }),
-  });
-  clearTimeout(first);
+function listeningOf(
+  { options, podCIDRs, ending: signal }: Parts,
+  tell: (what: string) => void,
+): KernelListening {
+  const { node, log, part, enterNetwork } = options;
+  const enter = (command: Command) => node.enter(command);
+  return {
+    ...{ enter, enterNetwork: enterNetwork ?? enter },
+    bridge: part.cluster.bridge,
+    isOurs: (podCIDR) => podCIDRs.has(podCIDR),
+    ...{ tell, log, signal },
+  };
 }
 
 async function run(
@@ -163,8 +149,7 @@ async function run(
 ): Promise<RunOutcome> {
   const { options, nodes, status, ending } = parts;
   const began_ms = performance.now();
-  const planned = await plan(parts);
-  const report = await apply(parts, planned);
+  const { planned, report } = await planAndApply(parts);
   const outcome = outcomeOf(report);
   const took_ms = Math.round(performance.now() - began_ms);
   if (ending.aborted) {
@@ -180,7 +165,7 @@ async function run(
     before.problems.length > 0;
   if (news) reportLines(report, why, took_ms).forEach(options.log);
   const again = isRepeated(parts, report);
-  await nodes.write();
+  await whereWritable(options.log, "the nodes", nodes.write);
   const repaired = "repaired" in report ? report.repaired.length : 0;
   await status.change({
     runs: before.runs + 1,
@@ -205,6 +190,20 @@ function isRepeated(
   repaired.clear();
   now.forEach((one) => repaired.add(one));
   return again;
+}
+
+/** What keeps a run from being made at all is a trouble like others. */
+async function planAndApply(
+  parts: Parts,
+): Promise<{ planned: NodePlan; report: AgentRun | Trouble }> {
+  try {
+    const planned = await plan(parts);
+    return { planned, report: await apply(parts, planned) };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const unplannable = { reason: "Failed", message: error.message };
+    return { planned: { unplannable }, report: unplannable };
+  }
 }
 
 async function plan(

@@ -76,7 +76,7 @@ interface Monitor {
 }
 
 /** How the monitors are started, and what is made of them. */
-interface Listening {
+export interface KernelListening {
   /** The command that runs in the machine's network namespace. */
   readonly enterNetwork: (command: Command) => Command;
   /** The command that runs on the machine, with its programs. */
@@ -103,7 +103,9 @@ const looked: Readonly<Record<string, string>> = {
 };
 
 /** Listens until the signal fires; monitors that end are started again. */
-export async function listenToKernel(listening: Listening): Promise<void> {
+export async function listenToKernel(
+  listening: KernelListening,
+): Promise<void> {
   const { enter, enterNetwork, isOurs, bridge } = listening;
   const monitors: readonly Monitor[] = [
     {
@@ -131,7 +133,10 @@ export async function listenToKernel(listening: Listening): Promise<void> {
   await Promise.all(monitors.map((monitor) => keepUp(monitor, listening)));
 }
 
-async function keepUp(monitor: Monitor, listening: Listening): Promise<void> {
+async function keepUp(
+  monitor: Monitor,
+  listening: KernelListening,
+): Promise<void> {
   const { signal, log, tell } = listening;
   const { command: { argv, label = argv.join(" ") } } = monitor;
   let told = false;
@@ -154,7 +159,7 @@ async function keepUp(monitor: Monitor, listening: Listening): Promise<void> {
 /** @returns why it ended */
 async function listen(
   { command, enter, news }: Monitor,
-  { tell, signal }: Listening,
+  { tell, signal }: KernelListening,
 ): Promise<string> {
   const [program, ...args] = enter(command).argv;
   let child: Deno.ChildProcess;
