@@ -65,5 +65,6 @@ while echo; do
     eval "$what=\$seen"
   done
   first=
-  sleep "$seconds"
+  # It outlives a shell that is killed, and would hold what is read from it.
+  sleep "$seconds" >/dev/null 2>&1
 done

@@ -53,19 +53,20 @@ const controlPlaneLabels = ["control-plane", "master"]
 
 /** Reads a Node object; what is not as it should be in it is left out. */
 export function readNode(value: unknown): NodeRecord {
-  const { metadata = {}, spec = {}, status = {} } = value as NodeObject;
-  const { labels = {}, annotations = {} } = metadata;
-  const addresses = (status.addresses ?? [])
+  const { metadata, spec, status } = (value ?? {}) as NodeObject;
+  const labels = metadata?.labels ?? {};
+  const annotations = metadata?.annotations ?? {};
+  const addresses = listed(status?.addresses)
     .filter(({ type }) => type === "InternalIP")
     .map(({ address }) => address);
-  const given = Array.isArray(spec.podCIDRs) ? spec.podCIDRs : [spec.podCIDR];
+  const given = Array.isArray(spec?.podCIDRs) ? spec.podCIDRs : [spec?.podCIDR];
   const vtep = annotations[annotation.vtepAddress];
   const vtepMac = annotations[annotation.vtepMac];
-  const unavailable = (status.conditions ?? []).some(({ type, status }) =>
+  const unavailable = listed(status?.conditions).some(({ type, status }) =>
     type === "NetworkUnavailable" && status !== "False"
   );
   return {
-    name: String(metadata.name ?? ""),
+    name: String(metadata?.name ?? ""),
     isControlPlane: controlPlaneLabels.some((label) => label in labels),
     addresses: oneAFamily(addresses.filter(isAddress).map(plainAddress)),
     podCIDRs: oneAFamily(given.filter(isCidr).map(plainCidr)),
@@ -103,6 +104,15 @@ function plainAddress(address: string): string {
 
 function plainCidr(cidr: string): string {
   return formatCidr(parseCidr(cidr));
+}
+
+/** The objects of a list; none where it is none. */
+function listed<Item extends object>(
+  list: readonly (Item | null)[] | undefined,
+): Item[] {
+  return Array.isArray(list)
+    ? list.filter((one) => typeof one === "object" && one !== null)
+    : [];
 }
 
 function oneAFamily(texts: readonly string[]): string[] {

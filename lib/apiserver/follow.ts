@@ -49,13 +49,14 @@ interface WithMeta {
   readonly metadata?: Meta;
 }
 
-interface List extends WithMeta {
-  readonly items?: readonly WithMeta[];
+interface List {
+  readonly items: readonly (WithMeta | null)[];
+  readonly metadata: Meta & { readonly resourceVersion: string };
 }
 
 interface WatchEvent {
   readonly type?: string;
-  readonly object?: WithMeta & {
+  readonly object: WithMeta & {
     readonly code?: number;
     readonly message?: string;
   };
@@ -95,7 +96,8 @@ export async function followObjects<Item>(
       if (!(error instanceof Resumable) || !error.wasAnswered) {
         tell.reached(why);
       }
-      await pause(wait.next_ms(), signal);
+      const asked_ms = error instanceof ApiError ? error.after_ms : 0;
+      await pause(Math.max(asked_ms, wait.next_ms()), signal);
     }
   }
 }
@@ -132,14 +134,35 @@ async function list<Item>(
       limit: `${pageSize}`,
       ...(from === "" ? {} : { continue: from }),
     });
-    const page = await client.json(`${path}?${query}`, { signal }) as List;
-    for (const object of page.items ?? []) {
-      items.set(object.metadata?.name ?? "", pick(object));
+    const page = asList(await client.json(`${path}?${query}`, { signal }));
+    for (const object of page.items) {
+      const name = object?.metadata?.name;
+      if (name !== undefined) items.set(name, pick(object));
     }
-    from = page.metadata?.continue ?? "";
-    if (from === "") return { items, at: page.metadata?.resourceVersion ?? "" };
+    const { continue: next = "", resourceVersion } = page.metadata;
+    if (next === "") return { items, at: resourceVersion };
+    if (next === from) {
+      throw new ApiUnreachableError(`${path}: a page leads to itself`);
+    }
+    from = next;
   } while (!signal.aborted);
   throw new ApiUnreachableError("interrupted");
+}
+
+/**
+ * What answers may be another than the API server. A list without objects would
+ * mean that there are none.
+ *
+ * @throws {ApiUnreachableError}
+ */
+function asList(value: unknown): List {
+  const { items, metadata } = (value ?? {}) as Partial<List>;
+  const isList = Array.isArray(items) &&
+    typeof metadata?.resourceVersion === "string" &&
+    metadata.resourceVersion !== "";
+  if (isList) return { items, metadata };
+  const text = JSON.stringify(value).slice(0, 80);
+  throw new ApiUnreachableError(`the answer is no list of objects: ${text}`);
 }
 
 /**
@@ -167,32 +190,41 @@ async function watch<Item>(
   const began_ms = performance.now();
   let version = from;
   let answered = false;
-  let seen = false;
   try {
     const { body } = await client.open(`${path}?${query}`, { signal });
     answered = true;
     tell.reached(undefined);
     if (body === null) throw new ApiUnreachableError("a watch without a body");
     for await (const line of jsonLines(body, limits.silence_ms, signal)) {
-      const { type, object = {} } = line as WatchEvent;
+      const { type, object } = asEvent(line);
       if (type === "ERROR") {
         throw new ApiError(object.code ?? 500, object.message ?? "no reason");
       }
       version = object.metadata?.resourceVersion ?? version;
-      seen = true;
       alive();
-      const name = object.metadata?.name ?? "";
+      const name = object.metadata?.name;
+      if (name === undefined || type === "BOOKMARK") continue;
       if (type === "DELETED") tell.removed(name);
-      else if (type !== "BOOKMARK") tell.changed(name, pick(object));
+      else tell.changed(name, pick(object));
     }
   } catch (error) {
     if (error instanceof ApiError) throw error;
     throw new Resumable(reasonOf(error), version, answered);
   }
   // A server that ends every watch at once is one to wait for.
-  if (performance.now() - began_ms < 1000 && !seen) {
+  if (performance.now() - began_ms < 1000) {
     throw new Resumable("the watch ended at once", version, true);
   }
   alive();
   return version;
+}
+
+/** @throws {ApiUnreachableError} */
+function asEvent(line: unknown): WatchEvent {
+  const { type, object } = (line ?? {}) as Partial<WatchEvent>;
+  if (typeof object === "object" && object !== null) {
+    return { object, ...(type === undefined ? {} : { type }) };
+  }
+  const text = JSON.stringify(line).slice(0, 80);
+  throw new ApiUnreachableError(`a watch sends what is no event: ${text}`);
 }
