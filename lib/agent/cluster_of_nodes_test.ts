@@ -170,3 +170,18 @@ Deno.test("addresses and podCIDRs are kept as the kernel prints them", () => {
   );
   assertEquals([addresses, podCIDRs], [["fd00::b"], ["fd00:10:244::/64"]]);
 });
+
+Deno.test("of an object that is no Node, nothing is taken", () => {
+  const nothing = { isControlPlane: false, addresses: [], podCIDRs: [] };
+  for (
+    const value of [
+      ...[null, {}, [], "x", { metadata: null, spec: null, status: null }],
+      {
+        status: { addresses: [null, 1], conditions: {} },
+        spec: { podCIDRs: [1] },
+      },
+    ]
+  ) {
+    assertEquals(readNode(value), { name: "", ...nothing });
+  }
+});

@@ -57,6 +57,8 @@ export interface TestApiServer extends AsyncDisposable {
   put(node: TestNode): void;
   remove(name: string): void;
   bookmark(): void;
+  /** Has forgotten all versions until now: a watch from one of them gets 410. */
+  forget(): void;
   /** Ends all watches, in the middle of a line. */
   cut(): void;
   behave(how: Behaviour): void;
@@ -109,6 +111,7 @@ export function testApiServer(
   const got: Got[] = [];
   const watchers = new Set<Watcher>();
   let version = 100;
+  let oldest = 0;
   let how: Behaviour = "well";
   let accepted: string | undefined;
   const stuck: (() => void)[] = [];
@@ -205,15 +208,19 @@ export function testApiServer(
     if (accepted !== undefined && authorization !== `Bearer ${accepted}`) {
       return no(401, "Unauthorized");
     }
+    const isWatch = query.get("watch") === "true";
+    if (isWatch && Number(query.get("resourceVersion")) < oldest) return gone();
     if (how === "broken") return new Response("it is broken", { status: 500 });
     if (how === "busy") {
       return no(429, "too many requests", { "retry-after": "1" });
     }
     if (how === "another's") return new Response("<html>Sign in</html>");
-    if (how === "no list") return new Response('{"ok":true}\n');
+    if (how === "no list") {
+      const headers = { "content-type": "application/json" };
+      return new Response('{"ok":true}\n', { headers });
+    }
     if (method !== "GET") return Response.json({ kind: "Status" });
     if (path !== "/api/v1/nodes") return new Response("", { status: 404 });
-    const isWatch = query.get("watch") === "true";
     if (how === "forgetful" && (isWatch || query.has("continue"))) {
       return gone();
     }
@@ -227,7 +234,7 @@ export function testApiServer(
     if (how === "hasty" && isWatch) {
       const metadata = { resourceVersion: `${version}` };
       const object = { metadata };
-      return new Response(JSON.stringify({ type: "BOOKMARK", object }) + "\n");
+      return Response.json({ type: "BOOKMARK", object });
     }
     return isWatch ? watch(query) : list(query);
   });
@@ -255,6 +262,7 @@ export function testApiServer(
       version++;
       tell("BOOKMARK", { metadata: { resourceVersion: `${version}` } });
     },
+    forget: () => void (oldest = ++version),
     cut() {
       for (const watcher of watchers) watcher.end();
       watchers.clear();

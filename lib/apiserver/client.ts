@@ -51,7 +51,12 @@ export class ApiError extends Error {
 
 /** No answer of the API server's. */
 export class ApiUnreachableError extends Error {
-  override readonly name = "ApiUnreachableError";
+  override readonly name: string = "ApiUnreachableError";
+}
+
+/** An answer that no API server gives: something else answers in its place. */
+export class NoApiServerError extends ApiUnreachableError {
+  override readonly name = "NoApiServerError";
 }
 
 /** How long to wait. */
@@ -103,7 +108,15 @@ export function apiClient(
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      if (response.ok) return response;
+      const type = response.headers.get("content-type") ?? "nothing";
+      if (response.ok && type.includes("json")) return response;
+      if (response.ok) {
+        await response.body?.cancel().catch(() => {});
+        throw new NoApiServerError(
+          `${server}: the answer is ${type}, expected application/json: something ` +
+            "else answers in the API server's place",
+        );
+      }
       const text = await response.text().catch(() => "");
       throw refusal(response, method, path, text);
     } catch (error) {

@@ -8,6 +8,7 @@ import {
   ApiError,
   ApiUnreachableError,
   type Limits,
+  NoApiServerError,
   usualLimits,
 } from "./client.ts";
 import { AccessError } from "./access.ts";
@@ -65,6 +66,9 @@ interface WatchEvent {
 /** A server of 5,000 nodes gives pages of a megabyte or two with this. */
 const usualPageSize = 100;
 
+/** A watch that ends within this has told nothing of how the server is. */
+const moment_ms = 1000;
+
 /** Follows until the signal fires. */
 export async function followObjects<Item>(
   client: ApiClient,
@@ -74,11 +78,13 @@ export async function followObjects<Item>(
   const { signal, firstWait_ms = 1000 } = options;
   const wait = backOff(firstWait_ms, 30_000);
   let version: string | undefined;
+  let listed_ms = -Infinity;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
         const { items, at } = await list(client, options);
         version = at;
+        listed_ms = performance.now();
         tell.all(items);
         tell.reached(undefined);
       }
@@ -86,11 +92,11 @@ export async function followObjects<Item>(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiError && error.code === 410) {
-        // The list is asked for at once the first time only.
-        if (version !== undefined) {
-          version = undefined;
-          continue;
-        }
+        // What a list gave a moment ago is forgotten already: that is to be waited for.
+        const isNew = performance.now() - listed_ms < moment_ms;
+        const isFirst = version !== undefined && !isNew;
+        version = undefined;
+        if (isFirst) continue;
       } else if (error instanceof Resumable) version = error.version;
       const why = reasonOf(error);
       if (!(error instanceof Resumable) || !error.wasAnswered) {
@@ -162,7 +168,7 @@ function asList(value: unknown): List {
     metadata.resourceVersion !== "";
   if (isList) return { items, metadata };
   const text = JSON.stringify(value).slice(0, 80);
-  throw new ApiUnreachableError(`the answer is no list of objects: ${text}`);
+  throw new NoApiServerError(`the answer is no list of objects: ${text}`);
 }
 
 /**
@@ -188,6 +194,7 @@ async function watch<Item>(
     timeoutSeconds: `${timeout_s}`,
   });
   const began_ms = performance.now();
+  const isShort = () => performance.now() - began_ms < moment_ms;
   let version = from;
   let answered = false;
   try {
@@ -201,7 +208,7 @@ async function watch<Item>(
         throw new ApiError(object.code ?? 500, object.message ?? "no reason");
       }
       version = object.metadata?.resourceVersion ?? version;
-      alive();
+      if (!isShort()) alive();
       const name = object.metadata?.name;
       if (name === undefined || type === "BOOKMARK") continue;
       if (type === "DELETED") tell.removed(name);
@@ -209,10 +216,11 @@ async function watch<Item>(
     }
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    throw new Resumable(reasonOf(error), version, answered);
+    const wasAnswered = answered && !(error instanceof NoApiServerError);
+    throw new Resumable(reasonOf(error), version, wasAnswered);
   }
   // A server that ends every watch at once is one to wait for.
-  if (performance.now() - began_ms < 1000) {
+  if (isShort()) {
     throw new Resumable("the watch ended at once", version, true);
   }
   alive();
@@ -226,5 +234,5 @@ function asEvent(line: unknown): WatchEvent {
     return { object, ...(type === undefined ? {} : { type }) };
   }
   const text = JSON.stringify(line).slice(0, 80);
-  throw new ApiUnreachableError(`a watch sends what is no event: ${text}`);
+  throw new NoApiServerError(`a watch sends what is no event: ${text}`);
 }
