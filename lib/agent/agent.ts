@@ -3,24 +3,29 @@
  * machine, and applies stages 03 to 08 there whenever either changes.
  */
 import type { ApiClient, Limits } from "../apiserver/client.ts";
-import { followObjects } from "../apiserver/follow.ts";
 import type { NetworkPart } from "../cluster/network_part.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { readLinks } from "../net/ip_json.ts";
 import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
-import { watchedPaths, watchFiles } from "./file_watch.ts";
+import { followNodes } from "./follow_nodes.ts";
 import { installLoopback, loopbackPath } from "./install.ts";
-import { listenToKernel } from "./kernel_events.ts";
+import { type KernelListening, listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
-import { type NodeRecord, readNode } from "./node_record.ts";
-import { nodeReporter, type Trouble } from "./node_report.ts";
+import { lockMachine } from "./machine_lock.ts";
+import type { NodeRecord } from "./node_record.ts";
+import {
+  type NodeReporter,
+  nodeReporter,
+  type Trouble,
+} from "./node_report.ts";
 import { tellKubernetes } from "./own_node.ts";
 import { type AgentRun, reconcile } from "./reconcile.ts";
 import { type Pace, type RunOutcome, schedule, usualPace } from "./schedule.ts";
 import { type AgentStatus, removeStatus } from "./status_file.ts";
 import { type StatusKeeper, statusKeeper } from "./status_keeper.ts";
+import { whereWritable } from "./own_file.ts";
 import { problemsOf, reportLines, troublesOf } from "./words.ts";
 
 /** What an agent is given. */
@@ -57,9 +62,6 @@ export interface Agent {
 /** An agent that is to end waits so long for the command under way. */
 const patience_ms = 1200;
 
-/** So long an agent that begins waits for the API server, then it goes by what it knew last. */
-const firstList_ms = 3000;
-
 /** Of each command on the machine, and longer where it is one for many nodes. */
 const command_ms = 30_000;
 const eachNode_ms = 50;
@@ -75,6 +77,10 @@ interface Parts {
   readonly killing: AbortSignal;
   /** The podCIDRs to which there are routes of ours. */
   readonly podCIDRs: Set<string>;
+  /** What the last run found missing. */
+  readonly repaired: Set<string>;
+  /** Knows what it has told already. */
+  readonly reporter: NodeReporter | undefined;
 }
 
 /** Starts an agent. */
@@ -92,73 +98,52 @@ export function startAgent(options: AgentOptions): Agent {
     ending: ending.signal,
     killing: killing.signal,
     podCIDRs: new Set(),
+    repaired: new Set(),
+    reporter: client && nodeReporter(client, node.name),
   };
   const work = schedule((why) => run(parts, why), options.pace ?? usualPace);
-  const following = followNodes(parts, (what) => work.request(what, true));
-  const listening = listenToKernel({
-    enter: options.enterNetwork ?? ((command) => node.enter(command)),
-    isOurs: (podCIDR) => parts.podCIDRs.has(podCIDR),
-    tell: (what) => work.request(what),
-    log,
-    signal: ending.signal,
-  });
-  const watching = watchFiles({
-    root: () => node.root?.(),
-    paths: [
-      ...watchedPaths(
-        options.stages.map(({ name }) => name),
-        options.pluginFiles,
-      ),
-      ...(options.loopback === undefined ? [] : [loopbackPath]),
-    ],
-    tell: (what) => work.request(what),
-    signal: ending.signal,
-  });
+  const begin = async () => {
+    const unlock = await lockMachine(node, version, log, ending.signal);
+    if (!ending.signal.aborted) {
+      await Promise.all([
+        followNodes(nodes, {
+          ...options,
+          reached: status.reached,
+          request: (what) => work.request(what, true),
+          ending: ending.signal,
+        }),
+        listenToKernel(listeningOf(parts, (what) => work.request(what))),
+      ]);
+      await work.stop();
+      await whereWritable(log, "that it ended", () => removeStatus(node));
+    }
+    unlock();
+  };
+  const begun = begin();
   return {
     status: status.now,
-    busy_ms: () => Date.now() - (work.since() ?? Date.now()),
+    busy_ms: work.busy_ms,
     async stop() {
       ending.abort();
       const kill = setTimeout(() => killing.abort(), patience_ms);
-      await Promise.all([work.stop(), following, listening, watching]);
+      await begun;
       clearTimeout(kill);
-      await removeStatus(node);
     },
   };
 }
 
-/** Follows the Nodes of Kubernetes, or takes those that are given. */
-async function followNodes(
-  { options, nodes, status, ending }: Parts,
-  request: (what: string) => void,
-): Promise<void> {
-  const { client, limits, nodes: given } = options;
-  const tell = (news: string) => news !== "" && request(news);
-  if (client === undefined) {
-    const byName = (given ?? []).map((one) => [one.name, one] as const);
-    tell(nodes.replace(new Map(byName)));
-    return;
-  }
-  const first = setTimeout(async () => {
-    if (nodes.areFresh()) return;
-    request(
-      await nodes.read()
-        ? "the API server does not answer, the nodes are those that were known last"
-        : "nothing is known of the nodes yet",
-    );
-  }, firstList_ms);
-  await followObjects<NodeRecord>(client, {
-    all: (items) => tell(nodes.replace(items)),
-    changed: (_, record) => tell(nodes.put(record)),
-    removed: (name) => tell(nodes.remove(name)),
-    reached: status.reached,
-  }, {
-    path: "/api/v1/nodes",
-    pick: readNode,
-    signal: ending,
-    ...(limits === undefined ? {} : { limits }),
-  });
-  clearTimeout(first);
+function listeningOf(
+  { options, podCIDRs, ending: signal }: Parts,
+  tell: (what: string) => void,
+): KernelListening {
+  const { node, log, part, enterNetwork } = options;
+  const enter = (command: Command) => node.enter(command);
+  return {
+    ...{ enter, enterNetwork: enterNetwork ?? enter },
+    bridge: part.cluster.bridge,
+    isOurs: (podCIDR) => podCIDRs.has(podCIDR),
+    ...{ tell, log, signal },
+  };
 }
 
 async function run(
@@ -166,12 +151,10 @@ async function run(
   why: readonly string[],
 ): Promise<RunOutcome> {
   const { options, nodes, status, ending } = parts;
-  const began_ms = Date.now();
-  const planned = await plan(parts);
-  await keepLoopback(options);
-  const report = await apply(parts, planned);
+  const began_ms = performance.now();
+  const { planned, report } = await planAndApply(parts);
   const outcome = outcomeOf(report);
-  const took_ms = Date.now() - began_ms;
+  const took_ms = Math.round(performance.now() - began_ms);
   if (ending.aborted) {
     // What was cut off is no failure.
     if (outcome === "changed") {
@@ -184,7 +167,8 @@ async function run(
   const news = outcome !== "clean" || before.runs === 0 ||
     before.problems.length > 0;
   if (news) reportLines(report, why, took_ms).forEach(options.log);
-  await nodes.write();
+  const again = isRepeated(parts, report);
+  await whereWritable(options.log, "the nodes", nodes.write);
   const repaired = "repaired" in report ? report.repaired.length : 0;
   await status.change({
     runs: before.runs + 1,
@@ -194,7 +178,36 @@ async function run(
   });
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
-  return outcome;
+  return again && outcome === "changed" ? "repeated" : outcome;
+}
+
+/** Whether something was missing that the run before had made again. */
+function isRepeated(
+  { repaired }: Parts,
+  report: AgentRun | Trouble,
+): boolean {
+  const now = "repaired" in report
+    ? report.repaired.map(({ stage, command }) => `${stage} ${command}`)
+    : [];
+  const again = now.some((one) => repaired.has(one));
+  repaired.clear();
+  now.forEach((one) => repaired.add(one));
+  return again;
+}
+
+/** What keeps a run from being made at all is a trouble like others. */
+async function planAndApply(
+  parts: Parts,
+): Promise<{ planned: NodePlan; report: AgentRun | Trouble }> {
+  try {
+    const planned = await plan(parts);
+    await keepLoopback(parts.options);
+    return { planned, report: await apply(parts, planned) };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const unplannable = { reason: "Failed", message: error.message };
+    return { planned: { unplannable }, report: unplannable };
+  }
 }
 
 /** Without it no pod of this machine begins, whatever its network. */
@@ -247,12 +260,12 @@ async function apply(
 }
 
 async function tell(
-  { options: { client, node, log }, nodes, status, ending }: Parts,
+  { options: { node, log }, nodes, status, ending, reporter }: Parts,
   planned: NodePlan,
   report: AgentRun | Trouble,
 ): Promise<void> {
   const record = nodes.all().get(node.name);
-  if (client === undefined || record === undefined) return;
+  if (reporter === undefined || record === undefined) return;
   if (!status.now().api.isReachable) return;
   const told = {
     troubles: troublesOf(report),
@@ -261,7 +274,7 @@ async function tell(
     record,
   };
   try {
-    await tellKubernetes(nodeReporter(client, node.name), told, ending);
+    await tellKubernetes(reporter, told, ending);
   } catch (error) {
     if (ending.aborted) return;
     if (!(error instanceof Error)) throw error;
@@ -269,7 +282,9 @@ async function tell(
   }
 }
 
-function outcomeOf(report: AgentRun | Trouble): RunOutcome {
+function outcomeOf(
+  report: AgentRun | Trouble,
+): Exclude<RunOutcome, "repeated"> {
   if ("reason" in report || report.failed.length > 0) return "failed";
   return report.made.length + report.repaired.length > 0 ? "changed" : "clean";
 }

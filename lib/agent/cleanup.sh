@@ -26,7 +26,8 @@ for unit in deno-cni.service deno-cni-watch.service deno-cni-daemon.service; do
 done
 rm -rf /etc/deno-cni/boot.sh /etc/deno-cni/boot.d /opt/cni/bin/deno-cni /opt/cni/lib/deno-cni
 rm -f /etc/cni/net.d/10-deno-cni.conflist /var/lib/deno-cni/nodes.json \
-  /var/lib/deno-cni/written.conflist /run/deno-cni/agent.json
+  /var/lib/deno-cni/written.conflist /run/deno-cni/agent.json \
+  /run/deno-cni/agent.lock
 for folder in /etc/deno-cni /opt/cni/lib /var/lib/deno-cni /run/deno-cni; do
   rmdir "$folder" 2>/dev/null
 done

@@ -8,6 +8,7 @@ import {
   containsCidr,
   familyOf,
   formatCidr,
+  ofFamily,
   parseCidr,
 } from "../net/cidr.ts";
 import type { NodeRecord } from "./node_record.ts";
@@ -54,21 +55,34 @@ export function clusterOfNodes(
     ...base,
     // What the kernel says is what decides whether a plain route will do.
     segments: [{ cidrs: own, router: [], mtu: leastMtu(part) }],
-    nodes: all.map((node) => toClusterNode(node, base)),
+    nodes: all.map((node) => toClusterNode(node, base, node === self)),
   };
   return { cluster, own: cluster.nodes[all.indexOf(self)]! };
 }
 
-function toClusterNode(node: NodeRecord, { vxlan }: Cluster): ClusterNode {
-  const { name, isControlPlane, addresses, podCIDRs } = node;
-  const [address = ""] = addresses;
+/** @param isOwn of the own one, what is wrong has been told by missing() */
+function toClusterNode(
+  { name, isControlPlane, addresses, podCIDRs }: NodeRecord,
+  { vxlan, clusterCIDRs }: Cluster,
+  isOwn: boolean,
+): ClusterNode {
+  const within = (podCIDR: string) =>
+    clusterCIDRs.some((cidr) =>
+      containsCidr(parseCidr(cidr), parseCidr(podCIDR))
+    );
+  const [first = ""] = clusterCIDRs;
+  const [any = ""] = addresses;
+  // Of one family at both ends of a tunnel, in whatever order Nodes have theirs.
+  const address = ofFamily(addresses, familyOf(first)) ?? any;
   return {
     name,
     role: isControlPlane ? "control-plane" : "worker",
     address,
     addresses,
-    podCIDRs,
-    ...(vxlan === undefined ? {} : { vtep: node.vtep ?? address }),
+    // A route to what is not the pods' would lead others' packets away.
+    podCIDRs: isOwn ? podCIDRs : podCIDRs.filter(within),
+    // Not what the annotation says, which may be old, or another's.
+    ...(vxlan === undefined ? {} : { vtep: address }),
   };
 }
 

@@ -119,3 +119,69 @@ Deno.test("of a Node object that is kept which other nodes need", () => {
     networkUnavailable: true,
   });
 });
+
+Deno.test("the tunnels end where the nodes are, whatever annotations say", () => {
+  const says = (vtep: string): NodeRecord => ({ ...far, vtep });
+  const part = network("routes: auto\n");
+  const six = (name: string, ...addresses: string[]) =>
+    readNode({
+      metadata: { name },
+      spec: { podCIDR: `10.244.${name.length}.0/24` },
+      status: {
+        addresses: addresses.map((address) => ({
+          type: "InternalIP",
+          address,
+        })),
+      },
+    });
+  const ends = (...nodes: NodeRecord[]) => {
+    const plan = clusterOfNodes(part, [one, ...nodes], "one", held);
+    assert("cluster" in plan);
+    return plan.cluster.nodes.map(({ vtep }) => vtep);
+  };
+  for (const vtep of ["10.0.1.11", "192.0.2.9", "none", "fd00::9"]) {
+    assertEquals(ends(says(vtep)), ["10.0.1.11", "10.0.2.13"]);
+  }
+  // Nodes may have their addresses in either order; a tunnel is of one family.
+  assertEquals(ends(six("six", "fd00::13", "10.0.2.13")), [
+    "10.0.1.11",
+    "10.0.2.13",
+  ]);
+});
+
+Deno.test("a podCIDR of another node that is none of the pods' gets no route", () => {
+  const all = node("all", "10.0.1.14", "0.0.0.0/0");
+  const stray = node("stray", "10.0.1.15", "192.168.0.0/24");
+  const plan = clusterOfNodes(network(), [one, near, all, stray], "one", held);
+  assert("cluster" in plan);
+  assertEquals(plan.cluster.nodes.map(({ podCIDRs }) => [...podCIDRs]), [
+    ["10.244.1.0/24"],
+    ["10.244.2.0/24"],
+    [],
+    [],
+  ]);
+});
+
+Deno.test("addresses and podCIDRs are kept as the kernel prints them", () => {
+  const { addresses, podCIDRs } = node(
+    "one",
+    "FD00:0:0::0B",
+    "fd00:10:244:0::/64",
+  );
+  assertEquals([addresses, podCIDRs], [["fd00::b"], ["fd00:10:244::/64"]]);
+});
+
+Deno.test("of an object that is no Node, nothing is taken", () => {
+  const nothing = { isControlPlane: false, addresses: [], podCIDRs: [] };
+  for (
+    const value of [
+      ...[null, {}, [], "x", { metadata: null, spec: null, status: null }],
+      {
+        status: { addresses: [null, 1], conditions: {} },
+        spec: { podCIDRs: [1] },
+      },
+    ]
+  ) {
+    assertEquals(readNode(value), { name: "", ...nothing });
+  }
+});

@@ -33,7 +33,7 @@ export function knownNodes(node: Node): KnownNodes {
     all: () => all,
     areFresh: () => fresh,
     replace(nodes) {
-      const news = differences(all, nodes);
+      const news = differences(all, nodes, node.name);
       all = new Map(nodes);
       const first = !fresh;
       fresh = true;
@@ -41,8 +41,8 @@ export function knownNodes(node: Node): KnownNodes {
     },
     put(record) {
       const before = all.get(record.name);
-      if (isSameNode(record, before)) return "";
       all.set(record.name, record);
+      if (isSameNode(record, before, record.name === node.name)) return "";
       return `${record.name} ${before === undefined ? "joined" : "changed"}`;
     },
     remove: (name) => all.delete(name) ? `${name} left` : "",
@@ -82,11 +82,12 @@ function parse(text: string): NodeRecord[] | undefined {
 function differences(
   before: ReadonlyMap<string, NodeRecord>,
   after: ReadonlyMap<string, NodeRecord>,
+  own: string,
 ): string {
   const joined = [...after.keys()].filter((name) => !before.has(name));
   const left = [...before.keys()].filter((name) => !after.has(name));
   const changed = [...after].filter(([name, node]) =>
-    before.has(name) && !isSameNode(node, before.get(name))
+    before.has(name) && !isSameNode(node, before.get(name), name === own)
   ).map(([name]) => name);
   return [
     ...named(joined, "joined"),

@@ -23,8 +23,8 @@ export interface NodeReporter {
   event(trouble: Trouble, signal: AbortSignal): Promise<void>;
   /** Says that the node's network is there, where a cloud waits for that (KEP-2062). */
   networkIsUp(signal: AbortSignal): Promise<void>;
-  /** Says where the node's end of the tunnels is. */
-  vtep(address: string, signal: AbortSignal): Promise<void>;
+  /** Says where the node's end of the tunnels is; undefined: that there is none. */
+  vtep(address: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
 /** @param now gives milliseconds since 1970 */
@@ -47,7 +47,9 @@ export function nodeReporter(
       const name = `${node}.deno-cni-${digest(`${reason} ${message}`)}`;
       const before = told.get(name);
       const at_ms = now();
-      if (before !== undefined && at_ms - before.at_ms < silence_ms) return;
+      // The clock may have been set back.
+      const since_ms = Math.abs(at_ms - (before?.at_ms ?? -Infinity));
+      if (since_ms < silence_ms) return;
       const count = (before?.count ?? 0) + 1;
       const time = new Date(at_ms).toISOString().replace(/\.\d+/, "");
       const body = eventObject(node, name, { reason, message }, time);
@@ -85,8 +87,9 @@ export function nodeReporter(
       await patch(status, "application/merge-patch+json", {
         metadata: {
           annotations: {
-            [annotation.vtepAddress]: address,
-            [annotation.vtepMac]: vtepMac(node),
+            // A null takes a key away (RFC 7386).
+            [annotation.vtepAddress]: address ?? null,
+            [annotation.vtepMac]: address === undefined ? null : vtepMac(node),
           },
         },
       }, signal);

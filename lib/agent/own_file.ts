@@ -38,3 +38,18 @@ export async function keptFile(
     return undefined;
   }
 }
+
+/** A disk that is full or read-only is no reason to end: the network is the kernel's. */
+export async function whereWritable<Result>(
+  log: (line: string) => void,
+  what: string,
+  keep: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await keep();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log(`cannot keep ${what} on disk: ${error.message}`);
+    return undefined;
+  }
+}

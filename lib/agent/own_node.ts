@@ -1,5 +1,6 @@
 /** What is to be told to Kubernetes of the agent's own Node after a run. */
 import type { ClusterNode } from "../cluster/cluster.ts";
+import { vtepMac } from "../net/vxlan.ts";
 import type { NodeRecord } from "./node_record.ts";
 import type { NodeReporter, Trouble } from "./node_report.ts";
 
@@ -24,8 +25,17 @@ export async function tellKubernetes(
   signal: AbortSignal,
 ): Promise<void> {
   for (const trouble of troubles) await reporter.event(trouble, signal);
-  if (planned?.vtep !== undefined && record.vtep !== planned.address) {
-    await reporter.vtep(planned.address, signal);
+  if (planned !== undefined && !saysSo(record, planned)) {
+    await reporter.vtep(planned.vtep, signal);
   }
   if (isUp && record.networkUnavailable) await reporter.networkIsUp(signal);
+}
+
+/** Whether the Node's annotations say where its tunnels end; where there are none, nothing. */
+function saysSo(
+  { name, vtep, vtepMac: mac }: NodeRecord,
+  planned: ClusterNode,
+): boolean {
+  const wanted = planned.vtep === undefined ? undefined : vtepMac(name);
+  return vtep === planned.vtep && mac === wanted;
 }

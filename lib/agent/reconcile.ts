@@ -1,5 +1,7 @@
 /** One run of the agent: stages 03 to 08 on its own machine, by the engine that the scripts use. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { birdPackage } from "../bgp/steps.ts";
+import { CommandError } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import { UnreachableError } from "../node/node.ts";
 import { apply } from "../stage/engine.ts";
@@ -60,7 +62,8 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
     if (stopping()) break;
     const lacks = failed.some((result) => neededStages.includes(result.stage));
     if (stage.name === lastStage && lacks) break;
-    const steps = stepsFor(stage, cluster, own.name, pluginFiles);
+    const steps = stepsFor(stage, cluster, own.name, pluginFiles)
+      .map(withoutInstalling);
     const known = stage.name === "08-routes"
       ? { known: await thereAlready(node, cluster, options) }
       : {};
@@ -68,6 +71,8 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
       ...{ ...options, ...known, stopping, keepGoing: true as const },
       tell: () => {},
       consent: () => Promise.resolve(true),
+      // What an operator's machine would give, the node has itself.
+      others: { node: () => node, ended: () => Promise.resolve(true) },
     };
     const instead = insteadFor(stage, cluster, own.name);
     const results = await apply(stage.name, node, steps, context, instead);
@@ -81,6 +86,30 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
   return { made, repaired, failed };
 }
 
+/**
+ * Packages are for the owner of a machine to install; the agent's container has no
+ * right to, either.
+ */
+function withoutInstalling(step: Step): Step {
+  const { key, doneWhen } = step;
+  if (key !== birdPackage || doneWhen === undefined) return step;
+  return {
+    ...step,
+    doneWhen: {
+      ...doneWhen,
+      read(outcome, input) {
+        const answer = doneWhen.read(outcome, input);
+        return answer.is !== "absent" ? answer : {
+          is: "different",
+          found:
+            "bird is not installed on this machine, and routes: bgp needs it",
+          remedy: "apt-get install bird2; the agent then goes on by itself",
+        };
+      },
+    },
+  };
+}
+
 async function journalOf(
   node: Node,
   options: { timeout_ms: number; signal: AbortSignal },
@@ -89,9 +118,9 @@ async function journalOf(
     return await readJournal(node, options);
   } catch (error) {
     // The engine tells of it.
-    if (error instanceof JournalError || error instanceof UnreachableError) {
-      return undefined;
-    }
+    const isTold = error instanceof JournalError ||
+      error instanceof UnreachableError || error instanceof CommandError;
+    if (isTold) return undefined;
     throw error;
   }
 }

@@ -1,15 +1,17 @@
 /**
  * When the agent works: what comes together is one run, there is one run at a
  * time, and what fails or has to be mended over and over is done less and less
- * often. A run that had to change something is followed by one that looks whether
- * it holds: that it does is what ends the waiting. What is heard when nothing has
- * been done for a while does not wait: what is refused in one place keeps nothing from
- * being repaired in another. Pure but for timers.
+ * often. After a failure, what is heard when nothing has been done for a while does
+ * not wait: what is refused in one place keeps nothing from being repaired in
+ * another. Its clock is one that nobody sets. Pure but for timers.
  */
 import { backOff } from "../apiserver/back_off.ts";
 
-/** What came of a run. */
-export type RunOutcome = "clean" | "changed" | "failed";
+/**
+ * What came of a run; repeated: it had to change what the run before it had changed,
+ * so something else is at work against it.
+ */
+export type RunOutcome = "clean" | "changed" | "repeated" | "failed";
 
 /** Milliseconds. */
 export interface Pace {
@@ -17,11 +19,16 @@ export interface Pace {
   readonly gather_ms: number;
   /** Between runs when nothing happens. */
   readonly regular_ms: number;
-  /** The first and longest wait after a failure, and after what a run had to change. */
+  /** The first and longest wait after a failure, and after what had to be changed again. */
   readonly first_ms: number;
   readonly longest_ms: number;
-  /** What comes so long after a run is not of the run's own doing, and need not wait. */
+  /** What comes so long after a run that failed is not of its own doing, and need not wait. */
   readonly quiet_ms: number;
+  /**
+   * The shortest and longest rest after any run; between them it is four times as
+   * long as the run, so that a storm of events does not cost a whole processor.
+   */
+  readonly rest_ms: readonly [shortest: number, longest: number];
 }
 
 export const usualPace: Pace = {
@@ -30,10 +37,8 @@ export const usualPace: Pace = {
   first_ms: 500,
   longest_ms: 60_000,
   quiet_ms: 2000,
+  rest_ms: [500, 2000],
 };
-
-/** Why a run follows one that changed something. */
-const afterChange = "whether what was done holds";
 
 /** Runs under way or to come. */
 interface Schedule {
@@ -41,13 +46,13 @@ interface Schedule {
    * Asks for a run.
    *
    * @param why in a few words; told to the run with all that came together
-   * @param urgent it never waits until what failed may be tried again
+   * @param urgent it does not wait until what failed may be tried again
    */
   readonly request: (why: string, urgent?: boolean) => void;
   /** Ends; resolves when no run is under way. */
   readonly stop: () => Promise<void>;
-  /** When the run under way began, in milliseconds since 1970; undefined between runs. */
-  readonly since: () => number | undefined;
+  /** Milliseconds for which the run under way has gone on; 0 between runs. */
+  readonly busy_ms: () => number;
 }
 
 /**
@@ -60,13 +65,14 @@ export function schedule(
   pace: Pace = usualPace,
   random: () => number = Math.random,
 ): Schedule {
-  const { gather_ms, regular_ms, first_ms, longest_ms, quiet_ms } = pace;
+  const { gather_ms, regular_ms, first_ms, longest_ms, quiet_ms, rest_ms } =
+    pace;
   const wait = backOff(first_ms, longest_ms, random);
   const why = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due_ms = Infinity;
   let notBefore_ms = 0;
-  let ended_ms = 0;
+  let failed_ms: number | undefined;
   let running: Promise<void> | undefined;
   let since_ms: number | undefined;
   let stopped = false;
@@ -75,37 +81,40 @@ export function schedule(
     if (stopped || running !== undefined || at_ms >= due_ms) return;
     clearTimeout(timer);
     due_ms = at_ms;
-    timer = setTimeout(begin, Math.max(0, at_ms - Date.now()));
+    timer = setTimeout(begin, Math.max(0, at_ms - performance.now()));
   };
   const begin = () => {
     due_ms = Infinity;
     const reasons = why.size === 0 ? ["it was time"] : [...why];
     why.clear();
-    since_ms = Date.now();
+    since_ms = performance.now();
     running = run(reasons).then(after);
   };
   const after = (outcome: RunOutcome) => {
+    const now_ms = performance.now();
+    const took_ms = now_ms - (since_ms ?? now_ms);
     running = undefined;
     since_ms = undefined;
-    const now_ms = Date.now();
-    ended_ms = now_ms;
-    if (outcome === "clean") wait.reset();
-    const wait_ms = outcome === "clean" ? 0 : wait.next_ms();
+    failed_ms = outcome === "failed" ? now_ms : undefined;
+    const [shortest_ms, longestRest_ms] = rest_ms;
+    const rest = Math.min(longestRest_ms, Math.max(shortest_ms, 4 * took_ms));
+    const isWell = outcome === "clean" || outcome === "changed";
+    if (isWell) wait.reset();
+    const wait_ms = isWell ? rest : Math.max(rest, wait.next_ms());
     notBefore_ms = now_ms + wait_ms;
     const regular = now_ms + regular_ms * (0.9 + random() / 5);
-    if (outcome === "clean") plan(why.size > 0 ? next() : regular);
-    else {
-      if (outcome === "changed" && why.size === 0) why.add(afterChange);
-      plan(notBefore_ms);
-    }
+    if (outcome === "failed") plan(notBefore_ms);
+    else plan(why.size > 0 ? next() : regular);
   };
-  const next = () => Math.max(Date.now() + gather_ms, notBefore_ms);
+  const next = () => Math.max(performance.now() + gather_ms, notBefore_ms);
   return {
     request(reason, urgent = false) {
       why.add(reason);
-      const now_ms = Date.now();
+      const now_ms = performance.now();
       if (urgent) notBefore_ms = Math.min(notBefore_ms, now_ms + first_ms);
-      if (now_ms >= ended_ms + quiet_ms) notBefore_ms = 0;
+      if (failed_ms !== undefined && now_ms >= failed_ms + quiet_ms) {
+        notBefore_ms = 0;
+      }
       plan(next());
     },
     async stop() {
@@ -113,6 +122,6 @@ export function schedule(
       clearTimeout(timer);
       await running;
     },
-    since: () => since_ms,
+    busy_ms: () => since_ms === undefined ? 0 : performance.now() - since_ms,
   };
 }

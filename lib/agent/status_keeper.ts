@@ -1,6 +1,7 @@
 /** The agent's status as it changes, in memory and in its file. */
 import type { ApiClient } from "../apiserver/client.ts";
 import type { Node } from "../node/node.ts";
+import { whereWritable } from "./own_file.ts";
 import { type AgentStatus, writeStatus } from "./status_file.ts";
 
 /** The status of one agent. */
@@ -43,14 +44,14 @@ export function statusKeeper(
     nodes: nodes(),
     api: { ...status.api, requests: client?.requests() ?? 0 },
   });
+  let last = Promise.resolve<unknown>(undefined);
   const change = async (news: Partial<AgentStatus>) => {
     status = { ...status, ...news };
-    try {
-      await writeStatus(node, now());
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      log(`cannot write the status file: ${error.message}`);
-    }
+    // One writer at a time.
+    last = last.then(() =>
+      whereWritable(log, "the status", () => writeStatus(node, now()))
+    );
+    await last;
   };
   return {
     now,

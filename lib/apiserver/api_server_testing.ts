@@ -28,7 +28,19 @@ export type Behaviour =
   | "slow"
   /** Has forgotten all versions: 410 for every watch and page. */
   | "forgetful"
-  | "broken";
+  | "broken"
+  /** Says no to watches, as where the ClusterRole lacks the verb. */
+  | "forbidden"
+  /** Wants to be left alone for a second: 429. */
+  | "busy"
+  /** Something else answers: a page of HTML. */
+  | "another's"
+  /** Something else answers: JSON that is no list and no event. */
+  | "no list"
+  /** Each page leads to itself. */
+  | "endless"
+  /** Ends each watch after a bookmark. */
+  | "hasty";
 
 /** A request that the server got. */
 interface Got {
@@ -45,9 +57,13 @@ export interface TestApiServer extends AsyncDisposable {
   put(node: TestNode): void;
   remove(name: string): void;
   bookmark(): void;
+  /** Has forgotten all versions until now: a watch from one of them gets 410. */
+  forget(): void;
   /** Ends all watches, in the middle of a line. */
   cut(): void;
   behave(how: Behaviour): void;
+  /** Takes requests with this token alone from now on; undefined: all. */
+  accept(token: string | undefined): void;
   /** How many watches are open. */
   watches(): number;
 }
@@ -64,6 +80,16 @@ export function testNode(
     spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs },
     status: { addresses: [{ type: "InternalIP", address }] },
   };
+}
+
+/** A Status object (meta/v1). */
+function no(
+  code: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const status = { kind: "Status", code, message };
+  return Response.json(status, { status: code, headers: { ...headers } });
 }
 
 interface Watcher {
@@ -85,7 +111,9 @@ export function testApiServer(
   const got: Got[] = [];
   const watchers = new Set<Watcher>();
   let version = 100;
+  let oldest = 0;
   let how: Behaviour = "well";
+  let accepted: string | undefined;
   const stuck: (() => void)[] = [];
 
   const tell = (type: string, object: unknown) => {
@@ -93,14 +121,7 @@ export function testApiServer(
     log.push({ version, line });
     for (const watcher of watchers) watcher.send(line);
   };
-  const gone = () =>
-    Response.json({
-      kind: "Status",
-      code: 410,
-      message: "too old resource version",
-    }, {
-      status: 410,
-    });
+  const gone = () => no(410, "too old resource version");
   const list = (query: URLSearchParams) => {
     const limit = Number(query.get("limit") ?? 1e9);
     const from = Number(query.get("continue") ?? 0);
@@ -184,12 +205,36 @@ export function testApiServer(
     if (how === "silent") {
       await new Promise<void>((resolve) => stuck.push(resolve));
     }
+    if (accepted !== undefined && authorization !== `Bearer ${accepted}`) {
+      return no(401, "Unauthorized");
+    }
+    const isWatch = query.get("watch") === "true";
+    if (isWatch && Number(query.get("resourceVersion")) < oldest) return gone();
     if (how === "broken") return new Response("it is broken", { status: 500 });
+    if (how === "busy") {
+      return no(429, "too many requests", { "retry-after": "1" });
+    }
+    if (how === "another's") return new Response("<html>Sign in</html>");
+    if (how === "no list") {
+      const headers = { "content-type": "application/json" };
+      return new Response('{"ok":true}\n', { headers });
+    }
     if (method !== "GET") return Response.json({ kind: "Status" });
     if (path !== "/api/v1/nodes") return new Response("", { status: 404 });
-    const isWatch = query.get("watch") === "true";
     if (how === "forgetful" && (isWatch || query.has("continue"))) {
       return gone();
+    }
+    if (how === "forbidden" && isWatch) {
+      return no(403, 'nodes is forbidden: User "one" cannot watch resource');
+    }
+    if (how === "endless" && !isWatch) {
+      const metadata = { resourceVersion: "1", continue: "again" };
+      return Response.json({ metadata, items: [] });
+    }
+    if (how === "hasty" && isWatch) {
+      const metadata = { resourceVersion: `${version}` };
+      const object = { metadata };
+      return Response.json({ type: "BOOKMARK", object });
     }
     return isWatch ? watch(query) : list(query);
   });
@@ -217,10 +262,12 @@ export function testApiServer(
       version++;
       tell("BOOKMARK", { metadata: { resourceVersion: `${version}` } });
     },
+    forget: () => void (oldest = ++version),
     cut() {
       for (const watcher of watchers) watcher.end();
       watchers.clear();
     },
+    accept: (token) => void (accepted = token),
     behave(next) {
       how = next;
       stuck.splice(0).forEach((go) => go());

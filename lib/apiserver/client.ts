@@ -36,15 +36,27 @@ export interface ApiClient extends Disposable {
 export class ApiError extends Error {
   override readonly name = "ApiError";
 
-  /** @param code HTTP's status, e.g. 410 for a resourceVersion that is too old */
-  constructor(readonly code: number, message: string) {
+  /**
+   * @param code HTTP's status, e.g. 410 for a resourceVersion that is too old
+   * @param after_ms how long the server wants to be left alone (Retry-After)
+   */
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly after_ms = 0,
+  ) {
     super(message);
   }
 }
 
 /** No answer of the API server's. */
 export class ApiUnreachableError extends Error {
-  override readonly name = "ApiUnreachableError";
+  override readonly name: string = "ApiUnreachableError";
+}
+
+/** An answer that no API server gives: something else answers in its place. */
+export class NoApiServerError extends ApiUnreachableError {
+  override readonly name = "NoApiServerError";
 }
 
 /** How long to wait. */
@@ -96,9 +108,17 @@ export function apiClient(
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      if (response.ok) return response;
+      const type = response.headers.get("content-type") ?? "nothing";
+      if (response.ok && type.includes("json")) return response;
+      if (response.ok) {
+        await response.body?.cancel().catch(() => {});
+        throw new NoApiServerError(
+          `${server}: the answer is ${type}, expected application/json: something ` +
+            "else answers in the API server's place",
+        );
+      }
       const text = await response.text().catch(() => "");
-      throw refusal(response.status, `${method} ${path.split("?")[0]}`, text);
+      throw refusal(response, method, path, text);
     } catch (error) {
       throw asOurs(error, server, late.signal.aborted ? answer_ms : undefined);
     } finally {
@@ -143,14 +163,50 @@ async function wholeAnswer(
 }
 
 /** What the server says, by its Status object (meta/v1) where it sent one. */
-function refusal(code: number, asked: string, text: string): ApiError {
+function refusal(
+  { status, headers }: Response,
+  method: string,
+  path: string,
+  text: string,
+): ApiError {
   let message = text.trim().slice(0, 400);
   try {
     message = String(JSON.parse(text).message ?? message);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    const isOther = error instanceof SyntaxError || error instanceof TypeError;
+    if (!isOther) throw error;
   }
-  return new ApiError(code, `${asked}: ${code}: ${message}`);
+  const advice = adviceOn(status, method, path);
+  const seconds = Number(headers.get("retry-after") ?? 0);
+  return new ApiError(
+    status,
+    `${method} ${path.split("?")[0]}: ${status}: ${message}${advice}`,
+    Number.isFinite(seconds) ? Math.min(longestAfter_ms, seconds * 1000) : 0,
+  );
+}
+
+/** A server that wants to be left alone for longer is asked again after this. */
+const longestAfter_ms = 300_000;
+
+/** What to do about it, where that is for this client's owner. */
+function adviceOn(status: number, method: string, path: string): string {
+  if (status === 401) {
+    return "; the token is none that the server takes: it is read again at each request, " +
+      "so look at the service account's token, or at the kubeconfig";
+  }
+  if (status !== 403) return "";
+  const url = new URL(path, "http://server");
+  const verb = method !== "GET"
+    ? { PATCH: "patch", POST: "create" }[method]
+    : url.searchParams.get("watch") === "true"
+    ? "watch"
+    : "list";
+  const resource = /\/nodes\/[^/]+\/status$/.test(url.pathname)
+    ? "nodes/status"
+    : /\/events/.test(url.pathname)
+    ? "events"
+    : url.pathname.replace(/^.*\//, "");
+  return `; expected the ClusterRole to allow ${verb} of ${resource}`;
 }
 
 /** @param late_ms the time that was over, where that ended it */

@@ -8,6 +8,7 @@ import {
   ApiError,
   ApiUnreachableError,
   type Limits,
+  NoApiServerError,
   usualLimits,
 } from "./client.ts";
 import { AccessError } from "./access.ts";
@@ -49,13 +50,14 @@ interface WithMeta {
   readonly metadata?: Meta;
 }
 
-interface List extends WithMeta {
-  readonly items?: readonly WithMeta[];
+interface List {
+  readonly items: readonly (WithMeta | null)[];
+  readonly metadata: Meta & { readonly resourceVersion: string };
 }
 
 interface WatchEvent {
   readonly type?: string;
-  readonly object?: WithMeta & {
+  readonly object: WithMeta & {
     readonly code?: number;
     readonly message?: string;
   };
@@ -63,6 +65,9 @@ interface WatchEvent {
 
 /** A server of 5,000 nodes gives pages of a megabyte or two with this. */
 const usualPageSize = 100;
+
+/** A watch that ends within this has told nothing of how the server is. */
+const moment_ms = 1000;
 
 /** Follows until the signal fires. */
 export async function followObjects<Item>(
@@ -73,11 +78,13 @@ export async function followObjects<Item>(
   const { signal, firstWait_ms = 1000 } = options;
   const wait = backOff(firstWait_ms, 30_000);
   let version: string | undefined;
+  let listed_ms = -Infinity;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
         const { items, at } = await list(client, options);
         version = at;
+        listed_ms = performance.now();
         tell.all(items);
         tell.reached(undefined);
       }
@@ -85,17 +92,18 @@ export async function followObjects<Item>(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiError && error.code === 410) {
-        // The list is asked for at once the first time only.
-        if (version !== undefined) {
-          version = undefined;
-          continue;
-        }
+        // What a list gave a moment ago is forgotten already: that is to be waited for.
+        const isNew = performance.now() - listed_ms < moment_ms;
+        const isFirst = version !== undefined && !isNew;
+        version = undefined;
+        if (isFirst) continue;
       } else if (error instanceof Resumable) version = error.version;
       const why = reasonOf(error);
       if (!(error instanceof Resumable) || !error.wasAnswered) {
         tell.reached(why);
       }
-      await pause(wait.next_ms(), signal);
+      const asked_ms = error instanceof ApiError ? error.after_ms : 0;
+      await pause(Math.max(asked_ms, wait.next_ms()), signal);
     }
   }
 }
@@ -132,14 +140,35 @@ async function list<Item>(
       limit: `${pageSize}`,
       ...(from === "" ? {} : { continue: from }),
     });
-    const page = await client.json(`${path}?${query}`, { signal }) as List;
-    for (const object of page.items ?? []) {
-      items.set(object.metadata?.name ?? "", pick(object));
+    const page = asList(await client.json(`${path}?${query}`, { signal }));
+    for (const object of page.items) {
+      const name = object?.metadata?.name;
+      if (name !== undefined) items.set(name, pick(object));
     }
-    from = page.metadata?.continue ?? "";
-    if (from === "") return { items, at: page.metadata?.resourceVersion ?? "" };
+    const { continue: next = "", resourceVersion } = page.metadata;
+    if (next === "") return { items, at: resourceVersion };
+    if (next === from) {
+      throw new ApiUnreachableError(`${path}: a page leads to itself`);
+    }
+    from = next;
   } while (!signal.aborted);
   throw new ApiUnreachableError("interrupted");
+}
+
+/**
+ * What answers may be another than the API server. A list without objects would
+ * mean that there are none.
+ *
+ * @throws {ApiUnreachableError}
+ */
+function asList(value: unknown): List {
+  const { items, metadata } = (value ?? {}) as Partial<List>;
+  const isList = Array.isArray(items) &&
+    typeof metadata?.resourceVersion === "string" &&
+    metadata.resourceVersion !== "";
+  if (isList) return { items, metadata };
+  const text = JSON.stringify(value).slice(0, 80);
+  throw new NoApiServerError(`the answer is no list of objects: ${text}`);
 }
 
 /**
@@ -164,35 +193,46 @@ async function watch<Item>(
     resourceVersion: from,
     timeoutSeconds: `${timeout_s}`,
   });
-  const began_ms = Date.now();
+  const began_ms = performance.now();
+  const isShort = () => performance.now() - began_ms < moment_ms;
   let version = from;
   let answered = false;
-  let seen = false;
   try {
     const { body } = await client.open(`${path}?${query}`, { signal });
     answered = true;
     tell.reached(undefined);
     if (body === null) throw new ApiUnreachableError("a watch without a body");
     for await (const line of jsonLines(body, limits.silence_ms, signal)) {
-      const { type, object = {} } = line as WatchEvent;
+      const { type, object } = asEvent(line);
       if (type === "ERROR") {
         throw new ApiError(object.code ?? 500, object.message ?? "no reason");
       }
       version = object.metadata?.resourceVersion ?? version;
-      seen = true;
-      alive();
-      const name = object.metadata?.name ?? "";
+      if (!isShort()) alive();
+      const name = object.metadata?.name;
+      if (name === undefined || type === "BOOKMARK") continue;
       if (type === "DELETED") tell.removed(name);
-      else if (type !== "BOOKMARK") tell.changed(name, pick(object));
+      else tell.changed(name, pick(object));
     }
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    throw new Resumable(reasonOf(error), version, answered);
+    const wasAnswered = answered && !(error instanceof NoApiServerError);
+    throw new Resumable(reasonOf(error), version, wasAnswered);
   }
   // A server that ends every watch at once is one to wait for.
-  if (Date.now() - began_ms < 1000 && !seen) {
+  if (isShort()) {
     throw new Resumable("the watch ended at once", version, true);
   }
   alive();
   return version;
+}
+
+/** @throws {ApiUnreachableError} */
+function asEvent(line: unknown): WatchEvent {
+  const { type, object } = (line ?? {}) as Partial<WatchEvent>;
+  if (typeof object === "object" && object !== null) {
+    return { object, ...(type === undefined ? {} : { type }) };
+  }
+  const text = JSON.stringify(line).slice(0, 80);
+  throw new NoApiServerError(`a watch sends what is no event: ${text}`);
 }

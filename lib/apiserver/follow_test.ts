@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
+  type Behaviour,
   type TestApiServer,
   testApiServer,
   testNode,
@@ -24,12 +25,16 @@ const generous: Limits = { answer_ms: 20_000, silence_ms: 20_000 };
 async function following(
   body: (api: TestApiServer, followed: Followed) => Promise<void>,
   limits = generous,
+  token?: () => Promise<string>,
 ): Promise<void> {
   await using api = testApiServer();
   api.put(testNode("one", "10.0.1.1", "10.244.1.0/24"));
   api.put(testNode("two", "10.0.1.2", "10.244.2.0/24"));
   api.put(testNode("three", "10.0.1.3", "10.244.3.0/24"));
-  using client = apiClient({ server: api.url }, limits);
+  using client = apiClient(
+    { server: api.url, ...(token === undefined ? {} : { token }) },
+    limits,
+  );
   const ending = new AbortController();
   let names = new Set<string>();
   let lists = 0;
@@ -159,4 +164,113 @@ Deno.test("that a server does not answer is told, and that it does again", async
     await followed.until(() => followed.reached.at(-1) === undefined);
     assertEquals(followed.lists(), 1);
   }, short);
+});
+
+/** What is told while the server treats requests so; afterwards all is as before. */
+async function toldWhile(
+  how: Behaviour,
+  { api, followed }: { api: TestApiServer; followed: Followed },
+): Promise<string> {
+  const before = followed.names();
+  api.behave(how);
+  api.cut();
+  await followed.until(() => followed.reached.at(-1) !== undefined);
+  const why = followed.reached.at(-1) ?? "";
+  assertEquals(followed.names(), before);
+  api.behave("well");
+  await joins(api, followed, how.replaceAll(/\W/g, "-"));
+  assertEquals(followed.reached.at(-1), undefined);
+  return why;
+}
+
+Deno.test("what keeps it from the objects is told, and costs none that is known", async () => {
+  await following(async (api, followed) => {
+    const both = { api, followed };
+    const forbidden = await toldWhile("forbidden", both);
+    assertMatch(forbidden, /nodes is forbidden: User "one" cannot watch/);
+    assertMatch(forbidden, /expected the ClusterRole to allow watch of nodes$/);
+    assertMatch(await toldWhile("broken", both), /500: it is broken/);
+    assertMatch(
+      await toldWhile("another's", both),
+      /the answer is text\/plain/,
+    );
+    assertMatch(await toldWhile("no list", both), /no event: \{"ok":true\}/);
+    assertEquals(followed.lists(), 1);
+  });
+});
+
+Deno.test("an answer that is no list is not taken for one without objects, nor a page that leads to itself", async () => {
+  await following(async (api, followed) => {
+    for (
+      const [how, said] of [
+        ["no list", /no list of objects: \{"ok":true\}/],
+        ["another's", /the answer is text\/plain/],
+        ["endless", /a page leads to itself/],
+      ] as const
+    ) {
+      api.behave(how);
+      api.forget(); // So a list is asked for.
+      api.cut();
+      await followed.until(() => said.test(followed.reached.at(-1) ?? ""));
+      assertEquals(followed.names(), ["one", "three", "two"]);
+      api.behave("well");
+      await followed.until(() => api.watches() === 1);
+    }
+  });
+});
+
+Deno.test("a server that is too busy is left alone for as long as it says", async () => {
+  await following(async (api, followed) => {
+    api.behave("busy");
+    api.cut();
+    await followed.until(() => /429/.test(followed.reached.at(-1) ?? ""));
+    const [before, at_ms] = [api.got.length, performance.now()];
+    await followed.until(() => api.got.length > before);
+    assert(performance.now() - at_ms > 900);
+  });
+});
+
+Deno.test("a server that ends or refuses each watch at once is asked less and less often", async () => {
+  for (const [how, each] of [["hasty", 1], ["forgetful", 2]] as const) {
+    await following(async (api, followed) => {
+      api.remove("two"); // What is left is one page.
+      api.behave(how);
+      api.cut();
+      const [before, at_ms] = [api.got.length, performance.now()];
+      await followed.until(() => api.got.length > before + 9 * each);
+      // Waits of 1 ms, 2, 4 and so on, of which half is by chance.
+      const took_ms = performance.now() - at_ms;
+      assert(took_ms > 100, `${how}: ${took_ms} ms`);
+    });
+  }
+});
+
+Deno.test("a token that is renewed is taken at the next request", async () => {
+  let token = "old";
+  await following(
+    async (api, followed) => {
+      api.accept("new");
+      api.cut();
+      await followed.until(() => /401/.test(followed.reached.at(-1) ?? ""));
+      assertMatch(followed.reached.at(-1) ?? "", /the token is none that/);
+      token = "new";
+      await followed.until(() => followed.reached.at(-1) === undefined);
+      await joins(api, followed, "four");
+      assertEquals(followed.lists(), 1);
+      api.accept(undefined);
+    },
+    generous,
+    () => Promise.resolve(token),
+  );
+});
+
+Deno.test("a hundred objects that come at once cost no request", async () => {
+  await following(async (api, followed) => {
+    const before = api.got.length;
+    for (let at = 0; at < 100; at++) {
+      api.put(testNode(`n${at}`, "10.0.1.9", "10.244.9.0/24"));
+    }
+    await followed.until(() => followed.names().length === 103);
+    assertEquals(api.got.length, before);
+  });
 });

@@ -1,5 +1,5 @@
 /** Objects of JSON, one a line, as they come: what a watch sends. */
-import { ApiUnreachableError } from "./client.ts";
+import { ApiUnreachableError, NoApiServerError } from "./client.ts";
 
 /** Above this length it is no event of a Node, whose object etcd holds to 1.5 MB. */
 const longestLine = 4 << 20;
@@ -50,7 +50,7 @@ function parse(line: string): unknown {
     return JSON.parse(line);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ApiUnreachableError(
+    throw new NoApiServerError(
       `a watch sends what is no JSON: ${line.slice(0, 80)}`,
     );
   }

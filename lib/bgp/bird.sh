@@ -71,9 +71,9 @@ begin() {
   rm -f "$folder/bird.ctl"
   if own_user; then
     chown bird:bird "$folder"
-    bird -c "$conf" -u bird -g bird
+    bird -c "$conf" -P "$folder/bird.pid" -u bird -g bird
   else
-    bird -c "$conf"
+    bird -c "$conf" -P "$folder/bird.pid"
   fi
 }
 

@@ -41,6 +41,9 @@ export function speakerSteps(cluster: Cluster, conf: () => string): Step[] {
   ];
 }
 
+/** Names the step that installs the package. */
+export const birdPackage = "the package bird2";
+
 /** A lab's nodes have this machine's programs, and nothing is installed there. */
 function installed(inLab: boolean): Step {
   const script =
@@ -49,7 +52,7 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
   const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y " +
     "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold";
   return {
-    key: "the package bird2",
+    key: birdPackage,
     why:
       "BIRD is a program that speaks BGP, by which routers tell each other " +
       "what they reach",

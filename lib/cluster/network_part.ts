@@ -43,6 +43,7 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
   const auto = given.routes === "auto";
   const lab = given.provider === "lab";
   for (const key of passedOver) delete given[key];
+  const reflectors = reflectorsIn(given);
   const whole = {
     name: "kubernetes",
     ...given,
@@ -60,7 +61,27 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
     "/var/lib/deno-cni",
   );
   const provider = lab ? "lab" : "ssh";
-  return { cluster: { ...cluster, provider, nodes: [] }, auto };
+  const bgp = cluster.bgp === undefined ? {} : {
+    bgp: { ...cluster.bgp, ...(reflectors && { reflectors }) },
+  };
+  return { cluster: { ...cluster, ...bgp, provider, nodes: [] }, auto };
+}
+
+/** Takes out the names of nodes, which are not known while the file is checked. */
+function reflectorsIn(given: Record<string, unknown>): string[] | undefined {
+  const { bgp } = given;
+  if (typeof bgp !== "object" || bgp === null || Array.isArray(bgp)) {
+    return undefined;
+  }
+  const { reflectors, ...rest } = bgp as Record<string, unknown>;
+  const names = [reflectors].flat()
+    .filter((one): one is string => typeof one === "string" && one !== "");
+  // What is none is for the check to tell.
+  if (names.length === 0 || names.length < [reflectors].flat().length) {
+    return undefined;
+  }
+  given.bgp = rest;
+  return names;
 }
 
 function families(clusterCIDR: unknown): string[] {

@@ -26,6 +26,22 @@ Deno.test("auto is tunnels where they are needed", () => {
   assertEquals(part.cluster.vxlan?.port, 4789);
 });
 
+Deno.test("reflectors are nodes that are known elsewhere", () => {
+  const text = (bgp: string) =>
+    `clusterCIDR: 10.1.0.0/16\nroutes: bgp\nbgp: ${bgp}\n`;
+  const { cluster } = parseNetworkPart(
+    text("{ as: 64600, reflectors: [cp-1, cp-2] }"),
+    "c",
+  );
+  const { as, reflectors } = cluster.bgp!;
+  assertEquals([as, reflectors], [64600, ["cp-1", "cp-2"]]);
+  const [bare] = [parseNetworkPart(text("{ as: 64600 }"), "c").cluster.bgp];
+  assertEquals([bare?.as, bare?.reflectors], [64600, undefined]);
+  for (const bad of ["{ reflectors: [] }", "{ reflectors: [{}] }"]) {
+    assertThrows(() => parseNetworkPart(text(bad), "c"), ClusterFileError);
+  }
+});
+
 Deno.test("mistakes in the network part are told with their lines, as of a cluster file", () => {
   const error = assertThrows(
     () =>

@@ -6,7 +6,7 @@ import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
 import { runInTurn } from "../node/batch.ts";
 import { whileTelling } from "../node/heartbeat.ts";
-import { find, type NodeRun, recordOf } from "./node_run.ts";
+import { find, isSameRecord, type NodeRun, recordOf } from "./node_run.ts";
 import { label } from "./result.ts";
 import { type Answer, isCleanup, type Step } from "./stage.ts";
 
@@ -63,11 +63,11 @@ export async function actTogether(
   const records = todo.map(({ step, answer, old }) =>
     recordOf(stage, step, answer, old)
   );
-  const running = todo.map(({ old }, at): JournalRecord => ({
-    ...records[at]!,
-    state: "running",
-    changed: old?.changed ?? false,
-  }));
+  const running = todo.map(({ old }, at): JournalRecord => {
+    const record = records[at]!;
+    if (old !== undefined && isSameRecord(old, record)) return old;
+    return { ...record, state: "running", changed: old?.changed ?? false };
+  });
   await nodeRun.write(running.reduce(withRecord, before));
   const outcomes = await whileTelling(
     `${stage} on ${node.name}: ${todo.length} steps`,

@@ -6,7 +6,13 @@ import { askStep, decide } from "./decide.ts";
 import { type Answers, inOneGo } from "./ask_ahead.ts";
 import { actTogether, toRunTogether } from "./act_together.ts";
 import { notAskedFor } from "./former.ts";
-import { find, NodeRun, noLongerWanted, recordOf } from "./node_run.ts";
+import {
+  find,
+  isSameRecord,
+  NodeRun,
+  noLongerWanted,
+  recordOf,
+} from "./node_run.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
@@ -199,7 +205,7 @@ async function skip(
     (answer.is === "present" && answer.ours === true);
   const record = { ...recordOf(nodeRun.stage, step, answer, old), changed };
   // Of thousands of steps, most have nothing new to write down.
-  if (old === undefined || JSON.stringify(old) !== JSON.stringify(record)) {
+  if (!isSameRecord(old, record)) {
     await nodeRun.write(withRecord(nodeRun.journal, record));
   }
   nodeRun.tell("ok", step.why, label(step.run));
@@ -216,9 +222,11 @@ async function act(
   const command = label(step.run);
   const record = recordOf(stage, step, answer, old);
   const changed = old?.changed ?? false;
-  await nodeRun.write(
-    withRecord(before, { ...record, state: "running", changed }),
-  );
+  if (!isSameRecord(old, record)) {
+    await nodeRun.write(
+      withRecord(before, { ...record, state: "running", changed }),
+    );
+  }
   const bare = await runStep(nodeRun, withTaken(step, input));
   const outcome = bare && redact(bare, input, step.input?.secret);
   if (outcome === undefined || succeeded(outcome)) {
@@ -232,7 +240,8 @@ async function act(
   // A command that said no has done nothing; one that was killed may have.
   const didNothing = outcome.ended === "no such command" ||
     (outcome.ended === undefined && !isCleanup(step.undo));
-  if (didNothing) await nodeRun.write(withComplete(before, stage, false));
+  const known = didNothing ? before : nodeRun.journal;
+  await nodeRun.write(withComplete(known, stage, false));
   nodeRun.tellFailure(step.why, command, outcome);
   return "stop";
 }

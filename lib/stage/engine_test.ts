@@ -285,6 +285,43 @@ Deno.test("an undo that fails is told, and its record is there for the next", ()
     assertEquals(await readJournal(node), { complete: [], records: before });
   }));
 
+Deno.test("what the journal tells of already is made again though nothing can be written", () =>
+  inFolder(async (folder, node) => {
+    const steps = [file(`${folder}/a`), file(`${folder}/b`)];
+    const together = steps.map((step) => ({
+      ...step,
+      independent: true as const,
+    }));
+    for (const these of [steps, together]) {
+      await apply(stage, node, these, context());
+      const before = await readJournal(node);
+      for (const name of ["a", "b"]) await Deno.remove(`${folder}/${name}`);
+      // A folder of that name: what would replace the journal fails, as on a full disk.
+      await Deno.mkdir(`${node.journalPath}.new/x`, { recursive: true });
+      const results = await apply(stage, node, these, context());
+      await Deno.remove(`${node.journalPath}.new`, { recursive: true });
+      assertEquals(statuses(results), ["changed", "changed"]);
+      assertEquals(await readJournal(node), before);
+    }
+  }));
+
+Deno.test("what is no longer wanted and gone already does not keep the rest from running", () =>
+  inFolder(async (folder, node) => {
+    const says =
+      'rm "$1" 2>/dev/null || { echo "Error: ipv6: address not found." >&2; exit 2; }';
+    const undo = cmd`sh -c ${says} undo ${folder}/a`;
+    await apply(stage, node, [file(`${folder}/a`, { undo })], context());
+    await Deno.remove(`${folder}/a`);
+    const [taken, made] = await apply(
+      stage,
+      node,
+      [file(`${folder}/b`)],
+      context(),
+    );
+    assertEquals([taken?.status, made?.status], ["ok", "changed"]);
+    assertEquals((await readJournal(node)).records.length, 1);
+  }));
+
 Deno.test("what a run that was killed left is not forgotten where its undo fails and its probe finds it", () =>
   inFolder(async (folder, node) => {
     const step = file(`${folder}/a`, { undo: cmd`rmdir ${folder}/a` });

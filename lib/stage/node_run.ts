@@ -231,3 +231,14 @@ export function recordOf(
     ...(isCleanup(step.undo) ? { partial: true } : {}),
   };
 }
+
+/**
+ * Whether the journal says already what it would say after a step: what is made
+ * again then is written down before it is, also where nothing can be written.
+ */
+export function isSameRecord(
+  old: JournalRecord | undefined,
+  record: JournalRecord,
+): boolean {
+  return old !== undefined && JSON.stringify(old) === JSON.stringify(record);
+}

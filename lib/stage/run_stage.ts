@@ -7,6 +7,7 @@ import { BuildError } from "./errors.ts";
 import { advice, describe, label, type StepResult, worst } from "./result.ts";
 import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
+import { leftToAgent } from "./left_to_agent.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
 import { inOrder } from "./in_order.ts";
@@ -63,8 +64,8 @@ async function applyStage(run: StageRun, stage: Stage): Promise<void> {
   const done = await eachNode(
     run,
     cluster,
-    (node, name, others) =>
-      apply(
+    async (node, name, others) =>
+      await leftToAgent(context, stage, node) ?? await apply(
         stage.name,
         node,
         stepsOf(name),
@@ -84,8 +85,14 @@ async function undoStage(run: StageRun, stage: Stage): Promise<void> {
     const taken = await eachNode(
       run,
       cluster,
-      (node, name) =>
-        undo(stage.name, node, probesFor(stage, cluster, name), context),
+      async (node, name) =>
+        await leftToAgent(context, stage, node) ??
+          await undo(
+            stage.name,
+            node,
+            probesFor(stage, cluster, name),
+            context,
+          ),
     );
     if (worst(taken.flat()) !== "done" || context.stopping()) return;
     await afterUndo(run, stage, cluster);

@@ -1,7 +1,8 @@
 /** Taking back: what the journal says that a stage did on a node, in reverse. */
 import { isGone } from "./decide.ts";
 import { StepError } from "./errors.ts";
-import { type Outcome, succeeded } from "../exec/command.ts";
+import { succeeded } from "../exec/command.ts";
+import { saysGone } from "../exec/says_gone.ts";
 import {
   type JournalRecord,
   withComplete,
@@ -105,7 +106,8 @@ async function undoRecord(
   // Where nothing can be asked whether it was done at all, a no says that it was not.
   const maySayNo = record.state === "running" && !partial &&
     step?.doneWhen === undefined && outcome.code !== undefined;
-  const wasGone = step === undefined && saysGone(outcome);
+  // Of what today's steps do not ask for, there is no probe to ask first.
+  const wasGone = !partial && saysGone(outcome);
   if (!succeeded(outcome) && !maySayNo && !wasGone) {
     const certain = outcome.code !== undefined;
     if (certain) await nodeRun.write(withRecord(nodeRun.journal, record));
@@ -115,22 +117,6 @@ async function undoRecord(
   await forget();
   nodeRun.tell(wasGone ? "ok" : "changed", why, label(undo));
   return "go on";
-}
-
-const gone = [
-  /Cannot find device/,
-  /address not found|Cannot assign requested address/i,
-  /RTNETLINK answers: No such (process|file or directory)/,
-  /does a matching rule exist/,
-];
-
-/**
- * Whether ip, bridge or iptables refused to take away what is not there: a reboot
- * took it along, or a link that went before it.
- */
-function saysGone(outcome: Outcome): boolean {
-  return outcome.code !== undefined && !succeeded(outcome) &&
-    gone.some((words) => words.test(outcome.stderr));
 }
 
 /** @throws {StepError} unless the person who has to agree does */

@@ -1,0 +1,46 @@
+/** Stages that an agent keeps on a machine are not for a script to run there. */
+import { type Node, UnreachableError } from "../node/node.ts";
+import { agentAtWork } from "./agent_lock.ts";
+import type { RunContext } from "./context.ts";
+import type { StepResult } from "./result.ts";
+import type { Stage, StageName } from "./stage.ts";
+
+/** The stages that an agent keeps on its machine. */
+const ofAgents: readonly StageName[] = [
+  ...["03-cni-config", "04-bridge", "05-plugin"] as const,
+  ...["06-forwarding", "07-masquerade", "08-routes"] as const,
+];
+
+/**
+ * Says so where an agent is at work: two would write one journal, and each undo the
+ * other's.
+ *
+ * @returns the result that has been told; undefined where there is none
+ */
+export async function leftToAgent(
+  context: RunContext,
+  { name: stage }: Stage,
+  node: Node,
+): Promise<readonly StepResult[] | undefined> {
+  if (!ofAgents.includes(stage)) return undefined;
+  const { timeout_ms, signal } = context;
+  let agent: string | undefined;
+  try {
+    agent = await agentAtWork(node, { timeout_ms, signal });
+  } catch (error) {
+    // The stage tells of it.
+    if (error instanceof UnreachableError) return undefined;
+    throw error;
+  }
+  if (agent === undefined) return undefined;
+  const result: StepResult = {
+    ...{ stage, node: node.name, status: "failed", command: "" },
+    why: "leave to an agent what it keeps",
+    problem:
+      `an agent (${agent}) keeps stages 03 to 08 on ${node.name}, and does there ` +
+      "what they would\nwhat to do: change the agent's configuration; or take the agent " +
+      "away (kubectl delete of its manifest, or end its process) and run this stage again",
+  };
+  context.tell(result);
+  return [result];
+}
