@@ -17,21 +17,22 @@ import {
 } from "../lib/apiserver/access.ts";
 import { apiClient } from "../lib/apiserver/client.ts";
 import { type Agent, startAgent } from "../lib/agent/agent.ts";
-import { cleanMachine } from "../lib/agent/cleanup.ts";
 import { hostNode } from "../lib/agent/host.ts";
 import { installLoopback, installPlugin } from "../lib/agent/install.ts";
 import { serveHealth, serveMetrics } from "../lib/agent/listeners.ts";
-import { manifestFor, recordsOfCluster } from "../lib/agent/hand_over.ts";
+import { recordsOfCluster } from "../lib/agent/hand_over.ts";
+import { agentsLog, forgetAgent } from "../lib/agent/lab_agents.ts";
+import {
+  cleanCluster,
+  cleanNode,
+  handOver,
+  takeBack,
+} from "../lib/cli/agents_of_cluster.ts";
+import { isHandedOver } from "../lib/cluster/handed_over.ts";
 import { lock } from "../lib/cli/lock.ts";
 import { reachOf } from "../lib/cli/connect.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
-import { succeeded, withInput } from "../lib/exec/command.ts";
-import { projectRoot } from "../lib/exec/project_root.ts";
-import { controlPlaneOf, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
-import { kubectl } from "../lib/kubernetes/kubectl.ts";
-import type { Node } from "../lib/node/node.ts";
-import { describe } from "../lib/stage/result.ts";
 import {
   type NetworkPart,
   parseNetworkPart,
@@ -44,16 +45,18 @@ const command = {
   name: "agent",
   summary: "apply stages 03 to 08 to this machine whenever its cluster changes",
   usage: [
-    'make agent [ARGS="--install|--cleanup"]',
+    'make agent [ARGS="--install|--take-back|--cleanup"]',
     "scripts/agent.ts run [flags]",
     "scripts/agent.ts install-plugin --to FOLDER",
     "scripts/agent.ts cleanup [--host-root FOLDER]",
+    "scripts/agent.ts lab",
   ],
   text: [
     "Without a word: agents of all nodes of a lab, to be watched, until Ctrl-C.",
     "run: until SIGTERM. In a pod it takes the service account, elsewhere --kubeconfig.",
     "install-plugin: the plugin and the reference plugin loopback, each by a rename.",
     "cleanup: takes stages 08 to 03 back on this machine, and all that bears the mark.",
+    "lab: what --install starts for a lab: agents of all its nodes, until SIGTERM.",
   ],
   flags: agentFlags,
   takes: "words",
@@ -82,6 +85,7 @@ async function untilSignalled(): Promise<void> {
 
 /** The stages that the agent applies. */
 const applied = stages.filter(({ name }) => name >= "03");
+const appliedNames = applied.map(({ name }) => name);
 
 /** What stage 05 installs. An image has it built already, and no place to build it in. */
 async function pluginFiles(isBuilt: boolean): Promise<readonly PluginFile[]> {
@@ -170,28 +174,9 @@ async function install({ to, loopback }: Flags): Promise<number> {
   return exitCode.done;
 }
 
-async function cleanNode(node: Node): Promise<number> {
-  const names = applied.map(({ name }) => name);
-  const results = await cleanMachine(node, names);
-  for (const { status, command, problem = "" } of results) {
-    if (status === "failed") {
-      printNote(`${node.name}: failed: ${command}: ${problem}`);
-    } else printText(`${node.name}: ${command}`);
-  }
-  const failed = results.some(({ status }) => status === "failed");
-  if (!failed) printText(`${node.name}: nothing of deno-cni is left`);
-  return failed ? exitCode.failed : exitCode.done;
-}
-
 /** Agents of all nodes of a lab, with the nodes of its cluster file. */
-async function show(cluster: Cluster): Promise<number> {
-  if (cluster.provider !== "lab") {
-    throw new UsageError(
-      `${cluster.file} is no lab: --install hands it over to agents of its own`,
-    );
-  }
-  const unlock = await lock(cluster, "lock");
-  const { nodeOf } = reachOf(cluster);
+async function keepLab(cluster: Cluster): Promise<number> {
+  const { nodeOf, operator } = reachOf(cluster);
   const files = await pluginFiles(false);
   const agents = cluster.nodes.map(({ name }) =>
     startAgent({
@@ -199,70 +184,57 @@ async function show(cluster: Cluster): Promise<number> {
       part: { cluster: { ...cluster, nodes: [] }, auto: false },
       nodes: recordsOfCluster(cluster),
       stages: applied,
+      operator,
       pluginFiles: files,
       version: projectVersion(),
       log: (line) => log(`${name}: ${line}`),
     })
   );
-  log(
-    "break something on a node (make shell), and see it come back; Ctrl-C ends",
-  );
   await untilSignalled();
   await Promise.all(agents.map((agent) => agent.stop()));
-  unlock();
   return exitCode.done;
 }
 
-const manifestPath = `${projectRoot}/config/kubernetes/deno-cni.yaml`;
-
-/** Runs kubectl on the control plane. */
-async function kubectlOn(cluster: Cluster, ...args: string[]): Promise<number> {
-  const { name } = controlPlaneOf(cluster);
-  const text = manifestFor(cluster, await Deno.readTextFile(manifestPath));
-  if (text === undefined) {
+/** Agents of a lab to be watched, for as long as that goes on. */
+async function show(cluster: Cluster): Promise<number> {
+  if (cluster.provider !== "lab") {
     throw new UsageError(
-      `${manifestPath}: expected a ConfigMap with cluster.yaml`,
+      `${cluster.file} is no lab: --install hands it over to agents of its own`,
     );
   }
-  const command = withInput(kubectl(...args, "-f", "-"), text);
-  const outcome = await reachOf(cluster).nodeOf(name).run(command, {
-    timeout_ms: 120_000,
-  });
-  printText(outcome.stdout.trimEnd());
-  if (!succeeded(outcome)) printNote(describe(outcome));
-  return succeeded(outcome) ? exitCode.done : exitCode.failed;
-}
-
-/** Takes everything of ours off the nodes of a cluster, the agents first. */
-async function cleanCluster(cluster: Cluster): Promise<number> {
+  if (await isHandedOver(cluster)) {
+    throw new UsageError(
+      `"${cluster.name}" is handed over already, and its agents are at work; what they do ` +
+        `is in ${agentsLog(cluster)}`,
+    );
+  }
   const unlock = await lock(cluster, "lock");
-  const deleted = usesKubeadm(cluster)
-    ? await kubectlOn(cluster, "delete", "--ignore-not-found")
-    : exitCode.done;
+  log(
+    "break something on a node (make shell), and see it come back; Ctrl-C ends",
+  );
+  const code = await keepLab(cluster);
   const { nodeOf } = reachOf(cluster);
-  const codes = await Promise.all(
-    cluster.nodes.map(({ name }) => cleanNode(nodeOf(name))),
+  await Promise.all(
+    cluster.nodes.map(({ name }) => forgetAgent(nodeOf(name))),
   );
   unlock();
-  return Math.max(deleted, ...codes);
+  return code;
 }
 
 /** What is done on a whole cluster. */
 async function onCluster(flags: Flags): Promise<number> {
   const cluster = await loadCluster(flags.cluster);
-  if (flags.cleanup) return await cleanCluster(cluster);
-  if (!flags.install) return await show(cluster);
-  if (usesKubeadm(cluster)) return await kubectlOn(cluster, "apply");
-  throw new UsageError(
-    `${cluster.file} has no Kubernetes that could run the agents`,
-  );
+  if (flags.cleanup) return await cleanCluster(cluster, appliedNames);
+  if (flags.takeBack) return await takeBack(cluster);
+  return flags.install ? await handOver(cluster) : await show(cluster);
 }
 
 const doors: Readonly<Record<string, (flags: Flags) => Promise<number>>> = {
   run,
   "install-plugin": install,
   cleanup: ({ node = "this node", hostRoot }) =>
-    cleanNode(hostNode(node, hostRoot)),
+    cleanNode(hostNode(node, hostRoot), appliedNames),
+  lab: async ({ cluster }) => await keepLab(await loadCluster(cluster)),
 };
 
 await runScript(command, async (flags, [word = "", ...rest]) => {

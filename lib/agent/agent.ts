@@ -28,6 +28,8 @@ interface AgentOptions {
   readonly part: NetworkPart;
   /** Stages 03 to 08. */
   readonly stages: readonly Stage[];
+  /** Gives what the stages take from the operator's machine; left out, the node itself. */
+  readonly operator?: Node;
   readonly pluginFiles: readonly PluginFile[];
   readonly version: string;
   readonly log: (line: string) => void;
@@ -201,9 +203,10 @@ async function apply(
   planned: NodePlan,
 ): Promise<AgentRun | Trouble> {
   if ("unplannable" in planned) return planned.unplannable;
-  const { node, stages, pluginFiles } = options;
+  const { node, stages, pluginFiles, operator } = options;
   return await reconcile({
     ...planned,
+    ...(operator === undefined ? {} : { operator }),
     node,
     stages,
     pluginFiles,

@@ -21,9 +21,9 @@ const passedOver = [
   ...["kubernetes", "ssh", "aws", "gcp", "nodes"],
 ];
 
-/** In the documentation's range (RFC 5737): stands for the nodes while the file is checked. */
-const placeholder = "192.0.2.1";
-const placeholderIPv6 = "2001:db8::1";
+/** Of the documentation (RFC 5737, RFC 3849): they stand for nodes while the file is checked. */
+const placeholder = "192.0.2.";
+const placeholderIPv6 = "2001:db8::";
 
 /**
  * Reads the network part of a cluster file.
@@ -48,11 +48,11 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
     ...given,
     ...(auto ? { routes: "vxlan" } : {}),
     provider: "ssh",
-    nodes: [{
-      name: "placeholder",
-      role: "control-plane",
-      address: families(given.clusterCIDR),
-    }],
+    nodes: ["placeholder", ...reflectorsIn(given.bgp)].map((name, at) => ({
+      name,
+      role: at === 0 ? "control-plane" : "worker",
+      address: families(given.clusterCIDR, at),
+    })),
   };
   const cluster = checkedCluster(
     { ...reading, value: whole },
@@ -63,12 +63,21 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
   return { cluster: { ...cluster, provider, nodes: [] }, auto };
 }
 
-function families(clusterCIDR: unknown): string[] {
+/** The nodes that the part names: Kubernetes tells later whether there are such. */
+function reflectorsIn(bgp: unknown): unknown[] {
+  const named = typeof bgp === "object" && bgp !== null && "reflectors" in bgp
+    ? [bgp.reflectors].flat()
+    : [];
+  return [...new Set(named)].filter((name) => typeof name === "string");
+}
+
+/** @param at the place of a node among the placeholders */
+function families(clusterCIDR: unknown, at: number): string[] {
   const all = [clusterCIDR].flat().filter((one) => typeof one === "string");
   const six = all.some((one) => one.includes(":"));
   const four = all.some((one) => !one.includes(":"));
   return [
-    ...(four || !six ? [placeholder] : []),
-    ...(six ? [placeholderIPv6] : []),
+    ...(four || !six ? [`${placeholder}${at + 1}`] : []),
+    ...(six ? [`${placeholderIPv6}${(at + 1).toString(16)}`] : []),
   ];
 }
