@@ -20,13 +20,13 @@ import { type Agent, startAgent } from "../lib/agent/agent.ts";
 import { hostNode } from "../lib/agent/host.ts";
 import { installLoopback, installPlugin } from "../lib/agent/install.ts";
 import { serveHealth, serveMetrics } from "../lib/agent/listeners.ts";
-import { recordsOfCluster } from "../lib/agent/hand_over.ts";
+import { networkText, recordsOfCluster } from "../lib/agent/hand_over.ts";
 import { agentsLog, forgetAgent } from "../lib/agent/lab_agents.ts";
 import {
   cleanCluster,
   cleanNode,
   handOver,
-  takeBack,
+  takeBackCluster,
 } from "../lib/cli/agents_of_cluster.ts";
 import { isHandedOver } from "../lib/cluster/handed_over.ts";
 import { lock } from "../lib/cli/lock.ts";
@@ -178,10 +178,11 @@ async function install({ to, loopback }: Flags): Promise<number> {
 async function keepLab(cluster: Cluster): Promise<number> {
   const { nodeOf, operator } = reachOf(cluster);
   const files = await pluginFiles(false);
+  const part = parseNetworkPart(networkText(cluster), cluster.file);
   const agents = cluster.nodes.map(({ name }) =>
     startAgent({
       node: nodeOf(name),
-      part: { cluster: { ...cluster, nodes: [] }, auto: false },
+      part,
       nodes: recordsOfCluster(cluster),
       stages: applied,
       operator,
@@ -225,7 +226,7 @@ async function show(cluster: Cluster): Promise<number> {
 async function onCluster(flags: Flags): Promise<number> {
   const cluster = await loadCluster(flags.cluster);
   if (flags.cleanup) return await cleanCluster(cluster, appliedNames);
-  if (flags.takeBack) return await takeBack(cluster);
+  if (flags.takeBack) return await takeBackCluster(cluster);
   return flags.install ? await handOver(cluster) : await show(cluster);
 }
 

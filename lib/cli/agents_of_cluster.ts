@@ -152,7 +152,7 @@ async function handOverKubernetes(cluster: Cluster): Promise<number> {
  *
  * @throws {StepError | UnreachableError}
  */
-export async function takeBack(cluster: Cluster): Promise<number> {
+export async function takeBackCluster(cluster: Cluster): Promise<number> {
   const unlock = await lock(cluster, "lock");
   const code = await endAgents(cluster);
   unlock();
@@ -183,12 +183,14 @@ export async function cleanNode(
   node: Node,
   stages: readonly StageName[],
 ): Promise<number> {
-  const results = await cleanMachine(node, stages);
+  const { results, removed, left } = await cleanMachine(node, stages);
   for (const { status, command, problem = "" } of results) {
     if (status === "failed") {
       printNote(`${node.name}: failed: ${command}: ${problem}`);
     } else printText(`${node.name}: ${command}`);
   }
+  for (const what of removed) printText(`${node.name}: removed ${what}`);
+  for (const what of left) printText(`${node.name}: left ${what}`);
   const failed = results.some(({ status }) => status === "failed");
   if (!failed) printText(`${node.name}: nothing of deno-cni is left`);
   return failed ? exitCode.failed : exitCode.done;
