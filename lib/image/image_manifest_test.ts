@@ -6,6 +6,7 @@ import { parseNetworkPart } from "../cluster/network_part.ts";
 import { agentFlags } from "../cli/agent_flags.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { projectVersion } from "../exec/project_version.ts";
+import { refusals } from "./manifest_fields_testing.ts";
 
 interface Container {
   readonly name: string;
@@ -45,10 +46,10 @@ interface Resource {
     readonly labels?: Record<string, string>;
   };
   readonly data?: Record<string, string>;
-  readonly rules?: readonly { resources: string[]; verbs: string[] }[];
   readonly roleRef?: { readonly name: string };
   readonly subjects?: readonly { name: string; namespace: string }[];
   readonly spec?: {
+    readonly updateStrategy: unknown;
     readonly selector: { matchLabels: Record<string, string> };
     readonly template: {
       readonly metadata: { readonly labels: Record<string, string> };
@@ -107,23 +108,48 @@ Deno.test("the network that the manifest brings is one that the agent accepts", 
   assertEquals(auto, true);
 });
 
-Deno.test("the agent may do at the API server what it does there, and nothing else", async () => {
-  const rules = one("ClusterRole").rules ?? [];
-  assertEquals(
-    rules.map(({ resources, verbs }) => [...resources, ...verbs].join(" ")),
+Deno.test("an API server finds no field in them that it does not know, and no value of another type", async () => {
+  const kustomization = await resources("kustomization.yaml");
+  const all = [...manifest, ...cleanup, ...kustomization];
+  assertEquals(all.flatMap(refusals), []);
+});
+
+Deno.test("what an API server would refuse in a manifest is found", async () => {
+  const whole = await text(`${folder}/deno-cni.yaml`);
+  const mistakes = [
+    ["hostNetwork: true", "hostNetwrok: true", "hostNetwrok: unknown field"],
+    ["hostNetwork: true", 'hostNetwork: "true"', 'hostNetwork: "true" is no'],
+    ["maxUnavailable: 1", "maxUnavailable: one", "maxUnavailable: "],
+    ["port: 9412", 'port: "9412"', "port: "],
+    ["cpu: 20m", "cpu: 20 m", "requests.cpu: "],
+    ["readOnly: true", "readonly: true", "readonly: unknown field"],
+    ["drop: [ALL]", "drop: ALL", "drop: is no list"],
+    ["verbs: [patch]", "verb: [patch]", "lacks verbs"],
+    ["apps/v1", "apps/v1beta1", "no such kind"],
+    ["mountPropagation: HostToContainer", "mountPropagation: Both", "Both"],
     [
-      "nodes get list watch",
-      "nodes/status patch",
-      "events create patch",
+      "priorityClassName: s",
+      "securityContext: {privileged: true}\n      x: s",
+      "unknown",
     ],
-  );
-  const report = await text(`${projectRoot}/lib/agent/node_report.ts`);
-  const paths = [...report.matchAll(/`?"?\/api\/v1\/[^"`]*/g)]
-    .map(([path]) => path.replace(/^["`]/, ""));
-  assertEquals(paths, [
-    "/api/v1/nodes/${node}/status",
-    "/api/v1/namespaces/default/events",
-  ]);
+  ] as const;
+  for (const [right, wrong, said] of mistakes) {
+    assert(whole.includes(right), right);
+    const parts = whole.replace(right, wrong).split(/^---$/m);
+    const found = parts.flatMap((part) =>
+      refusals(readYaml(part, "changed").value)
+    );
+    assertStringIncludes(found.join("\n"), said);
+  }
+});
+
+Deno.test("one node after the other is updated, and none is without its agent for want of room", () => {
+  const { updateStrategy } = one("DaemonSet").spec!;
+  assertEquals(updateStrategy, {
+    type: "RollingUpdate",
+    rollingUpdate: { maxUnavailable: 1 },
+  });
+  assertEquals(podOf(manifest).priorityClassName, "system-node-critical");
 });
 
 Deno.test("the parts of the manifest name each other", () => {
