@@ -69,14 +69,29 @@ export async function cleanMachine(
     };
     return { ...found, results: [...results, failure] };
   }
-  const journal = await readJournal(node, { timeout_ms });
-  await writeJournal(node, {
-    complete: journal.complete.filter((name) => !stages.includes(name)),
-    records: journal.records.filter(({ stage }) => !stages.includes(stage)),
-  }, { timeout_ms });
+  await forgetStages(node, stages);
   // What the journal could not take back, the marks have.
   return {
     ...found,
     results: results.filter(({ status }) => status === "changed"),
   };
+}
+
+/** What the journal has of other stages stays in it; without any, it goes. */
+async function forgetStages(
+  node: Node,
+  stages: readonly StageName[],
+): Promise<void> {
+  const journal = await readJournal(node, { timeout_ms });
+  const rest = {
+    complete: journal.complete.filter((name) => !stages.includes(name)),
+    records: journal.records.filter(({ stage }) => !stages.includes(stage)),
+  };
+  if (rest.complete.length + rest.records.length > 0) {
+    return await writeJournal(node, rest, { timeout_ms });
+  }
+  const script = 'rm -f "$1" && { rmdir "${1%/*}" 2>/dev/null || :; }';
+  await node.run(cmd`sh -c ${script} forget ${node.journalPath}`, {
+    timeout_ms,
+  });
 }

@@ -325,7 +325,9 @@ function fits(value: unknown, shape: string): boolean {
       return typeof value === "number" ||
         (typeof value === "string" &&
           /^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.test(value));
+    case "boolean":
+      return typeof value === "boolean";
     default:
-      return typeof value === shape;
+      return typeof value === "string";
   }
 }
