@@ -15,7 +15,7 @@ import {
   kubeconfigAccess,
   podAccess,
 } from "../lib/apiserver/access.ts";
-import { apiClient } from "../lib/apiserver/client.ts";
+import { type ApiClient, apiClient } from "../lib/apiserver/client.ts";
 import { type Agent, startAgent } from "../lib/agent/agent.ts";
 import { hostNode } from "../lib/agent/host.ts";
 import { installLoopback, installPlugin } from "../lib/agent/install.ts";
@@ -31,7 +31,10 @@ import {
 import { isHandedOver } from "../lib/cluster/handed_over.ts";
 import { lock } from "../lib/cli/lock.ts";
 import { reachOf } from "../lib/cli/connect.ts";
+import { nodeReporter } from "../lib/agent/node_report.ts";
+import { tellMisconfigured } from "../lib/agent/own_node.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
 import {
   type NetworkPart,
@@ -109,6 +112,23 @@ async function networkPart(file: string): Promise<NetworkPart> {
   return parseNetworkPart(text, file);
 }
 
+/** As networkPart(); where it cannot be used, the Node has an Event of that. */
+async function toldPart(
+  client: ApiClient,
+  node: string,
+  config: string,
+): Promise<NetworkPart> {
+  try {
+    return await networkPart(config);
+  } catch (error) {
+    if (error instanceof ClusterFileError || error instanceof UsageError) {
+      const why = await tellMisconfigured(nodeReporter(client, node), error);
+      if (why !== undefined) log(`cannot tell Kubernetes: ${why}`);
+    }
+    throw error;
+  }
+}
+
 /** @throws {UsageError} */
 async function apiAccess(kubeconfig: string | undefined): Promise<ApiAccess> {
   try {
@@ -130,9 +150,9 @@ async function run(flags: Flags): Promise<number> {
     );
   }
   const inContainer = hostRoot !== "/";
-  const part = await networkPart(config);
   const access = await apiAccess(kubeconfig);
   using client = apiClient(access);
+  const part = await toldPart(client, name, config);
   const agent = startAgent({
     node: hostNode(name, hostRoot),
     part,

@@ -82,16 +82,12 @@ async function forgetStages(
   node: Node,
   stages: readonly StageName[],
 ): Promise<void> {
-  const journal = await readJournal(node, { timeout_ms });
-  const rest = {
+  const options = { timeout_ms };
+  const journal = await readJournal(node, options);
+  await writeJournal(node, {
     complete: journal.complete.filter((name) => !stages.includes(name)),
     records: journal.records.filter(({ stage }) => !stages.includes(stage)),
-  };
-  if (rest.complete.length + rest.records.length > 0) {
-    return await writeJournal(node, rest, { timeout_ms });
-  }
-  const script = 'rm -f "$1" && { rmdir "${1%/*}" 2>/dev/null || :; }';
-  await node.run(cmd`sh -c ${script} forget ${node.journalPath}`, {
-    timeout_ms,
-  });
+  }, options);
+  const folder = node.journalPath.replace(/\/[^/]*$/, "");
+  await node.run(cmd`rmdir ${folder}`, options);
 }

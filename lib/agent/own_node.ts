@@ -29,3 +29,25 @@ export async function tellKubernetes(
   }
   if (isUp && record.networkUnavailable) await reporter.networkIsUp(signal);
 }
+
+/** So long the API server may take; the log has the message in any case. */
+const patience_ms = 10_000;
+
+/**
+ * Tells that the agent cannot begin with the configuration that it is given.
+ *
+ * @returns why that could not be told
+ */
+export async function tellMisconfigured(
+  reporter: Pick<NodeReporter, "event">,
+  { message }: Error,
+): Promise<string | undefined> {
+  const reason = "BadConfiguration";
+  try {
+    await reporter.event({ reason, message }, AbortSignal.timeout(patience_ms));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  }
+}

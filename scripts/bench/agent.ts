@@ -63,7 +63,11 @@ async function layOut(folder: string): Promise<readonly string[]> {
   );
   const [, entrypoint = "[]"] = /^ENTRYPOINT (.*)$/m.exec(image) ?? [];
   const [, ...flags]: string[] = JSON.parse(entrypoint);
-  return [`${folder}/deno`, ...flags.slice(0, -1), `${home}/agent.js`];
+  const [, variables = ""] = /^ENV (.*)$/m.exec(image) ?? [];
+  return [
+    ...["env", "-i", ...variables.split(" ")],
+    ...[`${folder}/deno`, ...flags.slice(0, -1), `${home}/agent.js`],
+  ];
 }
 
 async function measured(
@@ -108,13 +112,12 @@ async function onNode(
   await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfig(url));
   await Deno.writeTextFile(
     `${folder}/cluster.yaml`,
-    "provider: lab\nclusterCIDR: 10.240.0.0/12\nroutes: host\n",
+    "provider: lab\nclusterCIDR: 10.128.0.0/9\nroutes: host\n",
   );
   // The node's root is seen at a folder, as in the agent's pod.
   const host = 'mkdir -p /run/host; mount --rbind / /run/host; exec "$@"';
   const agent = started(node.enter(
-    cmd`sh -c ${host} agent env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ DENO_DIR=/dev/null/none
-      ${program} run --node node-0 --host-root /run/host --config ${folder}/cluster.yaml --kubeconfig ${folder}/kubeconfig`,
+    cmd`sh -c ${host} agent ${program} run --node node-0 --host-root /run/host --config ${folder}/cluster.yaml --kubeconfig ${folder}/kubeconfig`,
   ));
   const listed = timeOf(await agent.line(/the API server answers/));
   const made = timeOf(await agent.line(/: made \d+|made \d+, repaired/));
@@ -224,6 +227,12 @@ function pss_MB(pid: number): number {
   const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
   const pids = [pid, ...children.split(" ").filter(Boolean).map(Number)];
   const kB = pids.map((one) => {
+    console.log(
+      one,
+      ...Deno.readTextFileSync(`/proc/${one}/smaps_rollup`).match(
+        /^(Rss|Pss_Anon|Pss_File|Pss):.*$/gm,
+      )!,
+    );
     const text = Deno.readTextFileSync(`/proc/${one}/smaps_rollup`);
     return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]);
   });

@@ -26,7 +26,7 @@ let size = 0;
 function join(count: number): void {
   for (const end = size + count; size < end; size++) {
     const address = `10.0.${1 + Math.floor(size / 250)}.${2 + size % 250}`;
-    const podCIDR = `10.${240 + (size >> 8)}.${size & 255}.0/24`;
+    const podCIDR = `10.${128 + (size >> 8)}.${size & 255}.0/24`;
     const node = testNode(`node-${size}`, address, podCIDR);
     api.put({ ...node, status: { ...node.status, images } });
   }
