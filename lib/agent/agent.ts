@@ -248,5 +248,7 @@ function outcomeOf(report: AgentRun | Trouble): RunOutcome {
 /** What a run leaves behind goes at once, where V8 was started with --expose-gc. */
 function sweep(): void {
   const collect: unknown = Reflect.get(globalThis, "gc");
-  if (typeof collect === "function") collect();
+  if (typeof collect === "function") {
+    collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  }
 }

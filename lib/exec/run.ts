@@ -1,5 +1,5 @@
 /** Running a command on this machine. The only importer of zx. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess, spawn as Spawn } from "node:child_process";
 import type { Command, Outcome, RunOptions } from "./command.ts";
 import { killGroup, refusal, setsid } from "./process_group.ts";
 
@@ -21,6 +21,7 @@ export async function run(
   const [program, ...args] = command.argv;
   const input = options.input ?? command.stdin;
   // Loaded by what runs something.
+  const { spawn } = await import("node:child_process");
   const { $ } = await import("zx/core");
   let child: ChildProcess | undefined;
   let ended: Outcome["ended"];
@@ -31,7 +32,7 @@ export async function run(
     // Of zx's own command line; unless told, it has none where there is no bash.
     quote: String,
     ...(input === undefined ? {} : { input }),
-    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
+    spawn: ((_line: string, spawnOptions: Parameters<typeof Spawn>[2]) => {
       const [first = program, ...rest] = [...setsid, program, ...args];
       child = spawn(first, rest.map(bare), {
         ...spawnOptions,
@@ -47,7 +48,7 @@ export async function run(
         if (error.code === "EACCES") ended = "not executable";
       });
       return child;
-    }) as typeof spawn,
+    }) as typeof Spawn,
   })`${program}`;
   const end = (reason: Outcome["ended"]) => () => {
     ended ??= reason;

@@ -11,6 +11,8 @@ const own = { meta: "IMPORT_META", builtin: "BUILTIN_MODULE" } as const;
 const importing =
   /^import (?:\* as (\w+)|\{([^}]*)\}) from "(node:[a-z_/]+)";\n/gm;
 
+const loading = /\bimport\("(node:[a-z_/]+)"\)/g;
+
 /**
  * The text of a bundle that is no module any more.
  *
@@ -27,7 +29,8 @@ export function lateProgram(bundled: string): string {
       imports.push(`const ${what} = ${own.builtin}("${from}");\n`);
       return "";
     },
-  ).replaceAll("import.meta", own.meta);
+  ).replaceAll(loading, `Promise.resolve(${own.builtin}("$1"))`)
+    .replaceAll("import.meta", own.meta);
   const [left] = /^(import|export)\b.*$/m.exec(body) ?? [];
   if (left !== undefined) {
     throw new BuildError(

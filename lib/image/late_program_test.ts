@@ -9,8 +9,9 @@ const bundled = `#!/usr/bin/env -S deno run -A
 import { basename as name, dirname } from "node:path";
 import * as fs from "node:fs";
 const own = import.meta.url.replace(/^.*\\//, "");
+const { tmpdir } = await import("node:os");
 const there = await fs.promises.readFile(import.meta.dirname + "/beside");
-console.log(name("/a/b"), dirname("/a/b"), own, there.toString(), Deno.args);
+console.log(name("/a/b"), dirname("/a/b"), own, there.toString(), typeof tmpdir, Deno.args);
 `;
 
 Deno.test("a program that is evaluated finds what it would find as a module", async () => {
@@ -22,7 +23,7 @@ Deno.test("a program that is evaluated finds what it would find as a module", as
     const outcome = await run(
       cmd`${Deno.execPath()} run -A --no-config ${folder}/agent.js one`,
     );
-    assertEquals(outcome.stdout, 'b /a agent.js text [ "one" ]\n');
+    assertEquals(outcome.stdout, 'b /a agent.js text function [ "one" ]\n');
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
