@@ -195,3 +195,55 @@ for (
     }
   });
 }
+
+const page = await text(`${projectRoot}/docs/kubernetes.md`);
+
+Deno.test("the page's overlay is one that kubectl takes, with a network that the agent accepts", () => {
+  const [, overlay = ""] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  const kustomization = readYaml(overlay, "kubernetes.md").value as {
+    readonly images: readonly { readonly name: string }[];
+    readonly patches: readonly { readonly patch: string }[];
+  };
+  assertEquals(refusals(kustomization), []);
+  const [container] = containers;
+  for (const { name } of kustomization.images) {
+    assertEquals(name, container?.image.replace(/:[^:]*$/, ""));
+  }
+  for (const { patch } of kustomization.patches) {
+    const resource = readYaml(patch, "kubernetes.md").value as Resource;
+    assertEquals(refusals(resource), []);
+    const { metadata, kind } = resource;
+    assertEquals(metadata.name, one(kind).metadata.name);
+    assertEquals(metadata.namespace, one(kind).metadata.namespace);
+    const { "cluster.yaml": part = "" } = resource.data ?? {};
+    parseNetworkPart(part, "cluster.yaml");
+  }
+});
+
+Deno.test("what the page's commands name is there", async () => {
+  const lines = [...page.matchAll(/```sh\n(.*?)```/gs)]
+    .flatMap(([, block = ""]) => block.split("\n"));
+  const whole = [...lines, ...page.matchAll(/`((?:kubectl|make) [^`]*)`/g)]
+    .map((one) => typeof one === "string" ? one : one[1] ?? "");
+  const flags = await text(`${projectRoot}/scripts/image.ts`) +
+    Object.values(agentFlags).map(({ name }) => `name: "${name}"`).join();
+  const names = [manifest, cleanup].map((of) => {
+    const { name, namespace } = one("DaemonSet", of).metadata;
+    return { name, namespace };
+  });
+  for (const line of whole) {
+    for (const [, path] of line.matchAll(/-f (\S+\.yaml)/g)) {
+      assert((await Deno.stat(`${projectRoot}/${path}`)).isFile, line);
+    }
+    for (const [, namespace] of line.matchAll(/ -n (\S+)/g)) {
+      if (namespace === "k8s.io") continue; // containerd's
+      assert(names.some((one) => one.namespace === namespace), line);
+    }
+    for (const [, name] of line.matchAll(/daemonset\/(\S+)/g)) {
+      assert(names.some((one) => one.name === name), line);
+    }
+    for (const [, name] of line.matchAll(/ARGS="?--([a-z-]+)/g)) {
+      assertStringIncludes(flags, `name: "${name}"`, line);
+    }
+  }
+});
