@@ -15,23 +15,27 @@ import {
   kubeconfigAccess,
   podAccess,
 } from "../lib/apiserver/access.ts";
-import { apiClient } from "../lib/apiserver/client.ts";
+import { type ApiClient, apiClient } from "../lib/apiserver/client.ts";
 import { type Agent, startAgent } from "../lib/agent/agent.ts";
-import { cleanMachine } from "../lib/agent/cleanup.ts";
 import { hostNode } from "../lib/agent/host.ts";
 import { installLoopback, installPlugin } from "../lib/agent/install.ts";
 import { serveHealth, serveMetrics } from "../lib/agent/listeners.ts";
-import { manifestFor, recordsOfCluster } from "../lib/agent/hand_over.ts";
+import { networkText, recordsOfCluster } from "../lib/agent/hand_over.ts";
+import { agentsLog, forgetAgent } from "../lib/agent/lab_agents.ts";
+import {
+  cleanCluster,
+  cleanNode,
+  handOver,
+  takeBackCluster,
+} from "../lib/cli/agents_of_cluster.ts";
+import { isHandedOver } from "../lib/cluster/handed_over.ts";
 import { lock } from "../lib/cli/lock.ts";
 import { reachOf } from "../lib/cli/connect.ts";
+import { nodeReporter } from "../lib/agent/node_report.ts";
+import { tellMisconfigured } from "../lib/agent/own_node.ts";
 import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
-import { succeeded, withInput } from "../lib/exec/command.ts";
-import { projectRoot } from "../lib/exec/project_root.ts";
-import { controlPlaneOf, usesKubeadm } from "../lib/kubernetes/kubeconfig.ts";
-import { kubectl } from "../lib/kubernetes/kubectl.ts";
-import type { Node } from "../lib/node/node.ts";
-import { describe } from "../lib/stage/result.ts";
 import {
   type NetworkPart,
   parseNetworkPart,
@@ -44,16 +48,18 @@ const command = {
   name: "agent",
   summary: "apply stages 03 to 08 to this machine whenever its cluster changes",
   usage: [
-    'make agent [ARGS="--install|--cleanup"]',
+    'make agent [ARGS="--install|--take-back|--cleanup"]',
     "scripts/agent.ts run [flags]",
     "scripts/agent.ts install-plugin --to FOLDER",
     "scripts/agent.ts cleanup [--host-root FOLDER]",
+    "scripts/agent.ts lab",
   ],
   text: [
     "Without a word: agents of all nodes of a lab, to be watched, until Ctrl-C.",
     "run: until SIGTERM. In a pod it takes the service account, elsewhere --kubeconfig.",
     "install-plugin: the plugin and the reference plugin loopback, each by a rename.",
     "cleanup: takes stages 08 to 03 back on this machine, and all that bears the mark.",
+    "lab: what --install starts for a lab: agents of all its nodes, until SIGTERM.",
   ],
   flags: agentFlags,
   takes: "words",
@@ -82,6 +88,7 @@ async function untilSignalled(): Promise<void> {
 
 /** The stages that the agent applies. */
 const applied = stages.filter(({ name }) => name >= "03");
+const appliedNames = applied.map(({ name }) => name);
 
 /** What stage 05 installs. An image has it built already, and no place to build it in. */
 async function pluginFiles(isBuilt: boolean): Promise<readonly PluginFile[]> {
@@ -105,6 +112,23 @@ async function networkPart(file: string): Promise<NetworkPart> {
   return parseNetworkPart(text, file);
 }
 
+/** As networkPart(); where it cannot be used, the Node has an Event of that. */
+async function toldPart(
+  client: ApiClient,
+  node: string,
+  config: string,
+): Promise<NetworkPart> {
+  try {
+    return await networkPart(config);
+  } catch (error) {
+    if (error instanceof ClusterFileError || error instanceof UsageError) {
+      const why = await tellMisconfigured(nodeReporter(client, node), error);
+      if (why !== undefined) log(`cannot tell Kubernetes: ${why}`);
+    }
+    throw error;
+  }
+}
+
 /** @throws {UsageError} */
 async function apiAccess(kubeconfig: string | undefined): Promise<ApiAccess> {
   try {
@@ -126,9 +150,9 @@ async function run(flags: Flags): Promise<number> {
     );
   }
   const inContainer = hostRoot !== "/";
-  const part = await networkPart(config);
   const access = await apiAccess(kubeconfig);
   using client = apiClient(access);
+  const part = await toldPart(client, name, config);
   const agent = startAgent({
     node: hostNode(name, hostRoot),
     part,
@@ -172,99 +196,68 @@ async function install({ to, loopback }: Flags): Promise<number> {
   return exitCode.done;
 }
 
-async function cleanNode(node: Node): Promise<number> {
-  const names = applied.map(({ name }) => name);
-  const results = await cleanMachine(node, names);
-  for (const { status, command, problem = "" } of results) {
-    if (status === "failed") {
-      printNote(`${node.name}: failed: ${command}: ${problem}`);
-    } else printText(`${node.name}: ${command}`);
-  }
-  const failed = results.some(({ status }) => status === "failed");
-  if (!failed) printText(`${node.name}: nothing of deno-cni is left`);
-  return failed ? exitCode.failed : exitCode.done;
+/** Agents of all nodes of a lab, with the nodes of its cluster file. */
+async function keepLab(cluster: Cluster): Promise<number> {
+  const { nodeOf, operator } = reachOf(cluster);
+  const files = await pluginFiles(false);
+  const part = parseNetworkPart(networkText(cluster), cluster.file);
+  const agents = cluster.nodes.map(({ name }) =>
+    startAgent({
+      node: nodeOf(name),
+      part,
+      nodes: recordsOfCluster(cluster),
+      stages: applied,
+      operator,
+      pluginFiles: files,
+      version: projectVersion(),
+      log: (line) => log(`${name}: ${line}`),
+    })
+  );
+  await untilSignalled();
+  await Promise.all(agents.map((agent) => agent.stop()));
+  return exitCode.done;
 }
 
-/** Agents of all nodes of a lab, with the nodes of its cluster file. */
+/** Agents of a lab to be watched, for as long as that goes on. */
 async function show(cluster: Cluster): Promise<number> {
   if (cluster.provider !== "lab") {
     throw new UsageError(
       `${cluster.file} is no lab: --install hands it over to agents of its own`,
     );
   }
+  if (await isHandedOver(cluster)) {
+    throw new UsageError(
+      `"${cluster.name}" is handed over already, and its agents are at work; what they do ` +
+        `is in ${agentsLog(cluster)}`,
+    );
+  }
   const unlock = await lock(cluster, "lock");
-  const { nodeOf } = reachOf(cluster);
-  const files = await pluginFiles(false);
-  const agents = cluster.nodes.map(({ name }) =>
-    startAgent({
-      node: nodeOf(name),
-      part: { cluster: { ...cluster, nodes: [] }, auto: false },
-      nodes: recordsOfCluster(cluster),
-      stages: applied,
-      pluginFiles: files,
-      version: projectVersion(),
-      log: (line) => log(`${name}: ${line}`),
-    })
-  );
   log(
     "break something on a node (make shell), and see it come back; Ctrl-C ends",
   );
-  await untilSignalled();
-  await Promise.all(agents.map((agent) => agent.stop()));
-  unlock();
-  return exitCode.done;
-}
-
-const manifestPath = `${projectRoot}/config/kubernetes/deno-cni.yaml`;
-
-/** Runs kubectl on the control plane. */
-async function kubectlOn(cluster: Cluster, ...args: string[]): Promise<number> {
-  const { name } = controlPlaneOf(cluster);
-  const text = manifestFor(cluster, await Deno.readTextFile(manifestPath));
-  if (text === undefined) {
-    throw new UsageError(
-      `${manifestPath}: expected a ConfigMap with cluster.yaml`,
-    );
-  }
-  const command = withInput(kubectl(...args, "-f", "-"), text);
-  const outcome = await reachOf(cluster).nodeOf(name).run(command, {
-    timeout_ms: 120_000,
-  });
-  printText(outcome.stdout.trimEnd());
-  if (!succeeded(outcome)) printNote(describe(outcome));
-  return succeeded(outcome) ? exitCode.done : exitCode.failed;
-}
-
-/** Takes everything of ours off the nodes of a cluster, the agents first. */
-async function cleanCluster(cluster: Cluster): Promise<number> {
-  const unlock = await lock(cluster, "lock");
-  const deleted = usesKubeadm(cluster)
-    ? await kubectlOn(cluster, "delete", "--ignore-not-found")
-    : exitCode.done;
+  const code = await keepLab(cluster);
   const { nodeOf } = reachOf(cluster);
-  const codes = await Promise.all(
-    cluster.nodes.map(({ name }) => cleanNode(nodeOf(name))),
+  await Promise.all(
+    cluster.nodes.map(({ name }) => forgetAgent(nodeOf(name))),
   );
   unlock();
-  return Math.max(deleted, ...codes);
+  return code;
 }
 
 /** What is done on a whole cluster. */
 async function onCluster(flags: Flags): Promise<number> {
   const cluster = await loadCluster(flags.cluster);
-  if (flags.cleanup) return await cleanCluster(cluster);
-  if (!flags.install) return await show(cluster);
-  if (usesKubeadm(cluster)) return await kubectlOn(cluster, "apply");
-  throw new UsageError(
-    `${cluster.file} has no Kubernetes that could run the agents`,
-  );
+  if (flags.cleanup) return await cleanCluster(cluster, appliedNames);
+  if (flags.takeBack) return await takeBackCluster(cluster);
+  return flags.install ? await handOver(cluster) : await show(cluster);
 }
 
 const doors: Readonly<Record<string, (flags: Flags) => Promise<number>>> = {
   run,
   "install-plugin": install,
   cleanup: ({ node = "this node", hostRoot }) =>
-    cleanNode(hostNode(node, hostRoot)),
+    cleanNode(hostNode(node, hostRoot), appliedNames),
+  lab: async ({ cluster }) => await keepLab(await loadCluster(cluster)),
 };
 
 await runScript(command, async (flags, [word = "", ...rest]) => {

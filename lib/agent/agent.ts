@@ -35,6 +35,8 @@ interface AgentOptions {
   readonly part: NetworkPart;
   /** Stages 03 to 08. */
   readonly stages: readonly Stage[];
+  /** Gives what the stages take from the operator's machine; left out, the node itself. */
+  readonly operator?: Node;
   readonly pluginFiles: readonly PluginFile[];
   /** The reference plugin loopback, for a machine that has lost its own. */
   readonly loopback?: string;
@@ -176,6 +178,7 @@ async function run(
     problems,
     lastRun: { at: new Date().toISOString(), took_ms, outcome, why },
   });
+  sweep();
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
   return again && outcome === "changed" ? "repeated" : outcome;
@@ -247,9 +250,10 @@ async function apply(
   planned: NodePlan,
 ): Promise<AgentRun | Trouble> {
   if ("unplannable" in planned) return planned.unplannable;
-  const { node, stages, pluginFiles } = options;
+  const { node, stages, pluginFiles, operator } = options;
   return await reconcile({
     ...planned,
+    ...(operator === undefined ? {} : { operator }),
     node,
     stages,
     pluginFiles,
@@ -287,4 +291,12 @@ function outcomeOf(
 ): Exclude<RunOutcome, "repeated"> {
   if ("reason" in report || report.failed.length > 0) return "failed";
   return report.made.length + report.repaired.length > 0 ? "changed" : "clean";
+}
+
+/** What a run leaves behind goes at once, where V8 was started with --expose-gc. */
+function sweep(): void {
+  const collect: unknown = Reflect.get(globalThis, "gc");
+  if (typeof collect === "function") {
+    collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  }
 }

@@ -2,6 +2,7 @@
 import { cmd, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { mark } from "../net/mark.ts";
+import { nftTable } from "../net/nft_table.ts";
 import type { Node } from "../node/node.ts";
 import { readJournal, writeJournal } from "../stage/journal.ts";
 import { describe, type StepResult } from "../stage/result.ts";
@@ -14,16 +15,25 @@ const program = shellProgram("cleanup.sh", import.meta.url);
 /** Of each command. */
 const timeout_ms = 60_000;
 
+/** What was done on a machine. */
+interface Cleaned {
+  /** What the journal named and was taken back, and what could not be done. */
+  readonly results: readonly StepResult[];
+  /** What was found by its mark, and removed. */
+  readonly removed: readonly string[];
+  /** What is there still, and is not ours or is of use to others. */
+  readonly left: readonly string[];
+}
+
 /**
- * Takes back these stages on a machine, the last first.
+ * Takes back these stages on a machine, the last first, and then what bears the mark.
  *
- * @returns what was done, and what could not be
  * @throws {UnreachableError}
  */
 export async function cleanMachine(
   node: Node,
   stages: readonly StageName[],
-): Promise<readonly StepResult[]> {
+): Promise<Cleaned> {
   const { signal } = new AbortController();
   const results: StepResult[] = [];
   for (const stage of stages.toReversed()) {
@@ -37,20 +47,47 @@ export async function cleanMachine(
       }),
     );
   }
-  const sweep = cmd`sh -c ${program} cleanup ${mark} ${routeProtocol}`;
+  const sweep =
+    cmd`sh -c ${program} cleanup ${mark} ${routeProtocol} ${nftTable}`;
   const outcome = await node.run(sweep, { timeout_ms });
+  const lines = outcome.stdout.split("\n");
+  const said = (verb: string) =>
+    lines.filter((line) => line.startsWith(verb))
+      .map((line) => line.slice(verb.length));
+  const found = { removed: said("removed "), left: said("left ") };
   const done = { stage: "03-cni-config" as const, node: node.name };
   const why = "Remove what bears the mark, whatever the journal says";
   const command = "remove what bears the mark";
   if (!succeeded(outcome)) {
     const problem = describe(outcome);
-    return [...results, { ...done, status: "failed", why, command, problem }];
+    const failure: StepResult = {
+      ...done,
+      status: "failed",
+      why,
+      command,
+      problem,
+    };
+    return { ...found, results: [...results, failure] };
   }
-  const journal = await readJournal(node, { timeout_ms });
+  await forgetStages(node, stages);
+  // What the journal could not take back, the marks have.
+  return {
+    ...found,
+    results: results.filter(({ status }) => status === "changed"),
+  };
+}
+
+/** What the journal has of other stages stays in it; without any, it goes. */
+async function forgetStages(
+  node: Node,
+  stages: readonly StageName[],
+): Promise<void> {
+  const options = { timeout_ms };
+  const journal = await readJournal(node, options);
   await writeJournal(node, {
     complete: journal.complete.filter((name) => !stages.includes(name)),
     records: journal.records.filter(({ stage }) => !stages.includes(stage)),
-  }, { timeout_ms });
-  // What the journal could not take back, the marks have.
-  return results.filter(({ status }) => status === "changed");
+  }, options);
+  const folder = node.journalPath.replace(/\/[^/]*$/, "");
+  await node.run(cmd`rmdir ${folder}`, options);
 }

@@ -4,7 +4,7 @@
  * same iptables and the same lock as the kubelet's and kube-proxy's.
  */
 import { cmd, type Command, CommandError } from "../exec/command.ts";
-import { run } from "../exec/run.ts";
+import { runLean } from "../exec/run_lean.ts";
 import { localNode, type Node } from "../node/node.ts";
 
 /**
@@ -30,7 +30,7 @@ export function hostNode(name: string, root: string): Node {
     ...localNode(name),
     enter,
     async run(command, options = {}) {
-      const outcome = await run(enter(command), {
+      const outcome = await runLean(enter(command), {
         env: environment,
         ...options,
       });

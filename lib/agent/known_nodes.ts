@@ -7,7 +7,7 @@ import { isSameNode, type NodeRecord } from "./node_record.ts";
 import { keepFile, keptFile } from "./own_file.ts";
 
 /** Where they are kept, readable by root alone. */
-const knownNodesPath = "/var/lib/deno-cni/nodes.json";
+export const knownNodesPath = "/var/lib/deno-cni/nodes.json";
 
 /** All Nodes by their names, and what of them is new. */
 export interface KnownNodes {

@@ -39,3 +39,25 @@ function saysSo(
   const wanted = planned.vtep === undefined ? undefined : vtepMac(name);
   return vtep === planned.vtep && mac === wanted;
 }
+
+/** So long the API server may take; the log has the message in any case. */
+const patience_ms = 10_000;
+
+/**
+ * Tells that the agent cannot begin with the configuration that it is given.
+ *
+ * @returns why that could not be told
+ */
+export async function tellMisconfigured(
+  reporter: Pick<NodeReporter, "event">,
+  { message }: Error,
+): Promise<string | undefined> {
+  const reason = "BadConfiguration";
+  try {
+    await reporter.event({ reason, message }, AbortSignal.timeout(patience_ms));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  }
+}

@@ -25,6 +25,8 @@ interface RunInput {
   readonly timeout_ms: number;
   readonly signal: AbortSignal;
   readonly stopping: () => boolean;
+  /** Gives what the stages take from the operator's machine; left out, the node itself. */
+  readonly operator?: Node;
 }
 
 /** What a run did. */
@@ -69,10 +71,13 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
       : {};
     const context: RunContext = {
       ...{ ...options, ...known, stopping, keepGoing: true as const },
+      // The files that the stages read there lie on each node, at the same place.
+      others: {
+        node: () => input.operator ?? node,
+        ended: () => Promise.resolve(true),
+      },
       tell: () => {},
       consent: () => Promise.resolve(true),
-      // What an operator's machine would give, the node has itself.
-      others: { node: () => node, ended: () => Promise.resolve(true) },
     };
     const instead = insteadFor(stage, cluster, own.name);
     const results = await apply(stage.name, node, steps, context, instead);

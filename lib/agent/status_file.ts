@@ -1,10 +1,10 @@
 /** What an agent tells of itself, in a file of its machine. */
 import { ignoreAbsent } from "../exec/atomic_file.ts";
 import type { Node } from "../node/node.ts";
-import { keepFile } from "./own_file.ts";
+import { keepFile, keptFile } from "./own_file.ts";
 
 /** Where it is; gone with a reboot. */
-const statusPath = "/run/deno-cni/agent.json";
+export const statusPath = "/run/deno-cni/agent.json";
 
 /** The file's content. */
 export interface AgentStatus {
@@ -44,6 +44,12 @@ export async function writeStatus(
   status: AgentStatus,
 ): Promise<void> {
   await keepFile(node, statusPath, `${JSON.stringify(status)}\n`, 0o644);
+}
+
+/** Reads it; undefined where there is none. */
+export async function readStatus(node: Node): Promise<AgentStatus | undefined> {
+  const text = await keptFile(node, statusPath);
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 /** Removes it: there is no agent any more, or not for now. */

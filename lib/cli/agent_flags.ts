@@ -63,12 +63,18 @@ export const agentFlags = {
   metrics: listenFlag("metrics", "serve /metrics for Prometheus there"),
   install: switched(
     "install",
-    "hand the cluster over: apply the manifest of the agents by kubectl",
+    "hand the cluster over to agents: a lab's are a process, others' pods",
     { excludes: "cleanup" },
+  ),
+  takeBack: switched(
+    "take-back",
+    "end the agents; the network stays, and the stages keep it again",
+    { excludes: "install" },
   ),
   cleanup: switched(
     "cleanup",
-    "delete the manifest, and take everything off the cluster's nodes",
+    "end the agents, and take everything off the cluster's nodes",
+    { excludes: "take-back" },
   ),
   ...standard("cluster"),
   to: option({

@@ -3,7 +3,7 @@ import { printNote, printText } from "./print.ts";
 import { ClusterFileError } from "../cluster/yaml.ts";
 import { CommandError, quote } from "../exec/command.ts";
 import { UnreachableError } from "../node/node.ts";
-import { JournalError, StepError } from "../stage/errors.ts";
+import { BuildError, JournalError, StepError } from "../stage/errors.ts";
 import { describe } from "../stage/result.ts";
 import { exitCode } from "./exit_code.ts";
 import {
@@ -58,7 +58,9 @@ function explain(error: unknown): [code: number, message: string] {
       `${error.message}\n  run for: ${error.why}\n  ${outcome}`,
     ];
   }
-  if (error instanceof StepError || error instanceof JournalError) {
+  const isTold = [StepError, JournalError, BuildError]
+    .some((kind) => error instanceof kind);
+  if (isTold && error instanceof Error) {
     return [exitCode.failed, error.message];
   }
   const refusal = systemRefusal(error);

@@ -21,9 +21,9 @@ const passedOver = [
   ...["kubernetes", "ssh", "aws", "gcp", "nodes"],
 ];
 
-/** In the documentation's range (RFC 5737): stands for the nodes while the file is checked. */
-const placeholder = "192.0.2.1";
-const placeholderIPv6 = "2001:db8::1";
+/** Of the documentation (RFC 5737, RFC 3849): they stand for nodes while the file is checked. */
+const placeholder = "192.0.2.";
+const placeholderIPv6 = "2001:db8::";
 
 /**
  * Reads the network part of a cluster file.
@@ -43,17 +43,16 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
   const auto = given.routes === "auto";
   const lab = given.provider === "lab";
   for (const key of passedOver) delete given[key];
-  const reflectors = reflectorsIn(given);
   const whole = {
     name: "kubernetes",
     ...given,
     ...(auto ? { routes: "vxlan" } : {}),
     provider: "ssh",
-    nodes: [{
-      name: "placeholder",
-      role: "control-plane",
-      address: families(given.clusterCIDR),
-    }],
+    nodes: ["placeholder", ...reflectorsIn(given.bgp)].map((name, at) => ({
+      name,
+      role: at === 0 ? "control-plane" : "worker",
+      address: families(given.clusterCIDR, at),
+    })),
   };
   const cluster = checkedCluster(
     { ...reading, value: whole },
@@ -61,35 +60,24 @@ export function parseNetworkPart(content: string, file: string): NetworkPart {
     "/var/lib/deno-cni",
   );
   const provider = lab ? "lab" : "ssh";
-  const bgp = cluster.bgp === undefined ? {} : {
-    bgp: { ...cluster.bgp, ...(reflectors && { reflectors }) },
-  };
-  return { cluster: { ...cluster, ...bgp, provider, nodes: [] }, auto };
+  return { cluster: { ...cluster, provider, nodes: [] }, auto };
 }
 
-/** Takes out the names of nodes, which are not known while the file is checked. */
-function reflectorsIn(given: Record<string, unknown>): string[] | undefined {
-  const { bgp } = given;
-  if (typeof bgp !== "object" || bgp === null || Array.isArray(bgp)) {
-    return undefined;
-  }
-  const { reflectors, ...rest } = bgp as Record<string, unknown>;
-  const names = [reflectors].flat()
-    .filter((one): one is string => typeof one === "string" && one !== "");
-  // What is none is for the check to tell.
-  if (names.length === 0 || names.length < [reflectors].flat().length) {
-    return undefined;
-  }
-  given.bgp = rest;
-  return names;
+/** The nodes that the part names: Kubernetes tells later whether there are such. */
+function reflectorsIn(bgp: unknown): unknown[] {
+  const named = typeof bgp === "object" && bgp !== null && "reflectors" in bgp
+    ? [bgp.reflectors].flat()
+    : [];
+  return [...new Set(named)].filter((name) => typeof name === "string");
 }
 
-function families(clusterCIDR: unknown): string[] {
+/** @param at the place of a node among the placeholders */
+function families(clusterCIDR: unknown, at: number): string[] {
   const all = [clusterCIDR].flat().filter((one) => typeof one === "string");
   const six = all.some((one) => one.includes(":"));
   const four = all.some((one) => !one.includes(":"));
   return [
-    ...(four || !six ? [placeholder] : []),
-    ...(six ? [placeholderIPv6] : []),
+    ...(four || !six ? [`${placeholder}${at + 1}`] : []),
+    ...(six ? [`${placeholderIPv6}${(at + 1).toString(16)}`] : []),
   ];
 }

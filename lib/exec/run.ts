@@ -1,19 +1,7 @@
 /** Running a command on this machine. The only importer of zx. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { $ } from "zx/core";
+import type { ChildProcess, spawn as Spawn } from "node:child_process";
 import type { Command, Outcome, RunOptions } from "./command.ts";
-
-/**
- * What gives a command its own process group. Deno does so for node:child_process
- * by copying itself (fork(2)), which takes three times as long as all the rest.
- */
-const setsid = ["/usr/bin/setsid", "/bin/setsid"].filter((path) => {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false; // Then Deno has to.
-  }
-}).slice(0, 1);
+import { killGroup, refusal, setsid } from "./process_group.ts";
 
 /**
  * Runs a command on this machine, without a shell, in a process group of its
@@ -32,6 +20,9 @@ export async function run(
   }
   const [program, ...args] = command.argv;
   const input = options.input ?? command.stdin;
+  // Loaded by what runs something.
+  const { spawn } = await import("node:child_process");
+  const { $ } = await import("zx/core");
   let child: ChildProcess | undefined;
   let ended: Outcome["ended"];
   // zx hands its own command line to spawn; ours is argv already.
@@ -41,7 +32,7 @@ export async function run(
     // Of zx's own command line; unless told, it has none where there is no bash.
     quote: String,
     ...(input === undefined ? {} : { input }),
-    spawn: ((_line: string, spawnOptions: Parameters<typeof spawn>[2]) => {
+    spawn: ((_line: string, spawnOptions: Parameters<typeof Spawn>[2]) => {
       const [first = program, ...rest] = [...setsid, program, ...args];
       child = spawn(first, rest.map(bare), {
         ...spawnOptions,
@@ -57,7 +48,7 @@ export async function run(
         if (error.code === "EACCES") ended = "not executable";
       });
       return child;
-    }) as typeof spawn,
+    }) as typeof Spawn,
   })`${program}`;
   const end = (reason: Outcome["ended"]) => () => {
     ended ??= reason;
@@ -92,28 +83,4 @@ function bare(argument: string): string {
   return argument === Deno.execPath()
     ? argument.replace(/\/(?=[^/]*$)/, "/./")
     : argument;
-}
-
-function killGroup(pid: number): void {
-  // It may not have its group yet.
-  for (const target of [-pid, pid]) {
-    try {
-      return Deno.kill(target, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-}
-
-/** What setsid(1) says instead of the command. */
-function refusal(
-  program: string,
-  { exitCode, stderr }: { exitCode: number | null; stderr: string },
-): Outcome["ended"] {
-  const said = stderr.trimEnd();
-  const itsOwn = said.startsWith("setsid: ") && said.includes(program) &&
-    !said.includes("\n");
-  if (setsid.length === 0 || !itsOwn) return undefined;
-  if (exitCode === 127) return "no such command";
-  return exitCode === 126 ? "not executable" : undefined;
 }

@@ -86,7 +86,7 @@ export function fetchRoot(
     `--architectures=${debianNames[architecture]}`,
     `--include=${packages.join(",")}`,
   ];
-  return cmd`mmdebstrap --quiet --variant=extract ${what} ${suite} ${tar} ${sources}`;
+  return cmd`mmdebstrap --variant=extract ${what} ${suite} ${tar} ${sources}`;
 }
 
 /**

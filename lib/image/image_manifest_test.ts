@@ -6,6 +6,7 @@ import { parseNetworkPart } from "../cluster/network_part.ts";
 import { agentFlags } from "../cli/agent_flags.ts";
 import { projectRoot } from "../exec/project_root.ts";
 import { projectVersion } from "../exec/project_version.ts";
+import { refusals } from "./manifest_fields_testing.ts";
 
 interface Container {
   readonly name: string;
@@ -45,10 +46,10 @@ interface Resource {
     readonly labels?: Record<string, string>;
   };
   readonly data?: Record<string, string>;
-  readonly rules?: readonly { resources: string[]; verbs: string[] }[];
   readonly roleRef?: { readonly name: string };
   readonly subjects?: readonly { name: string; namespace: string }[];
   readonly spec?: {
+    readonly updateStrategy: unknown;
     readonly selector: { matchLabels: Record<string, string> };
     readonly template: {
       readonly metadata: { readonly labels: Record<string, string> };
@@ -107,23 +108,48 @@ Deno.test("the network that the manifest brings is one that the agent accepts", 
   assertEquals(auto, true);
 });
 
-Deno.test("the agent may do at the API server what it does there, and nothing else", async () => {
-  const rules = one("ClusterRole").rules ?? [];
-  assertEquals(
-    rules.map(({ resources, verbs }) => [...resources, ...verbs].join(" ")),
+Deno.test("an API server finds no field in them that it does not know, and no value of another type", async () => {
+  const kustomization = await resources("kustomization.yaml");
+  const all = [...manifest, ...cleanup, ...kustomization];
+  assertEquals(all.flatMap(refusals), []);
+});
+
+Deno.test("what an API server would refuse in a manifest is found", async () => {
+  const whole = await text(`${folder}/deno-cni.yaml`);
+  const mistakes = [
+    ["hostNetwork: true", "hostNetwrok: true", "hostNetwrok: unknown field"],
+    ["hostNetwork: true", 'hostNetwork: "true"', 'hostNetwork: "true" is no'],
+    ["maxUnavailable: 1", "maxUnavailable: one", "maxUnavailable: "],
+    ["port: 9412", 'port: "9412"', "port: "],
+    ["cpu: 20m", "cpu: 20 m", "requests.cpu: "],
+    ["readOnly: true", "readonly: true", "readonly: unknown field"],
+    ["drop: [ALL]", "drop: ALL", "drop: is no list"],
+    ["verbs: [patch]", "verb: [patch]", "lacks verbs"],
+    ["apps/v1", "apps/v1beta1", "no such kind"],
+    ["mountPropagation: HostToContainer", "mountPropagation: Both", "Both"],
     [
-      "nodes get list watch",
-      "nodes/status patch",
-      "events create patch",
+      "priorityClassName: s",
+      "securityContext: {privileged: true}\n      x: s",
+      "unknown",
     ],
-  );
-  const report = await text(`${projectRoot}/lib/agent/node_report.ts`);
-  const paths = [...report.matchAll(/`?"?\/api\/v1\/[^"`]*/g)]
-    .map(([path]) => path.replace(/^["`]/, ""));
-  assertEquals(paths, [
-    "/api/v1/nodes/${node}/status",
-    "/api/v1/namespaces/default/events",
-  ]);
+  ] as const;
+  for (const [right, wrong, said] of mistakes) {
+    assert(whole.includes(right), right);
+    const parts = whole.replace(right, wrong).split(/^---$/m);
+    const found = parts.flatMap((part) =>
+      refusals(readYaml(part, "changed").value)
+    );
+    assertStringIncludes(found.join("\n"), said);
+  }
+});
+
+Deno.test("one node after the other is updated, and none is without its agent for want of room", () => {
+  const { updateStrategy } = one("DaemonSet").spec!;
+  assertEquals(updateStrategy, {
+    type: "RollingUpdate",
+    rollingUpdate: { maxUnavailable: 1 },
+  });
+  assertEquals(podOf(manifest).priorityClassName, "system-node-critical");
 });
 
 Deno.test("the parts of the manifest name each other", () => {
@@ -169,3 +195,55 @@ for (
     }
   });
 }
+
+const page = await text(`${projectRoot}/docs/kubernetes.md`);
+
+Deno.test("the page's overlay is one that kubectl takes, with a network that the agent accepts", () => {
+  const [, overlay = ""] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  const kustomization = readYaml(overlay, "kubernetes.md").value as {
+    readonly images: readonly { readonly name: string }[];
+    readonly patches: readonly { readonly patch: string }[];
+  };
+  assertEquals(refusals(kustomization), []);
+  const [container] = containers;
+  for (const { name } of kustomization.images) {
+    assertEquals(name, container?.image.replace(/:[^:]*$/, ""));
+  }
+  for (const { patch } of kustomization.patches) {
+    const resource = readYaml(patch, "kubernetes.md").value as Resource;
+    assertEquals(refusals(resource), []);
+    const { metadata, kind } = resource;
+    assertEquals(metadata.name, one(kind).metadata.name);
+    assertEquals(metadata.namespace, one(kind).metadata.namespace);
+    const { "cluster.yaml": part = "" } = resource.data ?? {};
+    parseNetworkPart(part, "cluster.yaml");
+  }
+});
+
+Deno.test("what the page's commands name is there", async () => {
+  const lines = [...page.matchAll(/```sh\n(.*?)```/gs)]
+    .flatMap(([, block = ""]) => block.split("\n"));
+  const whole = [...lines, ...page.matchAll(/`((?:kubectl|make) [^`]*)`/g)]
+    .map((one) => typeof one === "string" ? one : one[1] ?? "");
+  const flags = await text(`${projectRoot}/scripts/image.ts`) +
+    Object.values(agentFlags).map(({ name }) => `name: "${name}"`).join();
+  const names = [manifest, cleanup].map((of) => {
+    const { name, namespace } = one("DaemonSet", of).metadata;
+    return { name, namespace };
+  });
+  for (const line of whole) {
+    for (const [, path] of line.matchAll(/-f (\S+\.yaml)/g)) {
+      assert((await Deno.stat(`${projectRoot}/${path}`)).isFile, line);
+    }
+    for (const [, namespace] of line.matchAll(/ -n (\S+)/g)) {
+      if (namespace === "k8s.io") continue; // containerd's
+      assert(names.some((one) => one.namespace === namespace), line);
+    }
+    for (const [, name] of line.matchAll(/daemonset\/(\S+)/g)) {
+      assert(names.some((one) => one.name === name), line);
+    }
+    for (const [, name] of line.matchAll(/ARGS="?--([a-z-]+)/g)) {
+      assertStringIncludes(flags, `name: "${name}"`, line);
+    }
+  }
+});

@@ -1,6 +1,12 @@
 /** Makes the image of the agent: `make image`. */
 import { ignoreAbsent } from "../exec/atomic_file.ts";
-import { cmd, type Command, CommandError, succeeded } from "../exec/command.ts";
+import {
+  cmd,
+  type Command,
+  CommandError,
+  type Outcome,
+  succeeded,
+} from "../exec/command.ts";
 import { projectVersion } from "../exec/project_version.ts";
 import { run } from "../exec/run.ts";
 import type { Architecture } from "../packaging/compiled.ts";
@@ -117,12 +123,33 @@ async function layDebian(
         "apt-get install --no-install-recommends mmdebstrap",
     );
   }
-  if (!succeeded(outcome)) throw failed(fetch, outcome);
+  if (!succeeded(outcome)) {
+    throw new BuildError(unfetched(outcome, suite, debianNames[architecture]));
+  }
   const from = await emptyFolder(`${work}/debian`);
   // Devices cannot be made by all, and are none of the image's.
   const plain = ["--no-same-owner", "--exclude=./dev/*"];
   await must(cmd`tar --extract ${plain} --file ${tar} --directory ${from}`);
   await pickRoot(from, to, architecture);
+}
+
+/** What apt and dpkg say of it; mmdebstrap tells all that it does. */
+function unfetched(
+  outcome: Outcome,
+  suite: string,
+  architecture: string,
+): string {
+  const all = outcome.stderr.split("\n").map((line) => line.trimEnd());
+  const told = all.filter((line) =>
+    /^([EW]|Err:\d+|dpkg\S*|tar)[: ]|No space|Temporary|404/.test(line) &&
+    !/^E: (mmdebstrap|apt-get) .*(failed|received)/.test(line)
+  );
+  const reasons = (told.length > 0 ? told : all.slice(-5))
+    .map((line) => `  ${line.trim()}\n`).join("");
+  const what = outcome.ended ?? `exit code ${outcome.code}`;
+  return `Debian's packages (${suite}, ${architecture}) cannot be had (mmdebstrap: ${what}):\n` +
+    `${reasons}what to do: look at the way to the mirror, which is that of this machine's ` +
+    "apt, and at the room on the disk (df -h . /tmp); another release is named by --suite";
 }
 
 /** What apt of this machine reads for a release: its updates and its security, too. */

@@ -10,6 +10,7 @@ import { installed, launcher } from "../packaging/launcher.ts";
 import { BundleError } from "../packaging/parting.ts";
 import { startPortable } from "../packaging/portable.ts";
 import { BuildError } from "../stage/errors.ts";
+import { lateProgram, starterOf } from "./late_program.ts";
 import {
   foldersRead,
   modulesOf,
@@ -36,7 +37,9 @@ export async function layProgram(root: string, to: string): Promise<void> {
     throw new BuildError(error.message, { cause: error });
   }
   const modules = modulesOf(await Deno.readTextFile(program));
-  await writeWhole(program, relocated(modules));
+  const late = "agent.txt";
+  await writeWhole(`${to}/${late}`, lateProgram(relocated(modules)));
+  await writeWhole(program, starterOf(late));
   await copyRequired(root, requiredFiles(modules), to);
   for (const folder of foldersRead(modules)) {
     await copyData(root, folder, to);

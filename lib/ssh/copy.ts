@@ -3,9 +3,6 @@
  * compressed as both sides can, and renamed into place when all of it is there.
  */
 import { put, writeOutput } from "../exec/shell_file.ts";
-import { createReadStream } from "node:fs";
-import { createHash } from "node:crypto";
-import { Transform } from "node:stream";
 import {
   cmd,
   type Command,
@@ -127,6 +124,9 @@ async function pour(
   source: string,
   command: Command,
 ): Promise<void> {
+  // Loaded by what copies: an agent, which stays, does not.
+  const { createReadStream } = await import("node:fs");
+  const { Transform } = await import("node:stream");
   const { size } = await Deno.stat(source);
   const { timeout_ms = 30_000, signal } = order.options ?? {};
   const stalled = new AbortController();
@@ -197,6 +197,8 @@ async function digestOf(file: string): Promise<string> {
 }
 
 async function hash(file: string): Promise<string> {
+  const { createReadStream } = await import("node:fs");
+  const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");
   for await (const chunk of createReadStream(file)) digest.update(chunk);
   return digest.digest("hex");

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Agent, startAgent } from "../../lib/agent/agent.ts";
 import { cleanMachine } from "../../lib/agent/cleanup.ts";
+import { agentsOf } from "../../lib/agent/lab_agents.ts";
 import {
   type TestApiServer,
   testApiServer,
@@ -407,7 +408,7 @@ async function refuses(it: Around): Promise<void> {
 /** Follows nodes' lives, on one lab, since each part needs what the one before it left. */
 rooted(
   "agents make nodes' networks of Kubernetes' nodes by routes, tunnels and BGP, repair them with and without the API " +
-    "server, and are taken back",
+    "server, are taken back, and are handed what the stages made without a packet lost",
   async () => {
     const file = `${projectRoot}/config/lab-two-segments.yaml`;
     const text = await Deno.readTextFile(file);
@@ -435,15 +436,96 @@ rooted(
     );
     if (hasBird) await joinedByBgp(it);
     await asProcesses(it);
-    const results = await cleanMachine(
+    const { results, left } = await cleanMachine(
       lab.node("worker-1"),
       applied.map(({ name }) => name),
     );
     assertEquals(results.filter(({ status }) => status === "failed"), []);
+    assertEquals(left, []);
     // What every network needs stays.
     await lab.on("worker-1", cmd`rm /opt/cni/bin/loopback`);
     assertEquals(await stateOf(lab, "worker-1"), before);
     api.behave("well");
     await refuses(it);
+    await lab.on("worker-1", cmd`ip link del cni0`);
+    await handedOver(lab);
   },
 );
+
+/** What a lab's agents say when it is handed over, and whether that went well. */
+async function install(lab: TestLab): Promise<{ code?: number; text: string }> {
+  const { code, stdout, stderr } = await lab.script("agent", "--install");
+  return { code: code ?? -1, text: stdout + stderr };
+}
+
+/** What the stages made is the agents', with all that can get in the way, and the stages' again. */
+async function handedOver(lab: TestLab): Promise<void> {
+  done(await lab.script("up", "-q"));
+  const address = await lab.on(
+    "worker-2",
+    cmd`ip -n web -4 -o addr show dev eth0`,
+  );
+  const [, web = ""] = /inet ([\d.]+)/.exec(address) ?? [];
+  const ping = `ip netns exec shell ping -i 0.05 -w 300 ${web}`;
+  const pinging = lab.node("worker-1").run(
+    cmd`sh -c ${`${ping} & echo $! >/run/ping.pid; wait $!`}`,
+    { timeout_ms: 310_000 },
+  );
+
+  // One node has something of others: the agents tell of it, and go on trying.
+  const foreign = "ip link del cni0; ip link add cni0 type bridge; " +
+    "ip link set cni0 alias others";
+  await lab.on("master", cmd`sh -euc ${foreign}`);
+  const refused = await install(lab);
+  assertEquals(refused.code, 1, refused.text);
+  assertStringIncludes(
+    refused.text,
+    "cni0 is a bridge that this tool did not make",
+  );
+  assertStringIncludes(
+    refused.text,
+    "worker-2: kept by its agent, which found all that the stages make",
+  );
+  const stage = await lab.script("04-bridge");
+  assertEquals(stage.code, 1, stage.stdout);
+  assertStringIncludes(stage.stderr, "is handed over");
+  assertStringIncludes(stage.stderr, "ARGS=--take-back");
+
+  // Half handed over, and again: also with the agents dead.
+  await lab.on("master", cmd`ip link del cni0`);
+  const pid = agentsOf(lab.cluster)?.pid;
+  assert(pid !== undefined, refused.text);
+  Deno.kill(pid, "SIGKILL");
+  const again = await install(lab);
+  assertEquals(again.code, 0, again.text);
+  assertStringIncludes(again.text, "master: kept by its agent, which had to");
+  for (const name of ["worker-1", "worker-2"]) {
+    assertStringIncludes(
+      again.text,
+      `${name}: kept by its agent, which found all that the stages make`,
+    );
+  }
+  assertEquals((await install(lab)).code, 0);
+  await lab.on("worker-2", cmd`ip route del 10.244.0.0/24`);
+  const there = "until ip route | grep -q ^10.244.0.0/24; do sleep 0.1; done";
+  await lab.on("worker-2", cmd`timeout 60 sh -c ${there}`);
+
+  done(await lab.script("agent", "--take-back"));
+  done(await lab.script("agent", "--take-back"));
+  assertEquals(agentsOf(lab.cluster), undefined);
+  const { recap } = await lab.report("up");
+  for (const [name, { changed, failed }] of Object.entries(recap)) {
+    assertEquals([name, changed, failed], [name, 0, 0]);
+  }
+  const own = "ls /run/deno-cni /var/lib/deno-cni";
+  assertEquals(
+    (await lab.on("worker-1", cmd`sh -c ${own}`)).match(/^\w.*\.json$/gm),
+    null,
+  );
+  await lab.on("worker-1", cmd`sh -c ${'kill -INT "$(cat /run/ping.pid)"'}`);
+  const { stdout } = await pinging;
+  const [, sent, received] =
+    /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
+  assert(Number(sent) > 20, stdout);
+  assertEquals(received, sent, stdout);
+}
