@@ -10,7 +10,7 @@ import type { Node } from "../node/node.ts";
 import type { PluginFile, Stage } from "../stage/stage.ts";
 import { clusterOfNodes, type NodePlan } from "./cluster_of_nodes.ts";
 import { followNodes } from "./follow_nodes.ts";
-import { installLoopback, loopbackPath } from "./install.ts";
+import { keepLoopback } from "./install.ts";
 import { type KernelListening, listenToKernel } from "./kernel_events.ts";
 import { type KnownNodes, knownNodes } from "./known_nodes.ts";
 import { lockMachine } from "./machine_lock.ts";
@@ -210,22 +210,6 @@ async function planAndApply(
     if (!(error instanceof Error)) throw error;
     const unplannable = { reason: "Failed", message: error.message };
     return { planned: { unplannable }, report: unplannable };
-  }
-}
-
-/** Without it no pod of this machine begins, whatever its network. */
-async function keepLoopback(
-  { node, loopback, log }: AgentOptions,
-): Promise<void> {
-  const root = node.root?.();
-  if (loopback === undefined || root === undefined) return;
-  try {
-    const folder = `${root}${loopbackPath}`.replace(/\/[^/]*$/, "");
-    const written = await installLoopback(loopback, folder);
-    if (written !== undefined) log(`missing, done again: ${loopbackPath}`);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    log(`FAILED: copy ${loopback} to ${loopbackPath}: ${error.message}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Puts the plugin into the folder where a container runtime looks for it, without a shell. */
 import { installFile } from "./host.ts";
+import type { Node } from "../node/node.ts";
 import type { PluginFile } from "../stage/stage.ts";
 
 /** Where the runtime's folder is on a machine, and beside it what the launcher starts. */
@@ -48,4 +49,30 @@ export async function installLoopback(
   if (isThere || !isHere) return undefined;
   await installFile(from, path, 0o755);
   return path;
+}
+
+/** The machine, and where the agent has its own copy of loopback. */
+interface LoopbackKept {
+  readonly node: Node;
+  readonly loopback?: string;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Installs loopback again where it is gone: without it no pod of the machine begins,
+ * whatever its network. What fails is logged.
+ */
+export async function keepLoopback(
+  { node, loopback, log }: LoopbackKept,
+): Promise<void> {
+  const root = node.root?.();
+  if (loopback === undefined || root === undefined) return;
+  try {
+    const folder = `${root}${loopbackPath}`.replace(/\/[^/]*$/, "");
+    const written = await installLoopback(loopback, folder);
+    if (written !== undefined) log(`missing, done again: ${loopbackPath}`);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log(`FAILED: copy ${loopback} to ${loopbackPath}: ${error.message}`);
+  }
 }
