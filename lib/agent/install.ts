@@ -7,7 +7,7 @@ import type { PluginFile } from "../stage/stage.ts";
 const runtimeFolder = "/opt/cni/bin/";
 
 /** Where runtimes look for the reference plugin loopback. */
-export const loopbackPath = `${runtimeFolder}loopback`;
+const loopbackPath = `${runtimeFolder}loopback`;
 
 /**
  * Installs the plugin's files, each by a rename, the executable last.
