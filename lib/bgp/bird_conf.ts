@@ -11,7 +11,6 @@ import {
   sessionsOf,
 } from "../cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { routerName } from "../cluster/segments.ts";
 
 /** Where bird looks for it; a lab's node has an /etc of its own. */
 export const confPath = "/etc/bird/bird.conf";
@@ -75,7 +74,7 @@ export function routerConf(cluster: Cluster): string | undefined {
   const { bgp, segments } = cluster;
   const router = segments?.[0]?.router ?? [];
   return confOf(cluster, {
-    id: routerId([...router, routerName]),
+    id: routerId(router),
     as: (local) => bgp?.peers.find(({ address }) => address === local)?.as ?? 0,
     podCIDRs: [],
     addresses: router,
@@ -205,7 +204,8 @@ function sessionPart(
       const family = familyOf(cidr);
       const own = podCIDRs.some((podCIDR) => familyOf(podCIDR) === family);
       const hop = ofFamily(addresses, family);
-      const isOther = family !== familyOf(local) && hop !== undefined;
+      const isTold = hop !== undefined &&
+        (family === 6 || family !== familyOf(local));
       return [
         `  ipv${family} {`,
         "    import keep filtered on;",
@@ -213,8 +213,8 @@ function sessionPart(
         ...(!own ? ["    export none;"] : [
           "    export filter {",
           `      if proto = "announced_${family}" then {`,
-          // The session's own address is of the other family.
-          ...(isOther ? [`        bgp_next_hop = ${hop};`] : []),
+          // Else a link-local address (RFC 2545), or one of the other family.
+          ...(isTold ? [`        bgp_next_hop = ${hop};`] : []),
           "        accept;",
           "      }",
           ...(reflects && session.node !== undefined

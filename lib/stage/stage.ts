@@ -218,11 +218,8 @@ interface BuildResult {
 
 /** What a stage does on the operator's own machine. */
 interface OperatorPart {
-  /** @param selected the nodes that this run is for; left out, all */
-  readonly steps: (
-    cluster: Cluster,
-    selected?: readonly string[],
-  ) => readonly Step[];
+  /** For a run on some nodes, whose names are given, or on all. */
+  readonly steps: (cluster: Cluster, on?: readonly string[]) => readonly Step[];
   /**
    * Whether they come after the nodes' steps, and only where all of those went
    * well; else before.
@@ -241,7 +238,6 @@ interface FollowUp {
    * What there is to say of it, in whole lines: asked of the nodes, changing
    * nothing. "" where there is nothing.
    *
-   * @param selected the nodes that the run was for
    * @throws {UnreachableError}
    */
   readonly report: (
