@@ -8,11 +8,12 @@
  */
 import { familyOf, ofFamily } from "../lib/net/cidr.ts";
 import { birdSteps } from "../lib/bgp/steps.ts";
-import { routesThere } from "../lib/bgp/routes_there.ts";
+import { routesThere, routesToCome } from "../lib/bgp/routes_there.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
 import { nodeOf } from "../lib/cli/connect.ts";
 import { main } from "../lib/cli/stage_script.ts";
 import { cmd, type Command } from "../lib/exec/command.ts";
+import { sessionsOf } from "../lib/cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../lib/cluster/cluster.ts";
 import {
   isTunnelled,
@@ -21,7 +22,7 @@ import {
   wayMtu,
 } from "../lib/cluster/tunnels.ts";
 import type { VxlanSettings } from "../lib/cluster/schema_vxlan.ts";
-import { routerBird } from "../lib/lab/router_bird.ts";
+import { routerBird, routerRoutes } from "../lib/lab/router_bird.ts";
 import { mark } from "../lib/net/mark.ts";
 import { tunnelAddress, tunnelLink, vtepMac } from "../lib/net/vxlan.ts";
 import { kubernetesLines } from "../lib/kubernetes/remarks.ts";
@@ -191,16 +192,20 @@ function steps(plan: Plan): Step[] {
 }
 
 /** What others than the nodes have to know, and what is waited for. */
-function operatorSteps(cluster: Cluster): Step[] {
+function operatorSteps(
+  cluster: Cluster,
+  selected?: readonly string[],
+): Step[] {
   if (cluster.routes !== "bgp") return cloudRoutes(cluster);
   return [
     ...routerBird(cluster),
+    ...routerRoutes(cluster, selected),
     ...cluster.nodes.map((node) =>
-      routesThere(
-        cluster,
-        node,
-        (command) => nodeOf(cluster, node.name).enter(command),
-      )
+      routesThere(cluster, {
+        name: node.name,
+        sessions: () => sessionsOf(cluster, node),
+        enter: (command) => nodeOf(cluster, node.name).enter(command),
+      }, selected)
     ),
   ];
 }
@@ -219,8 +224,15 @@ export const routes = alsoAtBoot({
   needsPodCIDRs: true,
   operator: { steps: operatorSteps, last: ({ routes }) => routes === "bgp" },
   followUp: {
-    report: async (cluster, nodeOf, options) =>
-      (await kubernetesLines(cluster, nodeOf, options)).join("\n"),
+    report: async (cluster, nodeOf, options, selected) =>
+      [
+        ...await kubernetesLines(cluster, nodeOf, options),
+        ...await routesToCome(
+          cluster,
+          selected,
+          (name, command) => nodeOf(name).run(command, options),
+        ),
+      ].join("\n"),
     afterUndo: () => [],
   },
   beforeUndo: beforeRoutesGo,

@@ -11,7 +11,6 @@ import {
   sessionsOf,
 } from "../cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { routerName } from "../cluster/segments.ts";
 
 /** Where bird looks for it; a lab's node has an /etc of its own. */
 export const confPath = "/etc/bird/bird.conf";
@@ -31,7 +30,8 @@ export const confHead = `# ${mark}: written by stage 08; changes are lost.\n`;
 /** What one speaker of BGP is to be. */
 interface Speaker {
   readonly id: string;
-  readonly as: number;
+  /** Its autonomous system, as the far ends of this address of it know it. */
+  readonly as: (local: string) => number;
   /** What it announces; nothing, where it is no node. */
   readonly podCIDRs: readonly string[];
   readonly addresses: readonly string[];
@@ -41,11 +41,17 @@ interface Speaker {
   readonly reflects: boolean;
 }
 
-/** A node's configuration. */
-export function nodeConf(cluster: Cluster, node: ClusterNode): string {
+/** A node's configuration; one for both families, whatever the cluster is given with. */
+export function nodeConf(
+  { whole, ...one }: Cluster,
+  { name }: Pick<ClusterNode, "name">,
+): string {
+  const cluster = whole ?? one;
+  const node = cluster.nodes.find((one) => one.name === name);
+  if (node === undefined) throw new Error(`${name} is no node`);
   return confOf(cluster, {
     id: routerId(node.addresses),
-    as: cluster.bgp?.as ?? 0,
+    as: () => cluster.bgp?.as ?? 0,
     podCIDRs: node.podCIDRs,
     addresses: node.addresses,
     sessions: sessionsOf(cluster, node),
@@ -60,14 +66,27 @@ export function nodeConf(cluster: Cluster, node: ClusterNode): string {
  * @returns undefined where it is no peer of any node
  */
 export function routerConf(cluster: Cluster): string | undefined {
+  const sessions = routerSessions(cluster);
+  if (sessions.length === 0) return undefined;
+  const { bgp, segments } = cluster;
+  const router = segments?.[0]?.router ?? [];
+  return confOf(cluster, {
+    id: routerId(router),
+    as: (local) => bgp?.peers.find(({ address }) => address === local)?.as ?? 0,
+    podCIDRs: [],
+    addresses: router,
+    sessions,
+    reflects: false,
+  });
+}
+
+/** The sessions of the router between a lab's segments. */
+export function routerSessions(cluster: Cluster): readonly BgpSession[] {
   const { bgp, segments = [], nodes } = cluster;
+  if (bgp === undefined) return [];
   const addresses = segments.flatMap(({ router }) => router);
-  const peers = (bgp?.peers ?? []).filter(({ address }) =>
-    addresses.includes(address)
-  );
-  const [first] = peers;
-  if (bgp === undefined || first === undefined) return undefined;
-  const sessions = peers.flatMap(({ address }) => {
+  const peers = bgp.peers.filter(({ address }) => addresses.includes(address));
+  return peers.flatMap(({ address }) => {
     const own = segments.find(({ router }) => router.includes(address));
     return nodes.flatMap((node): readonly BgpSession[] => {
       const far = ofFamily(node.addresses, familyOf(address));
@@ -84,15 +103,6 @@ export function routerConf(cluster: Cluster): string | undefined {
         client: false,
       }];
     });
-  });
-  const router = segments[0]?.router ?? [];
-  return confOf(cluster, {
-    id: routerId([...router, routerName]),
-    as: first.as,
-    podCIDRs: [],
-    addresses: router,
-    sessions,
-    reflects: false,
   });
 }
 
@@ -162,9 +172,11 @@ function kernelPart(family: 4 | 6): string[] {
 
 function sessionPart(
   cluster: Cluster,
-  { as, podCIDRs, addresses, reflects }: Speaker,
+  speaker: Speaker,
   session: BgpSession,
 ): string[] {
+  const { podCIDRs, addresses, reflects } = speaker;
+  const as = speaker.as(session.local);
   const { name, local, address, near, client } = session;
   const isInternal = session.as === as;
   const way = !near ? ["multihop;"] : isInternal
@@ -189,18 +201,17 @@ function sessionPart(
       const family = familyOf(cidr);
       const own = podCIDRs.some((podCIDR) => familyOf(podCIDR) === family);
       const hop = ofFamily(addresses, family);
-      const isOther = family !== familyOf(local) && hop !== undefined;
+      const isTold = hop !== undefined &&
+        (family === 6 || family !== familyOf(local));
       return [
         `  ipv${family} {`,
         "    import keep filtered on;",
-        `    import where net ~ all_pods_${family}${
-          own ? ` && net !~ own_pods_${family}` : ""
-        };`,
+        `    import ${importOf(cluster, speaker, session, family)};`,
         ...(!own ? ["    export none;"] : [
           "    export filter {",
           `      if proto = "announced_${family}" then {`,
-          // The session's own address is of the other family.
-          ...(isOther ? [`        bgp_next_hop = ${hop};`] : []),
+          // Else a link-local address (RFC 2545), or one of the other family.
+          ...(isTold ? [`        bgp_next_hop = ${hop};`] : []),
           "        accept;",
           "      }",
           ...(reflects && session.node !== undefined
@@ -215,6 +226,37 @@ function sessionPart(
     }),
     "}",
   ];
+}
+
+/**
+ * What is believed of a session: of a node its own podCIDRs, of one that reflects
+ * (or a router of the same system) whole podCIDRs of others, of any other router
+ * nothing. So no other route, and no part of a podCIDR, comes into the kernel.
+ */
+function importOf(
+  cluster: Cluster,
+  { as, podCIDRs }: Speaker,
+  session: BgpSession,
+  family: 4 | 6,
+): string {
+  const { node } = session;
+  const passesOn = node === undefined
+    ? session.as === as(session.local)
+    : reflectorsOf(cluster).includes(node);
+  if (!passesOn) {
+    const own = cluster.nodes.find(({ name }) => name === node);
+    const podCIDR = ofFamily(own?.podCIDRs ?? [], family);
+    return podCIDR === undefined ? "where false" : `where net = ${podCIDR}`;
+  }
+  const all = cluster.nodes.flatMap((one) =>
+    ofFamily(one.podCIDRs, family) ?? []
+  );
+  const lengths = all.map((cidr) => parseCidr(cidr).prefixLength);
+  const whole = `[ ${ofFamily(cluster.clusterCIDRs, family)}{${
+    Math.min(...lengths)
+  },${Math.max(...lengths)}} ]`;
+  const own = podCIDRs.some((podCIDR) => familyOf(podCIDR) === family);
+  return `where net ~ ${whole}${own ? ` && net !~ own_pods_${family}` : ""}`;
 }
 
 /** What a bird that has read this configuration says of it. */

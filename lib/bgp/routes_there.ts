@@ -1,8 +1,13 @@
 /** Whether what the other nodes announce has come to a node. */
 import { familyOf } from "../net/cidr.ts";
 import { parseIpList } from "../net/ip_json.ts";
+import {
+  type BgpSession,
+  reflectorsOf,
+  sessionsOf,
+} from "../cluster/bgp_sessions.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { cmd, type Command, succeeded } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { birdProtocol, unknown } from "../steps/probes.ts";
 import type { Answer, Step } from "../stage/stage.ts";
@@ -19,27 +24,37 @@ interface Route {
   readonly protocol?: string;
 }
 
+/** Where the routes have to come: a node, or the router of a lab. */
+interface Place {
+  readonly name: string;
+  readonly sessions: () => readonly BgpSession[];
+  /** Gives the command that, run by the operator, runs another there. */
+  readonly enter: (command: Command) => Command;
+}
+
 /**
- * The step, for the operator's machine, that waits for a node's routes.
+ * The step, for the operator's machine, that waits for a place's routes. What
+ * nodes announce that the run is not for is told where it does not come, and is
+ * no failure: they may have to run the stage themselves.
  *
- * @param enter gives the command that, run there, runs another on the node
+ * @param selected the nodes that the run is for; left out, all
  */
 export function routesThere(
   cluster: Cluster,
-  node: ClusterNode,
-  enter: (command: Command) => Command,
+  { name, sessions, enter }: Place,
+  selected: readonly string[] | undefined,
 ): Step {
-  const others = cluster.nodes.filter(({ name }) => name !== node.name);
+  const others = cluster.nodes.filter((node) => node.name !== name);
   const podCIDRs = others.flatMap((other) => other.podCIDRs);
   const families = cluster.clusterCIDRs.map(familyOf);
   const script = families.map((family) => `ip -${family} -j route show`).join(
     " && echo && ",
   );
   return {
-    key: `routes of ${node.name}`,
-    node: node.name,
+    key: `routes of ${name}`,
+    ...(others.length < cluster.nodes.length ? { node: name } : {}),
     independent: true,
-    why: `What the others announce has come to ${node.name}, and its kernel ` +
+    why: `What the others announce has come to ${name}, and its kernel ` +
       "has the routes",
     doneWhen: {
       ask: { ...enter(cmd`sh -c ${script}`) },
@@ -47,17 +62,16 @@ export function routesThere(
         const lists = outcome.stdout.trim().split(/\n+/)
           .map((line) => parseIpList<Route>(line));
         if (!succeeded(outcome) || lists.includes(undefined)) {
-          return unknown(outcome, `the routes of ${node.name}`);
+          return unknown(outcome, `the routes of ${name}`);
         }
-        return readRoutes(lists.flatMap((list) => list ?? []), podCIDRs, node);
+        return readRoutes(lists.flatMap((list) => list ?? []), podCIDRs, name);
       },
     },
     get run() {
+      const waited = waitedFor(cluster, others, sessions(), selected);
       return {
-        ...enter(
-          cmd`sh -c ${program} wait ${patience_s} ${podCIDRs}`,
-        ),
-        label: `wait on ${node.name} until ip route show proto bird has ` +
+        ...enter(cmd`sh -c ${program} wait ${patience_s} ${waited}`),
+        label: `wait on ${name} until ip route show proto bird has ` +
           `${podCIDRs.length} podCIDRs`,
       };
     },
@@ -65,10 +79,65 @@ export function routesThere(
   };
 }
 
+/**
+ * What has not come to nodes that a run was for, of nodes that it was not for: a
+ * line each, with bird's word for why.
+ *
+ * @param run runs a command on a node
+ * @throws {UnreachableError}
+ */
+export async function routesToCome(
+  cluster: Cluster,
+  selected: readonly string[],
+  run: (name: string, command: Command) => Promise<Outcome>,
+): Promise<readonly string[]> {
+  const { bgp, nodes } = cluster;
+  if (bgp === undefined || nodes.length === selected.length) return [];
+  const mine = nodes.filter(({ name }) => selected.includes(name));
+  const lines = await Promise.all(mine.map(async (node) => {
+    const others = nodes.filter(({ name }) => !selected.includes(name));
+    const waited = waitedFor(
+      cluster,
+      others,
+      sessionsOf(cluster, node),
+      selected,
+    );
+    const { stdout } = await run(
+      node.name,
+      cmd`sh -c ${program} tell 0 ${waited}`,
+    );
+    return stdout.split("\n").filter((line) => line !== "")
+      .map((line) => `${node.name}: ${line}`);
+  }));
+  return lines.flat();
+}
+
+/** The podCIDRs of other nodes, as routes_there.sh takes them. */
+function waitedFor(
+  cluster: Cluster,
+  others: readonly ClusterNode[],
+  sessions: readonly BgpSession[],
+  selected: readonly string[] | undefined,
+): readonly string[] {
+  const reflectors = reflectorsOf(cluster);
+  // One that reflects tells of those with which there is no session.
+  const reflector = sessions.find(({ node = "" }) => reflectors.includes(node));
+  return others.flatMap(({ name, podCIDRs }) => {
+    const by = sessions.find(({ node }) => node === name) ?? reflector;
+    const kind = selected?.includes(name) === false ? "may" : "must";
+    return podCIDRs.flatMap((podCIDR) => [
+      kind,
+      podCIDR,
+      name,
+      by?.name ?? "-",
+    ]);
+  });
+}
+
 function readRoutes(
   routes: readonly Route[],
   podCIDRs: readonly string[],
-  { name }: ClusterNode,
+  name: string,
 ): Answer {
   const wanted = new Set(podCIDRs);
   const others = routes.find(({ dst, protocol }) =>

@@ -5,7 +5,8 @@ import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
-import type { Probe, Step } from "../stage/stage.ts";
+import { ownBirds } from "./own_birds.ts";
+import type { Answer, Probe, Step } from "../stage/stage.ts";
 import {
   confDigest,
   confHead,
@@ -14,7 +15,9 @@ import {
   passwordPath,
 } from "./bird_conf.ts";
 
-const program = `set -eu\n${put}${shellProgram("bird.sh", import.meta.url)}`;
+const program = `set -eu\n${put}${ownBirds}\n${
+  shellProgram("bird.sh", import.meta.url)
+}`;
 
 /** Milliseconds that a package may take to be fetched and installed. */
 const package_ms = 900_000;
@@ -76,22 +79,23 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
   };
 }
 
+const readPassword = shellProgram("read_password.sh", import.meta.url);
+
 /** The operator's file is read at run time, and its text is in no plan and no journal. */
 function password(file: string): Step {
-  const command = cmd`sh -c ${program} bird password ${passwordPath} - -`;
+  const command = cmd`sh -c ${program} bird password ${confPath} - -`;
   return {
     key: `write ${passwordPath}`,
     why: "The password of the sessions (RFC 2385), for bird alone to read",
     input: {
       from: "operator",
       why: "the password of the sessions",
-      ask:
-        cmd`sh -c ${'case $1 in "~/"*) cat "$HOME/${1#??}" ;; *) cat "$1" ;; esac'} read ${file}`,
+      ask: cmd`sh -c ${readPassword} read ${file}`,
       secret: /.+/g,
       compared: true,
     },
     doneWhen: whereThere(
-      cmd`sh -c ${`[ -e "$1" ] || ${exitAbsent}; stat -c %a "$1"; cat "$1"`} ask ${passwordPath}`,
+      cmd`sh -c ${program} bird ask-password ${confPath} - -`,
       `what ${passwordPath} is`,
       (text, input = "") => {
         const [line = ""] = input.split("\n");
@@ -113,8 +117,12 @@ cat >"$1.new"
 bird -p -c "$1.new"
 mv -f "$1.new" "$1"`;
 
-const restore = `rm -f "$1" "$1.new"
-[ ! -e "$2" ] || install -m 640 -o bird -g bird "$2" "$1" 2>/dev/null || cp "$2" "$1"`;
+/** What is somebody else's by now stays; a bird that ran before us reads its own anew. */
+const restore = `rm -f "$1.new"
+[ ! -e "$1" ] || [ "$(head -n 1 "$1")" = "$3" ] || exit 0
+rm -f "$1"
+[ ! -e "$2" ] || install -m 640 -o bird -g bird "$2" "$1" 2>/dev/null || cp "$2" "$1"
+[ ! -e "$1" ] || ! birdc -r show status >/dev/null 2>&1 || birdc configure`;
 
 /** Parsed by bird before it is put in place; the package's example is nobody's. */
 function written(conf: () => string): Step {
@@ -151,7 +159,7 @@ function written(conf: () => string): Step {
     },
     undo: {
       cleanup: {
-        ...cmd`sh -euc ${restore} restore ${confPath} ${example}`,
+        ...cmd`sh -euc ${restore} restore ${confPath} ${example} ${confHead.trim()}`,
         label: `remove ${confPath}`,
       },
     },
@@ -174,6 +182,7 @@ function running(
         ask: command("ask", confDigest(conf())),
         read(outcome) {
           if (saysAbsent(outcome)) return { is: "absent" };
+          if (outcome.code === othersCode) return anotherBird(outcome.stdout);
           return succeeded(outcome)
             ? { is: "present", ours: true }
             : unknown(outcome, "whether bird runs");
@@ -192,5 +201,21 @@ function running(
         label: "birdc down, and ip route flush proto bird",
       },
     },
+  };
+}
+
+/** What bird.sh says where another bird is in the way. */
+const othersCode = 45;
+
+/** @param birds a line each: its process and command line */
+function anotherBird(birds: string): Answer {
+  const [line = ""] = birds.split("\n");
+  const [pid = ""] = line.split(" ");
+  return {
+    is: "different",
+    found: `another bird runs here, too (process ${line.trim()}): the two ` +
+      "take each other's port and routes away",
+    remedy:
+      `end it (kill ${pid}) if nothing needs it, and run this stage again`,
   };
 }

@@ -89,14 +89,12 @@ async function conclude(session: Session, stage: Stage): Promise<void> {
   const { timeout_ms, signal } = session.context;
   const cluster = await session.cluster();
   const { nodeOf } = session.reach(cluster);
-  const said = await stage.followUp?.report(cluster, nodeOf, {
-    timeout_ms,
-    signal,
-  });
+  const names = session.selected(cluster);
+  const options = { timeout_ms, signal };
+  const said = await stage.followUp?.report(cluster, nodeOf, options, names);
   if (said) printText(said);
   const look = stage.afterwards(cluster);
   if (look === undefined) return;
-  const names = session.selected(cluster);
   const node =
     cluster.nodes.find(({ name, role }) =>
       role === "worker" && names.includes(name)

@@ -21,6 +21,10 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     list.filter((text) => familyOf(text) === family);
   return {
     ...cluster,
+    // Of what is one for both.
+    ...(cluster.bgp !== undefined && clusterCIDRs.length > 1
+      ? { whole: cluster }
+      : {}),
     clusterCIDRs: own(clusterCIDRs),
     nodeMasks: nodeMasks.slice(at, at + 1),
     segmentCIDR: ofFamily(segmentCIDRs, family) ?? cluster.segmentCIDR,

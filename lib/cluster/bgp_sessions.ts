@@ -46,13 +46,18 @@ function sessionAddress(
   return ofFamily(addresses, familyOf(first)) ?? address;
 }
 
-/** A node's sessions: with other nodes, then with routers. */
+/**
+ * A node's sessions: with other nodes, then with routers. One session carries
+ * both families, so those of one family are those of the whole cluster.
+ */
 export function sessionsOf(
-  cluster: Cluster,
-  node: ClusterNode,
+  { whole, ...one }: Cluster,
+  { name }: Pick<ClusterNode, "name">,
 ): readonly BgpSession[] {
+  const cluster = whole ?? one;
   const { bgp, nodes } = cluster;
-  if (bgp === undefined) return [];
+  const node = nodes.find((one) => one.name === name);
+  if (bgp === undefined || node === undefined) return [];
   const reflectors = new Set(reflectorsOf(cluster));
   const reflects = reflectors.has(node.name);
   const local = sessionAddress(cluster, node);
@@ -80,6 +85,21 @@ export function sessionsOf(
       client: false,
     })),
   ];
+}
+
+/**
+ * The session that brings a node the podCIDRs of another: with that one, or with
+ * one that reflects.
+ */
+export function sessionBy(
+  cluster: Cluster,
+  node: Pick<ClusterNode, "name">,
+  other: Pick<ClusterNode, "name">,
+): BgpSession | undefined {
+  const reflectors = reflectorsOf(cluster);
+  const sessions = sessionsOf(cluster, node);
+  return sessions.find((session) => session.node === other.name) ??
+    sessions.find((session) => reflectors.includes(session.node ?? ""));
 }
 
 /**

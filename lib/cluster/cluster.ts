@@ -101,6 +101,8 @@ export interface Cluster {
   /** The route table of the nodes' subnet (AWS); absent until 01 has made it. */
   readonly routeTableId?: string;
   readonly nodes: readonly ClusterNode[];
+  /** All of it, where BGP is spoken and this is one family of two (inFamily()). */
+  readonly whole?: Cluster;
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
   readonly stateDir: string;
   /** The file that it was read from, as the user named it. */

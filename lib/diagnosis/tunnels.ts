@@ -5,7 +5,8 @@ import { isTunnelled } from "../cluster/tunnels.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Asked } from "../node/batch.ts";
-import { bgpFaultBetween, bgpQuestion } from "./bgp.ts";
+import { bgpQuestion } from "./bgp/answer.ts";
+import { bgpFaultBetween } from "./bgp/bgp.ts";
 import type { Cause } from "./cause.ts";
 import { endOf, silence } from "./tunnel_silence.ts";
 import {

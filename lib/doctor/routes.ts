@@ -6,9 +6,10 @@ import {
   parseCidr,
 } from "../net/cidr.ts";
 import { tunnelAddress } from "../net/vxlan.ts";
-import { nextHopOf } from "../cluster/bgp_sessions.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import { nextHopOf, sessionBy } from "../cluster/bgp_sessions.ts";
 import { isTunnelled } from "../cluster/tunnels.ts";
-import { cmd } from "../exec/command.ts";
+import { cmd, type Command } from "../exec/command.ts";
 import {
   byFamily,
   type Check,
@@ -52,6 +53,10 @@ const routes: Check = {
           const ask = cmd`ip -${family} route show exact ${podCIDR}`;
           const found = host.routes.filter(({ to }) => to === podCIDR);
           const [route] = found;
+          if (cluster.bgp && host.complete.includes("08-routes")) {
+            const told = bgpRoute(context, other, podCIDR, found, ask);
+            if (told !== undefined) return told;
+          }
           if (route === undefined) {
             return [lacking(
               context,
@@ -85,6 +90,55 @@ const routes: Check = {
   },
 };
 
+/**
+ * What is wrong where bird has to keep the route; undefined where it does.
+ *
+ * @returns none where the check of the sessions tells why there is no route
+ */
+function bgpRoute(
+  context: CheckContext,
+  other: ClusterNode,
+  podCIDR: string,
+  found: readonly InventoryRoute[],
+  ask: Command,
+): readonly Finding[] | undefined {
+  const { cluster, host, node } = context;
+  const foreign = found.find(({ protocol }) => protocol !== birdProtocol);
+  if (foreign !== undefined) {
+    const { protocol = "unknown", via, dev } = foreign;
+    return [{
+      is: "fault",
+      what:
+        `the route to the pods of ${other.name} (${podCIDR}) is not bird's ` +
+        `(proto ${protocol}, via ${
+          via ?? dev ?? "nothing"
+        }): it stays, whatever ` +
+        "the nodes tell each other",
+      evidence: [shownBy(context, ask)],
+      remedies: [
+        onNode(
+          node.name,
+          cmd`ip -${
+            podCIDR.includes(":") ? 6 : 4
+          } route del ${podCIDR} proto ${protocol}`,
+        ),
+        makeStage("08-routes", node.name),
+      ],
+    }];
+  }
+  if (found.length > 0) return undefined;
+  const by = sessionBy(cluster, node, other);
+  const state = host.sessions?.find(({ name }) => name === by?.name)?.state;
+  return state !== "Established" ? [] : [{
+    is: "fault",
+    what:
+      `no route to the pods of ${other.name} (${podCIDR}): the BGP session ` +
+      `with ${by?.node ?? other.name} is up, and does not bring it`,
+    evidence: [shownBy(context, ask)],
+    remedies: [makeStage("08-routes", other.name)],
+  }];
+}
+
 const overlap: Check = {
   name: "overlap",
   well: "no other network of the node has addresses of the pod network",
@@ -99,8 +153,7 @@ const overlap: Check = {
       return host.routes
         .filter(({ to, dev, protocol }) =>
           (dev !== cluster.bridge || protocol !== "kernel") &&
-          protocol !== routeProtocol &&
-          !(cluster.bgp && protocol === birdProtocol) && !known.has(to)
+          protocol !== routeProtocol && !known.has(to)
         )
         .flatMap((route) => overlapFinding(context, one, route));
     }),

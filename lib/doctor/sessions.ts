@@ -1,5 +1,6 @@
 /** The doctor's check of BGP sessions. Pure. */
-import { bgpFaults, bgpQuestion, isWholeBgp } from "../diagnosis/bgp.ts";
+import { bgpQuestion, isWholeBgp } from "../diagnosis/bgp/answer.ts";
+import { bgpFaults } from "../diagnosis/bgp/bgp.ts";
 import { type Check, type Finding, unclear } from "./check.ts";
 
 export const sessionCheck: Check = {
@@ -22,7 +23,7 @@ export const sessionCheck: Check = {
     }
     return bgpFaults(cluster, node, asked).map(({ is, cause }): Finding => {
       const { what, evidence, remedies } = cause;
-      const kind = is === "warning" ? is : "fault";
+      const kind = is === "drift" || is === "refused" ? "warning" : "fault";
       return { is: kind, what, evidence, remedies };
     });
   },

@@ -25,7 +25,7 @@ for file in "$plugins"/*; do
   if [ -f "$file" ] && [ -x "$file" ]; then echo "${file##*/}"; fi
 done
 part bgp
-if [ -S /run/bird/bird.ctl ]; then birdc -r show protocols all 2>&1; fi
+if [ -S /run/bird/bird.ctl ]; then timeout 5 birdc -r show protocols all 2>&1; fi
 part agent
 if [ -r /run/deno-cni/agent.json ]; then
   echo $(($(date +%s) - $(stat -c %Y /run/deno-cni/agent.json)))

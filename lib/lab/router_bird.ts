@@ -1,5 +1,6 @@
 /** The router between a lab's segments as a speaker of BGP, which learns where pods are. */
-import { routerConf } from "../bgp/bird_conf.ts";
+import { routerConf, routerSessions } from "../bgp/bird_conf.ts";
+import { routesThere } from "../bgp/routes_there.ts";
 import { speakerSteps } from "../bgp/steps.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { routerName } from "../cluster/segments.ts";
@@ -32,4 +33,16 @@ export function routerBird(cluster: Cluster): Step[] {
         : { undo: there(undo) }),
     };
   });
+}
+
+/** The step that waits until the router knows the ways to the pods; none where it is no peer. */
+export function routerRoutes(
+  cluster: Cluster,
+  selected: readonly string[] | undefined,
+): Step[] {
+  if (routerConf(cluster) === undefined) return [];
+  const { enter } = labNode(cluster, routerName);
+  const sessions = () => routerSessions(cluster);
+  const place = { name: routerName, sessions, enter };
+  return [routesThere(cluster, place, selected)];
 }

@@ -118,7 +118,7 @@ export function operatorSteps(
   cluster: Cluster,
   nodes: readonly string[],
 ): readonly Step[] {
-  return (stage.operator?.steps(cluster) ?? [])
+  return (stage.operator?.steps(cluster, nodes) ?? [])
     .filter((step) => step.node === undefined || nodes.includes(step.node));
 }
 

@@ -225,7 +225,8 @@ interface BuildResult {
 
 /** What a stage does on the operator's own machine. */
 interface OperatorPart {
-  readonly steps: (cluster: Cluster) => readonly Step[];
+  /** For a run on some nodes, whose names are given, or on all. */
+  readonly steps: (cluster: Cluster, on?: readonly string[]) => readonly Step[];
   /**
    * Whether they come after the nodes' steps, and only where all of those went
    * well; else before.
@@ -250,6 +251,7 @@ interface FollowUp {
     cluster: Cluster,
     nodeOf: (name: string) => Node,
     options: RunOptions,
+    selected: readonly string[],
   ) => Promise<string>;
   /**
    * What is to be done on other nodes once it was taken back on these: as far
