@@ -1,8 +1,14 @@
 /** Two segments, and BIRD on every node and on the router between: BGP makes the routes, and each fault of it has its name. */
 // @ts-types="../../lib/std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { birdSteps } from "../../lib/bgp/steps.ts";
+import type { Cluster } from "../../lib/cluster/cluster.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
+import { startSystemd } from "../../lib/node/systemd_testing.ts";
+import type { RunContext } from "../../lib/stage/context.ts";
+import { apply } from "../../lib/stage/engine.ts";
+import { undo } from "../../lib/stage/undo.ts";
 import { findingsOn } from "./doctor_testing.ts";
 import { type TestLab, testLab } from "./lab_testing.ts";
 import { nodeStages, stateOf } from "./stages_testing.ts";
@@ -130,9 +136,71 @@ Deno.test({
         assertEquals(stdout, "bird.conf\nenvvars\n");
       }
     });
+    await t.step({
+      name: "a unit of systemd is reloaded, and left as it was before",
+      ignore: !await isThere("/lib/systemd/systemd"),
+      fn: () => unitStaysAsItWas(lab),
+    });
     await Deno.remove(password);
   },
 });
+
+const context: RunContext = {
+  timeout_ms: 60_000,
+  signal: new AbortController().signal,
+  stopping: () => false,
+  tell: () => {},
+};
+
+/** bird as a unit of systemd, on a node that has none of ours. */
+async function unitStaysAsItWas(lab: TestLab): Promise<void> {
+  const cluster: Cluster = { ...await clusterOf(lab), provider: "ssh" };
+  const [, worker] = cluster.nodes;
+  assert(worker && cluster.bgp);
+  const bare = lab.node("worker-1");
+  await lab.on(
+    "worker-1",
+    cmd`cp /lib/systemd/system/bird.service /etc/systemd/system`,
+  );
+  await using machine = await startSystemd(bare);
+  const { node } = machine;
+  const on = async (script: string) => {
+    const { code, stdout, stderr } = await node.run(cmd`sh -euc ${script}`);
+    assertEquals(code, 0, `${script}: ${stdout}${stderr}`);
+    return stdout.trim();
+  };
+  const state = () =>
+    on(`for one in is-enabled is-active; do systemctl $one bird || :; done
+      cmp ${conf} /usr/share/bird2/bird.conf; ls /etc/bird
+      cat /var/lib/deno-cni/bird.service 2>/dev/null || :`);
+  const pid = () => on("systemctl show -p MainPID --value bird");
+  const { passwordFile: _, ...bgp } = cluster.bgp;
+  const applied = async (as: number) => {
+    const steps = birdSteps({ ...cluster, bgp: { ...bgp, as } }, worker);
+    const results = await apply("08-routes", node, steps, context);
+    return results.map(({ status, problem }) => problem ?? status);
+  };
+  for (const make of ["enable --now", "disable --now"]) {
+    await on(`systemctl -q ${make} bird`);
+    const before = await state();
+    const first = await pid();
+    assertEquals(await applied(64_512), ["ok", "changed", "changed"]);
+    const running = await pid();
+    if (make.startsWith("enable")) assertEquals(running, first);
+    assertEquals(await applied(64_512), ["ok", "ok", "ok"]);
+    assertEquals(await applied(65_001), ["ok", "changed", "changed"]);
+    assertEquals(await pid(), running);
+    const results = await undo("08-routes", node, [], context);
+    assertEquals(results.map(({ problem }) => problem), [
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    assertEquals(await state(), before);
+    assertEquals(await pid(), first);
+    assertEquals(await on("birdc -r show protocols | grep BGP || :"), "");
+  }
+}
 
 async function isThere(path: string): Promise<boolean> {
   try {
