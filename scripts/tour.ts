@@ -54,7 +54,7 @@ const command = {
     ["make tour CLUSTER=config/lab-dual.yaml", "on another lab"],
     [
       "make tour CLUSTER=config/lab-two-segments.yaml",
-      "beyond a router: 08 makes tunnels",
+      "beyond a router: 08 makes tunnels, or with routes: bgp sessions",
     ],
   ],
   flags: {

@@ -28,6 +28,15 @@ export function tunnelMtu(
     : wayMtu(cluster) - tunnelOverhead(first.vtep ?? first.address);
 }
 
+/** Whether tunnels lead to the node of this name. */
+export function hasTunnels(cluster: Cluster, name: string): boolean {
+  const node = cluster.nodes.find((node) => node.name === name);
+  return node !== undefined &&
+    cluster.nodes.some((other) =>
+      other !== node && isTunnelled(cluster, node, other)
+    );
+}
+
 /** Whether a tunnel leads from one node to another; false where a plain route does. */
 export function isTunnelled(
   cluster: Cluster,

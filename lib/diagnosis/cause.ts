@@ -97,7 +97,9 @@ export function causeLines(
   return [
     ...evidence.flatMap(({ where, command, printed }) => [
       printable(`${where}$ ${command}`),
-      ...printed.split("\n").map((line) => `  ${printable(line)}`),
+      ...printed.split("\n").map((line) =>
+        `  ${printable(line.replaceAll("\t", "    "))}`
+      ),
     ]),
     ...mend.map((line) => `mend: ${line}`),
     ...look.map((line) => `look: ${line}`),

@@ -68,16 +68,23 @@ const routes: Check = {
           const via = isTunnelled(cluster, one, other)
             ? tunnelAddress(podCIDR)
             : nextHopOf(cluster, one, other);
-          if (via === undefined || route.via === via) return [];
+          // Packets are shared among the next hops of one route.
+          const shared = found.slice(0, route.hops ?? 1);
+          const astray = shared.filter((hop) => hop.via !== via);
+          if (via === undefined || astray.length === 0) return [];
+          const whom = via === other.address
+            ? "it"
+            : cluster.bgp
+            ? `the router ${via}`
+            : `its end of the tunnel, ${via}`;
+          const elsewhere = astray.map(({ via, dev }) => via ?? dev).join(", ");
           return [{
             is: "fault",
-            what:
-              `the route to the pods of ${other.name} does not go through ` +
-              (via === other.address
-                ? "it"
-                : cluster.bgp
-                ? `the router ${via}`
-                : `its end of the tunnel, ${via}`),
+            what: `the route to the pods of ${other.name} ` +
+              (astray.length === shared.length
+                ? `does not go through ${whom}`
+                : `goes through ${whom} for some packets alone: others go ` +
+                  `to ${elsewhere}`),
             evidence: [shownBy(context, ask)],
             remedies: [
               onNode(node.name, cmd`ip route del ${podCIDR}`),
@@ -155,9 +162,23 @@ const overlap: Check = {
           (dev !== cluster.bridge || protocol !== "kernel") &&
           protocol !== routeProtocol && !known.has(to)
         )
+        .filter(isFirstHop)
         .flatMap((route) => overlapFinding(context, one, route));
     }),
 };
+
+/** Whether it is the first next hop of its route: what is said of a route is said once. */
+function isFirstHop(
+  { to, protocol, hops }: InventoryRoute,
+  at: number,
+  routes: readonly InventoryRoute[],
+): boolean {
+  return hops === undefined ||
+    routes.findIndex((route) =>
+        route.to === to && route.protocol === protocol &&
+        route.hops !== undefined
+      ) === at;
+}
 
 function overlapFinding(
   context: CheckContext,

@@ -42,6 +42,8 @@ export interface InventoryRoute {
   readonly protocol?: string;
   /** What packets by it may have, where that is less than its device takes. */
   readonly mtu?: number;
+  /** How many next hops share the packets by it, where there are several. */
+  readonly hops?: number;
   /** Of one that goes by a next hop object (ip-nexthop(8)): the object's number. */
   readonly nhid?: number;
 }
@@ -135,11 +137,15 @@ export function readRoutes(
   return readList<IpRoute>(text)
     .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
     .flatMap(({ nexthops, ...route }) =>
-      (nexthops ?? [{}]).map((hop) => ({ ...route, ...hop }))
+      (nexthops ?? [{}]).map((hop) => ({
+        ...route,
+        ...hop,
+        hops: nexthops?.length ?? 1,
+      }))
     )
     .map((route) => {
       const { type, dst, gateway, via = {}, dev, protocol } = route;
-      const { metrics = [], nhid } = route;
+      const { metrics = [], nhid, hops } = route;
       const next = gateway ?? via.host;
       const mtu = metrics.find(({ mtu }) => mtu !== undefined)?.mtu;
       return {
@@ -151,6 +157,7 @@ export function readRoutes(
         ...(protocol === undefined ? {} : { protocol }),
         ...(mtu === undefined ? {} : { mtu }),
         ...(nhid === undefined ? {} : { nhid }),
+        ...(hops === 1 ? {} : { hops }),
       };
     });
 }

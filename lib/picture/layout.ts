@@ -61,6 +61,8 @@ export interface Layout {
   /** Between the segments. */
   readonly router?: Box;
   readonly outside?: Box;
+  /** Routers that nodes have BGP sessions with. */
+  readonly peers?: Box;
   /** The middle of its own cable, which is no node's. */
   readonly outsideCable?: number;
   /** Where what is told below the picture begins. */
@@ -121,7 +123,8 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
     const at = row[0]?.segment ?? 0;
     const before = rows.at(-1)?.segment.at ?? at;
     if (scene.router !== undefined && before !== at && at === 0) {
-      router = routerBox(y - 14, scene.router.lines.length);
+      // It lies on the line that joins the rows' segments.
+      router = machineBox(4, y - 14, scene.router.lines);
       y = router.y + router.height + 16;
     }
     const height = Math.max(...row.map(heightOf));
@@ -133,20 +136,17 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
     rows.push({ nodes, segment });
     y = segment.y + 34;
   }
-  const outside = scene.outside;
   const last = rows.at(-1)?.segment.y ?? y;
-  const box = outside === undefined ? undefined : {
-    x: margin,
-    y: last + 26,
-    width: node.width,
-    height: 14 + outside.lines.length * lineHeight,
-  };
-  const legend = (box === undefined ? last + 34 : box.y + box.height) + 26;
+  const below = last + (scene.lane === undefined ? 26 : 40);
+  const box = scene.outside && machineBox(margin, below, scene.outside.lines);
+  const { peers, bottom } = placePeers(scene, columns, below, box);
+  const legend = bottom + 26;
   return {
     width,
     height: legend + Math.max(0, legendLines) * lineHeight + margin / 2,
     rows,
     ...(router === undefined ? {} : { router }),
+    ...(peers === undefined ? {} : { peers }),
     ...(box === undefined
       ? {}
       : { outside: box, outsideCable: box.x + box.width - 60 }),
@@ -156,14 +156,24 @@ export function layOut(scene: PictureScene, legendLines: number): Layout {
 
 const step = node.width + node.gap;
 
-/** It lies on the line that joins the rows' segments. */
-function routerBox(y: number, lines: number): Box {
-  return {
-    x: 4,
-    y,
-    width: node.width,
-    height: 14 + lines * lineHeight,
-  };
+/** A machine that is no node, with a line for each of these. */
+function machineBox(x: number, y: number, lines: readonly string[]): Box {
+  return { x, y, width: node.width, height: 14 + lines.length * lineHeight };
+}
+
+/** Beside the outside host, or below it where there is no room; and where all that ends. */
+function placePeers(
+  { peers }: PictureScene,
+  columns: number,
+  below: number,
+  outside: Box | undefined,
+): { peers?: Box; bottom: number } {
+  const end = outside === undefined ? below : outside.y + outside.height;
+  if (peers === undefined) return { bottom: end };
+  const isBeside = outside === undefined || columns > 1;
+  const x = margin + (outside === undefined || columns === 1 ? 0 : step);
+  const box = machineBox(x, isBeside ? below : end + 26, peers.lines);
+  return { peers: box, bottom: Math.max(end, box.y + box.height) };
 }
 
 /** Each segment's nodes by themselves, the first's at the bottom, beside the outside host. */

@@ -1,6 +1,7 @@
 /** A scene as a Mermaid flowchart (mermaid.js.org/syntax/flowchart.html). Pure. */
 import { signs } from "./node_facts.ts";
-import type { PictureScene, SceneNode, ScenePod } from "./scene.ts";
+import type { ScenePod } from "./pods.ts";
+import type { PictureScene, SceneNode } from "./scene.ts";
 
 /** Draws a scene. */
 export function mermaidOf(scene: PictureScene): string {
@@ -12,7 +13,8 @@ export function mermaidOf(scene: PictureScene): string {
     ...scene.nodes.flatMap((node, at) =>
       nodeLines(node, at, scene.segments[node.segment]?.name ?? "segment")
     ),
-    ...tunnelLines(scene.nodes),
+    ...tunnelLines(scene),
+    ...sessionLines(scene),
     ...(scene.router === undefined ? [] : [
       `  router["${label(scene.router.lines)}"]`,
       ...scene.segments.map(({ name }) => `  ${name} --- router`),
@@ -25,16 +27,40 @@ export function mermaidOf(scene: PictureScene): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** More tunnels, or sessions, than this are one box; sessions that are down stay lines. */
+const mostDrawn = 10;
+
 /** A dotted line for each tunnel. */
-function tunnelLines(nodes: readonly SceneNode[]): string[] {
-  return nodes.flatMap((one, at) =>
+function tunnelLines({ nodes, direct, lane = "" }: PictureScene): string[] {
+  const lines = nodes.flatMap((one, at) =>
     nodes.flatMap((other, then) =>
-      then > at && one.segment !== other.segment && one.tunnelled &&
-        other.tunnelled
+      then > at && (!direct || one.segment !== other.segment) &&
+        one.tunnelled && other.tunnelled
         ? [`  n${at}r -. tunnel .- n${then}r`]
         : []
     )
   );
+  return lines.length <= mostDrawn ? lines : [`  tunnels["${label([lane])}"]`];
+}
+
+/** A dotted line for each BGP session. */
+function sessionLines(
+  { nodes, sessions, peers, lane = "", router }: PictureScene,
+): string[] {
+  const ids = new Map(nodes.map(({ name }, at) => [name, `n${at}r`]));
+  const own = router?.lines.join(" ").split(" ") ?? [];
+  const idOf = (end: string) =>
+    ids.get(end) ?? (own.includes(end) ? "router" : "peers");
+  const isMany = sessions.length > mostDrawn;
+  return [
+    ...(peers === undefined ? [] : [`  peers["${label(peers.lines)}"]`]),
+    ...(isMany ? [`  bgp["${label([lane])}"]`] : []),
+    ...sessions.flatMap(({ ends: [one, other], down }) => {
+      if (isMany && down === undefined) return [];
+      const text = down === undefined ? "BGP" : label([`✗ BGP ${down}`]);
+      return [`  ${idOf(one)} -. "${text}" .- ${idOf(other)}`];
+    }),
+  ];
 }
 
 function nodeLines(node: SceneNode, at: number, segment: string): string[] {

@@ -39,7 +39,17 @@ export function drawMermaid(
   return mermaidOf(sceneOf(now, cluster, before));
 }
 
-function inWords({ nodes, segments, router }: PictureScene): string {
+function inWords(
+  { nodes, segments, router, sessions, lane }: PictureScene,
+): string {
+  const told = sessions.length === 0 ? [] : [
+    `${lane?.replace(/^\S+ /, "")}.`,
+    ...sessions.flatMap(({ ends: [one, other], down }) =>
+      down === undefined
+        ? []
+        : [`The session of ${one} with ${other} is down (${down}).`]
+    ),
+  ];
   const each = nodes.map(({ name, title, silent, pods, bridge, uplink }) => {
     if (silent !== undefined) return `${name} (${title}) does not answer.`;
     const list = pods.map(({ name, lines }) => [name, ...lines].join(" "));
@@ -48,23 +58,26 @@ function inWords({ nodes, segments, router }: PictureScene): string {
       bridge === undefined ? "no bridge" : `the bridge ${bridge.lines[0]}`
     }.`;
   });
+  const tunnelled = nodes.filter(({ tunnelled }) => tunnelled)
+    .map(({ name }) => name);
+  const joined = tunnelled.length < 2
+    ? []
+    : [`Tunnels join ${tunnelled.join(", ")}${router ? " across it" : ""}.`];
   if (router === undefined) {
     const cidrs = segments.flatMap(({ cidrs }) => cidrs).join(", ");
-    return [...each, `All are on the segment ${cidrs}.`].join(" ");
+    const on = `All are on the segment ${cidrs}.`;
+    return [...each, on, ...joined, ...told].join(" ");
   }
   const on = segments.map(({ cidrs }, at) => {
     const names = nodes.filter(({ segment }) => segment === at)
       .map(({ name }) => name);
     return `On the segment ${cidrs.join(", ")}: ${names.join(", ") || "none"}.`;
   });
-  const tunnelled = nodes.filter(({ tunnelled }) => tunnelled)
-    .map(({ name }) => name);
   return [
     ...each,
     ...on,
     "A router is between them.",
-    ...(tunnelled.length < 2
-      ? []
-      : [`Tunnels join ${tunnelled.join(", ")} across it.`]),
+    ...joined,
+    ...told,
   ].join(" ");
 }

@@ -2,79 +2,24 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawMermaid, drawSvg } from "./picture.ts";
-import { character, type Layout, layOut } from "./layout.ts";
+import { type Layout, layOut } from "./layout.ts";
 import { pictureChanges } from "./diff.ts";
 import { sceneOf } from "./scene.ts";
 import { twoSegmentsCluster } from "../cluster/cluster_testing.ts";
-import { clusterOf, inventoryOf, link, withHost } from "./picture_testing.ts";
+import {
+  checkTexts,
+  checkXml,
+  clusterOf,
+  inventoryOf,
+  link,
+  textsOf,
+  withHost,
+} from "./picture_testing.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { TraceHop, TraceReport } from "../trace/report.ts";
 
 const cluster = clusterOf(3);
 const whole = inventoryOf(cluster, 4);
-
-interface Text {
-  readonly x: number;
-  readonly y: number;
-  readonly anchor: string;
-  readonly size: number;
-  readonly text: string;
-}
-
-/** The texts of an SVG, with where they stand. */
-function textsOf(svg: string): readonly Text[] {
-  return [...svg.matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)].map(
-    ([, attributes = "", text = ""]) => {
-      const of = (name: string) =>
-        new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
-      return {
-        x: Number(of("x")),
-        y: Number(of("y")),
-        anchor: /number/.test(of("class")) ? "middle" : of("text-anchor"),
-        size: /name/.test(of("class")) ? 14 / 12 : 1,
-        text: text.replaceAll(/&\w+;/g, "&"),
-      };
-    },
-  );
-}
-
-function spread({ x, text, anchor, size }: Text): [number, number] {
-  const width = text.length * character * size;
-  if (anchor === "end") return [x - width, x];
-  return anchor === "middle" ? [x - width / 2, x + width / 2] : [x, x + width];
-}
-
-/** Checks that no two texts lie over each other, and none leaves the picture. */
-function checkTexts(svg: string): void {
-  const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? [];
-  const texts = textsOf(svg);
-  for (const one of texts) {
-    const [from, to] = spread(one);
-    assert(from >= 0 && to <= Number(width), `leaves the picture: ${one.text}`);
-    assert(one.y > 0 && one.y < Number(height), `below: ${one.text}`);
-    for (const other of texts) {
-      if (one === other || Math.abs(one.y - other.y) >= 12) continue;
-      const [start, end] = spread(other);
-      assert(
-        to <= start || end <= from,
-        `"${one.text}" lies over "${other.text}"`,
-      );
-    }
-  }
-}
-
-/** Checks that every element that is opened is closed, in turn. */
-function checkXml(svg: string): void {
-  const open: string[] = [];
-  for (
-    const [, slash, name, self] of svg.matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g)
-  ) {
-    if (self === "/") continue;
-    if (slash === "") open.push(name ?? "");
-    else assertEquals(open.pop(), name);
-  }
-  assertEquals(open, []);
-}
 
 Deno.test("every node, pod and address of a cluster is in its picture", () => {
   const svg = drawSvg(whole, { cluster });

@@ -1,5 +1,6 @@
 /** What there is to draw of a cluster, and what is new of it. Pure. */
-import { routerName, segmentAt, segmentsOf } from "../cluster/segments.ts";
+import { hasTunnels } from "../cluster/tunnels.ts";
+import { segmentAt, segmentsOf } from "../cluster/segments.ts";
 import { bridgeName } from "../lab/names.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -9,13 +10,17 @@ import type {
   InventoryHost,
   InventoryLink,
   InventoryNode,
-  InventoryPod,
 } from "../inventory/inventory.ts";
-import { calledName } from "../net/ip_json.ts";
+import { reflectorsOf } from "../cluster/bgp_sessions.ts";
 import { allFacts, type Fact } from "./node_facts.ts";
-
-/** Since the picture before: there now and not then, or the other way round. */
-export type Since = "new" | "gone" | undefined;
+import { podsOf, type ScenePod, type Since } from "./pods.ts";
+import { laneOf, routersOf } from "./routers.ts";
+import {
+  countsAt,
+  type SceneSession,
+  sceneSessions,
+  sessionFacts,
+} from "./sessions.ts";
 
 /** A cluster as it is drawn. */
 export interface PictureScene {
@@ -25,6 +30,14 @@ export interface PictureScene {
   readonly segments: readonly SceneSegment[];
   /** The router between them, where there are several. */
   readonly router?: { readonly lines: readonly string[] };
+  /** The nodes' BGP sessions with each other and with routers. */
+  readonly sessions: readonly SceneSession[];
+  /** Routers that nodes have sessions with, and that are not drawn otherwise. */
+  readonly peers?: { readonly lines: readonly string[] };
+  /** What the lines are along the segments. */
+  readonly lane?: string;
+  /** Whether nodes of one segment do without a tunnel. */
+  readonly direct: boolean;
 }
 
 /** A segment as it is drawn. */
@@ -39,8 +52,12 @@ export interface SceneNode {
   readonly title: string;
   /** The place of its segment. */
   readonly segment: number;
-  /** Whether it has its end of tunnels to nodes of other segments. */
+  /** Whether it has its end of tunnels to others. */
   readonly tunnelled: boolean;
+  /** How many of its BGP sessions are up, and down; none where it has none. */
+  readonly sessions?: { readonly up: number; readonly down: number };
+  /** Whether it passes on to nodes what others tell it by BGP. */
+  readonly reflects: boolean;
   /** Why it says nothing; the rest is empty then. */
   readonly silent?: string;
   readonly pods: readonly ScenePod[];
@@ -59,15 +76,6 @@ export interface SceneNode {
   };
 }
 
-/** A pod as it is drawn. */
-export interface ScenePod {
-  readonly name: string;
-  readonly lines: readonly string[];
-  /** Why it is not plugged in, or undefined. */
-  readonly unplugged?: string;
-  readonly since: Since;
-}
-
 /** A fact as it is drawn: with its sign, and the word where it is new or gone. */
 interface SceneFact extends Fact {
   readonly since: Since;
@@ -79,15 +87,17 @@ export function sceneOf(
   cluster: Cluster,
   before?: Inventory,
 ): PictureScene {
+  const sessions = sceneSessions(cluster, now);
   return {
     nodes: now.nodes.map((node) => {
       const old = before?.nodes.find(({ name }) => name === node.name);
       return sceneNode(
         node,
         cluster,
-        now,
+        { inventory: now, sessions },
         before === undefined ? undefined : {
           inventory: before,
+          sessions: sceneSessions(cluster, before),
           node: old,
         },
       );
@@ -96,39 +106,30 @@ export function sceneOf(
       name: bridgeName(at),
       cidrs,
     })),
-    ...routerOf(cluster),
+    ...routersOf(cluster, sessions),
+    sessions,
+    ...laneOf(cluster, sessions),
+    direct: cluster.vxlan?.direct ?? true,
     ...(now.outside === undefined
       ? {}
       : { outside: { lines: outsideLines(now.outside, cluster) } }),
   };
 }
 
-function routerOf(
-  { segments, vxlan }: Cluster,
-): Pick<PictureScene, "router"> {
-  if (segments === undefined) return {};
-  return {
-    router: {
-      lines: [
-        routerName,
-        ...segments.map(({ router }) => router.join(" ")),
-        ...(vxlan === undefined
-          ? []
-          : [`- - tunnels: VXLAN ${vxlan.vni}, UDP port ${vxlan.port}`]),
-      ],
-    },
-  };
+/** A cluster at a moment. */
+interface Moment {
+  readonly inventory: Inventory;
+  readonly sessions: readonly SceneSession[];
 }
 
-interface Before {
-  readonly inventory: Inventory;
+interface Before extends Moment {
   readonly node: InventoryNode | undefined;
 }
 
 function sceneNode(
   node: InventoryNode,
   cluster: Cluster,
-  now: Inventory,
+  now: Moment,
   before: Before | undefined,
 ): SceneNode {
   const { host } = node;
@@ -137,8 +138,11 @@ function sceneNode(
     name: node.name,
     title,
     segment: segmentAt(cluster, node.address),
-    tunnelled: host.is === "read" && cluster.vxlan !== undefined &&
+    tunnelled: host.is === "read" && hasTunnels(cluster, node.name) &&
       linkOf(host, tunnelLink)?.up === true,
+    ...countsAt(now.sessions, node.name),
+    reflects: now.sessions.length > 0 &&
+      reflectorsOf(cluster).includes(node.name),
   };
   if (host.is === "unreachable") {
     return {
@@ -152,10 +156,14 @@ function sceneNode(
   const old = before?.node;
   const oldHost = old?.host.is === "read" ? old.host : undefined;
   const link = uplinkOf(node, host);
-  const facts = allFacts(node, host, cluster, now, link);
+  const factsAt = (moment: Moment, node: InventoryNode, host: Host) => [
+    ...allFacts(node, host, cluster, moment.inventory, link),
+    ...sessionFacts(moment.sessions, node.name, base.reflects),
+  ];
+  const facts = factsAt(now, node, host);
   const oldFacts = old === undefined || oldHost === undefined
     ? undefined
-    : allFacts(old, oldHost, cluster, before?.inventory ?? now, link);
+    : factsAt(before ?? now, old, oldHost);
   return {
     ...base,
     pods: podsOf(host, oldHost, cluster, before !== undefined),
@@ -234,48 +242,6 @@ function bridgeOf(
       since: compared && !had ? "new" : undefined,
     },
   };
-}
-
-function podsOf(
-  host: Host,
-  old: Host | undefined,
-  cluster: Cluster,
-  compared: boolean,
-): readonly ScenePod[] {
-  const names = new Set(host.pods.map(({ name }) => name));
-  const oldNames = new Set(old?.pods.map(({ name }) => name));
-  const gone = (old?.pods ?? []).filter(({ name }) => !names.has(name));
-  return [
-    ...host.pods.map((pod): ScenePod => {
-      const unplugged = whyUnplugged(pod, cluster);
-      return {
-        name: calledName(pod),
-        lines: pod.addresses.map(({ address }) => address),
-        ...(unplugged === undefined ? {} : { unplugged }),
-        since: compared && !oldNames.has(pod.name) ? "new" : undefined,
-      };
-    }).toSorted((a, b) => natural.compare(a.name, b.name)),
-    ...gone.map((pod): ScenePod => ({
-      name: calledName(pod),
-      lines: pod.addresses.map(({ address }) => address),
-      since: "gone",
-    })),
-  ];
-}
-
-/** Numbers in names by what they count: app-2 before app-10. */
-const natural = new Intl.Collator("en", { numeric: true });
-
-function whyUnplugged(
-  { links, hostLink }: InventoryPod,
-  { bridge }: Cluster,
-): string | undefined {
-  const eth0 = links.find(({ name }) => name === "eth0");
-  if (eth0 === undefined) return "has no eth0";
-  if (hostLink === undefined) return "no host veth";
-  if (hostLink.master !== bridge) return `not on ${bridge}`;
-  if (!hostLink.up) return "host veth down";
-  return eth0.up ? undefined : "eth0 is down";
 }
 
 function outsideLines(

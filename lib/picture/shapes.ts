@@ -1,6 +1,6 @@
 /** The shapes of a picture, each with the class by which the style sheet knows it. Pure. */
 import type { Box } from "./layout.ts";
-import { element } from "./xml.ts";
+import { element, escaped } from "./xml.ts";
 
 /** A box with round corners. */
 export function rect({ x, y, width, height }: Box, more: string): string {
@@ -16,4 +16,13 @@ export function line(
   const [x1, y1] = from;
   const [x2, y2] = to;
   return element("line", { x1, y1, x2, y2, class: more });
+}
+
+/** A line of text, by the beginning of its base line. */
+export function textAt(x: number, y: number, text: string, more = ""): string {
+  return element(
+    "text",
+    { x, y, ...(more === "" ? {} : { class: more }) },
+    escaped(text),
+  );
 }

@@ -27,6 +27,7 @@ fill: var(--ink); white-space: pre; }
 .veth, .cable { stroke: var(--line); stroke-width: 2; fill: none; }
 .segment { stroke: var(--ink); stroke-width: 4; }
 .tunnel { stroke: var(--back); stroke-width: 2; stroke-dasharray: 3 4; fill: none; }
+.session { stroke: var(--good); stroke-width: 2; stroke-dasharray: 9 3 2 3; fill: none; }
 .way { stroke-width: 3; fill: none; stroke-linejoin: round; }
 .way.there { stroke: var(--trace); }
 .way.back { stroke: var(--back); stroke-dasharray: 7 4; }

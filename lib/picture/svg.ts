@@ -1,5 +1,6 @@
 /** A scene as SVG. Pure: the same scene gives the same text. */
-import { line, rect } from "./shapes.ts";
+import { segments } from "./lanes.ts";
+import { line, rect, textAt } from "./shapes.ts";
 import {
   type Box,
   cut,
@@ -13,7 +14,8 @@ import {
   room,
 } from "./layout.ts";
 import { signs } from "./node_facts.ts";
-import type { PictureScene, ScenePod, Since } from "./scene.ts";
+import type { ScenePod, Since } from "./pods.ts";
+import type { PictureScene } from "./scene.ts";
 import { style } from "./style.ts";
 import { element, escaped } from "./xml.ts";
 
@@ -40,7 +42,7 @@ export function svgOf(
 ): string {
   const lines = legendLines(scene, overlay?.lines ?? []);
   const layout = layOut(scene, lines.length);
-  const { width, height, rows, outside, router, legend } = layout;
+  const { width, height, rows, outside, router, peers, legend } = layout;
   const parts = [
     element("title", { id: "title" }, escaped(title)),
     element("desc", { id: "desc" }, escaped(description)),
@@ -54,9 +56,12 @@ export function svgOf(
     ...(router === undefined || scene.router === undefined
       ? []
       : [drawMachine("router", router, scene.router.lines)]),
+    ...(peers === undefined || scene.peers === undefined
+      ? []
+      : [drawMachine("BGP peers", peers, scene.peers.lines)]),
     ...(overlay === undefined ? [] : [overlay.draw(layout)]),
     ...lines.map((line, at) =>
-      write(rows[0]?.nodes[0]?.box.x ?? 0, legend + at * lineHeight, line)
+      textAt(rows[0]?.nodes[0]?.box.x ?? 0, legend + at * lineHeight, line)
     ),
   ];
   return element("svg", {
@@ -69,68 +74,6 @@ export function svgOf(
   }, `\n${parts.join("\n")}\n`) + "\n";
 }
 
-function write(x: number, y: number, text: string, more = ""): string {
-  return element(
-    "text",
-    { x, y, ...(more === "" ? {} : { class: more }) },
-    escaped(text),
-  );
-}
-
-/** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
-function segments(
-  { rows, outside, outsideCable }: Layout,
-  scene: PictureScene,
-): string[] {
-  const first = rows[0]?.segment;
-  const last = rows.at(-1)?.segment;
-  const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [
-    line([x1, y], [x2, y], "segment"),
-    ...nodes.map(({ cable, box, node }) =>
-      line(
-        [cable, box.y + box.height],
-        [cable, y],
-        node.uplink.up ? "cable" : "off",
-      )
-    ),
-  ]);
-  if (first === undefined || last === undefined) return parts;
-  if (last.y > first.y) {
-    parts.push(line([last.x1, first.y], [last.x1, last.y], "segment"));
-  }
-  parts.push(...tunnels(rows));
-  for (const [at, { name, cidrs }] of scene.segments.entries()) {
-    const row = rows.findLast(({ segment }) => segment.at === at)?.segment;
-    if (row === undefined) continue;
-    const text = `${name} ${cidrs.join(" ")}`;
-    parts.push(write(row.x1 + 14, row.y - 9, text, "quiet"));
-  }
-  if (outside !== undefined && outsideCable !== undefined) {
-    const x = outsideCable;
-    parts.push(line([x, last.y], [x, outside.y], "cable"));
-  }
-  return parts;
-}
-
-/** Tunnels beside the cables that they go along: each of them by the router. */
-function tunnels(rows: Layout["rows"]): readonly string[] {
-  const ends = rows.flatMap(({ nodes, segment }) =>
-    nodes.filter(({ node }) => node.tunnelled)
-      .map(({ cable, box }) => ({ x: cable + 8, box, segment }))
-  );
-  const all = ends.map(({ segment: { y } }) => y + 6);
-  const [first] = ends;
-  if (first === undefined || ends.length < 2) return [];
-  const left = first.segment.x1 + 6;
-  return [
-    ...ends.flatMap(({ x, box, segment: { y } }) => [
-      line([x, box.y + box.height], [x, y + 6], "tunnel"),
-      line([left, y + 6], [x, y + 6], "tunnel"),
-    ]),
-    line([left, Math.min(...all)], [left, Math.max(...all)], "tunnel"),
-  ];
-}
-
 /** A machine that is no node. */
 function drawMachine(
   name: string,
@@ -140,7 +83,7 @@ function drawMachine(
   return group(name, [
     rect(box, "node"),
     ...lines.map((text, at) =>
-      write(
+      textAt(
         box.x + 14,
         box.y + 20 + at * lineHeight,
         cut(text, room.node),
@@ -161,7 +104,7 @@ function drawNode(layout: NodeLayout): string {
   const silent = node.silent !== undefined;
   return group(node.name, [
     rect(box, silent ? "off" : "node"),
-    write(left, head, cutName(node.name, 24), "name"),
+    textAt(left, head, cutName(node.name, 24), "name"),
     element(
       "text",
       {
@@ -174,9 +117,9 @@ function drawNode(layout: NodeLayout): string {
     ),
     ...(silent
       ? [
-        write(left, layout.facts, "✗ does not answer", "bad"),
+        textAt(left, layout.facts, "✗ does not answer", "bad"),
         ...factLines(node.silent ?? "").map((text, at) =>
-          write(left, layout.facts + (at + 1) * lineHeight, text)
+          textAt(left, layout.facts + (at + 1) * lineHeight, text)
         ),
       ]
       : [
@@ -185,7 +128,7 @@ function drawNode(layout: NodeLayout): string {
         ...drawBridge(layout),
         ...drawFacts(layout),
       ]),
-    write(
+    textAt(
       left,
       layout.uplink,
       cut(node.uplink.text, room.node),
@@ -236,7 +179,7 @@ function drawPod(pod: ScenePod, box: Box | undefined): string {
   return group(name, [
     rect(box, frame("pod", since, unplugged !== undefined)),
     ...texts.map(([text, more], at) =>
-      write(
+      textAt(
         box.x + 6,
         box.y + 18 + at * lineHeight,
         more === "name"
@@ -253,7 +196,7 @@ function drawBridge({ node, bridge: box }: NodeLayout): string[] {
   if (bridge === undefined) {
     return [
       rect(box, "off"),
-      write(box.x + 8, box.y + 16, "– no bridge", "waiting"),
+      textAt(box.x + 8, box.y + 16, "– no bridge", "waiting"),
     ];
   }
   const texts = bridge.since === undefined
@@ -262,7 +205,7 @@ function drawBridge({ node, bridge: box }: NodeLayout): string[] {
   return [
     rect(box, frame("bridge", bridge.since, bridge.wrong)),
     ...texts.map((text, at) =>
-      write(
+      textAt(
         box.x + 8,
         box.y + 16 + at * lineHeight,
         cut(text, room.node - 2),
@@ -284,8 +227,8 @@ function drawFacts({ node, facts, bridge }: NodeLayout): string[] {
     factLines(whole).forEach((text, line) => {
       const y = facts + at++ * lineHeight;
       const more = since === undefined ? tone : "since";
-      if (line === 0) parts.push(write(bridge.x, y, signs[tone], more));
-      parts.push(write(bridge.x + 16, y, text, more));
+      if (line === 0) parts.push(textAt(bridge.x, y, signs[tone], more));
+      parts.push(textAt(bridge.x + 16, y, text, more));
     });
   }
   return parts;

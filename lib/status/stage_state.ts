@@ -95,7 +95,7 @@ export function stageState(
  * A stage's parts as it stands on each machine: what the operator's machine does
  * about a node is one with what the node does.
  */
-export function together(parts: readonly StageOn[]): readonly StageOn[] {
+export function byMachine(parts: readonly StageOn[]): readonly StageOn[] {
   const by = Map.groupBy(parts, ({ where }) => where);
   return [...by].map(([where, own]): StageOn => ({
     where,

@@ -7,11 +7,11 @@ import { emptyJournal, type Journal } from "../stage/journal.ts";
 import { localNode } from "../node/node.ts";
 import {
   answered,
+  byMachine,
   type StageOn,
   type StageState,
   stageState,
   type StepFinding,
-  together,
 } from "./stage_state.ts";
 
 const stage = "06-forwarding";
@@ -80,7 +80,7 @@ Deno.test("what the operator's machine does about a node is one with what the no
     changes: [],
     problems: [`${is} there`],
   });
-  const on = together([
+  const on = byMachine([
     part("worker-1", "not"),
     part("worker-2", "not"),
     part("master", "applied"),

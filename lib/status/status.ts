@@ -11,10 +11,10 @@ import { otherNodes, stepsFor } from "../stage/run_stage.ts";
 import { operatorSteps } from "../stage/engine.ts";
 import {
   answered,
+  byMachine,
   lookAt,
   type StageOn,
   type StagePart,
-  together,
   unreachableStage,
 } from "./stage_state.ts";
 import type { PluginFile, Stage, StageName, Step } from "../stage/stage.ts";
@@ -75,7 +75,7 @@ export async function clusterStatus(
     stages: stages.map(({ name, summary }) => ({
       name,
       summary,
-      on: together(
+      on: byMachine(
         [operator, ...onNodes].flat().filter(({ stage }) => stage === name)
           .map(({ stage: _, ...on }): StageOn => on),
       ),

@@ -70,10 +70,20 @@ export function frameText(
   return `A ping from ${from} to ${address}, as it leaves ${node}:\n` +
     `${transcript(node, command, stdout)}\n` +
     wrap(
-      "Of each packet the first line is the outer frame, from node to node by " +
-        "UDP, and the second the inner one, from one tunnel's end to the other, " +
-        "with the pods' own addresses: the outer one is longer by the tunnel's " +
-        "headers.",
+      "Of each packet, what begins with the time is the outer frame, from node " +
+        "to node by UDP; below it is the inner one, from one tunnel's end to the " +
+        "other, with the pods' own addresses. The outer one is longer by the " +
+        `tunnel's headers${headersOf(stdout)}.`,
       "  ",
     );
+}
+
+/** How long the headers are, by the lengths of the first packet's two frames. */
+function headersOf(printed: string): string {
+  const [outer, inner] = [...printed.matchAll(/, length (\d+): /g)]
+    .map(([, length]) => Number(length));
+  if (outer === undefined || inner === undefined || outer <= inner) return "";
+  const bytes = outer - inner;
+  return `: ${bytes} bytes, of which Ethernet has 14, IP ${bytes - 30}, ` +
+    "UDP 8 and VXLAN 8";
 }

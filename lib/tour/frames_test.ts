@@ -25,6 +25,10 @@ Deno.test("the frame within the frame is shown as tcpdump prints it, with what t
   assertStringIncludes(said, "A ping from worker-1/shell to 10.244.2.2, as");
   assertStringIncludes(said, "vni 1");
   assertStringIncludes(said, "ICMP echo request");
+  assertStringIncludes(
+    said.replaceAll(/\s+/g, " "),
+    "longer by the tunnel's headers: 50 bytes, of which Ethernet has 14, IP 20, UDP 8 and VXLAN 8.",
+  );
 });
 
 Deno.test("without tcpdump it is said how to get it, and where nothing was heard that too", () => {

@@ -5,6 +5,8 @@
  */
 import { clusterSet } from "../net/nft_table.ts";
 import { tunnelLink } from "../net/vxlan.ts";
+import { hasTunnels } from "../cluster/tunnels.ts";
+import type { VxlanSettings } from "../cluster/schema_vxlan.ts";
 import type { BgpSettings } from "../cluster/schema_bgp.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { podCIDRsPath } from "../cluster/cluster.ts";
@@ -137,9 +139,12 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
     ],
   },
   "08-routes": {
-    sentences: ({ cluster: { vxlan, bgp } }) =>
-      bgp !== undefined ? bgpSentences(bgp) : vxlan === undefined
-        ? [
+    sentences: ({ node, cluster }) =>
+      cluster.bgp !== undefined
+        ? bgpSentences(cluster.bgp)
+        : cluster.vxlan !== undefined && hasTunnels(cluster, node.name)
+        ? vxlanSentences(cluster, cluster.vxlan)
+        : [
           "Pods of other nodes are still out of reach: no route of this node has " +
           "their addresses, so packets for them go to the default gateway, which " +
           "knows no pods.",
@@ -147,24 +152,15 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
           "that node's address on the segment.",
           "A packet from pod to pod then keeps both its addresses all the way, and " +
           "that is all that Kubernetes asks of a pod network.",
-        ]
-        : [
-          "Pods of other nodes are still out of reach, and of a node beyond a " +
-          "router no route helps: the router, which knows no pods, would get " +
-          "the packet next.",
-          "So this stage gives every node a VXLAN link: what goes out by it, a " +
-          "whole frame, travels inside of a UDP packet from node to node " +
-          `(port ${vxlan.port}), and the router sees the nodes' addresses alone.`,
-          "A route says which pods are beyond, a neighbour which MAC the far end " +
-          "has, and a forwarding entry, shown below, which node that MAC is on; " +
-          "the headers around the frame are why pods get a smaller MTU.",
         ],
-    look: ({ vxlan, bgp }) =>
-      bgp !== undefined
-        ? { on: "node", command: cmd`birdc -r show route` }
-        : vxlan === undefined
-        ? undefined
-        : { on: "node", command: cmd`bridge fdb show dev ${tunnelLink}` },
+    look: (cluster) => {
+      if (cluster.bgp !== undefined) {
+        return { on: "node", command: cmd`birdc -r show route` };
+      }
+      return cluster.nodes.some(({ name }) => hasTunnels(cluster, name))
+        ? { on: "node", command: cmd`bridge fdb show dev ${tunnelLink}` }
+        : undefined;
+    },
   },
   "09-verify": {
     sentences: () => [
@@ -179,6 +175,29 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
   },
 };
 
+function vxlanSentences(
+  { segments }: Cluster,
+  { port }: VxlanSettings,
+): Sentences {
+  const isRouted = segments !== undefined;
+  return [
+    "Pods of other nodes are still out of reach, and of a node beyond a router " +
+    "no route helps: the router, which knows no pods, would get the packet next" +
+    (isRouted
+      ? "."
+      : " (here is none, and the cluster file asks for tunnels)."),
+    "So this stage gives every node a VXLAN link: what goes out by it, a whole " +
+    `frame, travels inside of a UDP packet from node to node (port ${port}), and ` +
+    `${
+      isRouted ? "the router" : "what is between"
+    } sees the nodes' addresses ` +
+    "alone.",
+    "A route says which pods are beyond, a neighbour which MAC the far end " +
+    "has, and a forwarding entry, shown below, which node that MAC is on; " +
+    "the headers around the frame are why pods get a smaller MTU.",
+  ];
+}
+
 function bgpSentences({ as }: BgpSettings): Sentences {
   return [
     "Pods of other nodes are still out of reach, and to write every node's " +
@@ -186,9 +205,9 @@ function bgpSentences({ as }: BgpSettings): Sentences {
     "So this stage starts BIRD on every node, a program that speaks BGP as " +
     `routers do (here as autonomous system ${as}): each node announces its own ` +
     "podCIDRs, and believes of others nothing but parts of the clusterCIDR.",
-    "What the nodes have told each other is shown below as bird has it, with " +
-    "the session that each route came by; the kernel's routes are made of that, " +
-    "and go when their node does.",
+    "Shown below is what bird has learned: in [ ] the session that a route came " +
+    "by, * the one that it takes, blackhole what the node announces itself; the " +
+    "kernel's routes are made of that, and go when their node does.",
   ];
 }
 

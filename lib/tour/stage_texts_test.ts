@@ -19,6 +19,16 @@ const clusters: readonly Cluster[] = [
   labCluster(names),
   dualCluster(names),
   twoSegmentsCluster(names),
+  ...[true, false].map((direct): Cluster => ({
+    ...labCluster(names),
+    routes: "vxlan",
+    vxlan: { vni: 1, port: 8472, direct },
+  })),
+  {
+    ...labCluster(names),
+    routes: "bgp",
+    bgp: { as: 4_200_000_000, peers: [] },
+  },
 ];
 
 /** Every text, as it is said of a cluster. */

@@ -43,10 +43,14 @@ export function condense(
 ): readonly Shown[] {
   const operators = plans.filter(({ node }) => node.name === "operator");
   const nodes = plans.filter(({ node }) => node.name !== "operator");
-  return [
-    ...operators.map((plan) => ofOperator(plan, guide, names)),
-    ...groups(nodes, names).map((group) => ofNodes(group, guide)),
-  ].filter(({ steps }) => steps.length > 0);
+  const ofOperators = operators.map((plan) => ofOperator(plan, guide, names));
+  const ofGroups = groups(nodes, names).map((group) => ofNodes(group, guide));
+  // In the order in which it is done: some stages end on the operator's machine.
+  const isLast = plans[0]?.node.name !== "operator";
+  return (isLast
+    ? [...ofGroups, ...ofOperators]
+    : [...ofOperators, ...ofGroups])
+    .filter(({ steps }) => steps.length > 0);
 }
 
 function ofOperator(

@@ -54,6 +54,15 @@ Deno.test("of nodes that do alike one is shown, and which others it stands for i
   );
 });
 
+Deno.test("what the operator's machine does stands where it is done, ahead of the nodes or after them", () => {
+  const step = { why: "do", run: cmd`true` };
+  const order = (...machines: string[]) =>
+    condense(machines.map((name) => planned(name, [step])), "worker-1", names)
+      .map(({ on }) => on);
+  assertEquals(order("operator", ...names), ["operator", "worker-1"]);
+  assertEquals(order(...names, "operator"), ["worker-1", "operator"]);
+});
+
 Deno.test("a node that does something else is shown by itself, one that does nothing is not", () => {
   const same = [{ why: "up", run: cmd`ip link set cni0 up` }];
   const shown = condense(

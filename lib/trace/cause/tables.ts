@@ -1,26 +1,40 @@
 /** Tables of the kernel that are full, as what a trace's packets are lost by. Pure. */
-import type { Cause, CauseKind } from "../../diagnosis/cause.ts";
+import type { Cause } from "../../diagnosis/cause.ts";
+import type { NodeFacts } from "../../diagnosis/evidence.ts";
 import { packetTables } from "../../diagnosis/kernel_tables/full_tables.ts";
 import type { TraceFindings } from "../findings.ts";
 
-/** What is said of packets that went nowhere, and not of what is set on a machine. */
-const seenOnly: readonly CauseKind[] = ["neighbour", "receiver", "unknown"];
+/** What orFullTable() reads of a trace's findings. */
+interface TableFindings extends Pick<TraceFindings, "from" | "to" | "cluster"> {
+  readonly facts: ReadonlyMap<string, Pick<NodeFacts, "tables">>;
+  readonly followed: Pick<
+    TraceFindings["followed"],
+    "answered" | "said" | "there" | "back"
+  >;
+}
 
 /**
- * The cause, or the table that is full where the cause rests on the packets'
- * end alone: where nobody answers ARP, the table may have had no room for an answer.
+ * The cause, or the table that is full where the cause rests on an answer alone that
+ * did not come: where nobody answers ARP, the table may have had no room for it.
  */
 export function orFullTable(
   cause: Cause | undefined,
-  { facts, from, to, cluster, followed: { answered } }: TraceFindings,
+  findings: TableFindings,
 ): Cause | undefined {
-  const isOpen = cause === undefined
-    ? !answered
-    : seenOnly.includes(cause.kind);
-  if (!isOpen) return cause;
+  const { facts, from, to, cluster, followed } = findings;
+  const isFree = cause === undefined
+    ? !followed.answered
+    : cause.kind === "unknown";
+  const isSilence = cause?.kind === "receiver" && wasSilent(followed);
+  if (!isFree && !isSilence) return cause;
   const ends = [from, to].flatMap(({ machine }) => machine ?? []);
   const [found] = packetTables(facts, ends, cluster);
   if (found === undefined) return cause;
-  const isFree = cause === undefined || cause.kind === "unknown";
   return found.is === "full" || isFree ? found.cause : cause;
+}
+
+/** Whether packets were lost, and nothing came back, not even a refusal. */
+function wasSilent({ said, there, back }: TableFindings["followed"]): boolean {
+  return (there.stop ?? back.stop) !== undefined &&
+    !/connection refused/i.test(said);
 }
