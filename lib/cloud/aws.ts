@@ -14,6 +14,7 @@ import {
   readVersion,
 } from "./aws_answers.ts";
 import { type Cluster } from "../cluster/cluster.ts";
+import { hasBarePods } from "../cluster/tunnels.ts";
 import type { AwsSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Command, withInput } from "../exec/command.ts";
 import { askPath, exitAbsent, write } from "../exec/shell_file.ts";
@@ -141,6 +142,7 @@ function variablesStep({ path, content }: Inputs): Step {
 
 /** The values for config/terraform/aws/variables.tf, but for `ssh_from` where it is asked for. */
 function variablesOf(cluster: Cluster, aws: AwsSettings) {
+  const { peers = [] } = cluster.bgp ?? {};
   return {
     name: cluster.name,
     region: aws.region,
@@ -151,6 +153,8 @@ function variablesOf(cluster: Cluster, aws: AwsSettings) {
     vpc_cidr: aws.vpcCIDR,
     subnet_cidr: cluster.segmentCIDR,
     cluster_cidrs: cluster.clusterCIDRs,
+    pods_bare: hasBarePods(cluster),
+    bgp_peers: peers.map(({ address }) => address),
     public_key_file: `${identityFile(cluster)}.pub`,
     ...(aws.sshFrom === undefined ? {} : { ssh_from: aws.sshFrom }),
     nodes: Object.fromEntries(

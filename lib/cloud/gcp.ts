@@ -8,6 +8,7 @@ import {
   machinesStep,
 } from "./machines.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { hasBarePods } from "../cluster/tunnels.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
 import { identityFile, loginUser } from "../cluster/found_machines.ts";
@@ -33,7 +34,11 @@ export function gcpSteps(cluster: Cluster): Step[] {
   const from = gcp.sshFrom === undefined
     ? `--flags-file=${addressFile}`
     : `--source-ranges=${gcp.sshFrom.join(",")}`;
-  const inside = [cluster.segmentCIDR, ...cluster.clusterCIDRs].join(",");
+  const hasBare = hasBarePods(cluster);
+  const inside = [
+    cluster.segmentCIDR,
+    ...(hasBare ? cluster.clusterCIDRs : []),
+  ].join(",");
   return [
     condition(
       "GCP has to know who asks, and for which project",
@@ -47,8 +52,9 @@ export function gcpSteps(cluster: Cluster): Step[] {
     subnetStep(cluster, gcp),
     ...firewallSteps(cluster, gcp, {
       name: `${cluster.name}-inside`,
-      why:
-        "The nodes and the pods among themselves; packets between pods bear the pods' addresses",
+      why: hasBare
+        ? "The nodes and the pods among themselves; packets between pods bear the pods' addresses"
+        : "The nodes among themselves, their tunnels with what pods send among it",
       allow: "all",
       from: `--source-ranges=${inside}`,
     }),

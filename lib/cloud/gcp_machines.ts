@@ -1,6 +1,7 @@
 /** The machines of a cluster on GCP: made, started, listed. */
 import { readJson } from "./machines.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { hasBarePods } from "../cluster/tunnels.ts";
 import type { GcpSettings } from "../cluster/schema_cloud.ts";
 import { type Command, succeeded } from "../exec/command.ts";
 import { instanceName } from "../cluster/found_machines.ts";
@@ -26,17 +27,19 @@ export function instanceStep(
   const name = instanceName(cluster.name, node);
   const { zone, machineType } = gcp;
   const at = `--zone=${zone}`;
+  const hasBare = hasBarePods(cluster);
   return {
-    why:
-      `A machine for ${node}; pods' packets, which bear other addresses than its own, ` +
-      `may come and go by it`,
+    why: `A machine for ${node}` +
+      (hasBare
+        ? "; pods' packets, which bear other addresses than its own, may come and go by it"
+        : ""),
     key: `the machine ${name}`,
     node: node,
     doneWhen: existsInGcp(
       cluster,
       name,
       gcloud(gcp, "instances", "describe", name, at),
-      (instance) => otherwise(instance, machineType, address),
+      (instance) => otherwise(instance, machineType, address, hasBare),
     ),
     run: gcloud(
       gcp,
@@ -47,7 +50,7 @@ export function instanceStep(
       `--machine-type=${machineType}`,
       `--subnet=${cluster.name}`,
       `--private-network-ip=${address}`,
-      "--can-ip-forward",
+      ...(hasBare ? ["--can-ip-forward"] : []),
       `--image-family=${gcp.imageFamily}`,
       "--image-project=ubuntu-os-cloud",
       `--boot-disk-size=${gcp.diskGB}GB`,
@@ -85,12 +88,13 @@ function otherwise(
   { machineType = "", canIpForward, networkInterfaces }: Instance,
   wanted: string,
   address: string,
+  forwards: boolean,
 ): string | undefined {
   const type = machineType.slice(machineType.lastIndexOf("/") + 1);
   const ip = networkInterfaces?.[0]?.networkIP;
   if (type !== wanted) return `it is of type ${type}, not ${wanted}`;
   if (ip !== address) return `its address is ${ip}, not ${address}`;
-  return canIpForward
+  return canIpForward || !forwards
     ? undefined
     : "it was made without --can-ip-forward, and drops pods' packets";
 }

@@ -2,12 +2,12 @@
 import { type Draft, present } from "./validate.ts";
 import { familyOf } from "../net/cidr.ts";
 import type { InFile } from "./schema.ts";
-import { tunnelOverhead } from "./tunnels.ts";
+import { leastWay, tunnelOverhead } from "./tunnels.ts";
 import type { Reading } from "./yaml.ts";
 
 /** Notes what does not fit the rest of the file. */
 export function checkVxlan(value: Draft<InFile>, reading: Reading): void {
-  const { vxlan, routes, mtu, nodes, clusterCIDR } = value;
+  const { vxlan, routes, mtu, nodes, clusterCIDR, provider } = value;
   if (routes !== "vxlan") {
     if (vxlan === undefined) return;
     reading.wrong(
@@ -35,7 +35,7 @@ export function checkVxlan(value: Draft<InFile>, reading: Reading): void {
     );
   }
   const way = vxlan?.mtu ?? Math.min(
-    1500,
+    leastWay(provider, undefined),
     ...present(value.segments).map(([, { mtu = 1500 }]) => mtu),
   );
   const overhead = tunnelOverhead(first);

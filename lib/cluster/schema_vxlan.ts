@@ -17,8 +17,8 @@ export interface VxlanSettings {
   /** Whether nodes of one segment do without a tunnel. */
   readonly direct: boolean;
   /**
-   * What the ways between the nodes take; left out, 1500 bytes, and in a lab
-   * its segments' least.
+   * What the ways between the nodes take; left out, 1500 bytes, on GCP 1460, and
+   * in a lab its segments' least.
    */
   readonly mtu?: number;
 }

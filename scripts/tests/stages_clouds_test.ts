@@ -2,8 +2,15 @@
 // @ts-types="../../lib/std/snapshot.d.ts"
 import { assertSnapshot } from "@std/testing/snapshot";
 // @ts-types="../../lib/std/assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { type Cluster } from "../../lib/cluster/cluster.ts";
+import { usualVxlan } from "../../lib/cluster/schema_vxlan.ts";
+import { tunnelMtu } from "../../lib/cluster/tunnels.ts";
 import { paste, show } from "../../lib/exec/command.ts";
 import { type Step, undoOf } from "../../lib/stage/stage.ts";
 import { provision } from "../01-provision.ts";
@@ -58,6 +65,45 @@ Deno.test("with routes: host on AWS the nodes keep the routes, and its router no
     "argv" in run ? run.argv[1] : ""
   );
   assertEquals(gists?.filter((word) => word === "route").length, 2);
+});
+
+/** What stage 01 runs on the operator's machine, in a line each. */
+function making(cluster: Cluster): string {
+  return (provision.operator?.steps(cluster) ?? []).flatMap(({ run }) =>
+    "argv" in run ? [`${run.argv.join(" ")} ${run.stdin ?? ""}`] : []
+  ).join("\n");
+}
+
+Deno.test("a cloud lets pods' addresses pass where packets bear them, not where tunnels are around them, and all else between the nodes", () => {
+  const vxlan = { ...usualVxlan, direct: false };
+  const forwards = /--can-ip-forward|10\.244\.0\.0\/16/;
+  assert(forwards.test(making(gcp)));
+  const tunnels = making({ ...gcp, routes: "vxlan", vxlan: usualVxlan });
+  assert(!forwards.test(tunnels), tunnels);
+  assertMatch(tunnels, /--allow=all --source-ranges=10\.0\.1\.0\/24 /);
+  for (const cluster of [aws, { ...aws, vxlan: usualVxlan }] as const) {
+    assertStringIncludes(making(cluster), '"pods_bare": true');
+  }
+  assertStringIncludes(
+    making({ ...aws, routes: "vxlan", vxlan }),
+    '"pods_bare": false',
+  );
+});
+
+Deno.test("on AWS a router that is no node may speak BGP with the nodes", () => {
+  const bgp = { as: 64_512, peers: [{ address: "10.0.1.2", as: 64_513 }] };
+  const made = making({ ...aws, routes: "bgp", bgp });
+  assertMatch(made, /"bgp_peers": \[\s*"10\.0\.1\.2"\s*\]/);
+  assertStringIncludes(making(aws), '"bgp_peers": []');
+});
+
+Deno.test("GCP's networks leave the tunnels less, unless the cluster file says otherwise", () => {
+  assertEquals(tunnelMtu({ ...gcp, vxlan: usualVxlan }), 1410);
+  assertEquals(
+    tunnelMtu({ ...gcp, vxlan: { ...usualVxlan, mtu: 1500 } }),
+    1450,
+  );
+  assertEquals(tunnelMtu({ ...aws, vxlan: usualVxlan }), 1450);
 });
 
 Deno.test("no planned command for a cloud bears a secret, and no key is in an argument", () => {

@@ -35,8 +35,9 @@ resource "aws_instance" "node" {
   associate_public_ip_address = true
   vpc_security_group_ids      = [aws_security_group.nodes.id]
 
-  # Packets of pods come and go by the node, and bear addresses that AWS did not give it.
-  source_dest_check = false
+  # Packets of pods come and go by the node, and bear addresses that AWS did not give it; in
+  # tunnels they bear the nodes'.
+  source_dest_check = !var.pods_bare
 
   # A hop limit of 1 keeps pods, which are a hop away, from the machine's own credentials.
   metadata_options {

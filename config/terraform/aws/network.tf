@@ -48,6 +48,7 @@ resource "aws_security_group" "nodes" {
   tags = { Name = var.name }
 }
 
+# Also what stage 08 has them send each other: VXLAN in UDP, BGP by TCP 179.
 resource "aws_vpc_security_group_ingress_rule" "nodes" {
   security_group_id            = aws_security_group.nodes.id
   description                  = "The nodes among themselves"
@@ -56,14 +57,25 @@ resource "aws_vpc_security_group_ingress_rule" "nodes" {
 }
 
 # The rule above knows the addresses of the nodes' interfaces. Pods talk to pods
-# without NAT, so their packets bear other ones.
+# without NAT, so their packets bear other ones, where no tunnel is around them.
 resource "aws_vpc_security_group_ingress_rule" "pods" {
-  for_each = toset(var.cluster_cidrs)
+  for_each = var.pods_bare ? toset(var.cluster_cidrs) : toset([])
 
   security_group_id = aws_security_group.nodes.id
   description       = "The pods among themselves"
   ip_protocol       = "-1"
   cidr_ipv4         = each.value
+}
+
+resource "aws_vpc_security_group_ingress_rule" "bgp" {
+  for_each = toset(var.bgp_peers)
+
+  security_group_id = aws_security_group.nodes.id
+  description       = "A router that is no node, by BGP"
+  ip_protocol       = "tcp"
+  from_port         = 179
+  to_port           = 179
+  cidr_ipv4         = "${each.value}/32"
 }
 
 resource "aws_vpc_security_group_ingress_rule" "ssh" {

@@ -86,6 +86,23 @@ variable "cluster_cidrs" {
   }
 }
 
+variable "pods_bare" {
+  description = "Whether packets between the machines bear pods' addresses; not where tunnels join all of them."
+  type        = bool
+  default     = true
+}
+
+variable "bgp_peers" {
+  description = "The addresses of routers that are no nodes and speak BGP with them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.bgp_peers : can(cidrnetmask("${address}/32"))])
+    error_message = "A BGP peer is not an IPv4 address."
+  }
+}
+
 variable "ssh_from" {
   description = "The operator's own addresses, as CIDRs: ssh is open to them alone."
   type        = list(string)

@@ -57,6 +57,32 @@ run "the_cluster_talks_to_itself_nodes_and_pods" {
   }
 }
 
+run "where_tunnels_join_all_nodes_no_address_of_pods_passes" {
+  variables {
+    pods_bare = false
+  }
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.pods) == 0 && alltrue([for machine in aws_instance.node : machine.source_dest_check])
+    error_message = "Pods' addresses may pass, though none does."
+  }
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.nodes.ip_protocol == "-1"
+    error_message = "The nodes' tunnels do not pass."
+  }
+}
+
+run "bgp_is_open_to_the_routers_that_are_named" {
+  variables {
+    bgp_peers = ["10.0.1.2"]
+  }
+  assert {
+    condition = [
+      for rule in aws_vpc_security_group_ingress_rule.bgp : "${rule.ip_protocol} ${rule.from_port}-${rule.to_port} ${rule.cidr_ipv4}"
+    ] == ["tcp 179-179 10.0.1.2/32"]
+    error_message = "Expected port 179 alone, for the router."
+  }
+}
+
 run "ssh_is_open_to_the_operator_alone" {
   variables {
     ssh_from = ["198.51.100.7/32", "192.0.2.0/28"]
@@ -74,6 +100,7 @@ run "nothing_is_open_to_the_whole_internet" {
     condition = !contains(concat(
       [for rule in aws_vpc_security_group_ingress_rule.ssh : rule.cidr_ipv4],
       [for rule in aws_vpc_security_group_ingress_rule.pods : rule.cidr_ipv4],
+      [for rule in aws_vpc_security_group_ingress_rule.bgp : rule.cidr_ipv4],
       [coalesce(aws_vpc_security_group_ingress_rule.nodes.cidr_ipv4, "none")],
     ), "0.0.0.0/0")
     error_message = "A rule lets the whole internet in."
