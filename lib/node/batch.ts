@@ -36,6 +36,9 @@ function asking(question: Question): string {
 
 const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;
 
+/** What one shell is given to do: thousands of questions would not be answered in one's time. */
+const mostAtOnce = 250;
+
 /**
  * Asks all of these, one after the other. They change nothing.
  *
@@ -46,9 +49,22 @@ export async function askAll(
   questions: readonly Question[],
   options: RunOptions,
 ): Promise<readonly Asked[]> {
-  if (questions.length === 0) return [];
-  const script = head + questions.map(asking).join("");
-  return await run(runner, script, questions, options);
+  const all: Asked[] = [];
+  while (all.length < questions.length) {
+    const some = questions.slice(all.length, all.length + mostAtOnce);
+    const script = head + some.map(asking).join("");
+    const asked = await run(runner, script, some, options);
+    all.push(...asked);
+    const last = asked.at(-1)?.outcome;
+    // What keeps one shell from its end would keep the next ones, too.
+    if (last?.ended !== undefined) {
+      const rest = questions.slice(all.length);
+      all.push(...rest.map(({ where, command }) => (
+        { where, command, outcome: last }
+      )));
+    }
+  }
+  return all;
 }
 
 /**
@@ -82,17 +98,20 @@ export async function runInTurn(
   commands: readonly Command[],
   options: RunOptions,
 ): Promise<readonly Outcome[]> {
-  const questions = commands.map((command) => ({
-    where: runner.name,
-    command,
-  }));
-  const script = questions.map((question) =>
-    `${asking(question)}[ "$code" = 0 ] || exit 0\n`
-  );
-  const asked = await run(runner, head + script.join(""), questions, options);
-  const failed = asked.findIndex(({ outcome: { code } }) => code !== 0);
-  const begun = failed < 0 ? asked : asked.slice(0, failed + 1);
-  return begun.map(({ command, outcome }) => asIfAlone(command, outcome));
+  const begun: Outcome[] = [];
+  while (begun.length < commands.length) {
+    const some = commands.slice(begun.length, begun.length + mostAtOnce)
+      .map((command): Question => ({ where: runner.name, command }));
+    const script = some.map((question) =>
+      `${asking(question)}[ "$code" = 0 ] || exit 0\n`
+    );
+    const asked = await run(runner, head + script.join(""), some, options);
+    for (const { command, outcome } of asked) {
+      begun.push(asIfAlone(command, outcome));
+      if (outcome.code !== 0) return begun;
+    }
+  }
+  return begun;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type Journal,
   type JournalRecord,
   readJournal,
+  recordNamed,
   writeJournal,
 } from "./journal.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
@@ -164,10 +165,7 @@ export function find(
   stage: StageName,
   step: Step,
 ): JournalRecord | undefined {
-  const key = stepKey(step);
-  return journal.records.find((record) =>
-    record.stage === stage && record.step === key
-  );
+  return recordNamed(journal, stage, stepKey(step));
 }
 
 /**
@@ -212,5 +210,6 @@ export function recordOf(
     ...(timeout_ms === undefined ? {} : { timeout_ms }),
     ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
     ...(isCleanup(step.undo) ? { partial: true } : {}),
+    ...(step.independent === undefined ? {} : { independent: true }),
   };
 }
