@@ -36,6 +36,9 @@ function asking(question: Question): string {
 
 const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;
 
+/** What one shell is given to do: thousands of questions would not be answered in one's time. */
+const mostAtOnce = 250;
+
 /**
  * Asks all of these, one after the other. They change nothing, and one that
  * stands there several times, as the same object, is asked once.
@@ -47,7 +50,6 @@ export async function askAll(
   questions: readonly Question[],
   options: RunOptions,
 ): Promise<readonly Asked[]> {
-  if (questions.length === 0) return [];
   const keys = new Map<Question["sandbox"], Map<Command, number>>();
   const once: Question[] = [];
   const places = questions.map((question) => {
@@ -57,12 +59,34 @@ export async function askAll(
     keys.set(sandbox, places.set(command, place));
     return place;
   });
-  const script = head + once.map(asking).join("");
-  const asked = await run(runner, script, once, options);
+  const asked = await askEach(runner, once, options);
   return questions.map((question, at) => ({
     ...asked[places[at]!]!,
     where: question.where,
   }));
+}
+
+async function askEach(
+  runner: Runner,
+  questions: readonly Question[],
+  options: RunOptions,
+): Promise<readonly Asked[]> {
+  const all: Asked[] = [];
+  while (all.length < questions.length) {
+    const some = questions.slice(all.length, all.length + mostAtOnce);
+    const script = head + some.map(asking).join("");
+    const asked = await run(runner, script, some, options);
+    all.push(...asked);
+    const last = asked.at(-1)?.outcome;
+    // What keeps one shell from its end would keep the next ones, too.
+    if (last?.ended !== undefined) {
+      const rest = questions.slice(all.length);
+      all.push(...rest.map(({ where, command }) => (
+        { where, command, outcome: last }
+      )));
+    }
+  }
+  return all;
 }
 
 /**
@@ -96,19 +120,22 @@ export async function runInTurn(
   commands: readonly Command[],
   options: RunOptions,
 ): Promise<readonly Outcome[]> {
-  const questions = commands.map((command) => ({
-    where: runner.name,
-    command,
-  }));
-  const script = inBatches(questions).map(({ batch, questions }) =>
-    batch === undefined
-      ? questions.map(orStop).join("")
-      : batchOf(batch, questions)
-  );
-  const asked = await run(runner, head + script.join(""), questions, options);
-  const failed = asked.findIndex(({ outcome: { code } }) => code !== 0);
-  const begun = failed < 0 ? asked : asked.slice(0, failed + 1);
-  return begun.map(({ command, outcome }) => asIfAlone(command, outcome));
+  const begun: Outcome[] = [];
+  while (begun.length < commands.length) {
+    const some = commands.slice(begun.length, begun.length + mostAtOnce)
+      .map((command): Question => ({ where: runner.name, command }));
+    const script = inBatches(some).map(({ batch, questions }) =>
+      batch === undefined
+        ? questions.map(orStop).join("")
+        : batchOf(batch, questions)
+    );
+    const asked = await run(runner, head + script.join(""), some, options);
+    for (const { command, outcome } of asked) {
+      begun.push(asIfAlone(command, outcome));
+      if (outcome.code !== 0) return begun;
+    }
+  }
+  return begun;
 }
 
 function orStop(question: Question): string {

@@ -238,3 +238,42 @@ Deno.test("gathering() tells everybody who asked that the machine is gone", asyn
   const both = ["one", "two"].map((word) => gone.run(cmd`echo ${word}`));
   for (const one of both) await assertRejects(() => one, UnreachableError);
 });
+
+Deno.test("thousands of questions and commands go in parts, each with the time of one", async () => {
+  const { runner, times } = counted();
+  const commands = Array.from({ length: 600 }, (_, at) => cmd`echo ${at}`);
+  const asked = await askAll(
+    runner,
+    commands.map((command) => ({ where: "here", command })),
+    {},
+  );
+  const numbers = commands.map((_, at) => `${at}\n`);
+  assertEquals(asked.map(({ outcome }) => outcome.stdout), numbers);
+  assertEquals(times(), 3);
+  const outcomes = await runInTurn(runner, commands, {});
+  assertEquals(outcomes.map(({ stdout }) => stdout), numbers);
+  assertEquals(times(), 6);
+  const failing = commands.with(300, cmd`sh -c ${"exit 3"}`);
+  const begun = await runInTurn(runner, failing, {});
+  assertEquals(begun.length, 301);
+  assertEquals(begun.at(-1)?.code, 3);
+  assertEquals(times(), 8);
+});
+
+Deno.test("after a part whose time was over, no other is asked", async () => {
+  const { runner, times } = counted();
+  const commands = Array.from({ length: 600 }, () => cmd`true`);
+  const asked = await askAll(
+    runner,
+    commands.with(240, cmd`sleep 60`)
+      .map((command) => ({ where: "here", command })),
+    { timeout_ms: 2_000 },
+  );
+  assertEquals(asked.length, 600);
+  assertEquals(asked[0]?.outcome.code, 0);
+  assertEquals(
+    asked.slice(250).map(({ outcome }) => outcome.ended),
+    Array.from({ length: 350 }, () => "timed out" as const),
+  );
+  assertEquals(times(), 1);
+});

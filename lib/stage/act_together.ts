@@ -3,7 +3,7 @@ import type { Answers } from "./ask_ahead.ts";
 import { decide } from "./decide.ts";
 import { StepError } from "./errors.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
-import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
+import { type JournalRecord, withComplete, withRecords } from "./journal.ts";
 import { runInTurn } from "../node/batch.ts";
 import { whileTelling } from "../node/heartbeat.ts";
 import { find, isSameRecord, type NodeRun, recordOf } from "./node_run.ts";
@@ -68,7 +68,7 @@ export async function actTogether(
     if (old !== undefined && isSameRecord(old, record)) return old;
     return { ...record, state: "running", changed: old?.changed ?? false };
   });
-  await nodeRun.write(running.reduce(withRecord, before));
+  await nodeRun.write(withRecords(before, running));
   const outcomes = await whileTelling(
     `${stage} on ${node.name}: ${todo.length} steps`,
     context.progress,
@@ -80,7 +80,7 @@ export async function actTogether(
     ? running.slice(outcomes.length - 1)
     : [];
   const done = records.slice(0, outcomes.filter(succeeded).length);
-  const journal = [...done, ...after].reduce(withRecord, before);
+  const journal = withRecords(before, [...done, ...after]);
   await nodeRun.write(
     failure === undefined ? journal : withComplete(journal, stage, false),
   );
@@ -101,6 +101,6 @@ export async function actTogether(
 }
 
 /** A command that said no has done nothing; one that was killed may have. */
-function mayHaveRun({ code, ended }: Outcome): boolean {
+export function mayHaveRun({ code, ended }: Outcome): boolean {
   return code === undefined && ended !== "no such command";
 }

@@ -33,14 +33,19 @@ export function withTimeout(
   return { ...options, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
 }
 
-/** Whether undo has nothing left to take back. Only a clear "absent" says so. */
+/**
+ * Whether undo has nothing left to take back. Only a clear "absent" says so.
+ *
+ * @param known what the step's probe said, where it was asked already
+ */
 export async function isGone(
   node: Node,
   step: Step,
   options: RunOptions,
+  known?: Answer,
 ): Promise<boolean> {
   if (step.doneWhen === undefined || isCleanup(step.undo)) return false;
-  const answer = await askStep(node, step, options);
+  const answer = known ?? await askStep(node, step, options);
   if (answer.is === "unneeded") return answer.ours === false;
   return answer.is === "absent"
     ? !answer.ours

@@ -6,6 +6,7 @@ import { askStep, decide } from "./decide.ts";
 import { type Answers, inOneGo } from "./ask_ahead.ts";
 import { actTogether, toRunTogether } from "./act_together.ts";
 import { notAskedFor } from "./former.ts";
+import { skipTogether, toSkipTogether } from "./skip_together.ts";
 import {
   find,
   isSameRecord,
@@ -14,7 +15,7 @@ import {
   recordOf,
 } from "./node_run.ts";
 import { cmd, type Outcome, succeeded } from "../exec/command.ts";
-import { type JournalRecord, withComplete, withRecord } from "./journal.ts";
+import { type JournalRecord, withComplete, withRecords } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
 import type { Node } from "../node/node.ts";
 import { label, type StepResult } from "./result.ts";
@@ -102,7 +103,14 @@ async function applyGroup(
   let all: Went = "go on";
   for (let at = 0; at < group.length;) {
     if (nodeRun.context.stopping()) return "stop";
-    const todo = toRunTogether(nodeRun, group.slice(at), answers);
+    const rest = group.slice(at);
+    const skipped = toSkipTogether(nodeRun, rest, answers);
+    if (skipped.length > 0) {
+      await skipTogether(nodeRun, skipped);
+      at += skipped.length;
+      continue;
+    }
+    const todo = toRunTogether(nodeRun, rest, answers);
     const step = group[at]!;
     const told = nodeRun.results.length;
     const went = todo.length > 1
@@ -163,7 +171,10 @@ async function applyStep(
         ? await takeBack(nodeRun, [decision.old], [])
         : "go on";
     }
-    if (todo === "skip") return await skip(nodeRun, step, decision);
+    if (todo === "skip") {
+      await skipTogether(nodeRun, [{ step, ...decision }]);
+      return "go on";
+    }
     const choice = await context.ask?.(node.name, step) ?? "run";
     if (choice !== "run") return choice;
     const input = decision.input ?? await takeInput(step, context);
@@ -195,23 +206,6 @@ async function look(
   return { todo: decide(node, step, answer, old), answer, old, input };
 }
 
-/** Writes down that the step's effect is there. */
-async function skip(
-  nodeRun: NodeRun,
-  step: Step,
-  { answer, old }: Decision,
-): Promise<"go on"> {
-  const changed = old?.changed || old?.state === "running" ||
-    (answer.is === "present" && answer.ours === true);
-  const record = { ...recordOf(nodeRun.stage, step, answer, old), changed };
-  // Of thousands of steps, most have nothing new to write down.
-  if (!isSameRecord(old, record)) {
-    await nodeRun.write(withRecord(nodeRun.journal, record));
-  }
-  nodeRun.tell("ok", step.why, label(step.run));
-  return "go on";
-}
-
 /** Runs the step: written down before as running, and after as done. */
 async function act(
   nodeRun: NodeRun,
@@ -224,13 +218,13 @@ async function act(
   const changed = old?.changed ?? false;
   if (!isSameRecord(old, record)) {
     await nodeRun.write(
-      withRecord(before, { ...record, state: "running", changed }),
+      withRecords(before, [{ ...record, state: "running", changed }]),
     );
   }
   const bare = await runStep(nodeRun, withTaken(step, input));
   const outcome = bare && redact(bare, input, step.input?.secret);
   if (outcome === undefined || succeeded(outcome)) {
-    await nodeRun.write(withRecord(nodeRun.journal, record));
+    await nodeRun.write(withRecords(nodeRun.journal, [record]));
     const output = outcome?.stdout.trim() ?? "";
     nodeRun.tell("changed", step.why, command, output === "" ? {} : { output });
     return "go on";

@@ -95,8 +95,14 @@ Deno.test("independent steps are asked, run and written down by as many commands
     const again = await apply(stage, node, twelve, context());
     assertEquals(again.map(({ status }) => status), names.map(() => "ok"));
     assertEquals(commands(), 2);
-    await undo(stage, node, twelve, context());
+    const undone = await undo(stage, node, twelve, context());
+    assertEquals(
+      undone.map(({ status }) => status),
+      names.map(() => "changed"),
+    );
     assertEquals(lines(), "");
+    // As before, and at last the journal that says nothing is removed.
+    assertEquals(commands(), 6);
     assertEquals((await readJournal(node)).records, []);
   }));
 
@@ -255,4 +261,83 @@ Deno.test("with keepGoing, one independent step that fails does not keep those b
     assertEquals(await statuses(true), [
       ...["failed", "ok", "ok", "failed", "ok", "ok"],
     ]);
+  }));
+
+Deno.test("what the steps no longer ask for is taken back by one command, too", () =>
+  onMachine(async ({ node, commands, lines }) => {
+    await apply(stage, node, [...twelve, line("kept")], context());
+    commands();
+    const results = await apply(stage, node, [line("kept")], context());
+    assertEquals(results.map(({ status }) => status), [
+      ...names.map(() => "changed"),
+      "ok",
+    ]);
+    assertEquals(lines(), "kept");
+    // Read; written, taken back, written; asked; complete.
+    assertEquals(commands(), 6);
+    assertEquals((await readJournal(node)).records.length, 1);
+  }));
+
+Deno.test("of those that are taken back together, what is gone already is told so and not taken back again", () =>
+  onMachine(async ({ node, lines }) => {
+    const strict = (name: string) =>
+      line(name, {
+        undo:
+          cmd`sh -c ${"grep -qx $1 lines && sed -i /^$1$/d lines"} undo ${name}`,
+      });
+    const steps = ["a", "b", "c", "d"].map(strict);
+    await apply(stage, node, steps, context());
+    await node.run(cmd`sed -i ${"/b/d"} lines`);
+    const told = await undo(stage, node, steps, context());
+    assertEquals(told.map(({ status, why }) => `${status} ${why}`).sort(), [
+      "changed Take back: have a",
+      "changed Take back: have c",
+      "changed Take back: have d",
+      "ok Take back: have b",
+    ]);
+    assertEquals(lines(), "");
+    assertEquals((await readJournal(node)).records, []);
+  }));
+
+Deno.test("one of them that cannot be taken back stops those after it, and the journal keeps it as it was", () =>
+  onMachine(async ({ node, lines }) => {
+    const broken = line("b", { undo: cmd`sh -c ${"echo why >&2; exit 3"}` });
+    const steps = [line("a"), broken, line("c"), line("d")];
+    await apply(stage, node, steps, context());
+    const told = await undo(stage, node, steps, context());
+    assertEquals(told.map(({ status }) => status), [
+      ...["changed", "changed", "failed"],
+    ]);
+    assertStringIncludes(told[2]?.problem ?? "", "exit code 3");
+    assertEquals(lines(), "a b");
+    const { complete, records } = await readJournal(node);
+    assertEquals(complete, []);
+    assertEquals(records.map(({ state }) => state), ["done", "done"]);
+  }));
+
+Deno.test("cut off while they are taken back, those that may be gone stay in the journal as running", () =>
+  onMachine(async ({ node, lines }) => {
+    const slow = line("b", { undo: cmd`sleep 60` });
+    const steps = [line("a"), slow, line("c"), line("d")];
+    await apply(stage, node, steps, context());
+    const told = await undo(stage, node, steps, context({ timeout_ms: 1_000 }));
+    assertStringIncludes(told.at(-1)?.problem ?? "", "timed out");
+    assertEquals(lines(), "a b");
+    const { records } = await readJournal(node);
+    assertEquals(records.map(({ state }) => state), ["running", "running"]);
+    const fixed = [line("a"), line("b")];
+    await apply(stage, node, fixed, context());
+    await undo(stage, node, fixed, context());
+    assertEquals(lines(), "");
+  }));
+
+Deno.test("what is there already is written down at once, of all that go together", () =>
+  onMachine(async ({ node, commands }) => {
+    const write = `printf '%s\\n' "$@" >lines`;
+    await node.run(cmd`sh -c ${write} write ${names}`);
+    commands();
+    const results = await apply(stage, node, twelve, context());
+    assertEquals(results.map(({ status }) => status), names.map(() => "ok"));
+    // Read, asked, written, and complete.
+    assertEquals(commands(), 4);
   }));

@@ -10,6 +10,7 @@ import {
   removeNodeFile,
   saveNodeFile,
 } from "../node/node.ts";
+import { oncePer } from "../cluster/once.ts";
 import type { Command, RunOptions } from "../exec/command.ts";
 import { type StageName, stageNames } from "./stage.ts";
 import { JournalError } from "./errors.ts";
@@ -34,6 +35,8 @@ export interface JournalRecord {
   readonly consent?: string;
   /** It may have left parts, whatever became of it. */
   readonly partial?: true;
+  /** Taking it back does not depend on the records next to it that say the same. */
+  readonly independent?: true;
 }
 
 /** A node's journal. */
@@ -132,32 +135,49 @@ function withTodaysNames(record: unknown): unknown {
 }
 
 /**
- * The journal with this record in its place, or added at the end. While a step
- * is running, its stage is not complete.
+ * The journal with these records in their places, or added at the end. While a
+ * step is running, its stage is not complete.
  */
-export function withRecord(journal: Journal, record: JournalRecord): Journal {
-  const at = journal.records.findIndex((old) => sameStep(old, record));
-  const { complete } = record.state === "done"
-    ? journal
-    : withComplete(journal, record.stage, false);
+export function withRecords(
+  journal: Journal,
+  records: readonly JournalRecord[],
+): Journal {
+  // A Map keeps a key's place, and has thousands of records at once.
+  const byStep = new Map(
+    [...journal.records, ...records].map((record) => [stepOf(record), record]),
+  );
+  const { complete } = records.filter(({ state }) => state === "running")
+    .reduce((now, { stage }) => withComplete(now, stage, false), journal);
+  return { complete, records: [...byStep.values()] };
+}
+
+/** The journal without these records; their stages are then not complete. */
+export function withoutRecords(
+  journal: Journal,
+  records: readonly JournalRecord[],
+): Journal {
+  const gone = new Set(records.map(stepOf));
   return {
-    complete,
-    records: at < 0
-      ? [...journal.records, record]
-      : journal.records.with(at, record),
+    ...records.reduce(
+      (now, { stage }) => withComplete(now, stage, false),
+      journal,
+    ),
+    records: journal.records.filter((record) => !gone.has(stepOf(record))),
   };
 }
 
-/** The journal without this record; its stage is then not complete. */
-export function withoutRecord(
+/** A stage's record of a step, by the name that the step has within its stage. */
+export function recordNamed(
   journal: Journal,
-  record: JournalRecord,
-): Journal {
-  return {
-    ...withComplete(journal, record.stage, false),
-    records: journal.records.filter((old) => !sameStep(old, record)),
-  };
+  stage: StageName,
+  step: string,
+): JournalRecord | undefined {
+  return recordsByStep(journal.records).get(stepOf({ stage, step }));
 }
+
+const recordsByStep = oncePer((records: readonly JournalRecord[]) =>
+  new Map(records.map((record) => [stepOf(record), record]))
+);
 
 /** The journal with the stage called complete, or no longer. */
 export function withComplete(
@@ -174,8 +194,11 @@ export function withComplete(
   };
 }
 
-function sameStep(a: JournalRecord, b: JournalRecord): boolean {
-  return a.stage === b.stage && a.step === b.step;
+/** Names a step among those of all stages. */
+function stepOf(
+  { stage, step }: Pick<JournalRecord, "stage" | "step">,
+): string {
+  return `${stage} ${step}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -203,5 +226,6 @@ function isRecord(value: unknown): value is JournalRecord {
     (value.timeout_ms === undefined || typeof value.timeout_ms === "number") &&
     (value.consent === undefined || typeof value.consent === "string") &&
     (value.partial === undefined || value.partial === true) &&
+    (value.independent === undefined || value.independent === true) &&
     (value.undo === undefined || isCommand(value.undo));
 }

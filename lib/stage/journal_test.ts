@@ -6,8 +6,8 @@ import {
   type Journal,
   type JournalRecord,
   parseJournal,
-  withoutRecord,
-  withRecord,
+  withoutRecords,
+  withRecords,
 } from "./journal.ts";
 
 const record: JournalRecord = {
@@ -23,7 +23,7 @@ const journal: Journal = {
 };
 
 Deno.test("a stage that loses a record is not complete, and no other stage is touched", () => {
-  assertEquals(withoutRecord(journal, record), {
+  assertEquals(withoutRecords(journal, [record]), {
     complete: ["06-forwarding"],
     records: [],
   });
@@ -31,11 +31,11 @@ Deno.test("a stage that loses a record is not complete, and no other stage is to
 
 Deno.test("a stage of which a step is running is not complete, and no other stage is touched", () => {
   const running: JournalRecord = { ...record, state: "running" };
-  assertEquals(withRecord(journal, running), {
+  assertEquals(withRecords(journal, [running]), {
     complete: ["06-forwarding"],
     records: [running],
   });
-  assertEquals(withRecord(journal, record), journal);
+  assertEquals(withRecords(journal, [record]), journal);
 });
 
 Deno.test("a journal of an older version is read: about is the node now, parts is partial", () => {

@@ -14,6 +14,7 @@ import {
   type Journal,
   type JournalRecord,
   readJournal,
+  recordNamed,
   withComplete,
   writeJournal,
 } from "./journal.ts";
@@ -181,10 +182,7 @@ export function find(
   stage: StageName,
   step: Step,
 ): JournalRecord | undefined {
-  const key = stepKey(step);
-  return journal.records.find((record) =>
-    record.stage === stage && record.step === key
-  );
+  return recordNamed(journal, stage, stepKey(step));
 }
 
 /**
@@ -229,6 +227,7 @@ export function recordOf(
     ...(timeout_ms === undefined ? {} : { timeout_ms }),
     ...(consent?.undo === undefined ? {} : { consent: consent.undo }),
     ...(isCleanup(step.undo) ? { partial: true } : {}),
+    ...(step.independent === undefined ? {} : { independent: true }),
   };
 }
 

@@ -6,7 +6,14 @@ import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
 import { type Journal, type JournalRecord, readJournal } from "./journal.ts";
 import type { Node } from "../node/node.ts";
-import type { Answer, Copy, Input, StageName, Step } from "./stage.ts";
+import {
+  type Answer,
+  type Copy,
+  type Input,
+  isCleanup,
+  type StageName,
+  type Step,
+} from "./stage.ts";
 import type { Others } from "./context.ts";
 
 /** What a dry run found: the commands that a run would execute on a node, in order. */
@@ -90,8 +97,9 @@ async function replaced(
 ): Promise<readonly PlannedStep[]> {
   const planned: PlannedStep[] = [];
   const kept = new Set(steps.map((step) => stepKey(step)));
+  const byKey = new Map(instead.map((step) => [stepKey(step), step]));
   for (const record of recordsOf(journal, stage, undefined).toReversed()) {
-    const step = instead.find((one) => stepKey(one) === record.step);
+    const step = byKey.get(record.step);
     if (step === undefined || kept.has(record.step)) continue;
     if (!await isGone(node, step, options)) planned.push(...takenBack(record));
   }
@@ -160,13 +168,19 @@ export async function planUndo(
 ): Promise<Planned> {
   const { nodes, ...runOptions } = options;
   const journal = await readJournal(node, runOptions);
+  const byKey = new Map(steps.map((step) => [stepKey(step), step]));
+  const records = repeatingLast(recordsOf(journal, stage, nodes), steps)
+    .toReversed().filter(isOurs);
+  const asked = records.flatMap(({ step }) => byKey.get(step) ?? [])
+    .filter(({ undo }) => !isCleanup(undo));
+  const answers = await askAhead(node, asked, runOptions);
   const planned: { why: string; run: Command }[] = [];
-  const records = repeatingLast(recordsOf(journal, stage, nodes), steps);
-  for (const record of records.toReversed()) {
-    if (record.undo === undefined || !isOurs(record)) continue;
-    const step = steps.find((step) => stepKey(step) === record.step);
-    if (step !== undefined && await isGone(node, step, runOptions)) continue;
-    planned.push({ why: `Take back: ${record.step}`, run: record.undo });
+  for (const { step: key, undo } of records) {
+    const step = byKey.get(key);
+    const gone = step !== undefined &&
+      await isGone(node, step, runOptions, answers.get(step));
+    if (gone || undo === undefined) continue;
+    planned.push({ why: `Take back: ${key}`, run: undo });
   }
   return { node, steps: planned };
 }

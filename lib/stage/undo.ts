@@ -6,13 +6,14 @@ import { saysGone } from "../exec/says_gone.ts";
 import {
   type JournalRecord,
   withComplete,
-  withoutRecord,
-  withRecord,
+  withoutRecords,
+  withRecords,
 } from "./journal.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
 import { isOurs, repeatingLast } from "./former.ts";
 import { NodeRun, noLongerWanted, stepKey } from "./node_run.ts";
 import { label, type StepResult } from "./result.ts";
+import { type ToUndo, toUndoTogether, undoTogether } from "./undo_together.ts";
 import type { StageName, Step } from "./stage.ts";
 import type { RunContext } from "./context.ts";
 
@@ -62,27 +63,33 @@ export async function takeBack(
   steps: readonly Step[],
   because?: string,
 ): Promise<"go on" | "stop"> {
-  for (const record of records.toReversed()) {
+  const byKey = new Map(steps.map((step) => [stepKey(step), step]));
+  const todo = records.toReversed().map((record): ToUndo => {
+    const step = byKey.get(record.step);
+    const why = step === undefined
+      ? noLongerWanted
+      : because ?? `Take back: ${step.why}`;
+    return { record, step, why };
+  });
+  for (let at = 0; at < todo.length;) {
     if (nodeRun.context.stopping()) return "stop";
-    const step = steps.find((step) => stepKey(step) === record.step);
-    const went = await undoRecord(nodeRun, record, step, because);
+    const group = toUndoTogether(todo.slice(at));
+    const went = group.length > 1
+      ? await undoTogether(nodeRun, group)
+      : await undoRecord(nodeRun, todo[at]!);
     if (went === "stop") return "stop";
+    at += Math.max(group.length, 1);
   }
   return "go on";
 }
 
 async function undoRecord(
   nodeRun: NodeRun,
-  record: JournalRecord,
-  step: Step | undefined,
-  because: string | undefined,
+  { record, step, why }: ToUndo,
 ): Promise<"go on" | "stop"> {
   const { node } = nodeRun;
   const { undo, partial } = record;
-  const why = step === undefined
-    ? noLongerWanted
-    : because ?? `Take back: ${step.why}`;
-  const forget = () => nodeRun.write(withoutRecord(nodeRun.journal, record));
+  const forget = () => nodeRun.write(withoutRecords(nodeRun.journal, [record]));
   if (
     undo === undefined || !isOurs(record) ||
     (step !== undefined && await isGone(node, step, nodeRun.options))
@@ -100,7 +107,7 @@ async function undoRecord(
   }
   // Cut off from here on, it may be there or gone: what a running step is.
   await nodeRun.write(
-    withRecord(nodeRun.journal, { ...record, state: "running" }),
+    withRecords(nodeRun.journal, [{ ...record, state: "running" }]),
   );
   const outcome = await nodeRun.execute(undo, record.timeout_ms);
   // Where nothing can be asked whether it was done at all, a no says that it was not.
@@ -110,7 +117,7 @@ async function undoRecord(
   const wasGone = !partial && saysGone(outcome);
   if (!succeeded(outcome) && !maySayNo && !wasGone) {
     const certain = outcome.code !== undefined;
-    if (certain) await nodeRun.write(withRecord(nodeRun.journal, record));
+    if (certain) await nodeRun.write(withRecords(nodeRun.journal, [record]));
     nodeRun.tellFailure(why, label(undo), outcome);
     return "stop";
   }
