@@ -101,8 +101,7 @@ async function tryAll(
   runner: StepRunner,
 ): Promise<Verified> {
   const { context, selected, limit_ms = timeout_ms } = order;
-  const options = { ...runner.options, limit_ms };
-  const calling = { ...options, announce: context.announce };
+  const options = { ...runner.options, limit_ms, announce: context.announce };
   const views = await viewsOf(situation, prepared, options);
   const [tried, checks, dns, hairpins, hostPorts, others] = await Promise.all([
     Promise.all(views.map(async (view) => {
@@ -110,7 +109,7 @@ async function tryAll(
       const paths = pathsToTry(situation, selected, known);
       return {
         ...view,
-        tried: await tryPaths(paths, situation, known, calling),
+        tried: await tryPaths(paths, situation, known, options),
       };
     })),
     situation.kubernetes === undefined
