@@ -5,6 +5,7 @@ import type { CommandLine, FlagsOf } from "../lib/cli/flags.ts";
 import { countFindings, examine } from "../lib/doctor/doctor.ts";
 import { doctorText } from "../lib/doctor/text.ts";
 import { standard, standardFlags } from "../lib/cli/standard_flags.ts";
+import { tellingIfSlow } from "../lib/node/heartbeat.ts";
 import { stages } from "./stages.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
@@ -48,12 +49,16 @@ const command = {
 async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
   await using session = await openSession(flags, () => {}, "reads");
   const cluster = await session.cluster();
-  const report = await examine(
-    cluster,
-    session.reach(cluster),
-    session.selected(cluster),
-    session.context,
-    stages,
+  const report = await tellingIfSlow(
+    `${cluster.nodes.length} nodes are asked`,
+    session.context.announce,
+    examine(
+      cluster,
+      session.reach(cluster),
+      session.selected(cluster),
+      session.context,
+      stages,
+    ),
   );
   if (session.interrupted()) return exitCode.interrupted;
   if (flags.output === "json") printData(report);

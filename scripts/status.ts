@@ -8,6 +8,7 @@ import { runScript } from "../lib/cli/script.ts";
 import { openSession } from "../lib/cli/session.ts";
 import { clusterStatus, type StatusReport } from "../lib/status/status.ts";
 import { isUnmade, statusText } from "../lib/status/text.ts";
+import { tellingIfSlow } from "../lib/node/heartbeat.ts";
 import { stages } from "./stages.ts";
 import { keptPodCIDRs } from "../lib/cluster/load.ts";
 import { columns, wrap } from "../lib/text/wrap.ts";
@@ -56,11 +57,10 @@ async function run(flags: FlagsOf<typeof command.flags>): Promise<number> {
   await using session = await openSession(flags, () => {}, "reads");
   const cluster = await session.cluster();
   const names = session.selected(cluster);
-  const whole = await clusterStatus(
-    cluster,
-    session.reach(cluster),
-    stages,
-    session.context,
+  const whole = await tellingIfSlow(
+    `${cluster.nodes.length} nodes are asked`,
+    session.context.announce,
+    clusterStatus(cluster, session.reach(cluster), stages, session.context),
   );
   const report = flags.nodes.length === 0 ? whole : ofNodes(whole, names);
   if (session.interrupted()) return exitCode.interrupted;

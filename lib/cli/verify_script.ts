@@ -75,6 +75,7 @@ export async function verifyAsAsked(
   verification: Verification,
   { step, keep, all }: Pick<StageFlags, "step" | "keep" | "all">,
 ): Promise<Awaited<ReturnType<typeof runVerify>>> {
+  const from = session.results.length;
   return await tellingIfSlow(
     `09-verify: ${verification.stage.summary}`,
     step ? undefined : session.context.announce,
@@ -83,6 +84,7 @@ export async function verifyAsAsked(
       whole: all,
       keep,
     }),
+    { soFar: () => `${session.results.length - from} steps so far` },
   );
 }
 

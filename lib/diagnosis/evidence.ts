@@ -28,6 +28,9 @@ import {
 export interface ProbeFact {
   readonly stage: StageName;
   readonly why: string;
+  /** What the step would do. */
+  readonly run: Step["run"];
+  /** Several steps may ask the same. */
   readonly asked: Asked;
   readonly answer: Answer;
 }
@@ -140,11 +143,12 @@ export async function gatherNode(
     return asked;
   };
   const asking = probed.flatMap(({ stage, steps }) =>
-    steps.flatMap(({ why, doneWhen }) =>
+    steps.flatMap(({ why, run, doneWhen }) =>
       doneWhen === undefined ? [] : [
         ask(runner, doneWhen.ask).then((asked): ProbeFact => ({
           stage,
           why,
+          run,
           asked,
           answer: doneWhen.read(asked.outcome),
         })),

@@ -206,12 +206,13 @@ export function routeFault(
   to: { readonly name: string; readonly podCIDRs: readonly string[] },
 ): Cause | undefined {
   const on = facts.node.name;
-  const [probe] = undone(
-    facts,
-    "08-routes",
-    (argv) => to.podCIDRs.some((podCIDR) => argv.includes(podCIDR)),
+  const probe = undone(facts, "08-routes").find(({ run }) =>
+    "argv" in run && to.podCIDRs.some((podCIDR) => run.argv.includes(podCIDR))
   );
   if (probe === undefined) return undefined;
+  const { routes } = facts;
+  const there = listed<RouteFacts>(routes)
+    .filter(({ dst }) => to.podCIDRs.includes(dst));
   const { answer } = probe;
   return {
     kind: "route",
@@ -221,7 +222,7 @@ export function routeFault(
       : `${on} has no route to the pods of ${to.name} (${
         to.podCIDRs.join(", ")
       })`,
-    evidence: [evidence(probe.asked)],
+    evidence: [evidence(routes, there)],
     remedies: [
       ...(answer.is === "different"
         ? to.podCIDRs.map((podCIDR) => onNode(on, cmd`ip route del ${podCIDR}`))

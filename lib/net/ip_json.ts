@@ -221,7 +221,27 @@ export function podOf(
 export function parseIpList<Element>(
   text: string,
 ): readonly Element[] | undefined {
-  const mended = text.replace(
+  const value = parseJson(text) ?? parseJson(mended(text));
+  // iproute2 gives `[{}]` for a link of another kind than asked for.
+  return Array.isArray(value)
+    ? value.filter((one) =>
+      typeof one === "object" && one !== null && Object.keys(one).length > 0
+    )
+    : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text.trim() || "[]");
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** With what is quoted as JSON wants it; most lists need none of that. */
+function mended(text: string): string {
+  return text.replace(
     /"(?:[^"\\]|\\.)*"/gs,
     (string) =>
       string.replaceAll("\\'", "'").replace(
@@ -230,18 +250,6 @@ export function parseIpList<Element>(
         (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
       ),
   );
-  try {
-    const value: unknown = JSON.parse(mended.trim() || "[]");
-    // iproute2 gives `[{}]` for a link of another kind than asked for.
-    return Array.isArray(value)
-      ? value.filter((one) =>
-        typeof one === "object" && one !== null && Object.keys(one).length > 0
-      )
-      : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 /** The same; what is no list has no elements. */

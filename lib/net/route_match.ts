@@ -6,7 +6,7 @@ export function networkHas(network: string, address: string): boolean {
   if (network === "default") return true;
   try {
     const family = familyOf(address);
-    if (familyOf(network.replace(/\/.*/, "")) !== family) return false;
+    if (familyOf(network) !== family) return false;
     const whole = network.includes("/")
       ? network
       : `${network}/${family === 4 ? 32 : 128}`;

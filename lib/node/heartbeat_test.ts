@@ -23,11 +23,29 @@ Deno.test("work that is not quick is told of once, quick work is not", async () 
   const slow = new Promise<number>((resolve) => {
     setTimeout(() => resolve(7), 30);
   });
-  assertEquals(await tellingIfSlow("08-routes: routes", tell, slow, 1), 7);
+  const often = { every_ms: 1 };
+  assertEquals(await tellingIfSlow("08-routes: routes", tell, slow, often), 7);
   assertEquals(lines, ["08-routes: routes …"]);
-  await tellingIfSlow("a", tell, Promise.resolve(1), 1);
-  await tellingIfSlow("a", undefined, slow, 1);
+  await tellingIfSlow("a", tell, Promise.resolve(1), often);
+  await tellingIfSlow("a", undefined, slow, often);
   assertEquals(lines.length, 1);
+});
+
+Deno.test("how far work is, is told as often as that changes", async () => {
+  const lines: string[] = [];
+  let end: () => void = () => {};
+  const work = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  let steps = 0;
+  const tell = (line: string) => {
+    lines.push(line);
+    if (lines.length < 3) steps += 7;
+    else end();
+  };
+  const soFar = () => `${steps} steps`;
+  await tellingIfSlow("a", tell, work, { every_ms: 1, soFar });
+  assertEquals(lines, ["a …", "a: 7 steps", "a: 14 steps"]);
 });
 
 Deno.test("work that is quick, or of which nobody is told, goes by silently", async () => {

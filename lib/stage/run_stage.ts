@@ -38,6 +38,7 @@ export async function runStage(
       // One who is asked at each step sees where it is.
       ask === undefined ? announce : undefined,
       run.undo ? undoStage(run, stage) : applyStage(run, stage),
+      { soFar: () => `${run.results.length - from} steps so far` },
     ),
   ]);
   for (const line of remarks) progress?.(`${stage.name}: ${line}`);

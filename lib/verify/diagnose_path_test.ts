@@ -111,7 +111,8 @@ function probe(
 ): ProbeFact {
   const where = "worker-1";
   const outcome: Outcome = { code: 1, stdout: "", stderr: "gone" };
-  return { stage, why: "", asked: { where, command, outcome }, answer };
+  const asked = { where, command, outcome };
+  return { stage, why: "", run: command, asked, answer };
 }
 
 function findings(...changed: NodeFacts[]): PathFindings {
@@ -167,6 +168,24 @@ Deno.test("where nothing is missing, 09 says so, and what to look at", () => {
   assertEquals(cause.kind, "unknown");
   assertStringIncludes(cause.what, "nothing that the stages did is missing");
   assertStringIncludes(linesOf(cause).join(), "nft list ruleset");
+});
+
+Deno.test("of steps that ask the same, the route that is gone names the node that it led to", () => {
+  const steps = [[".0", true], [".2", false]] as const;
+  const probes = steps.map(([third, isThere]) => ({
+    ...probe(
+      "08-routes",
+      cmd`ip -4 -j route show`,
+      isThere ? { is: "present" } : { is: "absent" },
+    ),
+    run: cmd`ip route replace 10.244${third}.0/24 via 10.0.1.10 proto 244`,
+  }));
+  const worker = facts("worker-1", { probes });
+  const cause = causeOf(between, no, findings(worker));
+  assertEquals([cause.kind, cause.on], ["route", "worker-1"]);
+  assertStringIncludes(cause.what, "no route to the pods of worker-2");
+  const other = facts("worker-1", { probes: probes.slice(0, 1) });
+  assertEquals(causeOf(between, no, findings(other)).kind, "unknown");
 });
 
 Deno.test("a rule in INPUT that keeps pods from their own node is named", () => {

@@ -31,6 +31,7 @@ import {
 import { type Turns, turnsOf } from "../cluster/at_once.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RunOptions } from "../exec/command.ts";
+import { tellingIfSlow } from "../node/heartbeat.ts";
 import { execOn } from "./kubernetes_pods.ts";
 import { caller, nodePort, type PodName, podOn } from "./namespace_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
@@ -134,9 +135,11 @@ export function startsOf(
 }
 
 /** How calls are made. */
-interface CallOptions extends RunOptions {
+export interface CallOptions extends RunOptions {
   /** How long a call may take (default: timeout_ms). */
   readonly limit_ms?: number;
+  /** Told how far it is, where it is not quick. */
+  readonly announce?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -251,10 +254,12 @@ async function observe(
 
 async function callAll(
   starts: readonly Start[],
-  { limit_ms = timeout_ms, ...options }: CallOptions,
+  { limit_ms = timeout_ms, announce, ...options }: CallOptions,
   turn: Turns,
 ): Promise<Calls> {
   let took_ms = 0;
+  let done = 0;
+  const all = starts.flatMap(({ calls }) => calls).length;
   const call = async ({ runner, calls }: Start) => {
     const urls = calls.map(({ url }) => url);
     const began_ms = Date.now();
@@ -265,37 +270,18 @@ async function callAll(
         Math.max(options.timeout_ms ?? 0, 30_000),
     });
     took_ms = Math.max(took_ms, Date.now() - began_ms);
+    done += calls.length;
     const answers = readCalls(outcome, urls);
     return calls.flatMap(({ path, url }) => {
       const observed = answers.get(url);
       return observed === undefined ? [] : [[path, observed] as const];
     });
   };
-  const seen = await Promise.all(
-    starts.map((start) => turn(() => call(start))),
+  const seen = await tellingIfSlow(
+    `${all} paths are tried`,
+    announce,
+    Promise.all(starts.map((start) => turn(() => call(start)))),
+    { soFar: () => `${done} so far` },
   );
   return { seen: new Map(seen.flat()), took_ms };
-}
-
-/**
- * As whom a page beyond sees the nodes themselves, by node: whatever further
- * NAT there is, a pod that leaves as its node is seen the same.
- */
-export async function seenBeyond(
-  situation: Situation,
-  known: Known,
-  { limit_ms = timeout_ms, ...options }: CallOptions,
-): Promise<ReadonlyMap<string, string>> {
-  if (situation.outside.is !== "page") return new Map();
-  const page = nodeUrl(outside, situation.cluster, known);
-  const seen = await Promise.all(
-    workerSites(situation).map(async ({ node: { name }, runner }) => {
-      const outcome = await runner.run(httpCalls([page], limit_ms), options);
-      const observed = readCalls(outcome, [page]).get(page);
-      return observed?.answer === "yes"
-        ? [[name, observed.source] as const]
-        : [];
-    }),
-  );
-  return new Map(seen.flat());
 }

@@ -4,7 +4,8 @@
  */
 import { adopting } from "./adopting.ts";
 import { knownOf } from "./known_ends.ts";
-import { type Known, pathsToTry, seenBeyond, tryPaths } from "./try_paths.ts";
+import { seenBeyond } from "./seen_beyond.ts";
+import { type Known, pathsToTry, tryPaths } from "./try_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";
@@ -99,7 +100,7 @@ async function tryAll(
   runner: StepRunner,
 ): Promise<Verified> {
   const { context, selected, limit_ms = timeout_ms } = order;
-  const options = { ...runner.options, limit_ms };
+  const options = { ...runner.options, limit_ms, announce: context.announce };
   const views = await viewsOf(situation, prepared, options);
   const [tried, checks, dns, hairpins, hostPorts, others, long] = await Promise
     .all([

@@ -1,5 +1,9 @@
 /** The part of `make bench` about labs of many nodes, by the kind of their routes. */
 import type { BenchPart, Measured } from "../../lib/dev/bench_report.ts";
+import {
+  type Interruption,
+  listenForInterruption,
+} from "../../lib/cli/interruption.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import { labId } from "../../lib/lab/names.ts";
 import { membersOf, takeSnapshot } from "../../lib/lab/processes.ts";
@@ -15,11 +19,13 @@ const sizes = [
 ] as const;
 
 /**
- * Makes a lab of each size and kind, and adds a node to it.
+ * Makes a lab of each size and kind, and adds a node to it. Each is gone before
+ * the next begins, also after Ctrl-C.
  *
- * @throws {BenchError} when a command of ours fails
+ * @throws {BenchError} when a command of ours fails, or it is interrupted
  */
 export async function benchScale(): Promise<BenchPart> {
+  using interruption = listenForInterruption();
   const rows: Measured[] = [];
   const notes: string[] = [
     "adding a node: all nine stages again, on a lab that is up",
@@ -30,7 +36,9 @@ export async function benchScale(): Promise<BenchPart> {
       notes.push(`${kind} is left out: no cluster file may have it`);
       continue;
     }
-    for (const size of sizes) rows.push(...await measure(kind, size));
+    for (const size of sizes) {
+      rows.push(...await measure(kind, size, interruption));
+    }
   }
   return { title: "Labs of many nodes (one run each)", rows, notes };
 }
@@ -49,6 +57,7 @@ async function isTaken(kind: Kind): Promise<boolean> {
 async function measure(
   kind: Kind,
   { nodes, up_s }: { readonly nodes: number; readonly up_s?: number },
+  interruption: Interruption,
 ): Promise<Measured[]> {
   const name = `many-${kind}-${nodes}`;
   await using lab = await testLab(
@@ -56,19 +65,23 @@ async function measure(
     () => manyNodes(name, "lab", kind, nodes),
   );
   const what = `${kind}, ${nodes} nodes`;
-  const up = await raised(lab);
+  const up = await raised(lab, interruption);
   const held = await routesOf(lab, "node-1");
   const holders_MB = await memory(lab);
   await Deno.writeTextFile(
     lab.file,
     manyNodes(name, "lab", kind, nodes + 1),
   );
-  const more = await raised(lab);
+  const more = await raised(lab, interruption);
   return [{
     what: `${what}: make up`,
     ours: up.time_s,
     unit: "s",
     ...(up_s === undefined ? {} : { atMost: { of: "value", limit: up_s } }),
+  }, {
+    what: `${what}: processor time of that`,
+    ours: up.cpu_s,
+    unit: "s",
   }, {
     what: `${what}: adding one`,
     ours: more.time_s,
@@ -88,12 +101,24 @@ async function measure(
   }];
 }
 
+/** What all nine stages took. */
+interface Raised {
+  readonly time_s: number;
+  /** Of this process and of all that it started and waited for. */
+  readonly cpu_s: number;
+  readonly peak_MB: number;
+}
+
 /** Runs all nine stages. */
 async function raised(
   lab: TestLab,
-): Promise<{ readonly time_s: number; readonly peak_MB: number }> {
+  interruption: Interruption,
+): Promise<Raised> {
+  const { signal, stopping } = interruption;
+  if (stopping()) throw new BenchError("interrupted");
   const [program, ...args] = scriptCommand("up", lab.file).argv;
   const start_ms = performance.now();
+  const start_s = childrenCpu_s();
   const child = new Deno.Command(program, {
     args,
     env: lab.env,
@@ -102,15 +127,28 @@ async function raised(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  const interrupt = () => child.kill("SIGINT");
+  signal.addEventListener("abort", interrupt, { once: true });
   const peak_MB = watchPeak(child.pid);
   const { success, stdout, stderr } = await child.output();
+  signal.removeEventListener("abort", interrupt);
   const peak = peak_MB();
   const time_s = (performance.now() - start_ms) / 1000;
-  if (success) return { time_s, peak_MB: peak };
+  const cpu_s = childrenCpu_s() - start_s;
+  if (stopping()) throw new BenchError("interrupted");
+  if (success) return { time_s, cpu_s, peak_MB: peak };
   const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   throw new BenchError(
     `up of ${lab.cluster.name}: ${said.join("").trimEnd().slice(-2000)}`,
   );
+}
+
+/** The processor time of children that were waited for (proc_pid_stat(5), cutime and cstime). */
+function childrenCpu_s(): number {
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[13]) + Number(fields[14]);
+  return ticks / 100; // USER_HZ, which is 100 on all of Linux
 }
 
 async function routesOf(lab: TestLab, node: string): Promise<number> {

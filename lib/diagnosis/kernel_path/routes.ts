@@ -61,7 +61,10 @@ export function routeObstacles(
   const own = ownAddresses(survey);
   const routes = routesOf(survey);
   const found = new Map<Route, Wrong>();
-  for (const { destination } of traffic.flows) {
+  const destinations = new Set(
+    traffic.flows.map(({ destination }) => destination),
+  );
+  for (const destination of destinations) {
     if (own.has(destination)) continue;
     const best = longestMatch(routes[familyOf(destination)], destination);
     if (best === undefined || found.has(best)) continue;
