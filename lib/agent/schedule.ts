@@ -7,7 +7,7 @@ import { backOff } from "../apiserver/back_off.ts";
 
 /**
  * What came of a run; repeated: it had to change what the run before it had changed,
- * so something else is at work against it.
+ * so something else is at work against it, or what it makes does not stay.
  */
 export type RunOutcome = "clean" | "changed" | "repeated" | "failed";
 
@@ -92,11 +92,11 @@ export function schedule(
     const rest = Math.min(longestRest_ms, Math.max(shortest_ms, 4 * took_ms));
     const isWell = outcome === "clean" || outcome === "changed";
     if (isWell) wait.reset();
-    const wait_ms = isWell ? rest : Math.max(rest, wait.next_ms());
-    notBefore_ms = now_ms + wait_ms;
-    const regular = now_ms + regular_ms * (0.9 + random() / 5);
-    if (outcome === "failed") plan(notBefore_ms);
-    else plan(why.size > 0 ? next() : regular);
+    const again = Math.max(rest, isWell ? 0 : wait.next_ms());
+    // What fails for ever keeps nothing else from being mended at once.
+    notBefore_ms = now_ms + (outcome === "repeated" ? again : rest);
+    plan(now_ms + (isWell ? regular_ms * (0.9 + random() / 5) : again));
+    if (why.size > 0) plan(next());
   };
   const next = () => Math.max(performance.now() + gather_ms, notBefore_ms);
   return {

@@ -129,3 +129,20 @@ Deno.test("a clock that is set forward or back delays nothing", async () => {
     Date.now = real;
   }
 });
+
+Deno.test("what fails for ever does not keep what comes from its run, what does not stay does", async () => {
+  const slow = { ...pace, first_ms: 1_000_000, longest_ms: 1_000_000 };
+  const work = held(slow);
+  work.request("first");
+  await work.until(1);
+  work.end("failed");
+  await Promise.resolve();
+  work.request("a route is gone");
+  await work.until(2);
+  work.end("repeated");
+  await Promise.resolve();
+  work.request("a route is gone");
+  await new Promise((go) => setTimeout(go, 20));
+  assertEquals(work.begun.length, 2);
+  await work.stop();
+});
