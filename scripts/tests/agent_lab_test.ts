@@ -376,6 +376,8 @@ async function asProcesses({ lab }: Around): Promise<void> {
   await there(
     `${hasTunnel} && grep -q '"outcome":"c' /run/deno-cni/agent.json`,
   );
+  // Tunnels have taken bird's place.
+  await there("! birdc -r show status");
   const two = spawned(lab, folder);
   await lineOf(two, "another agent is at work here");
   one.kill("SIGKILL");
