@@ -79,8 +79,8 @@ interface Parts {
   readonly killing: AbortSignal;
   /** The podCIDRs to which there are routes of ours. */
   readonly podCIDRs: Set<string>;
-  /** What the last run found missing. */
-  readonly repaired: Set<string>;
+  /** What the last run did. */
+  readonly done: Set<string>;
   /** Knows what it has told already. */
   readonly reporter: NodeReporter | undefined;
 }
@@ -100,7 +100,7 @@ export function startAgent(options: AgentOptions): Agent {
     ending: ending.signal,
     killing: killing.signal,
     podCIDRs: new Set(),
-    repaired: new Set(),
+    done: new Set(),
     reporter: client && nodeReporter(client, node.name),
   };
   const work = schedule((why) => run(parts, why), options.pace ?? usualPace);
@@ -181,20 +181,18 @@ async function run(
   sweep();
   // Nothing depends on it: what cannot be told now is told after another run.
   void tell(parts, planned, report);
-  return again && outcome === "changed" ? "repeated" : outcome;
+  return again && outcome !== "clean" ? "repeated" : outcome;
 }
 
-/** Whether something was missing that the run before had made again. */
-function isRepeated(
-  { repaired }: Parts,
-  report: AgentRun | Trouble,
-): boolean {
-  const now = "repaired" in report
-    ? report.repaired.map(({ stage, command }) => `${stage} ${command}`)
+/** Whether something was missing that the run before had made. */
+function isRepeated({ done }: Parts, report: AgentRun | Trouble): boolean {
+  const now = "made" in report
+    ? [...report.made, ...report.repaired]
+      .map(({ stage, command }) => `${stage} ${command}`)
     : [];
-  const again = now.some((one) => repaired.has(one));
-  repaired.clear();
-  now.forEach((one) => repaired.add(one));
+  const again = now.some((one) => done.has(one));
+  done.clear();
+  now.forEach((one) => done.add(one));
   return again;
 }
 

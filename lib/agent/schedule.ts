@@ -1,15 +1,13 @@
 /**
  * When the agent works: what comes together is one run, there is one run at a
  * time, and what fails or has to be mended over and over is done less and less
- * often. After a failure, what is heard when nothing has been done for a while does
- * not wait: what is refused in one place keeps nothing from being repaired in
- * another. Its clock is one that nobody sets. Pure but for timers.
+ * often. Its clock is one that nobody sets. Pure but for timers.
  */
 import { backOff } from "../apiserver/back_off.ts";
 
 /**
  * What came of a run; repeated: it had to change what the run before it had changed,
- * so something else is at work against it.
+ * so something else is at work against it, or what it makes does not stay.
  */
 export type RunOutcome = "clean" | "changed" | "repeated" | "failed";
 
@@ -22,8 +20,6 @@ export interface Pace {
   /** The first and longest wait after a failure, and after what had to be changed again. */
   readonly first_ms: number;
   readonly longest_ms: number;
-  /** What comes so long after a run that failed is not of its own doing, and need not wait. */
-  readonly quiet_ms: number;
   /**
    * The shortest and longest rest after any run; between them it is four times as
    * long as the run, so that a storm of events does not cost a whole processor.
@@ -36,7 +32,6 @@ export const usualPace: Pace = {
   regular_ms: 300_000,
   first_ms: 500,
   longest_ms: 60_000,
-  quiet_ms: 2000,
   rest_ms: [500, 2000],
 };
 
@@ -65,14 +60,12 @@ export function schedule(
   pace: Pace = usualPace,
   random: () => number = Math.random,
 ): Schedule {
-  const { gather_ms, regular_ms, first_ms, longest_ms, quiet_ms, rest_ms } =
-    pace;
+  const { gather_ms, regular_ms, first_ms, longest_ms, rest_ms } = pace;
   const wait = backOff(first_ms, longest_ms, random);
   const why = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due_ms = Infinity;
   let notBefore_ms = 0;
-  let failed_ms: number | undefined;
   let running: Promise<void> | undefined;
   let since_ms: number | undefined;
   let stopped = false;
@@ -95,25 +88,22 @@ export function schedule(
     const took_ms = now_ms - (since_ms ?? now_ms);
     running = undefined;
     since_ms = undefined;
-    failed_ms = outcome === "failed" ? now_ms : undefined;
     const [shortest_ms, longestRest_ms] = rest_ms;
     const rest = Math.min(longestRest_ms, Math.max(shortest_ms, 4 * took_ms));
     const isWell = outcome === "clean" || outcome === "changed";
     if (isWell) wait.reset();
-    const wait_ms = isWell ? rest : Math.max(rest, wait.next_ms());
-    notBefore_ms = now_ms + wait_ms;
-    const regular = now_ms + regular_ms * (0.9 + random() / 5);
-    if (outcome === "failed") plan(notBefore_ms);
-    else plan(why.size > 0 ? next() : regular);
+    const again = Math.max(rest, isWell ? 0 : wait.next_ms());
+    // What fails for ever keeps nothing else from being mended at once.
+    notBefore_ms = now_ms + (outcome === "repeated" ? again : rest);
+    plan(now_ms + (isWell ? regular_ms * (0.9 + random() / 5) : again));
+    if (why.size > 0) plan(next());
   };
   const next = () => Math.max(performance.now() + gather_ms, notBefore_ms);
   return {
     request(reason, urgent = false) {
       why.add(reason);
-      const now_ms = performance.now();
-      if (urgent) notBefore_ms = Math.min(notBefore_ms, now_ms + first_ms);
-      if (failed_ms !== undefined && now_ms >= failed_ms + quiet_ms) {
-        notBefore_ms = 0;
+      if (urgent) {
+        notBefore_ms = Math.min(notBefore_ms, performance.now() + first_ms);
       }
       plan(next());
     },
