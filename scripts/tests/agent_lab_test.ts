@@ -276,7 +276,7 @@ async function handedOver(lab: TestLab): Promise<void> {
     ]
   ) assertStringIncludes(cleaned.stdout, `worker-2: ${said}`);
   const marked =
-    "ip -d link; ip route show proto 244; iptables-save; ls -R /etc/cni /opt/cni";
+    "ip -br link show type bridge; ip route show proto 244; iptables-save; ls -R /etc/cni /opt/cni";
   const left = await lab.on("worker-2", cmd`sh -c ${marked}`);
   assertEquals(/deno-cni|proto 244/.exec(left), null, left);
 }
