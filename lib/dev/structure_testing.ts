@@ -66,7 +66,8 @@ export function importsOf({ path, text }: Source): readonly Import[] {
 
 /** The packages that a file imports, by the names of the import map; what Deno has itself is none. */
 export function packagesOf({ text }: Source): readonly string[] {
-  const named = /^(?:(?:im|ex)port .*|\} )from "([^."][^"]*)"/gm;
+  const named =
+    /(?:^(?:(?:im|ex)port .*|\} )from |\bawait import\()"([^."][^"]*)"/gm;
   return [...text.matchAll(named)].map(([, name = ""]) => name)
     .filter((name) => !name.startsWith("node:"));
 }

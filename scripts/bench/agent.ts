@@ -4,12 +4,7 @@
  */
 import type { BenchPart, Measured } from "../../lib/dev/bench_report.ts";
 import { loadCluster } from "../../lib/cluster/load.ts";
-import {
-  cmd,
-  type Command,
-  ending,
-  succeeded,
-} from "../../lib/exec/command.ts";
+import { cmd, ending, succeeded } from "../../lib/exec/command.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
 import { run } from "../../lib/exec/run.ts";
 import { layPlugin, layProgram } from "../../lib/image/payload.ts";
@@ -17,14 +12,12 @@ import { labNode } from "../../lib/lab/node.ts";
 import type { Node } from "../../lib/node/node.ts";
 import { BenchError } from "./lab.ts";
 import { manyNodes } from "./many_nodes.ts";
+import { patience_ms, type Started, started } from "./started.ts";
 
-const sizes = (Deno.env.get("SIZES") ?? "1000,5000").split(",").map(Number);
+const sizes = [1000, 5000];
 
 /** How many nodes join at once. */
 const joining = 100;
-
-/** Of all that is waited for: at 5,000 nodes a first run makes as many routes. */
-const patience_ms = 600_000;
 
 /** Measures; touches nothing beyond a lab of its own. */
 export async function benchAgent(): Promise<BenchPart> {
@@ -116,8 +109,12 @@ async function onNode(
   );
   // The node's root is seen at a folder, as in the agent's pod.
   const host = 'mkdir -p /run/host; mount --rbind / /run/host; exec "$@"';
+  const given = [
+    ...["--host-root", "/run/host", "--config", `${folder}/cluster.yaml`],
+    ...["--kubeconfig", `${folder}/kubeconfig`],
+  ];
   const agent = started(node.enter(
-    cmd`sh -c ${host} agent ${program} run --node node-0 --host-root /run/host --config ${folder}/cluster.yaml --kubeconfig ${folder}/kubeconfig`,
+    cmd`sh -c ${host} agent ${program} run --node node-0 ${given}`,
   ));
   const listed = timeOf(await agent.line(/the API server answers/));
   const made = timeOf(await agent.line(/: made \d+|made \d+, repaired/));
@@ -200,8 +197,7 @@ async function cleanRun(node: Node): Promise<number> {
     const { stdout } = await node.run(cmd`cat /run/deno-cni/agent.json`);
     const { lastRun } = JSON.parse(stdout || "{}");
     if (lastRun?.outcome === "clean") return lastRun.took_ms;
-    // A run after one that has changed something comes when the kernel tells of it, or is made to.
-    await node.run(cmd`ip link set lo mtu ${65_000 + Date.now() % 500}`);
+    // What it changed itself, the kernel tells of: another run comes by itself.
     await new Promise((go) => setTimeout(go, 1000));
   }
   throw new BenchError("the agent had no run that found nothing to do");
@@ -227,76 +223,10 @@ function pss_MB(pid: number): number {
   const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
   const pids = [pid, ...children.split(" ").filter(Boolean).map(Number)];
   const kB = pids.map((one) => {
-    console.log(
-      one,
-      ...Deno.readTextFileSync(`/proc/${one}/smaps_rollup`).match(
-        /^(Rss|Pss_Anon|Pss_File|Pss):.*$/gm,
-      )!,
-    );
     const text = Deno.readTextFileSync(`/proc/${one}/smaps_rollup`);
     return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]);
   });
   return kB.reduce((sum, one) => sum + one, 0) * 1024 / 1e6;
-}
-
-/** A process that says lines. */
-interface Started {
-  readonly pid: number;
-  /** The next line that is like this. */
-  line(like: RegExp): Promise<string>;
-  write(text: string): Promise<void>;
-  stop(): Promise<void>;
-}
-
-function started({ argv: [program, ...args] }: Command): Started {
-  const merged = ["-c", 'exec "$@" 2>&1', "merged", program, ...args];
-  const child = new Deno.Command("sh", {
-    args: merged,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream())[
-    Symbol.asyncIterator
-  ]();
-  const waiting: string[] = [];
-  const said: string[] = [];
-  let rest = "";
-  const input = child.stdin.getWriter();
-  return {
-    pid: child.pid,
-    async line(like) {
-      const late = setTimeout(() => child.kill("SIGKILL"), patience_ms);
-      try {
-        for (;;) {
-          const line = waiting.shift();
-          if (line !== undefined) {
-            said.push(line);
-            if (like.test(line)) return line;
-            continue;
-          }
-          const { done, value = "" } = await lines.next();
-          if (done) {
-            const last = said.slice(-5).join("\n");
-            throw new BenchError(
-              `no line like ${like}; the last ones:\n${last}`,
-            );
-          }
-          const parts = (rest + value).split("\n");
-          rest = parts.pop() ?? "";
-          waiting.push(...parts);
-        }
-      } finally {
-        clearTimeout(late);
-      }
-    },
-    write: (text) => input.write(new TextEncoder().encode(text)),
-    async stop() {
-      child.kill("SIGTERM");
-      await input.close().catch(() => {});
-      await lines.return?.();
-      await child.status;
-    },
-  };
 }
 
 function kubeconfig(server: string): string {

@@ -541,4 +541,23 @@ async function handedOver(lab: TestLab): Promise<void> {
     /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
   assert(Number(sent) > 20, stdout);
   assertEquals(received, sent, stdout);
+  // Without a journal, what bears the mark goes, and what is left is said.
+  await lab.on("worker-2", cmd`rm /var/lib/deno-cni/journal`);
+  const cleaned = await lab.script("agent", "--cleanup");
+  done(cleaned);
+  for (
+    const said of [
+      "removed the link cni0",
+      "removed the route to 10.244.0.0/24",
+      "removed /opt/cni/bin/deno-cni",
+      "removed /run/deno-cni/networks/deno-cni",
+      "left net.ipv4.ip_forward = 1",
+      "left 2 links of pods that still run",
+      "nothing of deno-cni is left",
+    ]
+  ) assertStringIncludes(cleaned.stdout, `worker-2: ${said}`);
+  const marked =
+    "ip -br link show type bridge; ip route show proto 244; iptables-save; ls -R /etc/cni /opt/cni";
+  const left = await lab.on("worker-2", cmd`sh -c ${marked}`);
+  assertEquals(/deno-cni|proto 244/.exec(left), null, left);
 }
