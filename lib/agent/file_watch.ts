@@ -49,7 +49,7 @@ export async function watchFiles(watching: Watching): Promise<void> {
   while (!signal.aborted) {
     const folder = root();
     if (folder !== undefined) {
-      const now = await look(folder, paths);
+      const now = look(folder, paths);
       const changed = paths.filter((path) =>
         before !== undefined && before.get(path) !== now.get(path)
       );
@@ -67,22 +67,20 @@ export async function watchFiles(watching: Watching): Promise<void> {
   }
 }
 
-async function look(
+/** At once: a thread for each of so many small questions would cost megabytes. */
+function look(
   folder: string,
   paths: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const seen = paths.map(async (path) =>
-    [path, await sign(`${folder}${path}`)] as const
-  );
-  return new Map(await Promise.all(seen));
+): ReadonlyMap<string, string> {
+  return new Map(paths.map((path) => [path, sign(`${folder}${path}`)]));
 }
 
 /** What differs whenever the file does; "" where it cannot be seen. */
-async function sign(path: string): Promise<string> {
+function sign(path: string): string {
   try {
     // A setting has neither size nor time.
-    if (path.includes("/proc/sys/")) return await Deno.readTextFile(path);
-    const { dev, ino, size, mode, mtime } = await Deno.lstat(path);
+    if (path.includes("/proc/sys/")) return Deno.readTextFileSync(path);
+    const { dev, ino, size, mode, mtime } = Deno.lstatSync(path);
     return [dev, ino, size, mode, mtime?.getTime()].join(" ");
   } catch (error) {
     if (error instanceof Error) return "";
