@@ -4,6 +4,7 @@ import type { ClusterNode } from "../cluster/cluster.ts";
 import { cmd, show } from "../exec/command.ts";
 import type { Cause } from "./cause.ts";
 import type { Evidence } from "./evidence.ts";
+import { droppedHere } from "./tunnel_drops.ts";
 import { onNode, type Remedy } from "./remedy.ts";
 import {
   shownOf,
@@ -57,6 +58,8 @@ export function silence(
     const cause = checksumCause(known, far, `${after - before} more`, ping);
     return { is: "refused", cause };
   }
+  const dropped = droppedHere(known, ping);
+  if (dropped !== undefined) return { is: "refused", cause: dropped };
   if (!isSilent) return { is: "mute", cause: muteCause(known, far, ping) };
   const [rule] = lines("rule");
   if (rule !== undefined) {

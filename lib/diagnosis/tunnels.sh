@@ -18,6 +18,20 @@ for tool in iptables ip6tables; do
   "$tool" -w -S 2>/dev/null | grep -e "^-A \(INPUT\|OUTPUT\) .*port $port .*-j \(DROP\|REJECT\)" |
     sed "s/^/rule $tool /"
 done
+dropped() { # what iptables has dropped so far: PROGRAM TABLE PACKETS, and the rule or the policy
+  for tool in iptables ip6tables; do
+    "$tool-save" -c 2>/dev/null | awk -v tool="$tool" '
+      /^\*/ { table = substr($1, 2) }
+      /^:(INPUT|OUTPUT|PREROUTING) DROP / {
+        count = substr($3, 2); rule = "-P " substr($1, 2) " DROP"
+      }
+      /^\[.* -j (DROP|REJECT)/ && !/ -A FORWARD / && !/ -p (tcp|icmp|ipv6-icmp) / {
+        count = substr($1, 2); rule = substr($0, index($0, " ") + 1)
+      }
+      rule != "" { sub(/:.*/, "", count); print tool, table, count, rule; rule = "" }'
+  done
+}
+before=
 checksums before
 # Nothing listens there: a "no" is an answer. One process tries all of them in turn, as long as they
 # answer; of many nodes' many ends, a process each and all at once would be too late for any limit.
@@ -50,9 +64,29 @@ for end; do
     continue
     ;;
   esac
+  [ -n "$before" ] || before=$(dropped && echo .)
   # Of TCP a card may make what it does of no ping.
   { timeout 2 bash -c ": </dev/tcp/$end/1" >/dev/null 2>&1; [ $? != 124 ] || echo "mute $end"; } &
   { ping -c 1 -W 2 -q "$end" >/dev/null 2>&1 && echo "answers $end" || echo "silent $end"; } &
 done
 wait
+if [ -n "$before" ]; then
+  # One packet may be anybody's; what was called for here is two at least.
+  { echo "$before" && dropped; } | awk '
+    { count = $3; $3 = ""; if ($0 in first && count - first[$0] > 1) {
+      rule = $0; sub(/  /, " ", rule); print "drops", rule } else first[$0] = count }'
+  nft -a list ruleset 2>/dev/null | awk -v port="$port" '
+    $1 == "table" {
+      table = $2 " " $3; own = $3 ~ /^(filter|nat|mangle|raw|security)$/ && $2 != "inet"
+    }
+    $1 == "chain" { chain = $2; hook = "" }
+    $1 == "type" && / hook (prerouting|input|output) / && !own {
+      hook = 1; policy = / policy drop;/
+    }
+    hook && $0 ~ "[^0-9]" port "[^0-9]" && / accept( |$)/ { policy = 0 }
+    hook && $0 ~ "[^0-9]" port "[^0-9]" && /udp/ && / (drop|reject)/ {
+      handle = $NF; rule = $0; sub(/ # handle .*/, "", rule); sub(/^[ \t]*/, "", rule)
+      print "nft", table, chain, handle, rule }
+    $1 == "}" { if (hook && policy) print "nft", table, chain, "policy"; hook = policy = 0 }'
+fi
 checksums after

@@ -98,6 +98,54 @@ Deno.test("a tunnel that long packets do not get through is named with what fits
   assert(dropped?.cause.what.includes("drops what is that long"));
 });
 
+Deno.test("whatever drops the tunnels' packets on the node itself is named with what lets them pass", () => {
+  for (
+    const [line, what, mend] of [
+      [
+        "drops iptables filter -A HARD -p udp -j DROP",
+        "a rule of the chain HARD (iptables, table filter)",
+        "iptables -w -t filter -I HARD -p udp --dport 8472 -j ACCEPT",
+      ],
+      [
+        "drops ip6tables raw -A PREROUTING -p udp -m udp --dport 8472 -j DROP",
+        "a rule of the chain PREROUTING (ip6tables, table raw)",
+        "ip6tables -w -t raw -D PREROUTING -p udp -m udp --dport 8472 -j DROP",
+      ],
+      [
+        "drops iptables filter -A INPUT -i deno.vxlan -j DROP",
+        "a rule of the chain INPUT (iptables, table filter)",
+        "iptables -w -t filter -D INPUT -i deno.vxlan -j DROP",
+      ],
+      [
+        "drops iptables filter -P INPUT DROP",
+        "the policy of the chain INPUT (iptables, table filter)",
+        "iptables -w -t filter -I INPUT -p udp --dport 8472 -j ACCEPT",
+      ],
+      [
+        "nft inet fw in 4 udp dport 8472 drop",
+        "a rule of the chain inet fw in of nftables",
+        "nft delete rule inet fw in handle 4",
+      ],
+      [
+        "nft inet fw in policy",
+        "the policy of the chain inet fw in of nftables",
+        "nft insert rule inet fw in udp dport 8472 accept",
+      ],
+    ] as const
+  ) {
+    const [fault] = faults(
+      well.replace("answers", "silent").replace("\nafter", `\n${line}\nafter`),
+    );
+    assertEquals(fault?.is, "refused");
+    assertEquals(
+      fault?.cause.what,
+      `worker-1 drops packets of the tunnels by ${what}`,
+    );
+    const [remedy] = fault?.cause.remedies ?? [];
+    assert(remedy && remedyLine(remedy, cluster).includes(`-- ${mend}"`));
+  }
+});
+
 Deno.test("wrong checksums that come while the far end is tried are the cause", () => {
   const [fault] = faults(
     well.replace("answers", "silent").replace(

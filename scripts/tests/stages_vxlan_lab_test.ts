@@ -88,6 +88,15 @@ const faults: readonly Fault[] = [{
   doctor: "that is the MAC of worker-2, and two ends have one MAC",
   cause: "that is the MAC of worker-2, and two ends have one MAC",
 }, {
+  name: "port dropped by a table of the node's own",
+  on: "worker-1",
+  make: "nft add table inet fw; " +
+    "nft add chain inet fw in '{ type filter hook input priority 0; }'; " +
+    "nft add rule inet fw in udp dport 8472 drop",
+  doctor: "by a rule of the chain inet fw in of nftables",
+  cause: "worker-1 drops packets of the tunnels by a rule of the chain " +
+    "inet fw in of nftables",
+}, {
   name: "ways that take less than they are taken for",
   on: "router",
   make: "iptables -I FORWARD -p udp -m length --length 1401: -j DROP",

@@ -7,6 +7,8 @@ import {
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
+import { familiesOf } from "../../cluster/address_family.ts";
+import { familyOf } from "../../net/cidr.ts";
 import { networkHas } from "../../net/route_match.ts";
 import { type KernelSurvey, listsIn } from "./survey.ts";
 
@@ -73,13 +75,15 @@ interface Neighbour {
 /** Neighbours that were written down by hand, with another link-layer address than theirs. */
 export function neighbourObstacles(
   survey: KernelSurvey,
-  { links: used, owners }: Traffic,
+  { links: used, owners, cluster }: Traffic,
 ): readonly Obstacle[] {
   const { space } = survey;
   return listsIn<Neighbour>(survey, "neighbours").flatMap((neighbour) => {
     const { dst, dev, lladdr = "nothing" } = neighbour;
     const right = owners.get(dst);
     if (right === undefined || right === lladdr || !used.has(dev)) return [];
+    // The other family is looked at by itself.
+    if (!familiesOf(cluster).includes(familyOf(dst))) return [];
     return [{
       kind: "neighbour" as const,
       is: "loses" as const,
