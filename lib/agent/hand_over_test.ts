@@ -7,6 +7,7 @@ import {
   twoSegmentsCluster,
 } from "../cluster/cluster_testing.ts";
 import { parseNetworkPart } from "../cluster/network_part.ts";
+import { wayMtu } from "../cluster/tunnels.ts";
 import { manifestFor, networkText } from "./hand_over.ts";
 
 const names = { name: "lab", stateDir: "/nowhere" };
@@ -16,7 +17,9 @@ function networkOf(cluster: Cluster): Readonly<Record<string, unknown>> {
   const { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin } = cluster;
   const { routes, vxlan, bgp, firewall } = cluster;
   const network = { clusterCIDRs, nodeMasks, bridge, cniVersion, mtu, plugin };
-  return { ...network, routes, vxlan, bgp, firewall };
+  // What the segments take is known to the file alone.
+  const tunnels = vxlan && { ...vxlan, mtu: wayMtu(cluster) };
+  return { ...network, routes, vxlan: tunnels, bgp, firewall };
 }
 
 Deno.test("what agents are given of a cluster is the same network", () => {

@@ -34,7 +34,8 @@ pods() { # veths that are a port of no bridge
 }
 files() {
   seen=$(stat -c '%n %i %Y %s %a' /etc/cni/net.d/*deno-cni.conflist /opt/cni/bin/deno-cni \
-    /opt/cni/bin/portmap /opt/cni/bin/loopback /opt/cni/lib/deno-cni/* /etc/deno-cni/boot.sh /etc/deno-cni/boot.d/* \
+    /opt/cni/bin/portmap /opt/cni/bin/loopback /opt/cni/lib/deno-cni/* /etc/deno-cni/boot.sh \
+    /etc/deno-cni/boot.d/* \
     /etc/systemd/system/deno-cni*.service /etc/bird/bird.conf /etc/bird/deno-cni.password \
     2>/dev/null)
 }

@@ -10,6 +10,7 @@ import {
   type RunOptions,
 } from "../exec/command.ts";
 import { readList } from "../net/ip_json.ts";
+import { byProgram } from "./by_program.ts";
 import type { Runner } from "./node.ts";
 import { partFunction, splitParts } from "./parts.ts";
 
@@ -124,7 +125,7 @@ export async function runInTurn(
   while (begun.length < commands.length) {
     const some = commands.slice(begun.length, begun.length + mostAtOnce)
       .map((command): Question => ({ where: runner.name, command }));
-    const script = inBatches(some).map(({ batch, questions }) =>
+    const script = byProgram(some).map(({ batch, questions }) =>
       batch === undefined
         ? questions.map(orStop).join("")
         : batchOf(batch, questions)
@@ -161,38 +162,6 @@ function batchOf(batch: string, questions: readonly Question[]): string {
   );
   return `if ${all}; then done=${questions.length}; else ${failed}; fi\n` +
     each.join("");
-}
-
-/** Questions that one process can be given stand together, with how it is called. */
-function inBatches(questions: readonly Question[]): readonly {
-  readonly batch: string | undefined;
-  readonly questions: readonly Question[];
-}[] {
-  const groups: { batch: string | undefined; questions: Question[] }[] = [];
-  for (const question of questions) {
-    const batch = batchedBy(question);
-    const last = groups.at(-1);
-    if (last !== undefined && last.batch === batch) {
-      last.questions.push(question);
-    } else groups.push({ batch, questions: [question] });
-  }
-  return groups.map((group) =>
-    group.questions.length > 1 ? group : { ...group, batch: undefined }
-  );
-}
-
-/** How the program is called that can be given this command; of those that print nothing. */
-function batchedBy({ command, sandbox }: Question): string | undefined {
-  const { argv, stdin } = command;
-  const isPlain = argv.every((word) => /^[\w@%+=:,./-]+$/.test(word));
-  if (!isPlain || stdin !== undefined || sandbox !== undefined) {
-    return undefined;
-  }
-  const [, program] =
-    /^(ip(?: -[46])?|bridge) [a-z]+ (?:add|replace|set|del|flush) /.exec(
-      argv.join(" "),
-    ) ?? [];
-  return program;
 }
 
 /**

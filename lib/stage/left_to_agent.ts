@@ -1,7 +1,11 @@
 /** Stages that an agent keeps on a machine are not for a script to run there. */
+import type { Cluster } from "../cluster/cluster.ts";
+import { isHandedOver } from "../cluster/handed_over.ts";
+import { makeLine } from "../cluster/make_line.ts";
 import { type Node, UnreachableError } from "../node/node.ts";
 import { agentAtWork } from "./agent_lock.ts";
 import type { RunContext } from "./context.ts";
+import { StepError } from "./errors.ts";
 import type { StepResult } from "./result.ts";
 import type { Stage, StageName } from "./stage.ts";
 
@@ -43,4 +47,19 @@ export async function leftToAgent(
   };
   context.tell(result);
   return [result];
+}
+
+/** @throws {StepError} where agents do what the stage does */
+export async function refuseHandedOver(
+  clusterOf: () => Promise<Cluster>,
+  { name }: Stage,
+): Promise<void> {
+  if (!ofAgents.includes(name)) return;
+  const cluster = await clusterOf();
+  if (!await isHandedOver(cluster)) return;
+  const line = makeLine("agent", cluster, { ARGS: ["--take-back"] });
+  throw new StepError(
+    `${name}: the cluster "${cluster.name}" is handed over: the agents of its nodes do ` +
+      `what the stages 03 to 08 do\nwhat to do: leave it to them, or take it back: ${line}`,
+  );
 }

@@ -1,15 +1,13 @@
 /** A stage on all its nodes: the operator's part, the build, then the nodes side by side. */
 import { turnsOf } from "../cluster/at_once.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { isHandedOver } from "../cluster/handed_over.ts";
-import { makeLine } from "../cluster/make_line.ts";
 import { type RunOptions, succeeded } from "../exec/command.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
-import { BuildError, StepError } from "./errors.ts";
+import { BuildError } from "./errors.ts";
 import { advice, describe, label, type StepResult, worst } from "./result.ts";
 import { apply, operatorSteps } from "./engine.ts";
 import { undo } from "./undo.ts";
-import { leftToAgent } from "./left_to_agent.ts";
+import { leftToAgent, refuseHandedOver } from "./left_to_agent.ts";
 import type { FollowUpStep, Plan, PluginFile, Stage, Step } from "./stage.ts";
 import type { Others, RunContext, StageRun } from "./context.ts";
 import { inOrder } from "./in_order.ts";
@@ -28,7 +26,7 @@ export async function runStage(
   stage: Stage,
 ): Promise<readonly StepResult[]> {
   const from = run.results.length;
-  if (stage.name >= "03") await refuseHandedOver(await run.cluster(), stage);
+  await refuseHandedOver(run.cluster, stage);
   if (run.undo) await agreeToUndo(run, [stage]);
   const { ask, announce, progress } = run.context;
   const [remarks] = await Promise.all([
@@ -43,19 +41,6 @@ export async function runStage(
   ]);
   for (const line of remarks) progress?.(`${stage.name}: ${line}`);
   return run.results.slice(from);
-}
-
-/** @throws {StepError} where agents do what the stage does */
-async function refuseHandedOver(
-  cluster: Cluster,
-  { name }: Stage,
-): Promise<void> {
-  if (!await isHandedOver(cluster)) return;
-  const line = makeLine("agent", cluster, { ARGS: ["--take-back"] });
-  throw new StepError(
-    `${name}: the cluster "${cluster.name}" is handed over: the agents of its nodes do ` +
-      `what the stages 03 to 08 do\nwhat to do: leave it to them, or take it back: ${line}`,
-  );
 }
 
 async function applyStage(run: StageRun, stage: Stage): Promise<void> {
