@@ -47,7 +47,7 @@ interface Order extends Asking {
    * nat for a moment.
    */
   readonly translated?: boolean;
-  /** False: what is not as expected is told, and no cause is looked for. */
+  /** False: which paths are not as expected is told, and no cause is looked for. */
   readonly causes?: boolean;
 }
 
@@ -123,7 +123,7 @@ async function tryAll(
         ? tryHostPorts(situation, selected, prepared, options)
         : [],
       tryOthers(situation, selected, runner.options),
-      tryLong(views, selected, runner.options),
+      order.causes === false ? [] : tryLong(views, selected, runner.options),
     ]);
   if (context.stopping()) {
     throw new StepError("09-verify was interrupted while it tried the paths");
