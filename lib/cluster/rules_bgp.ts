@@ -1,6 +1,6 @@
 /** Whether the key `bgp` fits the rest of a cluster file. */
 import { type Draft, present } from "./validate.ts";
-import { familyOf, ofFamily } from "../net/cidr.ts";
+import { containsAddress, familyOf, ofFamily, parseCidr } from "../net/cidr.ts";
 import { isSameAddress } from "./rules_segment.ts";
 import type { InFile } from "./schema.ts";
 import type { Reading } from "./yaml.ts";
@@ -44,7 +44,7 @@ export function checkBgp(value: Draft<InFile>, reading: Reading): void {
 }
 
 function checkPeers(
-  { bgp, nodes }: Draft<InFile>,
+  { bgp, nodes, clusterCIDR }: Draft<InFile>,
   reading: Reading,
 ): void {
   const peers = present(bgp?.peers);
@@ -61,6 +61,11 @@ function checkPeers(
           owner[1].name ?? "a node"
         }; expected a router's, for the nodes know each other already`,
       );
+      continue;
+    }
+    const no = noRouter({ clusterCIDR }, address);
+    if (no !== undefined) {
+      reading.wrong(path, `${address} is ${no}; expected a router's address`);
       continue;
     }
     const twin = peers.find(([before, peer]) =>
@@ -89,4 +94,29 @@ function checkPeers(
       } has no such address; expected one of a family that all nodes have`,
     );
   }
+}
+
+/** What no router has as its address; by whole networks, with what they are. */
+const noRouters: readonly (readonly [cidr: string, is: string])[] = [
+  ["0.0.0.0/8", "no machine's address"],
+  ["127.0.0.0/8", "each machine's own address"],
+  ["169.254.0.0/16", "a link-local address"],
+  ["224.0.0.0/3", "no single machine's address"],
+  ["::/127", "each machine's own address, or none"],
+  ["fe80::/10", "a link-local address"],
+  ["ff00::/8", "no single machine's address"],
+];
+
+/** Why an address can be no router's; undefined where it can. */
+function noRouter(
+  { clusterCIDR }: Pick<Draft<InFile>, "clusterCIDR">,
+  address: string,
+): string | undefined {
+  const within = (cidr: string) =>
+    familyOf(cidr) === familyOf(address) &&
+    containsAddress(parseCidr(cidr), address);
+  const pods = present(clusterCIDR).find(([, cidr]) => within(cidr))?.[1];
+  return pods !== undefined
+    ? `of the pod network (${pods})`
+    : noRouters.find(([cidr]) => within(cidr))?.[1];
 }

@@ -113,6 +113,26 @@ Deno.test("sessions that cannot be are told in a line", () => {
         "bgp.peers[1].address: 10.0.1.2 is there twice (bgp.peers[0]); expected it once",
       ],
       [
+        "{peers: [{address: 10.244.1.1, as: 64513}]}",
+        "bgp.peers[0].address: 10.244.1.1 is of the pod network (10.244.0.0/16); " +
+        "expected a router's address",
+      ],
+      [
+        "{peers: [{address: 127.0.0.1, as: 64513}]}",
+        "bgp.peers[0].address: 127.0.0.1 is each machine's own address; expected a router's address",
+      ],
+      [
+        "{peers: [{address: 224.0.0.5, as: 64513}]}",
+        "bgp.peers[0].address: 224.0.0.5 is no single machine's address; " +
+        "expected a router's address",
+      ],
+      [
+        "{as: 65535}",
+        "bgp.as: 65535 is reserved, no autonomous system has it; expected another, e.g. 64512",
+      ],
+      ["{as: 1.5}", `bgp.as: 1.5 ${number}`],
+      ['{as: "64512"}', `bgp.as: "64512" ${number}`],
+      [
         "{passwordFile: password}",
         "bgp.passwordFile: password is not an absolute path; expected one that begins with / or ~/",
       ],

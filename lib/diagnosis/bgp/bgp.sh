@@ -47,16 +47,18 @@ lists route ip -6 route show proto bird
 { cat /run/bird/bird.log || journalctl -q -u bird -n 200 -o cat; } 2>/dev/null |
   grep 'Bad peer AS' | tail -n 20 | sed 's/^/log /'
 drops() { # Rules that drop what is for port 179.
+  shown=
   for tool in iptables ip6tables; do
-    "$tool" -w -S 2>/dev/null | grep -e '^-A .*ports\{0,1\} [^ ]*\b179\b.* -j \(DROP\|REJECT\)' |
+    "$tool" -w -S >/dev/null 2>&1 || continue
+    shown="$shown(${tool%tables} filter)"
+    "$tool" -w -S | grep -e '^-A .*ports\{0,1\} [^ ]*\b179\b.* -j \(DROP\|REJECT\)' |
       sed "s/^/rule $tool /"
   done
   # Those that iptables does not show: FAMILY TABLE CHAIN HANDLE, and the rule.
-  nft -a list ruleset 2>/dev/null | awk '
-    /managed by iptables-nft/ { foreign = $4 " " $5 }
+  nft -a list ruleset 2>/dev/null | awk -v shown="$shown" '
     $1 == "table" { at = $2 " " $3 }
     $1 == "chain" { chain = $2 }
-    / 179[ ,}].*(drop|reject)/ && at != foreign {
+    / 179[ ,}].*(drop|reject)/ && !index(shown, "(" at ")") {
       handle = $NF; sub(/ # handle [0-9]+$/, ""); sub(/^[ \t]+/, "")
       print "nft", at, chain, handle, $0
     }'

@@ -210,7 +210,7 @@ Deno.test("a session that is down is named with bird's word, what it means, and 
       ],
       [
         { session: down("Idle", "Socket: Connection reset by peer") },
-        "bird says Socket: Connection reset by peer): the other end hangs up",
+        "bird says Socket: Connection reset by peer): the other end hung up",
         far,
       ],
       [

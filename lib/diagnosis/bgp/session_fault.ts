@@ -169,7 +169,7 @@ function farReason(
   }
   return /Connection reset|Connection closed|Invalid authentication/.test(error)
     ? {
-      why: "the other end hangs up: its bird has no such session",
+      why: "the other end hung up: its bird ended, or has no such session",
       remedies: there(`give it a session with ${local}`),
       by: "guess",
     }
@@ -197,17 +197,19 @@ function silence(
     // It names the rules of either node.
     { make: "doctor", shows: true },
   ];
-  return /Hold timer/.test(error)
-    ? {
-      why: "the other end has fallen silent",
-      remedies: [...there, ...pass],
-      by: "guess",
-    }
-    : {
-      why: "nothing comes back: TCP port 179 is dropped between the two",
-      remedies: pass,
-      by: "guess",
-    };
+  // Where passwords are, nothing refuses a connection for a bird that is gone.
+  const bird = answer.cluster.bgp?.passwordFile === undefined
+    ? ""
+    : "no bird runs there, or ";
+  return {
+    why: /Hold timer/.test(error)
+      ? "the other end has fallen silent"
+      : `nothing comes back: ${bird}TCP port 179 is dropped between the two`,
+    remedies: bird !== "" || /Hold timer/.test(error)
+      ? [...there, ...pass]
+      : pass,
+    by: "guess",
+  };
 }
 
 /** The two ends do not agree on the number of an autonomous system. */
