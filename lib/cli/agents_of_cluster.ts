@@ -23,14 +23,16 @@ import {
 import { projectRoot } from "../exec/project_root.ts";
 import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import { kubectl } from "../kubernetes/kubectl.ts";
-import type { Node } from "../node/node.ts";
+import { type Node, UnreachableError } from "../node/node.ts";
 import { describe } from "../stage/result.ts";
 import type { StageName } from "../stage/stage.ts";
 import { reachOf } from "./connect.ts";
 import { exitCode } from "./exit_code.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { lock } from "./lock.ts";
+import { endAllPods } from "./more_pods.ts";
 import { printNote, printText } from "./print.ts";
+import { openSession } from "./session.ts";
 import { UsageError } from "./usage_error.ts";
 
 const manifestPath = `${projectRoot}/config/kubernetes/deno-cni.yaml`;
@@ -164,17 +166,23 @@ export async function takeBackCluster(cluster: Cluster): Promise<number> {
   return code;
 }
 
-/** Takes everything of ours off the nodes of a cluster, the agents first. */
+/** Takes everything of ours off the nodes of a cluster: the agents first, then a lab's pods. */
 export async function cleanCluster(
   cluster: Cluster,
   stages: readonly StageName[],
 ): Promise<number> {
-  const unlock = await lock(cluster, "lock");
+  const flags = { cluster: cluster.file, undo: true };
+  await using session = await openSession(flags, ({ problem }) => {
+    if (problem !== undefined) printNote(problem);
+  });
   const ended = await endAgents(cluster);
+  // Without their plugin, nothing could end them.
+  if (cluster.provider === "lab" && !await endAllPods(session, true)) {
+    return exitCode.failed;
+  }
   const codes = await Promise.all(
     nodesOf(cluster).map((node) => cleanNode(node, stages)),
   );
-  unlock();
   return Math.max(ended, ...codes);
 }
 
@@ -214,9 +222,16 @@ async function endAgents(cluster: Cluster): Promise<number> {
       if (!await onControlPlane(cluster, command)) return exitCode.failed;
     }
   }
-  await Promise.all(nodesOf(cluster).map((node) => forgetAgent(node)));
+  await Promise.all(
+    nodesOf(cluster).map((node) => forgetAgent(node).catch(unlessNoMore)),
+  );
   await noteTakenBack(cluster);
   return exitCode.done;
+}
+
+/** A lab's node that does not run has nothing of an agent's. */
+function unlessNoMore(error: unknown): void {
+  if (!(error instanceof UnreachableError && error.isNoMore)) throw error;
 }
 
 function nodesOf(cluster: Cluster): Node[] {

@@ -15,14 +15,14 @@ export async function run(
   options: RunOptions = {},
 ): Promise<Outcome> {
   const { timeout_ms = 30_000, signal } = options;
+  // Loaded by what runs something.
+  const { spawn } = await import("node:child_process");
+  const { $ } = await import("zx/core");
   if (signal?.aborted) {
     return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
   }
   const [program, ...args] = command.argv;
   const input = options.input ?? command.stdin;
-  // Loaded by what runs something.
-  const { spawn } = await import("node:child_process");
-  const { $ } = await import("zx/core");
   let child: ChildProcess | undefined;
   let ended: Outcome["ended"];
   // zx hands its own command line to spawn; ours is argv already.

@@ -552,7 +552,6 @@ async function handedOver(lab: TestLab): Promise<void> {
       "removed /opt/cni/bin/deno-cni",
       "removed /run/deno-cni/networks/deno-cni",
       "left net.ipv4.ip_forward = 1",
-      "left 2 links of pods that still run",
       "nothing of deno-cni is left",
     ]
   ) assertStringIncludes(cleaned.stdout, `worker-2: ${said}`);
