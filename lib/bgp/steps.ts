@@ -1,11 +1,12 @@
 /** BIRD as steps: on a node, and on the router between a lab's segments. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { oncePer } from "../cluster/once.ts";
 import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
-import type { Probe, Step } from "../stage/stage.ts";
+import type { Step } from "../stage/stage.ts";
 import {
   confDigest,
   confHead,
@@ -21,7 +22,8 @@ const package_ms = 900_000;
 
 /** What makes a speaker of BGP of a node, in this order. */
 export function birdSteps(cluster: Cluster, node: ClusterNode): Step[] {
-  return speakerSteps(cluster, () => nodeConf(cluster, node));
+  const conf = oncePer((node: ClusterNode) => nodeConf(cluster, node));
+  return speakerSteps(cluster, () => conf(node));
 }
 
 /** @param conf made when it is asked for: a reflector's is long */
@@ -169,16 +171,16 @@ function running(
     key: "bird runs with this configuration",
     why: "A bird that runs reads it anew and keeps its sessions; none is " +
       "started again for it",
-    get doneWhen(): Probe {
-      return {
-        ask: command("ask", confDigest(conf())),
-        read(outcome) {
-          if (saysAbsent(outcome)) return { is: "absent" };
-          return succeeded(outcome)
-            ? { is: "present", ours: true }
-            : unknown(outcome, "whether bird runs");
-        },
-      };
+    doneWhen: {
+      get ask() {
+        return command("ask", confDigest(conf()));
+      },
+      read(outcome) {
+        if (saysAbsent(outcome)) return { is: "absent" };
+        return succeeded(outcome)
+          ? { is: "present", ours: true }
+          : unknown(outcome, "whether bird runs");
+      },
     },
     get run() {
       return {
