@@ -1,5 +1,6 @@
 /** BIRD as steps: on a node, and on the router between a lab's segments. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { oncePer } from "../cluster/once.ts";
 import { cmd, type Command, succeeded, withInput } from "../exec/command.ts";
 import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { shellProgram } from "../exec/shell_program.ts";
@@ -7,7 +8,7 @@ import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
 import { ownBirds } from "./own_birds.ts";
 import { bgpRoutes } from "./routes_there.ts";
-import type { Answer, Probe, Step } from "../stage/stage.ts";
+import type { Answer, Step } from "../stage/stage.ts";
 import {
   confDigest,
   confHead,
@@ -26,7 +27,8 @@ const package_ms = 900_000;
 
 /** What makes a speaker of BGP of a node, in this order. */
 export function birdSteps(cluster: Cluster, node: ClusterNode): Step[] {
-  return speakerSteps(cluster, () => nodeConf(cluster, node));
+  const conf = oncePer((node: ClusterNode) => nodeConf(cluster, node));
+  return speakerSteps(cluster, () => conf(node));
 }
 
 /** @param conf made when it is asked for: a reflector's is long */
@@ -181,17 +183,17 @@ function running(
     holds: bgpRoutes,
     why: "A bird that runs reads it anew and keeps its sessions; none is " +
       "started again for it",
-    get doneWhen(): Probe {
-      return {
-        ask: command("ask", confDigest(conf())),
-        read(outcome) {
-          if (saysAbsent(outcome)) return { is: "absent" };
-          if (outcome.code === othersCode) return anotherBird(outcome.stdout);
-          return succeeded(outcome)
-            ? { is: "present", ours: true }
-            : unknown(outcome, "whether bird runs");
-        },
-      };
+    doneWhen: {
+      get ask() {
+        return command("ask", confDigest(conf()));
+      },
+      read(outcome) {
+        if (saysAbsent(outcome)) return { is: "absent" };
+        if (outcome.code === othersCode) return anotherBird(outcome.stdout);
+        return succeeded(outcome)
+          ? { is: "present", ours: true }
+          : unknown(outcome, "whether bird runs");
+      },
     },
     get run() {
       return {

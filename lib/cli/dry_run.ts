@@ -68,8 +68,8 @@ function shower(
         const text = printableJSON(asData({ stage, ...rest }));
         printText(`${first ? "[\n" : ",\n"}${text}`);
       } else {
-        const text = script(stage, rest, nodeOf);
-        printLines(first ? text : `\n${text}`);
+        const pieces = script(stage, rest, nodeOf);
+        printLines(first ? pieces : ["\n"].concat(pieces));
       }
       first = false;
     },

@@ -2,6 +2,7 @@
 import { containsAddress, familyOf, ofFamily, parseCidr } from "../net/cidr.ts";
 import { digest } from "../net/mac.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
+import { oncePer } from "./once.ts";
 import { segmentAt, shareSegment } from "./segments.ts";
 
 /** A session as one of its ends has it. */
@@ -28,15 +29,15 @@ const mostInMesh = 20;
  * The nodes that pass on what the others tell them (RFC 4456); none where each
  * node tells each other.
  */
-export function reflectorsOf(
-  { bgp, nodes }: Pick<Cluster, "bgp" | "nodes">,
-): readonly string[] {
-  if (bgp?.reflectors !== undefined) return bgp.reflectors;
-  return nodes.length <= mostInMesh
-    ? []
-    : nodes.filter(({ role }) => role === "control-plane")
-      .map(({ name }) => name);
-}
+export const reflectorsOf = oncePer(
+  ({ bgp, nodes }: Pick<Cluster, "bgp" | "nodes">): readonly string[] => {
+    if (bgp?.reflectors !== undefined) return bgp.reflectors;
+    return nodes.length <= mostInMesh
+      ? []
+      : nodes.filter(({ role }) => role === "control-plane")
+        .map(({ name }) => name);
+  },
+);
 
 /** The address of a node's sessions with nodes: of the family of the first clusterCIDR. */
 function sessionAddress(

@@ -152,15 +152,29 @@ export function show(command: Command): string {
 
 /** The command as it can be pasted into a POSIX shell, its input as a here-document. */
 export function paste(command: Command): string {
-  if (command.stdin === undefined) return show(command);
-  const text = command.stdin.endsWith("\n")
-    ? command.stdin
-    : command.stdin + "\n";
+  const { stdin } = command;
+  if (stdin === undefined) return show(command);
+  const text = stdin.endsWith("\n") ? stdin : `${stdin}\n`;
+  return hereDocument(command, [text]).join("").slice(0, -1);
+}
+
+/**
+ * The command with a here-document, as whole lines.
+ *
+ * @param input whole lines, in as many pieces as there are
+ * @returns pieces, which may be too much for one text
+ */
+export function hereDocument(
+  command: Command,
+  input: readonly string[],
+): readonly string[] {
   let mark = "END";
-  while (text.startsWith(`${mark}\n`) || text.includes(`\n${mark}\n`)) {
-    mark += "_";
-  }
-  return `${show(command)} <<'${mark}'\n${text}${mark}`;
+  while (input.some((lines) => hasLine(lines, mark))) mark += "_";
+  return [`${show(command)} <<'${mark}'\n`, ...input, `${mark}\n`];
+}
+
+function hasLine(lines: string, line: string): boolean {
+  return lines.startsWith(`${line}\n`) || lines.includes(`\n${line}\n`);
 }
 
 /** How a command ended, in words: "exit code 2", "no such command", … */

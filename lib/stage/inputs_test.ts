@@ -200,7 +200,7 @@ Deno.test("a dry run shows a pipe from one node to the other, and asks for no se
       input: { from: "controlPlane", why: "a token", ask },
     });
     const planned = await plan(stage, node, [step], context());
-    const text = script(stage, planned, (name) => localNode(name));
+    const text = script(stage, planned, (name) => localNode(name)).join("");
     assertStringIncludes(text, ` | sh -c 'tee "$1"; cat "$1" >&2' take `);
     await assertMissing(`${folder}/asked`);
   }));

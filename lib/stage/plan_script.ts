@@ -1,5 +1,5 @@
 /** A plan as a script for a POSIX shell. Pure. */
-import { cmd, paste, show, withInput } from "../exec/command.ts";
+import { cmd, hereDocument, paste, show } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import { oncePer } from "../cluster/once.ts";
 import type { Planned, PlannedStep } from "./plan_node.ts";
@@ -10,31 +10,33 @@ import type { Planned, PlannedStep } from "./plan_node.ts";
  * pipe for what one node gives another.
  *
  * @param nodeNamed the cluster's node of that name
+ * @returns whole lines, in pieces: a thousand nodes' may be too much for one text
  */
 export function script(
   stage: string,
   planned: Planned,
   nodeNamed: (name: string) => Node = noOthers,
-): string {
+): readonly string[] {
   const { node, steps } = planned;
-  let text = `# ${stage} on ${node.name}`;
-  if (steps.length === 0) return `${text}: nothing to change\n`;
-  text += "\n";
+  const title = `# ${stage} on ${node.name}`;
+  if (steps.length === 0) return [`${title}: nothing to change\n`];
+  let text: readonly string[] = [`${title}\n`];
   let body: string[] = [];
   const flush = () => {
     if (body.length === 0) return;
-    text += `${paste(withInput(node.enter(cmd`sh -eu`), body.join("")))}\n`;
+    text = text.concat(hereDocument(node.enter(cmd`sh -eu`), body));
     body = [];
   };
   for (const step of steps) {
     const { why, run, input } = step;
     if ("copy" in run) {
       flush();
-      text += `# ${why}\n${node.showCopy(run.copy, run.to, run.mode)}\n`;
+      const copy = node.showCopy(run.copy, run.to, run.mode);
+      text = text.concat(`# ${why}\n${copy}\n`);
     } else if (input !== undefined) {
       flush();
       const giver = show(nodeNamed(input.from).enter(input.ask));
-      text += `# ${why}\n${giver} | ${show(node.enter(run))}\n`;
+      text = text.concat(`# ${why}\n${giver} | ${show(node.enter(run))}\n`);
     } else {
       body.push(linesOf(step));
     }

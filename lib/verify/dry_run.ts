@@ -137,7 +137,7 @@ export function planCleanup(
 }
 
 function asScript({ runner, steps }: Placed): string {
-  return script("09-verify", { node: runner, steps });
+  return script("09-verify", { node: runner, steps }).join("");
 }
 
 function asData(
