@@ -211,8 +211,7 @@ export function routeFault(
   );
   if (probe === undefined) return undefined;
   const { routes } = facts;
-  const there = listed<RouteFacts>(routes)
-    .filter(({ dst }) => to.podCIDRs.includes(dst));
+  const all = listed<RouteFacts>(routes);
   const { answer } = probe;
   return {
     kind: "route",
@@ -222,7 +221,12 @@ export function routeFault(
       : `${on} has no route to the pods of ${to.name} (${
         to.podCIDRs.join(", ")
       })`,
-    evidence: [evidence(routes, there)],
+    evidence: to.podCIDRs.map((podCIDR) => {
+      const six = familyOf(podCIDR) === 6 ? ["-6"] : [];
+      const command = cmd`ip ${six} -j route show exact ${podCIDR}`;
+      const there = all.filter(({ dst }) => dst === podCIDR);
+      return evidence({ ...routes, command }, there);
+    }),
     remedies: [
       ...(answer.is === "different"
         ? to.podCIDRs.map((podCIDR) => onNode(on, cmd`ip route del ${podCIDR}`))
