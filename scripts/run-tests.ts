@@ -35,7 +35,7 @@ const command = {
       ["all", "these, and the tests that make namespaces (*_lab_test.ts)"],
       ["FILE…", "these test files alone, with all that they print"],
     ]),
-    "One file more runs side by side than there are processors, but at most 5, " +
+    "Two files more run side by side than there are processors, but at most 5, " +
     "or as DENO_JOBS says; quick tests share processes. What failed beside others " +
     "is tried once more with nothing beside it, and named as unsteady where it " +
     "passes then. What failed is named at the end; the last line is the count.",
@@ -195,12 +195,12 @@ async function quickGroups(files: readonly string[]): Promise<TestGroup[]> {
   ];
 }
 
-/** One more than there are processors: a test often waits for something. */
+/** Two more than there are processors: a test often waits for something. */
 function jobs(): number {
   const asked = Number(Deno.env.get("DENO_JOBS"));
   return Number.isInteger(asked) && asked > 0
     ? asked
-    : Math.min(4, navigator.hardwareConcurrency) + 1;
+    : Math.min(3, navigator.hardwareConcurrency) + 2;
 }
 
 await runScript(command, (_flags, words) => main(words));
