@@ -299,6 +299,25 @@ Deno.test("of those that are taken back together, what is gone already is told s
     assertEquals((await readJournal(node)).records, []);
   }));
 
+Deno.test("of those that no step of today asks about, what its command finds gone does not stop the others", () =>
+  onMachine(async ({ node, lines }) => {
+    const went = 'echo "Cannot find device \\"x\\"" >&2; exit 1';
+    const gone = line("b", { undo: cmd`sh -c ${went}` });
+    const steps = [line("a"), gone, line("c"), line("d")];
+    await apply(stage, node, [...steps, line("kept")], context());
+    await node.run(cmd`sed -i ${"/b/d"} lines`);
+    const told = await apply(stage, node, [line("kept")], context());
+    assertEquals(told.map(({ status }) => status), [
+      "changed",
+      "changed",
+      "ok",
+      "changed",
+      "ok",
+    ]);
+    assertEquals(lines(), "kept");
+    assertEquals((await readJournal(node)).records.length, 1);
+  }));
+
 Deno.test("one of them that cannot be taken back stops those after it, and the journal keeps it as it was", () =>
   onMachine(async ({ node, lines }) => {
     const broken = line("b", { undo: cmd`sh -c ${"echo why >&2; exit 3"}` });
