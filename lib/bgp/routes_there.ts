@@ -53,6 +53,7 @@ export function routesThere(
   const script = families.map((family) => `ip -${family} -j route show`).join(
     " && echo && ",
   );
+  let run: Step["run"] | undefined;
   return {
     key: `routes of ${name}`,
     ...(others.length < cluster.nodes.length ? { node: name } : {}),
@@ -72,9 +73,12 @@ export function routesThere(
       },
     },
     get run() {
-      const waited = waitedFor(cluster, others, sessions(), selected);
-      return {
-        ...enter(cmd`sh -c ${program} wait ${patience_s} ${waited}`),
+      return run ??= {
+        ...enter(
+          cmd`sh -c ${program} wait ${patience_s} ${
+            waitedFor(cluster, others, sessions(), selected)
+          }`,
+        ),
         label: `wait on ${name} until ip route show proto bird has ` +
           `${podCIDRs.length} podCIDRs`,
       };
@@ -126,8 +130,9 @@ function waitedFor(
   const reflectors = reflectorsOf(cluster);
   // One that reflects tells of those with which there is no session.
   const reflector = sessions.find(({ node = "" }) => reflectors.includes(node));
+  const byNode = new Map(sessions.map((session) => [session.node, session]));
   return others.flatMap(({ name, podCIDRs }) => {
-    const by = sessions.find(({ node }) => node === name) ?? reflector;
+    const by = byNode.get(name) ?? reflector;
     const kind = selected?.includes(name) === false ? "may" : "must";
     return podCIDRs.flatMap((podCIDR) => [
       kind,
