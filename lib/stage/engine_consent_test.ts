@@ -2,27 +2,18 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd } from "../exec/command.ts";
 import { readJournal } from "./journal.ts";
-import { localNode, type Node } from "../node/node.ts";
 import { plan } from "./plan_node.ts";
 import type { StepResult } from "./result.ts";
 import { apply } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { ConsentRequest } from "./consent.ts";
 import type { Step } from "./stage.ts";
+import type { Node } from "../node/node.ts";
 import type { RunContext } from "./context.ts";
+import { context, inFolder } from "./engine_testing.ts";
 import { StepError } from "./errors.ts";
 
 const stage = "01-provision";
-
-function context(changes: Partial<RunContext> = {}): RunContext {
-  return {
-    timeout_ms: 5_000,
-    signal: new AbortController().signal,
-    stopping: () => false,
-    tell: () => {},
-    ...changes,
-  };
-}
 
 const yes: Partial<RunContext> = { consent: () => Promise.resolve(true) };
 const no: Partial<RunContext> = { consent: () => Promise.resolve(false) };
@@ -51,17 +42,6 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function inFolder(
-  body: (folder: string, node: Node) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder, localNode("here", `${folder}/state/journal`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

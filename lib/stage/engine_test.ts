@@ -15,20 +15,10 @@ import type { StepResult } from "./result.ts";
 import { apply } from "./engine.ts";
 import { undo } from "./undo.ts";
 import type { Answer, Step } from "./stage.ts";
-import type { RunContext } from "./context.ts";
+import { context, inFolder } from "./engine_testing.ts";
 import { JournalError, StepError } from "./errors.ts";
 
 const stage = "04-bridge";
-
-function context(changes: Partial<RunContext> = {}): RunContext {
-  return {
-    timeout_ms: 5_000,
-    signal: new AbortController().signal,
-    stopping: () => false,
-    tell: () => {},
-    ...changes,
-  };
-}
 
 /** A step that makes a file, asked for by test(1): a link in small. */
 function file(path: string, changes: Partial<Step> = {}): Step {
@@ -55,17 +45,6 @@ function exists(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function inFolder(
-  body: (folder: string, node: Node) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder, localNode("here", `${folder}/state/journal`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -2,8 +2,8 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Outcome } from "../exec/command.ts";
-import { localNode, type Node } from "../node/node.ts";
-import type { RunContext } from "./context.ts";
+import type { Node } from "../node/node.ts";
+import { context, inFolder } from "./engine_testing.ts";
 import { apply } from "./engine.ts";
 import { readJournal } from "./journal.ts";
 import { plan, planUndo } from "./plan_node.ts";
@@ -12,27 +12,6 @@ import type { Answer, Step } from "./stage.ts";
 import { undo } from "./undo.ts";
 
 const stage = "08-routes";
-
-function context(changes: Partial<RunContext> = {}): RunContext {
-  return {
-    timeout_ms: 5_000,
-    signal: new AbortController().signal,
-    stopping: () => false,
-    tell: () => {},
-    ...changes,
-  };
-}
-
-async function inFolder(
-  body: (folder: string, node: Node) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder, localNode("here", `${folder}/state/journal`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Who made the route: a file with that word in it, one of "plain", "daemon" or another's. */
 function route(folder: string, maker: string): Step {
