@@ -7,7 +7,8 @@
 #       the host outside the cluster, and the segment: a bridge of its
 #   machine.sh router LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE BRIDGE MTU
 #       {BRIDGE MAC MTU CIDRS}…
-#       a router, plugged in as a node is, and more segments: bridges of its
+#       a router, plugged in as a node is, and more segments: bridges of its,
+#       into which it is plugged too, as eth1, eth2 …
 #   machine.sh node LAB NAME CIDRS GATEWAYS MAC PORT PORT_MAC MACHINE
 #       [BRIDGE MTU ROUTES]
 #       a node, plugged into the port PORT of the segment that is the bridge
@@ -170,9 +171,13 @@ routes() { # ROUTES
   echo "$1" | tr , '\n' | sed -n 's/\(.*\)@\(.*\)/route add \1 via \2/p'
 }
 
-bridge() { # NAME MAC MTU CIDRS
-  echo "link add $1 address $2 mtu $3 type bridge"
-  addresses "$1" "$4"
+# A segment of this machine's own, and its link there. A bridge that is itself the
+# link takes a tunnel's packets apart before it sends them (it has no hw_enc_features).
+own_segment() { # LINK BRIDGE MAC MTU CIDRS
+  echo "link add $2 mtu $4 up type bridge"
+  echo "link add $1 address $3 mtu $4 type veth peer name port-$1 mtu $4"
+  echo "link set port-$1 master $2 up"
+  addresses "$1" "$5"
   echo "link set $1 up"
 }
 
@@ -237,7 +242,9 @@ inside-outside)
   ip -batch - <<END
 link set lo up
 $(addresses lo "$5")
-$(bridge segment "$mac" "${6:-1500}" "$3")
+link add segment address $mac mtu ${6:-1500} type bridge
+$(addresses segment "$3")
+link set segment up
 $(routes "${7:-}")
 END
   hold
@@ -280,8 +287,8 @@ inside-router)
   plug "$SEGMENT_PID" "$9" "${10}" "$3" "$5" "$6" "$7"
   default_routes "$4" | ip -batch -
   shift 10
-  while [ $# -gt 0 ]; do
-    bridge "$@" | ip -batch -
+  for at in $(seq $(($# / 4))); do
+    own_segment "eth$at" "$@" | ip -batch -
     shift 4
   done
   hold

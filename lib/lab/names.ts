@@ -20,6 +20,6 @@ export function bridgeName(at: number): string {
 
 /** The segment's port for a node: a link's name has at most 15 bytes (IFNAMSIZ). */
 export function portName(node: string): string {
-  const taken = /^(segment(-\d+)?|lo|eth0)$/.test(node);
+  const taken = /^(segment(-\d+)?|lo|(port-)?eth\d+)$/.test(node);
   return node.length <= 15 && !taken ? node : `port-${digest(node)}`;
 }

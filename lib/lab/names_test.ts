@@ -18,7 +18,9 @@ Deno.test("portName() keeps a node's name where a link can have it", () => {
 
 Deno.test("portName() gives a short name of its own to a long node name and to one that is taken", () => {
   const names = ["a-node-with-a-long-name-1", "a-node-with-a-long-name-2"];
-  const ports = [...names, "segment", "lo"].map(portName);
-  assertEquals(new Set(ports).size, 4);
+  const ports = [...names, "segment", "lo", "eth1", "port-eth1"].map(
+    portName,
+  );
+  assertEquals(new Set(ports).size, 6);
   for (const port of ports) assert(/^port-[0-9a-f]{8}$/.test(port), port);
 });

@@ -60,7 +60,7 @@ function routerStep(cluster: Cluster, segments: readonly Segment[]): Step {
   const [first, ...further] = segments;
   const beyond = further.flatMap(({ router }, at) => [
     bridgeName(at + 1),
-    mac(bridgeName(at + 1)),
+    mac(`eth${at + 1} ${routerName}`),
     mtuOf(cluster, at + 1),
     onSegment(router, cluster),
   ]);
