@@ -20,7 +20,7 @@ test="/usr/lib/cni/host-local:containernetworking-plugins containerd:containerd 
   chromium:chromium chromedriver:chromium-driver shellcheck:shellcheck \
   promtool:prometheus tcpdump:tcpdump bird:bird2"
 bench="/usr/lib/cni/host-local:containernetworking-plugins mn:mininet brctl:bridge-utils \
-  iperf3:iperf3"
+  iperf3:iperf3 bird:bird2"
 
 fail() {
   echo "$*" >&2

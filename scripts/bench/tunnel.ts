@@ -1,105 +1,134 @@
 /** The part of `make bench` about tunnels: TCP through one beside the plain way, by iperf3. */
 import { type BenchPart, median } from "../../lib/dev/bench_report.ts";
 import { cmd, succeeded } from "../../lib/exec/command.ts";
+import { projectRoot } from "../../lib/exec/project_root.ts";
 import { run } from "../../lib/exec/run.ts";
 import { type TestLab, testLab } from "../tests/lab_testing.ts";
 import { BenchError } from "./lab.ts";
-import { manyNodes } from "./many_nodes.ts";
 
 const rounds = 5;
-const title = `TCP through a tunnel (iperf3, medians of ${rounds}, in turn)`;
+const title = `TCP to another segment (iperf3, medians of ${rounds}, in turn)`;
 
-/** A lab, and where its second worker's pod is reached. */
+/** A lab of two segments, and the addresses beyond its router that are sent to. */
 interface Side {
   readonly lab: TestLab;
   readonly pod: string;
+  readonly node: string;
+}
+
+/** What is sent from where to where. */
+interface Way {
+  /** The words that run a command where it is sent from, on worker-1. */
+  readonly enter: readonly string[];
+  readonly to: "pod" | "node";
+  /** How much iperf3 hands to the kernel at once. */
+  readonly length: "1M" | "128K";
+}
+
+const shell = ["ip", "netns", "exec", "shell"];
+const pods: Way = { enter: shell, to: "pod", length: "1M" };
+const nodes: Way = { enter: ["env"], to: "node", length: "1M" };
+/** As iperf3 does where it is told nothing. */
+const shortWrites: Way = { ...pods, length: "128K" };
+
+/** Gbit/s through the tunnel and by the plain route, medians. */
+interface Rates {
+  readonly through: number;
+  readonly beside: number;
 }
 
 /**
- * Sends as much as goes from a pod to one on another node, in turn in a lab with
- * tunnels and in one with plain routes; and from node to node, in the first of them.
+ * Sends as much as goes from a pod to one beyond the router, in turn in a lab with
+ * tunnels and in one whose router knows where the pods are; and from node to node.
  *
  * @throws {BenchError} when a command of ours fails
  */
 export async function benchTunnel(): Promise<BenchPart> {
-  const found = await run(cmd`sh -c ${"command -v iperf3"}`);
-  if (!succeeded(found)) {
-    return {
-      title,
-      rows: [],
-      notes: ["left out: iperf3 is not installed: apt-get install iperf3"],
-    };
+  for (const [program, name] of [["iperf3", "iperf3"], ["bird", "bird2"]]) {
+    if (succeeded(await run(cmd`sh -c ${`command -v ${program}`}`))) continue;
+    const left =
+      `left out: ${program} is not installed: apt-get install ${name}`;
+    return { title, rows: [], notes: [left] };
   }
   await using tunnelled = await labOf("vxlan");
-  await using plain = await labOf("host");
-  const sides = [await sideOf(tunnelled), await sideOf(plain)] as const;
-  await tunnelled.on("node-2", cmd`iperf3 --server --daemon`);
-  const pods: [number[], number[]] = [[], []];
-  const nodes: [number[], number[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    for (const at of [0, 1] as const) {
-      const { lab, pod } = sides[at];
-      const end = ["10.240.2.0", "10.0.1.4"][at] ?? "";
-      pods[at].push(await rate(lab, ["ip", "netns", "exec", "shell"], pod));
-      nodes[at].push(await rate(tunnelled, ["env"], end));
-    }
-  }
-  const [through, beside] = [median(pods[0]), median(pods[1])];
+  await using plain = await labOf("bgp");
+  const sides = [
+    await sideOf(tunnelled, "10.244.2.0"),
+    await sideOf(plain, "10.0.2.12"),
+  ] as const;
+  const bulk = await ratesOf(sides, pods);
   return {
     title,
     rows: [{
       what: "the time for a GB from pod to pod, by tunnel and without",
-      ours: 8 / through,
+      ours: 8 / bulk.through,
       unit: "s",
-      peer: { name: "plain route", value: 8 / beside },
+      peer: { name: "plain route", value: 8 / bulk.beside },
       // As much as 0.8 of the plain way's rate.
       atMost: { of: "ratio", limit: 1.25 },
     }],
     notes: [
-      `from pod to pod ${compared(through, beside)}`,
-      `from node to node ${compared(median(nodes[0]), median(nodes[1]))}`,
+      `from pod to pod ${compared(bulk)}`,
+      `from node to node ${compared(await ratesOf(sides, nodes))}`,
+      `from pod to pod in writes of 128 KiB, which fill two packets of the plain ` +
+      "route and two and a bit of the tunnel's: " +
+      compared(await ratesOf(sides, shortWrites)),
     ],
   };
 }
 
-function compared(through: number, beside: number): string {
+function compared({ through, beside }: Rates): string {
   return `${through.toFixed(1)} Gbit/s through the tunnel, ` +
     `${beside.toFixed(1)} by the plain route: ` +
     `${(through / beside).toFixed(2)} of it`;
 }
 
-async function labOf(kind: "vxlan" | "host"): Promise<TestLab> {
-  return await testLab(
-    `bench-${kind}`,
-    (text) => manyNodes(/^name: (.*)$/m.exec(text)![1]!, "lab", kind, 3),
-  );
+async function labOf(kind: "vxlan" | "bgp"): Promise<TestLab> {
+  const file = `${projectRoot}/config/lab-two-segments.yaml`;
+  const text = await Deno.readTextFile(file);
+  const name = `bench-${kind}`;
+  return await testLab(name, () => {
+    const named = text.replace("name: lab-two\n", `name: ${name}\n`);
+    if (kind === "vxlan") return named;
+    return named.replace("routes: vxlan", "routes: bgp")
+      .replace(/^vxlan:\n( {2}.*\n)+/m, "");
+  });
 }
 
-async function sideOf(lab: TestLab): Promise<Side> {
+async function sideOf(lab: TestLab, node: string): Promise<Side> {
   const made = await lab.script("up", "-q");
   if (!succeeded(made)) {
     throw new BenchError(`up: ${made.stdout}${made.stderr}`);
   }
-  // It ends with the lab.
-  await lab.on("node-2", cmd`ip netns exec web iperf3 --server --daemon`);
-  const text = await lab.on("node-2", cmd`ip -n web -4 -o addr show dev eth0`);
+  // Both end with the lab.
+  await lab.on("worker-2", cmd`ip netns exec web iperf3 --server --daemon`);
+  await lab.on("worker-2", cmd`iperf3 --server --daemon`);
+  const text = await lab.on("worker-2", cmd`ip -n web -4 -o addr show eth0`);
   const pod = /inet ([\d.]+)/.exec(text)?.[1];
   if (pod === undefined) throw new BenchError(`no address of a pod: ${text}`);
-  return { lab, pod };
+  return { lab, pod, node };
 }
 
-/**
- * @param enter the words that run a command where it is to be sent from, on node-1
- * @returns Gbit/s
- */
-async function rate(
-  lab: TestLab,
-  enter: readonly string[],
-  address: string,
-): Promise<number> {
-  const said = await lab.on(
-    "node-1",
-    cmd`${enter} iperf3 --json --time 2 --omit 1 --client ${address}`,
+async function ratesOf(
+  [tunnelled, plain]: readonly [Side, Side],
+  way: Way,
+): Promise<Rates> {
+  const through: number[] = [];
+  const beside: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    through.push(await rate(tunnelled, way));
+    beside.push(await rate(plain, way));
+  }
+  return { through: median(through), beside: median(beside) };
+}
+
+/** @returns Gbit/s */
+async function rate(side: Side, { enter, to, length }: Way): Promise<number> {
+  const said = await side.lab.on(
+    "worker-1",
+    cmd`${enter} iperf3 --json --time 2 --omit 1 --length ${length} --client ${
+      side[to]
+    }`,
   );
   const { end } = JSON.parse(said) as {
     readonly end: {
