@@ -28,7 +28,10 @@ export async function* jsonLines(
       const lines = text.split("\n");
       rest = lines.pop() ?? "";
       if (rest.length > longestLine) {
-        throw new ApiUnreachableError("a watch sends a line without an end");
+        throw new ApiUnreachableError(
+          `a watch sends ${rest.length} characters without an end of line; ` +
+            `expected an object a line, of ${longestLine} at most`,
+        );
       }
       for (const line of lines) {
         if (line.trim() !== "") yield parse(line);
