@@ -12,7 +12,7 @@ export class StepError extends Error {
 export function notAgreed(left: string): StepError {
   return new StepError(
     `not agreed to, so nothing was ${left}\n` +
-      "what to do: look at it with --dry-run; where it is wanted, answer y, or give -y",
+      "what to do: look at it with --dry-run; where it is wanted, answer yes, or give -y",
   );
 }
 
