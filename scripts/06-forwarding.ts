@@ -50,7 +50,7 @@ function accept(clusterCIDR: string): { step: Step; check: Command }[] {
 }
 
 /** The same in nftables, as a chain of our own. */
-function acceptChain({ clusterCIDRs, family }: Plan["cluster"]): Step {
+function acceptChain(cluster: Plan["cluster"]): Step {
   return nftChain(
     "What pods send and get may pass: a table of our own says so, with the " +
       "clusterCIDRs as named sets",
@@ -59,7 +59,7 @@ function acceptChain({ clusterCIDRs, family }: Plan["cluster"]): Step {
       type: "filter",
       hook: "forward",
       priority: ["filter", 0],
-      rules: clusterCIDRs.flatMap((cidr) => {
+      rules: cluster.clusterCIDRs.flatMap((cidr) => {
         const [ip, set] = [nftProtocol(cidr), clusterSet(cidr)];
         return [
           { rule: `${ip} saddr @${set} accept`, why: "What pods send" },
@@ -70,8 +70,7 @@ function acceptChain({ clusterCIDRs, family }: Plan["cluster"]): Step {
         ];
       }),
     },
-    clusterCIDRs,
-    family,
+    cluster,
   );
 }
 

@@ -68,8 +68,7 @@ function inNftables({ node, cluster }: Plan): Step[] {
       priority: ["srcnat", 100],
       rules,
     },
-    cluster.clusterCIDRs,
-    cluster.family,
+    cluster,
   )];
 }
 

@@ -42,6 +42,7 @@ import {
 } from "../lib/cluster/network_part.ts";
 import { projectVersion } from "../lib/exec/project_version.ts";
 import type { PluginFile } from "../lib/stage/stage.ts";
+import { isKeptByAgent } from "../lib/stage/left_to_agent.ts";
 import { stages } from "./stages.ts";
 
 const command = {
@@ -87,7 +88,7 @@ async function untilSignalled(): Promise<void> {
 }
 
 /** The stages that the agent applies. */
-const applied = stages.filter(({ name }) => name >= "03");
+const applied = stages.filter(({ name }) => isKeptByAgent(name));
 const appliedNames = applied.map(({ name }) => name);
 
 /** What stage 05 installs. An image has it built already, and no place to build it in. */

@@ -127,7 +127,11 @@ async function impair(flags: Flags): Promise<number> {
   const ends = await endsOf(session, cluster, node, pod);
   if (isSet) {
     const end = ends.find((end) => end.pod === pod);
-    if (end === undefined) throw new TypeError("an end");
+    if (end === undefined) {
+      throw new TypeError(
+        `expected ${node} among the links that were asked for`,
+      );
+    }
     await impairLink(end, wanted, session.context);
   }
   if (undo) {

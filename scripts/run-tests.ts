@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** Checks and tests: `make check`, `make test`. */
 import { cmd, type Command, succeeded } from "../lib/exec/command.ts";
+import { runContained } from "../lib/dev/contained.ts";
 import {
   countLine,
   type Counts,
@@ -61,7 +62,12 @@ async function main(args: readonly string[]): Promise<number> {
     throw new UsageError("expected check, all or files; --help says more");
   }
   if (what === "contained") return await runAll(args.slice(1));
-  return Deno.uid() === 0 ? await contained(args) : await runAll(args);
+  if (Deno.uid() !== 0) return await runAll(args);
+  return await runContained(
+    cmd`${Deno.execPath()} run -A --cached-only --frozen ${
+      import.meta.filename ?? ""
+    } contained ${args}`,
+  );
 }
 
 async function runAll(args: readonly string[]): Promise<number> {
@@ -92,44 +98,6 @@ async function runAll(args: readonly string[]): Promise<number> {
   nameFailures(settled);
   console.log(countLine(counts));
   return wentWell(counts) ? exitCode.done : exitCode.failed;
-}
-
-/**
- * Runs all this in a process namespace (pid_namespaces(7)) with a folder for
- * temporary files of its own: however it ends, the kernel ends whatever a test
- * has started, and no file stays. Only root may have one.
- */
-async function contained(args: readonly string[]): Promise<number> {
-  // The first process of the namespace has to wait for orphans.
-  const init = '"$@" & wait "$!"';
-  const folder = await Deno.makeTempDir({ prefix: "deno-cni-run-" });
-  const inner = cmd`${Deno.execPath()} run -A --cached-only --frozen ${
-    import.meta.filename ?? ""
-  } contained ${args}`;
-  await Deno.chmod(folder, 0o755); // Tests act as other users, too.
-  // Ctrl-C is for the inner run; this one stays to clear up.
-  Deno.addSignalListener("SIGINT", () => {});
-  try {
-    const child = new Deno.Command("unshare", {
-      args: [
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "sh",
-        "-c",
-        init,
-        "init",
-        ...inner.argv,
-      ],
-      env: { TMPDIR: folder },
-      stdin: "null",
-    }).spawn();
-    Deno.addSignalListener("SIGTERM", () => child.kill("SIGKILL"));
-    return (await child.status).code;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 const sources = ["lib", "plugin", "scripts"];

@@ -138,13 +138,16 @@ function listeningOf(
   { options, podCIDRs, ending: signal }: Parts,
   tell: (what: string) => void,
 ): KernelListening {
-  const { node, log, part, enterNetwork } = options;
+  const { node, log, part } = options;
   const enter = (command: Command) => node.enter(command);
   return {
-    ...{ enter, enterNetwork: enterNetwork ?? enter },
+    enter,
+    enterNetwork: options.enterNetwork ?? enter,
     bridge: part.cluster.bridge,
     isOurs: (podCIDR) => podCIDRs.has(podCIDR),
-    ...{ tell, log, signal },
+    tell,
+    log,
+    signal,
   };
 }
 

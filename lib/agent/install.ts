@@ -68,8 +68,7 @@ export async function keepLoopback(
   const root = node.root?.();
   if (loopback === undefined || root === undefined) return;
   try {
-    const folder = `${root}${loopbackPath}`.replace(/\/[^/]*$/, "");
-    const written = await installLoopback(loopback, folder);
+    const written = await installLoopback(loopback, `${root}${runtimeFolder}`);
     if (written !== undefined) log(`missing, done again: ${loopbackPath}`);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

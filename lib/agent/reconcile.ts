@@ -70,7 +70,10 @@ export async function reconcile(input: RunInput): Promise<AgentRun> {
       ? { known: await thereAlready(node, cluster, options) }
       : {};
     const context: RunContext = {
-      ...{ ...options, ...known, stopping, keepGoing: true as const },
+      ...options,
+      ...known,
+      stopping,
+      keepGoing: true,
       // The files that the stages read there lie on each node, at the same place.
       others: {
         node: () => input.operator ?? node,

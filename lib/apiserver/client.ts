@@ -1,5 +1,6 @@
 /** Requests to Kubernetes' API server, each with a time limit. */
 import type { ApiAccess } from "./access.ts";
+import { withLimit } from "./with_limit.ts";
 
 /** How to ask. */
 interface RequestOptions {
@@ -141,24 +142,15 @@ async function wholeAnswer(
   server: string,
   limit_ms: number,
 ): Promise<unknown> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => {
-      const limit_s = limit_ms / 1000;
-      fail(
-        new ApiUnreachableError(
-          `${server}: the answer is not complete after ${limit_s} s`,
-        ),
-      );
-    }, limit_ms);
-  });
+  const late = () =>
+    new ApiUnreachableError(
+      `${server}: the answer is not complete after ${limit_ms / 1000} s`,
+    );
   try {
-    return await Promise.race([response.json(), late]);
+    return await withLimit(response.json(), limit_ms, late);
   } catch (error) {
     await response.body?.cancel().catch(() => {});
     throw asOurs(error, server, undefined);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

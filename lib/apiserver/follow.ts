@@ -148,7 +148,10 @@ async function list<Item>(
     const { continue: next = "", resourceVersion } = page.metadata;
     if (next === "") return { items, at: resourceVersion };
     if (next === from) {
-      throw new ApiUnreachableError(`${path}: a page leads to itself`);
+      throw new ApiUnreachableError(
+        `${path}: the page continue=${next} leads to itself; expected it to lead to the ` +
+          "next, as an API server's does",
+      );
     }
     from = next;
   } while (!signal.aborted);
@@ -167,8 +170,14 @@ function asList(value: unknown): List {
     typeof metadata?.resourceVersion === "string" &&
     metadata.resourceVersion !== "";
   if (isList) return { items, metadata };
-  const text = JSON.stringify(value).slice(0, 80);
-  throw new NoApiServerError(`the answer is no list of objects: ${text}`);
+  throw new NoApiServerError(
+    `the answer is no list of objects: ${said(value)}`,
+  );
+}
+
+/** The head of what the server sent. */
+function said(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80);
 }
 
 /**
@@ -201,11 +210,15 @@ async function watch<Item>(
     const { body } = await client.open(`${path}?${query}`, { signal });
     answered = true;
     tell.reached(undefined);
-    if (body === null) throw new ApiUnreachableError("a watch without a body");
+    if (body === null) {
+      throw new ApiUnreachableError(
+        `${path}: the answer to a watch is empty; expected an object a line`,
+      );
+    }
     for await (const line of jsonLines(body, limits.silence_ms, signal)) {
       const { type, object } = asEvent(line);
       if (type === "ERROR") {
-        throw new ApiError(object.code ?? 500, object.message ?? "no reason");
+        throw new ApiError(object.code ?? 500, object.message ?? said(line));
       }
       version = object.metadata?.resourceVersion ?? version;
       if (!isShort()) alive();
@@ -233,6 +246,5 @@ function asEvent(line: unknown): WatchEvent {
   if (typeof object === "object" && object !== null) {
     return { object, ...(type === undefined ? {} : { type }) };
   }
-  const text = JSON.stringify(line).slice(0, 80);
-  throw new NoApiServerError(`a watch sends what is no event: ${text}`);
+  throw new NoApiServerError(`a watch sends what is no event: ${said(line)}`);
 }

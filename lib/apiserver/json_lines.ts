@@ -1,5 +1,6 @@
 /** Objects of JSON, one a line, as they come: what a watch sends. */
 import { ApiUnreachableError, NoApiServerError } from "./client.ts";
+import { withLimit } from "./with_limit.ts";
 
 /** Above this length it is no event of a Node, whose object etcd holds to 1.5 MB. */
 const longestLine = 4 << 20;
@@ -22,13 +23,23 @@ export async function* jsonLines(
   let rest = "";
   try {
     while (true) {
-      const chunk = await within(reader.read(), silence_ms);
+      const chunk = await withLimit(
+        reader.read(),
+        silence_ms,
+        () =>
+          new ApiUnreachableError(
+            `the watch was silent for ${silence_ms / 1000} s`,
+          ),
+      );
       if (chunk.done) return;
       const text = rest + decoder.decode(chunk.value, { stream: true });
       const lines = text.split("\n");
       rest = lines.pop() ?? "";
       if (rest.length > longestLine) {
-        throw new ApiUnreachableError("a watch sends a line without an end");
+        throw new ApiUnreachableError(
+          `a watch sends ${rest.length} characters without an end of line; ` +
+            `expected an object a line, of ${longestLine} at most`,
+        );
       }
       for (const line of lines) {
         if (line.trim() !== "") yield parse(line);
@@ -53,28 +64,5 @@ function parse(line: string): unknown {
     throw new NoApiServerError(
       `a watch sends what is no JSON: ${line.slice(0, 80)}`,
     );
-  }
-}
-
-async function within<Result>(
-  work: Promise<Result>,
-  limit_ms: number,
-): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(
-      () =>
-        fail(
-          new ApiUnreachableError(
-            `the watch was silent for ${limit_ms / 1000} s`,
-          ),
-        ),
-      limit_ms,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

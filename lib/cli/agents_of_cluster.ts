@@ -57,7 +57,8 @@ export async function handOver(cluster: Cluster): Promise<number> {
   }
   if (cluster.provider !== "lab" && !usesKubeadm(cluster)) {
     throw new UsageError(
-      `${cluster.file} has no Kubernetes that could run the agents`,
+      `${cluster.file} (provider: ${cluster.provider}) has no Kubernetes that could run ` +
+        "the agents: expected a lab, or machines of which 02-kubeadm makes a cluster",
     );
   }
   const unlock = await lock(cluster, "lock");
@@ -247,7 +248,8 @@ async function manifest(
   const text = manifestFor(cluster, await Deno.readTextFile(manifestPath));
   if (text === undefined) {
     throw new UsageError(
-      `${manifestPath}: expected a ConfigMap with cluster.yaml`,
+      `${manifestPath}: nowhere to put the cluster's network: expected a ConfigMap with ` +
+        'the line "  cluster.yaml: |", as the project has it',
     );
   }
   return withInput(kubectl(...args, "-f", "-"), text);

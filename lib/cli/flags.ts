@@ -140,7 +140,7 @@ export function parseFlags<D extends Declared>(
       );
     }
     if (needs !== undefined && !isGiven(needs)) {
-      throw new UsageError(`--${name} goes with --${needs}`);
+      throw new UsageError(`--${name} goes with --${needs}; give both`);
     }
   }
   const flags = Object.fromEntries(all.map(([key, flag]) => [

@@ -21,11 +21,7 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     list.filter((text) => familyOf(text) === family);
   return {
     ...cluster,
-    // Of what is one for both.
-    ...(cluster.bgp !== undefined && clusterCIDRs.length > 1
-      ? { whole: cluster }
-      : {}),
-    ...(clusterCIDRs.length === 1 ? {} : { family }),
+    ...(clusterCIDRs.length === 1 ? {} : { whole: cluster }),
     clusterCIDRs: own(clusterCIDRs),
     nodeMasks: nodeMasks.slice(at, at + 1),
     segmentCIDR: ofFamily(segmentCIDRs, family) ?? cluster.segmentCIDR,

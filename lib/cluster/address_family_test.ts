@@ -6,13 +6,14 @@ import { familiesOf, inFamily } from "./address_family.ts";
 const names = { name: "lab", stateDir: "/state/lab" };
 const dual = dualCluster(names);
 
-Deno.test("one family of a cluster of two is the cluster that has no other, and says which it is", () => {
+Deno.test("one family of a cluster of two is the cluster that has no other, and knows the whole", () => {
   const { file } = dual;
-  assertEquals(inFamily(dual, 4), { ...labCluster(names), file, family: 4 });
+  const expected = { ...labCluster(names), file, whole: dual };
+  assertEquals(inFamily(dual, 4), expected);
 });
 
 Deno.test("the other family has its own addresses throughout, and none of the first", () => {
-  const six = inFamily(dual, 6);
+  const { whole: _, ...six } = inFamily(dual, 6);
   assertEquals(familiesOf(six), [6]);
   assertEquals(six.nodeMasks, [64]);
   assertEquals(six.segmentCIDR, "fd00:10:0:1::/64");

@@ -3,7 +3,6 @@ import {
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
-import type { Family } from "../net/cidr.ts";
 import type { BgpSettings } from "./schema_bgp.ts";
 import type { KubernetesSettings } from "./schema_kubernetes.ts";
 import type { PluginSettings } from "./schema_plugin.ts";
@@ -49,8 +48,6 @@ export interface Segment {
 export interface Cluster {
   readonly name: string;
   readonly provider: Provider;
-  /** Where it is looked at as if it had no other (inFamily()): the nodes may have both. */
-  readonly family?: Family;
   /** The clusterCIDRs, one a family. */
   readonly clusterCIDRs: readonly string[];
   /** Prefix length of a node's podCIDR, one for each clusterCIDR. */
@@ -104,7 +101,7 @@ export interface Cluster {
   /** The route table of the nodes' subnet (AWS); absent until 01 has made it. */
   readonly routeTableId?: string;
   readonly nodes: readonly ClusterNode[];
-  /** All of it, where BGP is spoken and this is one family of two (inFamily()). */
+  /** The cluster of two families that this is one of (inFamily()): its nodes have both. */
   readonly whole?: Cluster;
   /** The folder in which this tool keeps what it found out: `.state/<name>`, absolute. */
   readonly stateDir: string;

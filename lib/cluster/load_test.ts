@@ -110,7 +110,7 @@ Deno.test("podCIDRs that an edited file no longer holds are kept by what was mad
       ],
       [
         '{"worker-1":["10.244.0.0/16"]}',
-        "10.244.0.0/16 has no subnet left for the node master",
+        "10.244.0.0/16 has no subnet left for the node master; expected a /24 for each",
       ],
     ] as const
   ) {

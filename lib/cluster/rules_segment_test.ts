@@ -180,7 +180,7 @@ Deno.test("podCIDRs that leave nothing for another node are refused", () => {
   refused(
     "    address: 10.0.1.11",
     "    address: 10.0.1.11\n    podCIDRs: 10.244.0.0/16",
-    "c.yaml:2: clusterCIDR: 10.244.0.0/16 has no subnet left for the node master",
+    "c.yaml:2: clusterCIDR: 10.244.0.0/16 has no subnet left for the node master; expected a /24 for each",
   );
 });
 

@@ -36,6 +36,7 @@ export function readPage(text: string): readonly PageCommand[] {
   const entries: PageCommand[] = [];
   let shown: { command: string; line: number; said: string[] } | undefined;
   let fence: "console" | "other" | undefined;
+  let opened = 0;
   const close = () => {
     if (shown === undefined) return;
     entries.push({ is: "shown", ...shown, said: trimmed(shown.said) });
@@ -47,7 +48,10 @@ export function readPage(text: string): readonly PageCommand[] {
     if (content.startsWith("```")) {
       close();
       if (fence !== undefined) fence = undefined;
-      else fence = content === "```console" ? "console" : "other";
+      else {
+        fence = content === "```console" ? "console" : "other";
+        opened = line;
+      }
     } else if (fence === undefined) {
       if (run !== undefined) entries.push({ is: "run", command: run, line });
     } else if (fence === "console" && content.startsWith("$ ")) {
@@ -62,7 +66,11 @@ export function readPage(text: string): readonly PageCommand[] {
       shown.said.push(content);
     }
   });
-  if (fence !== undefined) throw new TranscriptError("the last ``` is missing");
+  if (fence !== undefined) {
+    throw new TranscriptError(
+      `line ${opened}: expected a line "\`\`\`" that closes this block`,
+    );
+  }
   return entries;
 }
 

@@ -51,7 +51,7 @@ Deno.test("a page with an output of no command, or an open fence, is refused by 
   assertThrows(
     () => readPage("```console\n$ true\n"),
     TranscriptError,
-    "the last ``` is missing",
+    'line 1: expected a line "```" that closes this block',
   );
 });
 

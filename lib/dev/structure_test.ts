@@ -134,6 +134,19 @@ Deno.test("Makefile, scripts and the list of stages agree", async () => {
   );
 });
 
+Deno.test("a script whose first line says what runs it can be run", async () => {
+  const started = product.filter(({ path, text }) =>
+    path.startsWith("scripts/") && text.startsWith("#!")
+  );
+  const modes = await Promise.all(
+    started.map(({ path }) => Deno.stat(`${projectRoot}/${path}`)),
+  );
+  const wrong = started.filter((_, at) =>
+    ((modes[at]?.mode ?? 0) & 0o111) === 0
+  );
+  assertEquals(wrong.map(({ path }) => path), []);
+});
+
 Deno.test("a file has at most 300 lines, a function 70, a line 100 characters", () => {
   const wrong = eachOf(product, (source) => {
     const lines = source.text.trimEnd().split("\n");

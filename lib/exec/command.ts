@@ -38,6 +38,10 @@ export interface RunOptions {
   /** Its whole environment; by default this process's own. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+}
+
+/** How to run a command that reads more than a text. */
+export interface StreamOptions extends RunOptions {
   /** Bytes for its standard input, in place of the command's own text. */
   readonly input?: Readable;
 }

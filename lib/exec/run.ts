@@ -1,7 +1,7 @@
 /** Running a command on this machine. The only importer of zx. */
 import type { ChildProcess, spawn as Spawn } from "node:child_process";
-import type { Command, Outcome, RunOptions } from "./command.ts";
-import { killGroup, refusal, setsid } from "./process_group.ts";
+import type { Command, Outcome, StreamOptions } from "./command.ts";
+import { refusal, setsid, watchOver } from "./process_group.ts";
 
 /**
  * Runs a command on this machine, without a shell, in a process group of its
@@ -9,22 +9,22 @@ import { killGroup, refusal, setsid } from "./process_group.ts";
  * time limit ends the command with all that it started.
  *
  * @returns what came of it; never throws because of how the command ended
+ * @throws the error of the input's stream, which has ended the command
  */
 export async function run(
   command: Command,
-  options: RunOptions = {},
+  options: StreamOptions = {},
 ): Promise<Outcome> {
-  const { timeout_ms = 30_000, signal } = options;
   // Loaded by what runs something.
   const { spawn } = await import("node:child_process");
   const { $ } = await import("zx/core");
-  if (signal?.aborted) {
+  if (options.signal?.aborted) {
     return { code: undefined, stdout: "", stderr: "", ended: "interrupted" };
   }
   const [program, ...args] = command.argv;
   const input = options.input ?? command.stdin;
   let child: ChildProcess | undefined;
-  let ended: Outcome["ended"];
+  let refused: Outcome["ended"];
   // zx hands its own command line to spawn; ours is argv already.
   const process = $({
     quiet: true,
@@ -44,34 +44,26 @@ export async function run(
       child.stdin?.on("error", () => {}); // A command may end without reading.
       if (!input) child.stdin?.end(); // zx leaves it open: who reads it would wait.
       child.on("error", (error: Error & { code?: string }) => {
-        if (error.code === "ENOENT") ended = "no such command";
-        if (error.code === "EACCES") ended = "not executable";
+        if (error.code === "ENOENT") refused = "no such command";
+        if (error.code === "EACCES") refused = "not executable";
       });
       return child;
     }) as typeof Spawn,
   })`${program}`;
-  const end = (reason: Outcome["ended"]) => () => {
-    ended ??= reason;
-    if (child?.pid !== undefined) killGroup(child.pid);
-  };
-  const interrupt = end("interrupted");
-  const timer = setTimeout(end("timed out"), timeout_ms);
-  signal?.addEventListener("abort", interrupt, { once: true });
-  try {
-    const output = await process;
-    ended ??= refusal(program, output);
-    const code = ended === undefined ? output.exitCode ?? undefined : undefined;
-    const how = ended ?? (code === undefined ? "killed" as const : undefined);
-    return {
-      code,
-      stdout: output.stdout,
-      stderr: output.stderr,
-      ...(how === undefined ? {} : { ended: how }),
-    };
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", interrupt);
-  }
+  using watch = watchOver(options, () => child?.pid);
+  let unread: Error | undefined;
+  options.input?.on("error", (error: Error) => {
+    unread = error;
+    watch.end("killed");
+  });
+  const { exitCode, stdout, stderr } = await process;
+  if (unread !== undefined) throw unread;
+  const ended = refused ?? watch.ended() ??
+    refusal(program, { exitCode, stderr }) ??
+    (exitCode === null ? "killed" : undefined);
+  return ended === undefined
+    ? { code: exitCode ?? undefined, stdout, stderr }
+    : { code: undefined, stdout, stderr, ended };
 }
 
 /**

@@ -1,5 +1,6 @@
 // @ts-types="../std/assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { Readable } from "node:stream";
 import { cmd } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
 import { run } from "./run.ts";
@@ -21,6 +22,18 @@ Deno.test("a command runs, and ends as it ended, where there is no bash", async 
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a stream that fails ends the command that reads it, and is the error", async () => {
+  async function* broken() {
+    yield "half";
+    await Promise.reject(new Error("the disk is gone"));
+  }
+  await assertRejects(
+    () => run(cmd`cat`, { input: Readable.from(broken()) }),
+    Error,
+    "the disk is gone",
+  );
 });
 
 const sh = (script: string) => cmd`sh -c ${script}`;

@@ -3,7 +3,7 @@
  * it needs of Node hold 16 MB.
  */
 import type { Command, Outcome, RunOptions } from "./command.ts";
-import { killGroup, refusal, setsid } from "./process_group.ts";
+import { refusal, setsid, watchOver } from "./process_group.ts";
 
 /**
  * Runs a command as run() does: without a shell, in a process group of its own where there
@@ -15,17 +15,17 @@ export async function runLean(
   command: Command,
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const { timeout_ms = 30_000, signal, env, cwd } = options;
+  const { env, cwd } = options;
   const nothing = { code: undefined, stdout: "", stderr: "" };
-  if (signal?.aborted) return { ...nothing, ended: "interrupted" };
-  const [program] = command.argv;
-  const [first = program, ...args] = [...setsid, ...command.argv];
+  if (options.signal?.aborted) return { ...nothing, ended: "interrupted" };
+  const { argv, stdin } = command;
+  const [program] = argv;
+  const [first = program, ...args] = [...setsid, ...argv];
   let child: Deno.ChildProcess;
-  const input = options.input ?? command.stdin;
   try {
     child = new Deno.Command(first, {
       args,
-      stdin: input === undefined ? "null" : "piped",
+      stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
       ...(env === undefined ? {} : { env: { ...env }, clearEnv: true }),
@@ -40,50 +40,24 @@ export async function runLean(
     }
     throw error;
   }
-  let ended: Outcome["ended"];
-  const end = (reason: Outcome["ended"]) => () => {
-    ended ??= reason;
-    killGroup(child.pid);
-  };
-  const interrupt = end("interrupted");
-  const timer = setTimeout(end("timed out"), timeout_ms);
-  signal?.addEventListener("abort", interrupt, { once: true });
-  try {
-    if (input !== undefined) void write(child, input);
-    const [{ code, signal: by }, stdout, stderr] = await Promise.all([
-      child.status,
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    ended ??= refusal(program, { exitCode: code, stderr });
-    ended ??= by === null ? undefined : "killed";
-    return ended === undefined
-      ? { code, stdout, stderr }
-      : { code: undefined, stdout, stderr, ended };
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", interrupt);
-  }
+  using watch = watchOver(options, () => child.pid);
+  if (stdin !== undefined) void write(child, stdin);
+  const [{ code, signal }, stdout, stderr] = await Promise.all([
+    child.status,
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  const ended = watch.ended() ?? refusal(program, { exitCode: code, stderr }) ??
+    (signal === null ? undefined : "killed");
+  return ended === undefined
+    ? { code, stdout, stderr }
+    : { code: undefined, stdout, stderr, ended };
 }
 
-/** A command may end without reading. */
-async function write(
-  child: Deno.ChildProcess,
-  input: NonNullable<RunOptions["input"]> | string,
-): Promise<void> {
+/** A command may end without reading: how it ended tells whether that was well. */
+async function write(child: Deno.ChildProcess, text: string): Promise<void> {
   const writer = child.stdin.getWriter();
-  const encoder = new TextEncoder();
-  const parts = typeof input === "string" ? [input] : input;
-  try {
-    for await (const part of parts) {
-      await writer.write(
-        typeof part === "string" ? encoder.encode(part) : part,
-      );
-    }
-    await writer.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) {
-      await writer.abort().catch(() => {});
-    }
-  }
+  await writer.write(new TextEncoder().encode(text))
+    .then(() => writer.close())
+    .catch(() => {});
 }

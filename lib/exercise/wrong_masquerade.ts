@@ -8,7 +8,7 @@ import { cmd, type Command, show } from "../exec/command.ts";
 import type { NftChainText } from "../net/nft_table.ts";
 import { nftChain } from "../steps/nft_chain.ts";
 import { ruleIs } from "../steps/probes.ts";
-import type { Stage, Step } from "../stage/stage.ts";
+import type { Plan, Stage, Step } from "../stage/stage.ts";
 
 /**
  * Stage 07 with that rule. What it does stands in the nodes' journals as
@@ -22,7 +22,7 @@ export function withWrongMasquerade(masquerade: Stage): Stage {
     steps: (plan) =>
       steps(plan).map((step) =>
         plan.cluster.firewall === "nftables"
-          ? unexemptedChain(step, plan.cluster.clusterCIDRs)
+          ? unexemptedChain(step, plan.cluster)
           : unexempted(step)
       ),
   };
@@ -33,7 +33,7 @@ const why =
   "the bridge, also what is for pods of other nodes";
 
 /** The chain of nftables without the exemption; what is no chain stays as it is. */
-function unexemptedChain(step: Step, clusterCIDRs: readonly string[]): Step {
+function unexemptedChain(step: Step, cluster: Plan["cluster"]): Step {
   const text = "copy" in step.run ? "" : step.run.stdin ?? "";
   const rules = [
     ...text.matchAll(/^add rule \S+ \S+ \S+ (.*) comment "[^"]*"$/gm),
@@ -50,7 +50,7 @@ function unexemptedChain(step: Step, clusterCIDRs: readonly string[]): Step {
     priority: ["srcnat", 100],
     rules,
   };
-  const wrong = nftChain(why, chain, clusterCIDRs);
+  const wrong = nftChain(why, chain, cluster);
   return { ...wrong, key: `${wrong.key}, without the exemption` };
 }
 

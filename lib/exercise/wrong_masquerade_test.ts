@@ -62,7 +62,7 @@ Deno.test("in nftables our chain loses the exemption, as a step of its own", () 
       why: "pods",
     }],
   };
-  const step = nftChain("right", postrouting, cluster.clusterCIDRs);
+  const step = nftChain("right", postrouting, cluster);
   const stage: Stage = { ...right, steps: () => [step] };
   const [wrong] = withWrongMasquerade(stage).steps?.({
     cluster: { ...cluster, firewall: "nftables" },

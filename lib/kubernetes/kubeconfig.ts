@@ -72,7 +72,9 @@ export function controlPlaneOf(
 ): ClusterNode {
   const controlPlane = nodes.find(({ role }) => role === "control-plane");
   if (controlPlane === undefined) {
-    throw new TypeError("a cluster has a control plane");
+    throw new TypeError(
+      "expected a control plane among the nodes of a checked cluster",
+    );
   }
   return controlPlane;
 }

@@ -20,8 +20,7 @@ export async function readiness(
   options: RunOptions,
 ): Promise<string> {
   const { nodes } = cluster;
-  const controlPlane = nodes.find(({ role }) => role === "control-plane");
-  if (controlPlane === undefined) return "";
+  const controlPlane = controlPlaneOf(cluster);
   const outcome = await nodeOf(controlPlane.name).run(question(), options);
   if (!succeeded(outcome)) return "";
   try {

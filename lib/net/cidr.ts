@@ -238,7 +238,9 @@ export function splitClusterCIDR(cluster: Split): Record<string, string[]> {
   const free = clusterCIDRs.map((text, at) => {
     const cidr = parseCidr(text);
     const mask = nodeMasks[at];
-    if (mask === undefined) throw new CidrError(`${text} has no node mask`);
+    if (mask === undefined) {
+      throw new CidrError(`${text} has no nodeMask; expected one each`);
+    }
     return freeSubnets(cidr, mask, given);
   });
   const take = (name: string): string[] =>
@@ -246,7 +248,8 @@ export function splitClusterCIDR(cluster: Split): Record<string, string[]> {
       const next = subnets.next();
       if (!next.done) return formatCidr(next.value);
       throw new CidrError(
-        `${clusterCIDRs[at]} has no subnet left for the node ${name}`,
+        `${clusterCIDRs[at]} has no subnet left for the node ${name}; ` +
+          `expected a /${nodeMasks[at]} for each`,
       );
     });
   return Object.fromEntries(

@@ -204,7 +204,7 @@ Deno.test("a clusterCIDR that is used up names the node that goes without", () =
         nodes: nodes(3),
       }),
     CidrError,
-    "10.244.0.0/23 has no subnet left for the node n2",
+    "10.244.0.0/23 has no subnet left for the node n2; expected a /24 for each",
   );
 });
 

@@ -9,9 +9,9 @@ import {
   CommandError,
   type Outcome,
   quote,
-  type RunOptions,
   succeeded,
 } from "../exec/command.ts";
+import type { SendOptions } from "./session.ts";
 import { followProgress } from "./copy_progress.ts";
 import { exists } from "../exec/atomic_file.ts";
 import { run } from "../exec/run.ts";
@@ -20,10 +20,7 @@ import { run } from "../exec/run.ts";
 interface Sender {
   readonly name: string;
   readonly stateDir: string;
-  readonly send: (
-    command: Command,
-    options?: Omit<RunOptions, "env" | "cwd">,
-  ) => Promise<Outcome>;
+  readonly send: (command: Command, options?: SendOptions) => Promise<Outcome>;
 }
 
 /** What is to be copied. */
@@ -32,7 +29,7 @@ interface CopyOrder {
   readonly path: string;
   /** Octal digits, as chmod(1) takes them. */
   readonly mode: string;
-  readonly options?: Omit<RunOptions, "env" | "cwd">;
+  readonly options?: SendOptions;
 }
 
 /** A program that packs, and unpacks with -d, from standard input to standard output. */
@@ -53,7 +50,7 @@ const packedFrom_bytes = 1 << 16;
 /**
  * Copies.
  *
- * @throws {CommandError} when the node could not take it
+ * @throws {CommandError} when the file cannot be read, or the node could not take it
  * @throws {UnreachableError} as the sender does
  */
 export async function copyOver(
@@ -126,7 +123,7 @@ async function pour(
 ): Promise<void> {
   // Loaded by what copies: an agent, which stays, does not.
   const { createReadStream } = await import("node:fs");
-  const { Transform } = await import("node:stream");
+  const { pipeline, Transform } = await import("node:stream");
   const { size } = await Deno.stat(source);
   const { timeout_ms = 30_000, signal } = order.options ?? {};
   const stalled = new AbortController();
@@ -141,14 +138,21 @@ async function pour(
     },
   });
   const file = createReadStream(source);
+  let unread: Error | undefined;
+  file.on("error", (error: Error) => unread = error);
   const signals = [stalled.signal, ...(signal === undefined ? [] : [signal])];
   try {
     await must(sender, order, command, {
-      input: file.pipe(counted),
+      input: pipeline(file, counted, () => {}),
       signal: AbortSignal.any(signals),
       // What limits it is that it moves, not how long it takes.
       timeout_ms: 24 * 3600_000,
     }, () => stalled.signal.aborted && !(signal?.aborted ?? false));
+  } catch (error) {
+    if (unread === undefined) throw error;
+    const outcome = { code: 1, stdout: "", stderr: unread.message };
+    const why = `copy ${order.file} to ${sender.name}`;
+    throw new CommandError("operator", cmd`cat ${source}`, outcome, why);
   } finally {
     clearTimeout(timer);
     progress.end();

@@ -6,7 +6,7 @@ import {
   cmd,
   type Command,
   type Outcome,
-  type RunOptions,
+  type StreamOptions,
   succeeded,
   withInput,
 } from "../exec/command.ts";
@@ -21,8 +21,8 @@ import {
 import type { Connection } from "./connection.ts";
 import { run } from "../exec/run.ts";
 
-/** How a command is sent to a node: as RunOptions, but for what `env` and `cwd` do there. */
-export type SendOptions = Omit<RunOptions, "env" | "cwd">;
+/** How a command is sent to a node: as StreamOptions, but for what `env` and `cwd` do there. */
+export type SendOptions = Omit<StreamOptions, "env" | "cwd">;
 
 /** What came of an ssh. */
 interface Sent {

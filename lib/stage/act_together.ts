@@ -1,7 +1,6 @@
 /** Running the steps of a node that do not depend on each other by one command. */
 import type { Answers } from "./ask_ahead.ts";
 import { decide } from "./decide.ts";
-import { StepError } from "./errors.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecords } from "./journal.ts";
 import { runInTurn } from "../node/batch.ts";
@@ -40,12 +39,7 @@ export function toRunTogether(
       input !== undefined || isCleanup(undo)
     ) return todo;
     const old = find(journal, stage, step);
-    try {
-      if (decide(node, step, answer, old) === "skip") return todo;
-    } catch (error) {
-      if (error instanceof StepError) return todo;
-      throw error;
-    }
+    if (decide(node, step, answer, old) !== "run") return todo;
     todo.push({ step, command: run, answer, old });
   }
   return todo;

@@ -8,7 +8,6 @@ import type { RunOptions } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import type { Others } from "./context.ts";
 import { decide } from "./decide.ts";
-import { StepError } from "./errors.ts";
 import { askNow } from "./plan_node.ts";
 import { stepsFor } from "./run_stage.ts";
 import type { Stage, StageName } from "./stage.ts";
@@ -50,12 +49,7 @@ async function isAdopted(
   const files = await stage.build?.peek();
   for (const step of stepsFor(stage, cluster, node.name, files)) {
     const answer = await askNow(node, step, options, others);
-    try {
-      if (decide(node, step, answer, undefined) === "run") return false;
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
-      return false;
-    }
+    if (decide(node, step, answer, undefined) !== "skip") return false;
     ours ||= answer.is === "present" && answer.ours === true;
   }
   return ours;

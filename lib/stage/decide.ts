@@ -52,17 +52,13 @@ export async function isGone(
     : answer.is === "different" || answer.is === "unmarked";
 }
 
-/**
- * What to do with an answer.
- *
- * @throws {StepError} when it is not ours, or could not be found out
- */
+/** What to do with an answer; an error where it is not ours, or could not be found out. */
 export function decide(
   node: Node,
   step: Step,
   answer: Answer,
   old: JournalRecord | undefined,
-): "run" | "skip" {
+): "run" | "skip" | StepError {
   switch (answer.is) {
     case "present":
     case "unneeded":
@@ -73,11 +69,11 @@ export function decide(
     case "different":
       // It differs by our mark alone, and the journal says that we made it.
       if (answer.is === "unmarked" && old !== undefined) return "skip";
-      throw new StepError(
+      return new StepError(
         `refused: ${answer.found}\nwhat to do: on ${node.name}, ${answer.remedy}`,
       );
     case "unknown":
-      throw new StepError(
+      return new StepError(
         `${answer.reason}\nasked by: ${
           step.doneWhen
             ? step.doneWhen.ask.label ?? show(step.doneWhen.ask)

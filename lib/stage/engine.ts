@@ -203,7 +203,9 @@ async function look(
     : undefined;
   const answer = known ?? await askStep(node, step, nodeRun.options, input);
   const old = find(journal, stage, step);
-  return { todo: decide(node, step, answer, old), answer, old, input };
+  const todo = decide(node, step, answer, old);
+  if (todo instanceof StepError) throw todo;
+  return { todo, answer, old, input };
 }
 
 /** Runs the step: written down before as running, and after as done. */

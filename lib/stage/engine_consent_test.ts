@@ -88,7 +88,10 @@ Deno.test("without consent nothing is done from there on, and the stage is not c
         context(whoever),
       );
       assertEquals([result?.status, more.length], ["failed", 0]);
-      assertStringIncludes(result?.problem ?? "", "nobody agreed");
+      assertStringIncludes(
+        result?.problem ?? "",
+        "not agreed to, so nothing was done from here on",
+      );
     }
     assert(!await exists(`${folder}/a`));
     assertEquals(await readJournal(node), { complete: [], records: [] });

@@ -4,6 +4,18 @@ export class StepError extends Error {
   override readonly name = "StepError";
 }
 
+/**
+ * What needs consent, and was not agreed to.
+ *
+ * @param left what was left out for that, e.g. "taken back"
+ */
+export function notAgreed(left: string): StepError {
+  return new StepError(
+    `not agreed to, so nothing was ${left}\n` +
+      "what to do: look at it with --dry-run; where it is wanted, answer yes, or give -y",
+  );
+}
+
 /** A journal that cannot be understood. */
 export class JournalError extends Error {
   override readonly name = "JournalError";

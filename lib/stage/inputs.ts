@@ -45,7 +45,10 @@ export async function takeInput(
     outcome = await context.others.node(from).run(ask, options);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
-    throw new StepError(`${from} could not be asked: ${error.reason}`);
+    throw new StepError(
+      `${from} could not be asked for what this step needs (${why}): ${error.reason}\n` +
+        `what to do: mend the way to ${from}, then run this stage again`,
+    );
   }
   if (succeeded(outcome)) return outcome.stdout;
   const said = redact(outcome, outcome.stdout, secret);

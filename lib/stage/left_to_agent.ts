@@ -9,11 +9,13 @@ import { StepError } from "./errors.ts";
 import type { StepResult } from "./result.ts";
 import type { Stage, StageName } from "./stage.ts";
 
-/** The stages that an agent keeps on its machine. */
-const ofAgents: readonly StageName[] = [
-  ...["03-cni-config", "04-bridge", "05-plugin"] as const,
-  ...["06-forwarding", "07-masquerade", "08-routes"] as const,
-];
+/**
+ * Whether an agent keeps a stage on its machine. The machine and its node are there when
+ * one begins (01, 02), and 09 only looks.
+ */
+export function isKeptByAgent(stage: StageName): boolean {
+  return !["01-provision", "02-kubeadm", "09-verify"].includes(stage);
+}
 
 /**
  * Says so where an agent is at work: two would write one journal, and each undo the
@@ -26,7 +28,7 @@ export async function leftToAgent(
   { name: stage }: Stage,
   node: Node,
 ): Promise<readonly StepResult[] | undefined> {
-  if (!ofAgents.includes(stage)) return undefined;
+  if (!isKeptByAgent(stage)) return undefined;
   const { timeout_ms, signal } = context;
   let agent: string | undefined;
   try {
@@ -38,7 +40,10 @@ export async function leftToAgent(
   }
   if (agent === undefined) return undefined;
   const result: StepResult = {
-    ...{ stage, node: node.name, status: "failed", command: "" },
+    stage,
+    node: node.name,
+    status: "failed",
+    command: "",
     why: "leave to an agent what it keeps",
     problem:
       `an agent (${agent}) keeps stages 03 to 08 on ${node.name}, and does there ` +
@@ -54,7 +59,7 @@ export async function refuseHandedOver(
   clusterOf: () => Promise<Cluster>,
   { name }: Stage,
 ): Promise<void> {
-  if (!ofAgents.includes(name)) return;
+  if (!isKeptByAgent(name)) return;
   const cluster = await clusterOf();
   if (!await isHandedOver(cluster)) return;
   const line = makeLine("agent", cluster, { ARGS: ["--take-back"] });

@@ -35,7 +35,7 @@ import {
 } from "./stage.ts";
 import { type Answers, askAhead } from "./ask_ahead.ts";
 import type { RunContext } from "./context.ts";
-import { JournalError, StepError } from "./errors.ts";
+import { JournalError, notAgreed, type StepError } from "./errors.ts";
 
 /** A node's journal while a stage is at work there. */
 export class NodeRun {
@@ -79,7 +79,7 @@ export class NodeRun {
   async agree(request: ConsentRequest): Promise<void> {
     this.#agreed ||= await this.context.consent?.(request) ?? false;
     if (this.#agreed) return;
-    throw new StepError("nobody agreed to it; nothing was done from here on");
+    throw notAgreed("done from here on");
   }
 
   /** Asks the probes of several steps at once; that it goes on is told where it takes long. */

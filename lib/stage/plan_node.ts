@@ -1,6 +1,7 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askAhead } from "./ask_ahead.ts";
 import { askStep, decide, isGone } from "./decide.ts";
+import { StepError } from "./errors.ts";
 import { foresee, goingFirst, isOurs, repeatingLast } from "./former.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
@@ -75,7 +76,9 @@ export async function plan(
       answers.get(step) ?? await askNow(node, step, runOptions, others),
     );
     const record = find(journal, stage, step);
-    if (decide(node, step, answer, record) === "run") {
+    const todo = decide(node, step, answer, record);
+    if (todo instanceof StepError) throw todo;
+    if (todo === "run") {
       planned.push(...byHand(step));
     } else if (answer.is === "unneeded" && answer.ours && record) {
       planned.push(...takenBack(record));

@@ -51,5 +51,5 @@ const linesOf = oncePer(({ why, run }: PlannedStep) =>
 );
 
 function noOthers(name: string): never {
-  throw new TypeError(`nobody said which node ${name} is`);
+  throw new TypeError(`expected to be told how the node ${name} is reached`);
 }

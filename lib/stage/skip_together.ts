@@ -1,7 +1,6 @@
 /** Writing down that the effects of steps are there, of many at once. */
 import type { Answers } from "./ask_ahead.ts";
 import { decide } from "./decide.ts";
-import { StepError } from "./errors.ts";
 import { type JournalRecord, withRecords } from "./journal.ts";
 import { find, isSameRecord, type NodeRun, recordOf } from "./node_run.ts";
 import { label } from "./result.ts";
@@ -34,12 +33,7 @@ export function toSkipTogether(
       step.input !== undefined
     ) return skipped;
     const old = find(journal, stage, step);
-    try {
-      if (decide(node, step, answer, old) !== "skip") return skipped;
-    } catch (error) {
-      if (error instanceof StepError) return skipped;
-      throw error;
-    }
+    if (decide(node, step, answer, old) !== "skip") return skipped;
     skipped.push({ step, answer, old });
   }
   return skipped;

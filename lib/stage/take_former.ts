@@ -41,11 +41,9 @@ async function isRefused(
     if (known === undefined) continue;
     const answer = foreseen(step, known);
     if (answer.is !== "different" && answer.is !== "unmarked") continue;
-    try {
-      decide(node, step, answer, find(journal, stage, step));
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
-      await nodeRun.refuse(step, error);
+    const todo = decide(node, step, answer, find(journal, stage, step));
+    if (todo instanceof StepError) {
+      await nodeRun.refuse(step, todo);
       return true;
     }
   }

@@ -1,6 +1,6 @@
 /** What a person has to agree to before stages are taken back. */
 import type { StageRun } from "./context.ts";
-import { StepError } from "./errors.ts";
+import { notAgreed } from "./errors.ts";
 import type { Stage } from "./stage.ts";
 
 const agreed = new WeakSet<StageRun>();
@@ -26,7 +26,7 @@ export async function agreeToUndo(
     });
     if (request === undefined) continue;
     if (!await context.consent?.(request)) {
-      throw new StepError("nobody agreed to it; nothing was taken back");
+      throw notAgreed("taken back");
     }
     agreed.add(run);
     return;

@@ -149,15 +149,14 @@ export async function lookAt(
       const back = record ? takenBack(record) : [];
       return back.map((step): StepFinding => ({ is: "wanted", step }));
     }
-    try {
-      return decide(node, step, answer, find(journal, stage, step)) === "run"
-        ? [{ is: "wanted", step }]
-        : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
+    const todo = decide(node, step, answer, find(journal, stage, step));
+    if (todo instanceof StepError) {
       const is = answer.is === "unknown" ? "unknown" : "refused";
-      return [{ is, why: error.message }];
+      return [{ is, why: todo.message }];
     }
+    return todo === "run"
+      ? [{ is: "wanted", step }]
+      : [{ is: "there", ours: answer.is === "present" && !!answer.ours }];
   });
   const records = journal.records.filter((record) =>
     (record.node ?? node.name) === where

@@ -3,6 +3,8 @@
  * loads its own chain, with the sets that both refer to, and the last chain to
  * go takes the table along.
  */
+import { familiesOf } from "../cluster/address_family.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { cmd, withInput } from "../exec/command.ts";
 import type { Family } from "../net/cidr.ts";
 import {
@@ -31,14 +33,15 @@ nft list table "$@" | grep -q '^[[:space:]]*chain ' || nft delete table "$@"`;
  * Loads a chain with all of its rules in one transaction.
  *
  * @param why what it is for
- * @param family where only its rules are asked about
+ * @param cluster where it is one family of two, only rules of that one are asked about
  */
 export function nftChain(
   why: string,
   chain: NftChainText,
-  clusterCIDRs: readonly string[],
-  family?: Family,
+  cluster: Pick<Cluster, "clusterCIDRs" | "whole">,
 ): Step {
+  const { clusterCIDRs, whole } = cluster;
+  const family = whole && familiesOf(cluster)[0];
   const place = [...nftTable, chain.name].join(" ");
   return {
     key: `the chain ${place}`,

@@ -16,6 +16,7 @@ import {
 } from "../exercise/list.ts";
 import { difficulties, type Exercise } from "../exercise/exercise.ts";
 import { surpriseWords } from "../exercise/text.ts";
+import { beginScript, interrupt } from "./child.ts";
 import { exerciseAnswer, type ExerciseOrder } from "./exercise_orders.ts";
 import type {
   ExerciseAnswer,
@@ -74,7 +75,7 @@ export function openExercises(
     nudge,
     last: () => last,
     async run(order) {
-      const child = begin(script("exercise", order.args));
+      const child = beginScript(script("exercise", order.args));
       children.set(child, order.title);
       publish();
       const [printed, said] = await Promise.all([
@@ -93,26 +94,6 @@ export function openExercises(
       await Promise.all(all.map(({ status }) => status));
     },
   };
-}
-
-function begin({ argv: [program, ...args] }: Command): Deno.ChildProcess {
-  return new Deno.Command(program, {
-    args,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    // Ctrl-C at the terminal of the studio is the studio's, which hands it on.
-    detached: true,
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-function interrupt(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGINT");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // It has ended.
-  }
 }
 
 /** The exercises as they are remembered; undefined while the cluster's file is wrong. */

@@ -1,6 +1,7 @@
 /** What the page's buttons run: the scripts themselves, as the command line runs them. */
 import { exitCode, usualExits } from "../cli/exit_code.ts";
 import type { Command } from "../exec/command.ts";
+import { beginScript, interrupt } from "./child.ts";
 import type { PageEvent } from "./protocol.ts";
 
 /** Runs commands, several at a time. */
@@ -17,13 +18,6 @@ export interface Runs {
 export function openRuns(tell: (told: PageEvent) => void): Runs {
   const children = new Map<number, Deno.ChildProcess>();
   let count = 0;
-  const interrupt = (child: Deno.ChildProcess | undefined) => {
-    try {
-      child?.kill("SIGINT");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // It has ended.
-    }
-  };
   const follow = async (run: number, child: Deno.ChildProcess) => {
     const print = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
       const texts = stream.pipeThrough(new TextDecoderStream());
@@ -38,23 +32,18 @@ export function openRuns(tell: (told: PageEvent) => void): Runs {
     tell({ is: "ended", run, code, word: exitWord(code) });
   };
   return {
-    begin(title, { argv: [program, ...args] }) {
+    begin(title, command) {
       const run = ++count;
       tell({ is: "began", run, title });
-      const child = new Deno.Command(program, {
-        args,
-        env: { NO_COLOR: "1" },
-        stdin: "null",
-        // Ctrl-C at the terminal of the studio is the studio's, which hands it on.
-        detached: true,
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
+      const child = beginScript(command);
       children.set(run, child);
       follow(run, child);
       return run;
     },
-    stop: (run) => interrupt(children.get(run)),
+    stop(run) {
+      const child = children.get(run);
+      if (child !== undefined) interrupt(child);
+    },
     async close() {
       const all = [...children.values()];
       all.forEach(interrupt);

@@ -168,7 +168,9 @@ async function readText(request: Request): Promise<string> {
   let length = 0;
   for await (const bytes of request.body ?? []) {
     length += bytes.length;
-    if (length > longestBody) throw new RefusedError(413, "that is too long");
+    if (length > longestBody) {
+      throw new RefusedError(413, `expected ${longestBody} bytes at most`);
+    }
     text += decoder.decode(bytes, { stream: true });
   }
   return text + decoder.decode();

@@ -106,7 +106,7 @@ export async function listenAndSend(
 }
 
 function noContext(): never {
-  throw new TypeError("nothing to trace");
+  throw new TypeError("expected a family at least to trace in");
 }
 
 /** The places of all contexts: two families have most of them in common. */
@@ -123,7 +123,9 @@ async function send(
 ): Promise<Omit<Listened, "heard">> {
   const { from, to, family, machines, places, cluster } = context;
   const sender = places[0];
-  if (sender === undefined) throw new TypeError("a sender");
+  if (sender === undefined) {
+    throw new TypeError("expected the sender as the first place of a path");
+  }
   const claims = claimsOf(from, to, machines, cluster, family);
   const runner = context.runnerOf(sender.machine);
   const [answers, claimed] = await Promise.all([

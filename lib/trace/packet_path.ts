@@ -46,7 +46,9 @@ export function walk(
 ): Way {
   const planned = heard.filter(({ aside = false }) => !aside);
   const sender = planned[0]?.place;
-  if (sender === undefined) throw new TypeError("a place to listen at");
+  if (sender === undefined) {
+    throw new TypeError("expected a place of the planned path to listen at");
+  }
   const port = senderPort(heard, wanted.sending);
   const filter = { ...wanted, ...(port === undefined ? {} : { port }) };
   const waiting = heard.flatMap((one) => passagesOf(one, filter));

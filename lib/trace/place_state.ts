@@ -126,7 +126,9 @@ export function inquiry(
     read(answers) {
       const [neighbours, counters, rules, ...rest] = answers;
       if (!neighbours || !counters || !rules) {
-        throw new TypeError("an answer each");
+        throw new TypeError(
+          "expected an answer to each question about a place",
+        );
       }
       const ofChains = rest.slice(packets.length);
       return {

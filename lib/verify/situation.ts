@@ -6,7 +6,7 @@ import { turnsOf } from "../cluster/at_once.ts";
 import { inFamily } from "../cluster/address_family.ts";
 import { readJournal } from "../stage/journal.ts";
 import { type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
-import { usesKubeadm } from "../kubernetes/kubeconfig.ts";
+import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
 import { labId } from "../lab/names.ts";
 import type { StageProgress } from "./expected.ts";
@@ -134,10 +134,8 @@ function unless(needed: boolean): (error: unknown) => undefined {
   };
 }
 
-function leaderOf({ nodes }: Cluster, reach: Reach): Node {
-  const controlPlane = nodes.find(({ role }) => role === "control-plane");
-  if (controlPlane === undefined) throw new TypeError("a control plane");
-  return reach.nodeOf(controlPlane.name);
+function leaderOf(cluster: Cluster, reach: Reach): Node {
+  return reach.nodeOf(controlPlaneOf(cluster).name);
 }
 
 async function ask(runner: Node, options: RunOptions): Promise<Survey> {

@@ -97,7 +97,10 @@ export function missingOfPod(site: Site, pod: PodName): {
     return { clear: [], start: state.serving ? [] : [servePod(runtime)] };
   }
   if (list === undefined) {
-    throw new RuntimeError(`${site.node.name} has no network configuration`);
+    throw new RuntimeError(
+      `${site.node.name} has no network configuration, so no pod can start there; ` +
+        "03-cni-config writes it",
+    );
   }
   const start = startPod(pod, list, runtime);
   return {
@@ -121,7 +124,9 @@ export async function preparePods(
     }
     return await preparePod(site, pod, stepRunner);
   });
-  if (shell === undefined || web === undefined) throw new TypeError("two pods");
+  if (shell === undefined || web === undefined) {
+    throw new TypeError("expected a result of each of the two pods");
+  }
   return { site, pods: { [caller]: shell, [server]: web }, remarks };
 }
 

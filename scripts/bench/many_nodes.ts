@@ -1,8 +1,6 @@
 /** Cluster files of many nodes, for what is measured on them. */
-import { loadCluster } from "../../lib/cluster/load.ts";
-import { ClusterFileError } from "../../lib/cluster/yaml.ts";
 
-/** The kinds of routes that are measured; one that no cluster file may have is left out. */
+/** The kinds of routes that are measured. */
 export const kinds = ["host", "vxlan", "bgp"] as const;
 
 /** A kind of routes. */
@@ -40,15 +38,4 @@ export function manyNodes(
     );
   }
   return lines.join("\n") + "\n";
-}
-
-/** Whether a cluster file of this kind of routes is taken. */
-export async function isKnown(file: string, stateRoot: string) {
-  try {
-    await loadCluster(file, { stateRoot });
-    return true;
-  } catch (error) {
-    if (error instanceof ClusterFileError) return false;
-    throw error;
-  }
 }

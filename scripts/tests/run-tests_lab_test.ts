@@ -84,29 +84,56 @@ Deno.test("a file that is not there counts as failed", async () => {
   assertEquals(outcome.code, 1);
 });
 
+/**
+ * Begins a run whose test starts something that lasts, in a process group of its own, as
+ * a terminal has it.
+ *
+ * @param end ends it, given its process
+ * @returns its exit code, and the temporary folders that were left of it
+ */
+async function endedBy(
+  folder: string,
+  end: (pid: number) => void,
+): Promise<{ code: number; left: string[] }> {
+  const [started, temporary] = [`${folder}/started`, `${folder}/temporary`];
+  // A number of seconds that nobody else sleeps for.
+  const last = String(1e8 + crypto.getRandomValues(new Uint32Array(1))[0]!);
+  const file = `${folder}/lasting_test.ts`;
+  await Deno.writeTextFile(file, files["lasting_test.ts"] ?? "");
+  await Deno.mkdir(temporary, { recursive: true });
+  const child = new Deno.Command("setsid", {
+    args: [Deno.execPath(), "run", "-A", script, file],
+    env: { STARTED: started, LAST: last, TMPDIR: temporary },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  while (!await exists(started)) await delay(20);
+  assert(await sleeps(last));
+  end(child.pid);
+  const { code } = await child.status;
+  while (await sleeps(last)) await delay(20);
+  await Deno.remove(started);
+  return { code, left: Array.from(Deno.readDirSync(temporary), (e) => e.name) };
+}
+
 Deno.test({
-  name: "Ctrl-C ends the run with all that its tests started (needs root)",
+  name:
+    "however a run ends, what its tests started ends, and its temporary folder goes: " +
+    "at once, or at the next run where it was killed (needs root)",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     const folder = await Deno.makeTempDir();
-    const started = `${folder}/started`;
-    // A number of seconds that nobody else sleeps for.
-    const last = String(1e8 + crypto.getRandomValues(new Uint32Array(1))[0]!);
     try {
-      const file = `${folder}/lasting_test.ts`;
-      await Deno.writeTextFile(file, files["lasting_test.ts"] ?? "");
-      // A process group of its own, as a terminal has it.
-      const child = new Deno.Command("setsid", {
-        args: [Deno.execPath(), "run", "-A", script, file],
-        env: { STARTED: started, LAST: last },
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-      while (!await exists(started)) await delay(20);
-      assert(await sleeps(last));
-      await run(cmd`kill -INT -- -${child.pid}`);
-      assertEquals((await child.status).code, 130);
-      while (await sleeps(last)) await delay(20);
+      const killed = await endedBy(folder, (pid) => Deno.kill(pid, "SIGKILL"));
+      assertEquals([killed.code, killed.left.length], [137, 1]);
+      const [name] = killed.left;
+      await Deno.utime(`${folder}/temporary/${name}`, 0, 0);
+      const ctrlC = await endedBy(folder, (pid) => Deno.kill(-pid, "SIGINT"));
+      assertEquals(ctrlC, { code: 130, left: [] });
+      for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+        const ended = await endedBy(folder, (pid) => Deno.kill(pid, signal));
+        assertEquals(ended, { code: 130, left: [] }, signal);
+      }
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
