@@ -83,11 +83,11 @@ export const plugin: Stage = {
     },
   },
   steps: ({ cluster, pluginFiles }) => [
-    ...(pluginFiles ?? []).map((file): Step => ({
+    ...(pluginFiles ?? []).map((file, _, all): Step => ({
       why: file.to.startsWith("/opt/cni/bin/")
         ? "The runtime executes what the configuration's `type` names, in this folder"
         : "What the plugin's launcher starts",
-      doneWhen: copied(file),
+      doneWhen: copied(file, all),
       run: file,
       undo: remove(file.to),
       independent: true,

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S deno run -A
 /** Measures the lab and the plugin beside their peers: `make bench`. */
-import { benchTable, isOver } from "../lib/dev/bench_report.ts";
-import type { CommandLine } from "../lib/cli/flags.ts";
+import { type BenchPart, benchTable, isOver } from "../lib/dev/bench_report.ts";
+import { choice, type CommandLine, type Flag } from "../lib/cli/flags.ts";
 import { standard } from "../lib/cli/standard_flags.ts";
 import { runScript } from "../lib/cli/script.ts";
 import { benchAgent } from "./bench/agent.ts";
@@ -15,6 +15,38 @@ import { benchSsh } from "./bench/ssh.ts";
 import { benchTunnel } from "./bench/tunnel.ts";
 import { exitCode, usualExits } from "../lib/cli/exit_code.ts";
 
+/** By the name that `--part` has for them. */
+const parts = {
+  lab: benchLab,
+  look: benchLook,
+  plugin: benchPlugin,
+  daemon: benchDaemon,
+  ssh: benchSsh,
+  plan: benchPlan,
+  agent: benchAgent,
+  tunnel: benchTunnel,
+  scale: benchScale,
+} as const;
+
+type PartName = keyof typeof parts;
+
+const partNames = Object.keys(parts) as PartName[];
+
+const { expected, read } = choice(...partNames);
+
+/** Which parts; all of them where none is named. */
+const chosenParts: Flag<readonly PartName[]> = {
+  name: "part",
+  value: "NAME",
+  does: "only this part; may be repeated",
+  many: true,
+  expected,
+  read(values) {
+    const known = values.flatMap((value) => read(value) ?? []);
+    return known.length === values.length ? { is: known } : undefined;
+  },
+};
+
 const command = {
   name: "bench",
   summary: "measure the lab and the plugin beside their peers",
@@ -22,31 +54,23 @@ const command = {
     "Times differ between machines; look at the ratios. The lab is one of its " +
     "own, beside whatever is up.",
   ],
-  flags: standard("cluster", "output"),
+  examples: [[
+    'make bench ARGS="--part scale"',
+    "the labs of 30 and 60 nodes alone",
+  ]],
+  flags: { ...standard("cluster", "output"), parts: chosenParts },
   exits: {
     done: usualExits.done,
-    failed: "a figure exceeds its bound",
+    failed: "a figure exceeds its bound, or could not be had",
     usage: usualExits.usage,
   },
 } satisfies CommandLine;
 
-const parts = [
-  benchLab,
-  benchLook,
-  benchPlugin,
-  benchDaemon,
-  benchSsh,
-  benchPlan,
-  benchAgent,
-  benchTunnel,
-  benchScale,
-];
-
-await runScript(command, async ({ cluster, output }) => {
-  const measured = [];
-  for (const part of parts) {
+await runScript(command, async ({ cluster, output, parts: chosen }) => {
+  const measured: BenchPart[] = [];
+  for (const name of chosen.length === 0 ? partNames : chosen) {
     try {
-      const result = await part(cluster);
+      const result = await parts[name](cluster);
       measured.push(result);
       if (output === "table") console.log(`${benchTable(result)}\n`);
     } catch (error) {

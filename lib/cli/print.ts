@@ -50,6 +50,20 @@ export function printColoured(text: string): void {
   );
 }
 
+/** Prints a list as data, an element at a time: whole, it may be too long for one text. */
+export function printList(elements: Iterable<unknown>): void {
+  printLines(listLines(elements));
+}
+
+function* listLines(elements: Iterable<unknown>): Generator<string> {
+  let before = "[\n";
+  for (const element of elements) {
+    yield `${before}${printableJSON(element)}`;
+    before = ",\n";
+  }
+  yield before === ",\n" ? "\n]\n" : "[]\n";
+}
+
 /** Prints what is not the result: progress, failures, what a question is about. */
 export function printNote(text: string): void {
   console.error(printableLines(text));

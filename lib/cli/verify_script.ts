@@ -1,5 +1,11 @@
 /** How stage 09 is run as a script: flags in, the matrix out, exit code. */
-import { printData, printNote, printText } from "./print.ts";
+import {
+  printData,
+  printLines,
+  printList,
+  printNote,
+  printText,
+} from "./print.ts";
 import { tellingIfSlow } from "../node/heartbeat.ts";
 import {
   dryRunVerify,
@@ -52,8 +58,8 @@ async function runWith(
   });
   if (flags.dryRun) {
     const plan = await dryRunVerify(session, verification, flags.noProbes);
-    if (json) printData(plan.data);
-    else printText(plan.script);
+    if (json) printList(plan.data());
+    else printLines(withNewline(plan.script()));
     return exitCode.done;
   }
   if (flags.undo) return await undo(session, flags);
@@ -67,6 +73,11 @@ async function runWith(
   const more = status === "interrupted" ||
     await startMorePods(session, verification.probed);
   return more ? verifyExitCode[status] : exitCode.failed;
+}
+
+function* withNewline(pieces: Iterable<string>): Generator<string> {
+  yield* pieces;
+  yield "\n";
 }
 
 /** Stage 09 on a session, with a word while it takes long. */

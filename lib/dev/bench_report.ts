@@ -12,11 +12,18 @@ export interface Measured {
   readonly atMost?: { readonly of: "value" | "ratio"; readonly limit: number };
 }
 
+/** What could not be measured, because something failed on the way. */
+export interface NotMeasured {
+  readonly what: string;
+  /** What failed, in the words of the error. */
+  readonly failed: string;
+}
+
 /** What a part of the bench gives. */
 export interface BenchPart {
   /** The table's heading: what was measured on, how often, in which form. */
   readonly title: string;
-  readonly rows: readonly Measured[];
+  readonly rows: readonly (Measured | NotMeasured)[];
   /** What could not be measured and why, and what else is to be known; a line each. */
   readonly notes: readonly string[];
 }
@@ -41,8 +48,9 @@ function ratio({ ours, peer }: Measured): number | undefined {
   return peer === undefined ? undefined : ours / peer.value;
 }
 
-/** Whether the figure is above what it is to be at most. */
-export function isOver(measured: Measured): boolean {
+/** Whether the figure is above what it is to be at most, or could not be had. */
+export function isOver(measured: Measured | NotMeasured): boolean {
+  if ("failed" in measured) return true;
   const { atMost, ours } = measured;
   if (atMost === undefined) return false;
   const figure = atMost.of === "value" ? ours : ratio(measured);
@@ -50,9 +58,13 @@ export function isOver(measured: Measured): boolean {
   return figure === undefined || figure > atMost.limit;
 }
 
-/** A part as a table, one line a row; "OVER" marks what exceeds its bound. */
+/**
+ * A part as a table, one line a row; "OVER" marks what exceeds its bound, "FAILED"
+ * what could not be measured, and a line below says why.
+ */
 export function benchTable({ title, rows, notes }: BenchPart): string {
   const lines = rows.map((row) => {
+    if ("failed" in row) return [row.what, "", "", "", "", "FAILED"];
     const { what, ours, unit, peer, atMost } = row;
     const times = ratio(row);
     return [
@@ -77,7 +89,11 @@ export function benchTable({ title, rows, notes }: BenchPart): string {
       return column === 0 ? cell.padEnd(width) : cell.padStart(width);
     }).join("  ").trimEnd()
   );
-  return [title, "", ...text, ...notes.map((note) => `- ${note}`)].join("\n");
+  const failures = rows.flatMap((row) =>
+    "failed" in row ? [`${row.what}: ${row.failed}`] : []
+  );
+  const below = [...notes, ...failures].map((note) => `- ${note}`);
+  return [title, "", ...text, ...below].join("\n");
 }
 
 /** Three digits that count. */

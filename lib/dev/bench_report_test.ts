@@ -47,3 +47,18 @@ GC           24.0 ms  12.0 ms (reference)  2.00×     1.7×  OVER
 - no peer for DEL`,
   );
 });
+
+Deno.test("what could not be measured is a row, with the reason below, and no success", () => {
+  const failed = { what: "60 nodes", failed: "up: node-3 failed" };
+  assertEquals(isOver(failed), true);
+  assertEquals(
+    benchTable({ title: "Labs", rows: [add, failed], notes: ["one run"] }),
+    `Labs
+
+             ours                 peer  ratio  at most
+ADD       18.0 ms  12.0 ms (reference)  1.50×     1.7×
+60 nodes                                                FAILED
+- one run
+- 60 nodes: up: node-3 failed`,
+  );
+});

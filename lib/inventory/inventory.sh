@@ -54,7 +54,7 @@ for file in "$configs"/*; do
     ;;
   esac
 done
-data=$(sed -n 's/.*"dataDir" *: *"\([^"]*\)".*/\1/p' "${list:-/dev/null}" 2>/dev/null | head -n 1)
+data=$(sed -n '/"dataDir" *: *"/{s/.*"dataDir" *: *"\([^"]*\)".*/\1/p;q;}' "${list:-/dev/null}")
 part leases
 set -- "${data:-/run/deno-cni/networks}"
 [ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
@@ -69,11 +69,18 @@ sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
 part namespaces
 pod='"K8S_POD_NAMESPACE","\([^"]*\)"'
 sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
-for sandbox in /run/netns/*; do
-  if [ "$(stat -f -c %T "$sandbox" 2>/dev/null)" = nsfs ]; then
-    part pod; printf %s "${sandbox##*/}"
-    part pod.links; nsenter --net="$sandbox" ip -j addr
-    part pod.routes; nsenter --net="$sandbox" ip -j route
-    part pod.routes6; nsenter --net="$sandbox" ip -j -6 route
-  fi
+line='
+'
+stat -f -c '%T %n' /run/netns/* 2>/dev/null | while read -r type sandbox; do
+  [ "$type" = nsfs ] || continue
+  part pod; printf %s "${sandbox##*/}"
+  # One process answers both, each in a line.
+  lists=$(nsenter --net="$sandbox" ip -j -force -batch - <<END
+addr
+route
+END
+  )
+  part pod.links; printf '%s\n' "${lists%%"$line"*}"
+  part pod.routes; printf '%s\n' "${lists#"${lists%%"$line"*}"}"
+  part pod.routes6; nsenter --net="$sandbox" ip -j -6 route
 done

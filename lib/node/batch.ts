@@ -13,6 +13,7 @@ import { readList } from "../net/ip_json.ts";
 import { byProgram } from "./by_program.ts";
 import type { Runner } from "./node.ts";
 import { partFunction, splitParts } from "./parts.ts";
+import { withoutShell } from "./without_shell.ts";
 
 /** A question, and whom to call the one that answers it. */
 export interface Question {
@@ -32,7 +33,8 @@ export interface Question {
 function asking(question: Question): string {
   // After exec, the shell in $() becomes the command instead of starting it.
   return "part begin\n{ said=$(exec 2>&1 >&3 3>&- </dev/null\n" +
-    `${lineOf(question)}\n)\n} 3>&1; code=$?; part $code; said\n`;
+    `${withoutShell(question) ?? lineOf(question)}\n` +
+    ")\n} 3>&1; code=$?; part $code; said\n";
 }
 
 const head = `said() { [ -z "$said" ] || printf '%s\\n' "$said"; }\n`;

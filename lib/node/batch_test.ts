@@ -68,6 +68,26 @@ for (const ask of [askAll, askTogether]) {
   });
 }
 
+Deno.test("a program for a shell has its own arguments, and changes nothing for the next", async () => {
+  const programs = [
+    cmd`sh -c ${'boundary=x; part() { :; }; echo "$# $1 $2"'} ask -n ${"a  'b'"}`,
+    cmd`env LC_ALL=C sh -c ${'code=9; echo "$LC_ALL $#"; exit 4'} ask`,
+    cmd`sh -c ${"echo 'never closed"}`,
+    cmd`sh -c ${"cd /; set -eu; false; echo on"}`,
+    cmd`sh -c ${'echo "${LC_ALL-none} $#"'} ask one`,
+  ];
+  const path = Deno.env.get("PATH") ?? "";
+  const asked = await askAll(
+    { ...here, run: (command) => here.run(command, { env: { PATH: path } }) },
+    programs.map((command) => ({ where: "here", command })),
+    {},
+  );
+  assertEquals(
+    asked.map(({ outcome: { code, stdout } }) => [code, stdout]),
+    [[0, "2 -n a  'b'\n"], [4, "C 0\n"], [2, ""], [1, ""], [0, "none 1\n"]],
+  );
+});
+
 Deno.test("askTogether() asks all at once", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -1,5 +1,6 @@
 /** Probes of files on a node: is it there, and is it as a step would leave it? */
-import { type Command, succeeded } from "../exec/command.ts";
+import { oncePer } from "../cluster/once.ts";
+import { cmd, type Command, succeeded } from "../exec/command.ts";
 import { askPath, readFile, saysAbsent } from "../exec/shell_file.ts";
 import type { Answer, PluginFile, Probe } from "../stage/stage.ts";
 import { unknown } from "./probes.ts";
@@ -55,18 +56,48 @@ export function whereThere(
   };
 }
 
+// PLAIN FILE…: of those that are there size and rights, and a digest of all but the
+// first PLAIN of them.
+const factsScript = `plain=$1 skip=0 at=0; shift
+for path; do
+  shift; at=$((at + 1)); [ -e "$path" ] || continue
+  set -- "$@" "$path"; [ $at -gt $plain ] || skip=$((skip + 1))
+done
+[ $# = 0 ] || stat -Lc "%s %a %n" "$@" || exit
+shift $skip; [ $# = 0 ] || sha256sum "$@"`;
+
+/** The same question for all of these, so that a node is asked once. */
+const factsOf = oncePer((files: readonly PluginFile[]): Command => {
+  const { plain = [], digested = [] } = Object.groupBy(
+    files,
+    ({ sha256 }) => sha256 === undefined ? "plain" : "digested",
+  );
+  const paths = [...plain, ...digested].map(({ to }) => to);
+  return cmd`sh -c ${factsScript} ask ${plain.length} ${paths}`;
+});
+
 /**
  * Is the file on the node, whole and with these rights? Compared by digest,
  * where it has one, and by size.
+ *
+ * @param files all that come with it, which are asked about at one time
  */
-export function copied(file: PluginFile): Probe {
-  const script = 'stat -Lc "%s %a" "$1"; [ -z "$2" ] || sha256sum "$1"';
-  const { size_bytes, mode, sha256 = "" } = file;
-  const ask = askPath(file.to, script, sha256);
-  return whereThere(ask, `what ${file.to} is`, (text) => {
-    const [facts, digest = ""] = text.split("\n");
-    const same = facts === `${size_bytes} ${mode}` &&
-      (sha256 === "" || digest.startsWith(`${sha256} `));
-    return { is: same ? "present" : "absent", ours: true };
-  });
+export function copied(
+  file: PluginFile,
+  files: readonly PluginFile[],
+): Probe {
+  const { to, size_bytes, mode, sha256 } = file;
+  return {
+    ask: factsOf(files),
+    read(outcome) {
+      if (!succeeded(outcome)) return unknown(outcome, `what ${to} is`);
+      const lines = outcome.stdout.split("\n");
+      if (!lines.some((line) => line.endsWith(` ${to}`))) {
+        return { is: "absent" };
+      }
+      const same = lines.includes(`${size_bytes} ${mode} ${to}`) &&
+        (sha256 === undefined || lines.includes(`${sha256}  ${to}`));
+      return { is: same ? "present" : "absent", ours: true };
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // @ts-types="../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cmd, type Outcome } from "../exec/command.ts";
+import { run } from "../exec/run.ts";
 import {
   addressOn,
   linkIs,
@@ -162,13 +163,47 @@ Deno.test("fileIs() writes over a file of ours, never over somebody else's", () 
   knowsNothing(probe);
 });
 
-Deno.test("copied() compares rights and size, and the digest where there is one", () => {
-  const file = { copy: "a", to: "/b", mode: "755", size_bytes: 9 };
-  const small = copied({ ...file, sha256: "abc" });
-  assertEquals(is(small, out("9 755\nabc  /b\n")), "present");
-  assertEquals(is(small, out("9 755\nabd  /b\n")), "absent");
-  assertEquals(is(small, out("9 644\nabc  /b\n")), "absent");
-  assertEquals(is(copied(file), out("9 755\n")), "present");
-  assertEquals(is(copied(file), out("8 755\n")), "absent");
+Deno.test("copied() compares rights and size, and the digest where there is one", async () => {
+  const plain = { copy: "a", to: "/b", mode: "755", size_bytes: 9 };
+  const digested = { ...plain, to: "/b b", sha256: "abc" };
+  const files = [digested, plain];
+  const [small, large] = files.map((file) => copied(file, files));
+  if (small === undefined || large === undefined) throw new Error("two probes");
+  assertEquals(small.ask, large.ask);
+  const both = "9 755 /b\n9 755 /b b\n";
+  assertEquals(is(small, out(`${both}abc  /b b\n`)), "present");
+  assertEquals(is(small, out(`${both}abd  /b b\n`)), "absent");
+  assertEquals(is(small, out("9 644 /b b\nabc  /b b\n")), "absent");
+  assertEquals(is(large, out(both)), "present");
+  assertEquals(is(large, out("8 755 /b\n")), "absent");
+  assertEquals(is(small, out("9 755 /b\n")), "absent");
   knowsNothing(small);
+
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const there of [[], ["a"], ["b b"], ["a", "b b"]]) {
+      for (const name of there) {
+        await Deno.writeTextFile(`${folder}/${name}`, name);
+      }
+      for (const name of there) await Deno.chmod(`${folder}/${name}`, 0o644);
+      const digest = new Uint8Array(
+        await crypto.subtle.digest("SHA-256", new TextEncoder().encode("b b")),
+      ).toHex();
+      const own = [
+        { ...plain, to: `${folder}/b b`, size_bytes: 3, sha256: digest },
+        { ...plain, to: `${folder}/a`, size_bytes: 1 },
+      ].map((file) => ({ ...file, mode: "644" }));
+      const found = await Promise.all(own.map(async (file) => {
+        const { ask, read } = copied(file, own);
+        return read(await run(ask)).is;
+      }));
+      assertEquals(
+        found,
+        ["b b", "a"].map((name) => there.includes(name) ? "present" : "absent"),
+      );
+      for (const name of there) await Deno.remove(`${folder}/${name}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -3,7 +3,8 @@
  * on the operator's machine. Pure.
  */
 import { knownOf, running } from "./known_ends.ts";
-import { type Known, pathsToTry, startsOf } from "./try_paths.ts";
+import { type Known, startsOf } from "./try_paths.ts";
+import { pathsByStart } from "./wanted_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { cmd, type Command, show } from "../exec/command.ts";
 import { familiesOf } from "../cluster/address_family.ts";
@@ -13,7 +14,6 @@ import { addressesOf, insideOf, waitStep } from "./kubernetes_pods.ts";
 import type { Kubernetes } from "./kubernetes_state.ts";
 import { isRouted } from "./kubernetes_checks.ts";
 import { missingSteps } from "./kubernetes_start.ts";
-import { workersOf } from "./matrix.ts";
 import { httpCalls } from "./http_calls.ts";
 import {
   caller,
@@ -32,21 +32,24 @@ import {
   type Placed,
   podSites,
 } from "./start_pods.ts";
-import { filledIn, placeholder, variable } from "./placeholders.ts";
+import { filledIn, placeholder, variablesOf } from "./placeholders.ts";
 import { cleanupSteps } from "./cleanup.ts";
 import { canCheck, checkCommands } from "../cni/runtime.ts";
 import { type Site, type Situation, situationIn } from "./situation.ts";
 import type { Runner } from "../node/node.ts";
 import { script } from "../stage/plan_script.ts";
 
-/** What a dry run of stage 09 says. */
+/**
+ * What a dry run of stage 09 says. Both are made as they are taken: a thousand
+ * nodes have three million paths.
+ */
 export interface VerifyPlan {
-  /** For a POSIX shell on the operator's machine. */
-  readonly script: string;
-  readonly data: readonly PlanData[];
+  /** For a POSIX shell on the operator's machine: whole lines, in pieces. */
+  readonly script: () => Iterable<string>;
+  readonly data: () => Iterable<PlanData>;
 }
 
-/** A plan as data (`--dry-run -o json`), as the other stages give it. */
+/** As the other stages give it (`--dry-run -o json`). */
 interface PlanData {
   readonly stage: "09-verify";
   /** A node's name, "outside", or "POD on NODE". */
@@ -66,60 +69,49 @@ export function planVerify(
 ): VerifyPlan {
   const sites = podSites(situation, selected);
   if (sites.length === 0) {
-    return {
-      script: "# 09-verify: no pods, so no path can be tried\n",
-      data: [],
-    };
+    const nothing = "# 09-verify: no pods, so no path can be tried\n";
+    return { script: () => [nothing], data: () => [] };
   }
-  const { cluster } = situation;
   const fresh = freshOf(sites, situation);
-  const families = familiesOf(cluster);
+  const families = familiesOf(situation.cluster);
+  const variables = variablesOf(situation.cluster);
   const prepared = preparations(situation, sites);
-  const calls = families.flatMap((family) =>
-    callPlans(situationIn(situation, family), family, selected, fresh)
-  );
-  const asked = kubernetesQuestions(situation, sites);
-  const ends = checkServers(situation).map(({ runner }) => ({
-    runner,
-    steps: [{
-      why: "Which address did each caller have?",
-      run: serverLog(),
-    }, endServer()],
-  }));
-  const text = [
-    ...prepared.map(asScript),
-    ...fresh.flatMap((site) =>
-      families.map((family) => addressLine(site, family, situation))
-    ),
-    ...calls.map(({ runner, run }) =>
-      `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`
-    ),
-    ...asked.map(asScript),
-    ...ends.map(asScript),
-  ].join("\n");
+  const calls = function* () {
+    for (const family of families) {
+      const one = situationIn(situation, family);
+      yield* callPlans(one, family, selected, fresh);
+    }
+  };
+  const seen = "Which address did each caller have?";
+  const after = [
+    ...kubernetesQuestions(situation, sites),
+    ...checkServers(situation).map(({ runner }) => ({
+      runner,
+      steps: [{ why: seen, run: serverLog() }, endServer()],
+    })),
+  ];
   const why = "Call all these at once; each answers with the address it saw";
   return {
-    script: filledIn(
-      text,
-      new Map(
-        families.flatMap((family) =>
-          workersOf(cluster).map(({ name }) =>
-            [
-              placeholder(name, family),
-              variable(name, family, cluster),
-            ] as const
-          )
-        ),
-      ),
-    ),
-    data: [
-      ...prepared.map(asData),
-      ...calls.map(({ runner, run }) =>
-        asData({ runner, steps: [{ why, run }] })
-      ),
-      ...asked.map(asData),
-      ...ends.map(asData),
-    ],
+    script: () =>
+      separated(function* () {
+        for (const one of prepared) yield asScript(one);
+        for (const site of fresh) {
+          for (const family of families) {
+            yield addressLine(site, family, situation, variables);
+          }
+        }
+        for (const { runner, run } of calls()) {
+          yield `# 09-verify from ${runner.name}\n${show(runner.enter(run))}\n`;
+        }
+        for (const one of after) yield asScript(one);
+      }, (section) => filledIn(section, variables)),
+    *data() {
+      for (const one of prepared) yield asData(one);
+      for (const { runner, run } of calls()) {
+        yield asData({ runner, steps: [{ why, run }] });
+      }
+      for (const one of after) yield asData(one);
+    },
   };
 }
 
@@ -131,9 +123,24 @@ export function planCleanup(
 ): VerifyPlan {
   const placed = cleanupSteps(situation, selected, withOutside);
   return {
-    script: placed.map(asScript).join("\n"),
-    data: placed.map(asData),
+    script: () =>
+      separated(function* () {
+        for (const one of placed) yield asScript(one);
+      }),
+    data: () => placed.map(asData),
   };
+}
+
+/** Sections with an empty line between two of them. */
+function* separated(
+  sections: () => Iterable<string>,
+  changed: (section: string) => string = (section) => section,
+): Generator<string> {
+  let between = "";
+  for (const section of sections()) {
+    yield between + changed(section);
+    between = "\n";
+  }
 }
 
 function asScript({ runner, steps }: Placed): string {
@@ -205,26 +212,25 @@ function kubernetesPods(
   }];
 }
 
-/** The calls of one family, from each place where some begin. */
-function callPlans(
+/** The calls of one family, from each place where some begin, a place at a time. */
+function* callPlans(
   situation: Situation,
   family: Family,
   selected: readonly string[],
   fresh: readonly Site[],
-): { readonly runner: Runner; readonly run: Command }[] {
+): Generator<{ readonly runner: Runner; readonly run: Command }> {
   const known = addressesToCome(situation, fresh, family);
-  const paths = pathsToTry(situation, selected, known);
-  return startsOf(paths, situation, known).map(({ runner, calls }) => ({
-    runner,
-    run: httpCalls(calls.map(({ url }) => url)),
-  }));
+  for (const paths of pathsByStart(situation, selected, known)) {
+    for (const { runner, calls } of startsOf(paths, situation, known)) {
+      yield { runner, run: httpCalls(calls.map(({ url }) => url)) };
+    }
+  }
 }
 
 /** One entry a machine, those without steps left out. */
 function byMachine(placed: readonly Placed[]): Placed[] {
-  const names = [...new Set(placed.map(({ runner }) => runner.name))];
-  return names.flatMap((name) => {
-    const own = placed.filter(({ runner }) => runner.name === name);
+  const byName = Map.groupBy(placed, ({ runner }) => runner.name);
+  return [...byName.values()].flatMap((own) => {
     const steps = own.flatMap(({ steps }) => steps);
     const [first] = own;
     return first === undefined || steps.length === 0
@@ -274,11 +280,12 @@ function addressLine(
   { node, runner }: Site,
   family: Family,
   { cluster, kubernetes }: Situation,
+  variables: ReadonlyMap<string, string>,
 ): string {
   const which = cluster.clusterCIDRs.length === 1 ? "" : ` IPv${family}`;
   const intro =
     `# The${which} address that ADD gave pod ${server} on ${node.name}\n` +
-    `${variable(node.name, family, cluster)}=`;
+    `${variables.get(placeholder(node.name, family))}=`;
   if (kubernetes !== undefined) {
     const sign = family === 4 ? "[.]" : ":";
     const read = kubernetes.controlPlane.enter(addressesOf(server, node.name));

@@ -140,6 +140,36 @@ export function allPaths(
   );
 }
 
+/**
+ * The same paths, by where they start: from each pod in turn, then from each
+ * node. There are n² of all nodes, and 2n of one place.
+ *
+ * @param withPods as allPaths() takes it
+ */
+export function* pathsFrom(
+  cluster: Cluster,
+  withPods: ReadonlySet<string>,
+): Generator<readonly Path[]> {
+  const columns = workersOf(cluster).map(({ name }) => name)
+    .filter((name) => withPods.has(name));
+  const names = cluster.nodes.map(({ name }) => name);
+  const kinds = Map.groupBy(pathKinds, (kind) => startsAtPod({ kind }));
+  for (const from of columns) {
+    const others = names.filter((name) => name !== from);
+    yield (kinds.get(true) ?? []).flatMap((kind) =>
+      otherEnds(kind, from, others, withPods)
+        .map((to): Path => ({ kind, from, to }))
+    );
+  }
+  // In the order in which allPaths() comes to them.
+  for (const from of new Set([...columns, ...names])) {
+    yield (kinds.get(false) ?? []).flatMap((kind) =>
+      columns.filter((to) => (to === from) === (kind === "node-to-own-pod"))
+        .map((to): Path => ({ kind, from, to }))
+    );
+  }
+}
+
 function otherEnds(
   kind: PathKind,
   own: string,

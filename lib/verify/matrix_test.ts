@@ -9,6 +9,7 @@ import {
   isAsExpected,
   type Path,
   type PathKind,
+  pathsFrom,
   sourcesOf,
   type Tried,
   whose,
@@ -36,6 +37,18 @@ Deno.test("allPaths() has each path once, in the columns of the nodes with pods"
   assertEquals(new Set(one.map(columnOf)), new Set(["worker-1"]));
   assert(one.every(({ kind }) => kind !== "pod-to-pod-other-node"));
   assertEquals(allPaths(cluster, new Set()), []);
+});
+
+Deno.test("pathsFrom() has the paths of allPaths(), those of one start together", () => {
+  const start = ({ kind, from }: Path) => `${kind.slice(0, 4)} ${from}`;
+  for (const withPods of [["worker-1", "worker-2"], ["worker-2"], []]) {
+    const pods = new Set(withPods);
+    const together = Map.groupBy(allPaths(cluster, pods), start);
+    assertEquals(
+      [...pathsFrom(cluster, pods)].filter(({ length }) => length > 0),
+      [...together.values()],
+    );
+  }
 });
 
 const addresses: Addresses = {

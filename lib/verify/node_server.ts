@@ -8,6 +8,7 @@
  */
 import { type Family, familyOf } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { oncePer } from "../cluster/once.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { pageText, readSource } from "./http_calls.ts";
 import { type Path, startsAtPod } from "./matrix.ts";
@@ -53,6 +54,14 @@ for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 done
 grep bind: "$folder/log" || :`;
 
+/** All nodes have the same pages: one text, however many they are. */
+const pagesFor = oncePer((nodes: readonly ClusterNode[]): string =>
+  [
+    "source.cgi",
+    ...nodes.flatMap(({ name }) => [`${name}.node`, `${name}.pod`]),
+  ].join(" ")
+);
+
 /**
  * Starts a node's server; is back once it listens. Prints why it does not,
  * where it cannot.
@@ -61,10 +70,6 @@ export function startServer(
   { addresses }: ClusterNode,
   { nodes }: Cluster,
 ): PodStep {
-  const pages = [
-    "source.cgi",
-    ...nodes.flatMap(({ name }) => [`${name}.node`, `${name}.pod`]),
-  ].join(" ");
   const hosts = addresses.map((address) =>
     address.includes(":") ? `[${address}]` : address
   );
@@ -73,7 +78,7 @@ export function startServer(
       "This node answers on its own addresses, as nobody and for the check " +
       "only; its log tells which address each caller had",
     run: cmd`sh -c ${startScript.trim()} serve ${[
-      ...[folder, nodePort, life_seconds, pages, pageText],
+      ...[folder, nodePort, life_seconds, pagesFor(nodes), pageText],
       ...hosts,
     ]}`,
   };

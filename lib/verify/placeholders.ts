@@ -3,17 +3,23 @@
  * variables of the script that take its place. Pure.
  */
 import type { Family } from "../net/cidr.ts";
+import { familiesOf } from "../cluster/address_family.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { workersOf } from "./matrix.ts";
 
-/** The shell's variable for the address of a node's pod. */
-export function variable(
-  node: string,
-  family: Family,
-  cluster: Cluster,
-): string {
-  const at = workersOf(cluster).findIndex(({ name }) => name === node) + 1;
-  return family === 4 ? `web_${at}` : `web6_${at}`;
+/** The shell's variables for the addresses of nodes' pods, by what stands for them. */
+export function variablesOf(cluster: Cluster): ReadonlyMap<string, string> {
+  const workers = workersOf(cluster);
+  return new Map(
+    familiesOf(cluster).flatMap((family) =>
+      workers.map(({ name }, at) =>
+        [
+          placeholder(name, family),
+          `${family === 4 ? "web" : "web6"}_${at + 1}`,
+        ] as const
+      )
+    ),
+  );
 }
 
 /** Stands for that address in a text; url() takes it for one of its family. */

@@ -1,9 +1,7 @@
 /** Stage 09's attempts: what is called from where, and what came of it. */
-import { expect, podsWaitFor } from "./expected.ts";
+import { expect } from "./expected.ts";
 import {
   type Addresses,
-  allPaths,
-  columnOf,
   endsAtPod,
   isAsExpected,
   type Observed,
@@ -35,7 +33,7 @@ import { tellingIfSlow } from "../node/heartbeat.ts";
 import { execOn } from "./kubernetes_pods.ts";
 import { caller, nodePort, type PodName, podOn } from "./namespace_pods.ts";
 import type { AddResult } from "../cni/runtime.ts";
-import { type Site, type Situation, workerSites } from "./situation.ts";
+import { type Site, type Situation } from "./situation.ts";
 import { secondLimit_ms } from "./slowness.ts";
 import type { Runner } from "../node/node.ts";
 
@@ -55,26 +53,6 @@ export function callerOn(
   return kubernetes === undefined
     ? podOn(runner, caller)
     : execOn(kubernetes.controlPlane, caller, node.name);
-}
-
-/** The paths that the selected nodes have a part in: from them, and to and from their pods. */
-export function pathsToTry(
-  situation: Situation,
-  selected: readonly string[],
-  { servers, callers }: Pick<Known, "servers" | "callers">,
-): readonly Path[] {
-  const { cluster, progress, gone, outside: { is } } = situation;
-  const chosen = new Set(selected);
-  const withPods = new Set(
-    workerSites(situation).map(({ node }) => node.name).filter((name) =>
-      podsWaitFor(progress, name) === undefined &&
-      (chosen.has(name) || (servers.has(name) && callers.has(name)))
-    ),
-  );
-  return allPaths(cluster, withPods).filter((path) =>
-    (chosen.has(path.from) || chosen.has(columnOf(path))) &&
-    !(path.to === outside && is === "none") && !gone?.has(path.from)
-  );
 }
 
 /** A place from which calls are made, and what it calls. */

@@ -5,7 +5,8 @@
 import { adopting } from "./adopting.ts";
 import { knownOf } from "./known_ends.ts";
 import { seenBeyond } from "./seen_beyond.ts";
-import { type Known, pathsToTry, tryPaths } from "./try_paths.ts";
+import { type Known, tryPaths } from "./try_paths.ts";
+import { pathsToTry } from "./wanted_paths.ts";
 import type { Family } from "../net/cidr.ts";
 import { CommandError, type RunOptions, succeeded } from "../exec/command.ts";
 import type { PodsTried } from "./diagnose_pods.ts";

@@ -1,5 +1,9 @@
 /** The part of `make bench` about labs of many nodes, by the kind of their routes. */
-import type { BenchPart, Measured } from "../../lib/dev/bench_report.ts";
+import type {
+  BenchPart,
+  Measured,
+  NotMeasured,
+} from "../../lib/dev/bench_report.ts";
 import {
   type Interruption,
   listenForInterruption,
@@ -18,18 +22,22 @@ const sizes = [
   { nodes: 60 },
 ] as const;
 
+/** A lab that is not up by then will not be. */
+const limit_ms = 10 * 60_000;
+
 /**
  * Makes a lab of each size and kind, and adds a node to it. Each is gone before
- * the next begins, also after Ctrl-C.
+ * the next begins, also after Ctrl-C. Where one fails, its row says so, and the
+ * next is made.
  *
- * @throws {BenchError} when a command of ours fails, or it is interrupted
+ * @throws {BenchError} when it is interrupted
  */
 export async function benchScale(): Promise<BenchPart> {
   using interruption = listenForInterruption();
-  const rows: Measured[] = [];
+  const rows: (Measured | NotMeasured)[] = [];
   for (const kind of kinds) {
     for (const size of sizes) {
-      rows.push(...await measure(kind, size, interruption));
+      rows.push(...await measureOrSay(kind, size, interruption));
     }
   }
   return {
@@ -42,9 +50,29 @@ export async function benchScale(): Promise<BenchPart> {
   };
 }
 
+/** How large a lab is, and in what time it has to be up. */
+interface Size {
+  readonly nodes: number;
+  readonly up_s?: number;
+}
+
+async function measureOrSay(
+  kind: Kind,
+  size: Size,
+  interruption: Interruption,
+): Promise<(Measured | NotMeasured)[]> {
+  try {
+    return await measure(kind, size, interruption);
+  } catch (error) {
+    // Whatever became of this lab, the others can be measured.
+    if (interruption.stopping() || !(error instanceof Error)) throw error;
+    return [{ what: `${kind}, ${size.nodes} nodes`, failed: error.message }];
+  }
+}
+
 async function measure(
   kind: Kind,
-  { nodes, up_s }: { readonly nodes: number; readonly up_s?: number },
+  { nodes, up_s }: Size,
   interruption: Interruption,
 ): Promise<Measured[]> {
   const name = `many-${kind}-${nodes}`;
@@ -118,7 +146,9 @@ async function raised(
   const interrupt = () => child.kill("SIGINT");
   signal.addEventListener("abort", interrupt, { once: true });
   const peak_MB = watchPeak(child.pid);
+  const timer = setTimeout(() => child.kill("SIGKILL"), limit_ms);
   const { success, stdout, stderr } = await child.output();
+  clearTimeout(timer);
   signal.removeEventListener("abort", interrupt);
   const peak = peak_MB();
   const time_s = (performance.now() - start_ms) / 1000;
@@ -127,7 +157,8 @@ async function raised(
   if (success) return { time_s, cpu_s, peak_MB: peak };
   const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   throw new BenchError(
-    `up of ${lab.cluster.name}: ${said.join("").trimEnd().slice(-2000)}`,
+    `up of ${lab.cluster.name} after ${time_s.toFixed(0)} s: ` +
+      said.join("").trimEnd().slice(-2000),
   );
 }
 

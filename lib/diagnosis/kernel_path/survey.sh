@@ -2,18 +2,38 @@
 # What a network namespace has on its packets' path beside the stages' own, in
 # parts. A part NAME.text is what a person sees, for evidence. Most namespaces
 # have little of this, so that questions about it wait for a sign that it is there.
+# Several questions go to one process of ip, for starting one takes longer than its answer;
+# lo, which every namespace has, stands between two answers.
 links=$(ip -d -j addr)
 part links; printf '%s\n' "$links"
 part links.text; ip -d addr
-part routes; ip -j route; ip -j -6 route
+lo='link show dev lo'
+own='route show table local type local'
+lists=$(
+  part "lists routes local rules neighbours"
+  ip -j -force -batch - <<END
+route
+$lo
+$own
+$lo
+rule
+$lo
+neigh show nud permanent
+END
+  part "lists routes local rules"
+  ip -j -6 -force -batch - <<END
+route
+$lo
+$own
+$lo
+rule
+END
+)
+printf '%s\n' "$lists"
 part routes.text; ip route; ip -6 route
-part local; ip -j route show table local type local
-ip -j -6 route show table local type local
-part rules; ip -j rule; ip -j -6 rule
-case $(ip rule; ip -6 rule) in
-*lookup\ [!lmd]*) part tables; ip -j route show table all; ip -j -6 route show table all ;;
+case $lists in
+*'"table":"'[!lmd]*) part tables; ip -j route show table all; ip -j -6 route show table all ;;
 esac
-part neighbours; ip -j neigh show nud permanent
 queues=$(tc -s qdisc show)
 part qdiscs; tc -s -j qdisc show
 part qdiscs.text; printf '%s\n' "$queues"
@@ -53,19 +73,29 @@ part settings
 if command -v bpftool >/dev/null; then
   part programs; bpftool net show 2>/dev/null
 fi
+tables=$(nft list tables 2>/dev/null) || tables=unknown
 # What iptables keeps in nftables is asked for by its own program, where that is there.
-theirs='^table ip6* (filter|nat|mangle|raw|security)$'
-command -v iptables >/dev/null || theirs='^$'
-others=$(nft list tables 2>/dev/null | grep -Ev "$theirs")
+theirs=
+command -v iptables >/dev/null && theirs='filter nat mangle raw security'
+others=$(printf '%s\n' "$tables" | while read -r _ family table; do
+  case "$family $theirs " in ip*" $table "*) ;; *) [ -z "$family" ] || echo "$table" ;; esac
+done)
 if [ -n "$others" ]; then
   part nft; nft -j list ruleset 2>/dev/null
   part nft.text; nft -a list ruleset 2>/dev/null
 fi
 for tool in iptables ip6tables; do
-  part $tool; $tool-save 2>/dev/null
-  # The old program's own question would load its tables.
+  part $tool
+  family=${tool%tables} old=
   # A file of /proc has no size.
-  grep -qs . "/proc/net/${tool%tables}_tables_names" || continue
+  { read -r old <"/proc/net/${family}_tables_names"; } 2>/dev/null
+  # A family without a table has no rules, and the old program's own question would load some.
+  case $tables in
+  *"table $family "* | unknown) ;;
+  *) [ -n "$old" ] || continue ;;
+  esac
+  $tool-save 2>/dev/null
+  [ -n "$old" ] || continue
   case $($tool --version 2>/dev/null) in *legacy*) continue ;; esac
   part "$tool-legacy"; $tool-legacy-save 2>/dev/null
 done

@@ -94,12 +94,39 @@ export function readSurvey(
 ): KernelSurvey | undefined {
   const parts = readParts(outcome, boundary);
   if (parts === undefined) return undefined;
-  const texts = new Map(parts.map(({ name, text }) => [name, text]));
+  const texts = new Map<string, string>();
+  for (const { name, text } of parts) {
+    const lists = name.startsWith("lists ") ? listsOf(name, text) : [];
+    if (lists === undefined) return undefined;
+    if (lists.length === 0) texts.set(name, text);
+    // Of each family a line.
+    for (const [name, line] of lists) {
+      const before = texts.get(name);
+      texts.set(name, before === undefined ? line : `${before}\n${line}`);
+    }
+  }
   return {
     space,
     links: readList<PathLink>(texts.get("links") ?? ""),
     parts: texts,
   };
+}
+
+/** What one process of ip(8) answered: lists of these names, with a link between two of them. */
+function listsOf(
+  name: string,
+  text: string,
+): readonly (readonly [name: string, line: string])[] | undefined {
+  const [, ...names] = name.split(" ");
+  const lists = [""];
+  for (const line of text.split("\n")) {
+    // Of all these, a link alone begins so.
+    if (line.startsWith('[{"ifindex":')) lists.push("");
+    else lists[lists.length - 1] += line;
+  }
+  return lists.length !== names.length
+    ? undefined
+    : names.map((name, at) => [name, lists[at] ?? ""]);
 }
 
 /** The elements of a part that consists of lists, one a line. */

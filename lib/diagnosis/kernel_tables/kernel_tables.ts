@@ -19,14 +19,18 @@ import { cgroupTables, inotifyTables } from "./process_tables.ts";
 const boundary = crypto.randomUUID();
 
 /** Asks how full the tables are. It changes nothing. */
-export const askTables: Command = {
-  ...partsCommand({
-    name: "tables",
-    program: shellProgram("tables.sh", import.meta.url),
-    args: [],
-  }, boundary),
-  label: "sh -c … tables",
-};
+export const askTables = asking();
+
+/** Asks the same of those tables alone that packets need, or each namespace has its own of. */
+export const askPacketTables = asking("packets");
+
+function asking(...args: readonly string[]): Command {
+  const program = shellProgram("tables.sh", import.meta.url);
+  return {
+    ...partsCommand({ name: "tables", program, args }, boundary),
+    label: "sh -c … tables",
+  };
+}
 
 /**
  * Reads what askTables brought.

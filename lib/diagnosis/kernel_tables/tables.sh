@@ -1,6 +1,8 @@
 #!/bin/sh
-# How full the kernel's tables are that are one for many, in parts.
+# [packets]: how full the kernel's tables are that are one for many, in parts; of those alone that
+# packets need, where that is said: a look at all processes takes its time.
 # /proc/net/stat has those of the first network namespace alone; netlink tells everywhere.
+of=$1
 part neighbours; ip -s ntable show 2>/dev/null | grep -B 1 -A 12 thresh1
 # Those that nothing asks for, and for which there is no bound (net/core/neighbour.c).
 unbounded() { # FAMILY
@@ -24,16 +26,18 @@ for ports in /sys/class/net/*/brif; do
   [ ! -e "$1" ] || echo "${bridge##*/} $#"
 done
 part bridges; ip -d link show type bridge 2>/dev/null
-# Of each watcher its user, then how many watches it has (proc(5), fdinfo).
-watchers=$(find /proc/[0-9]*/fd -lname anon_inode:inotify -printf '%U %h/%f\n' 2>/dev/null)
-part watchers; printf '%s\n' "$watchers"
-part watches
-printf '%s\n' "$watchers" | sed -n 's|^[0-9]* \(.*\)/fd/\([0-9]*\)$|\1/fdinfo/\2|p' |
-  xargs -r grep -cHs ^inotify
-limits=$(grep -Hs '^[0-9]' /sys/fs/cgroup/*/pids.max /sys/fs/cgroup/*/*/pids.max \
-  /sys/fs/cgroup/*/*/*/pids.max /sys/fs/cgroup/*/*/*/*/pids.max)
-if [ -n "$limits" ]; then
-  part cgroups; printf '%s\n' "$limits"
-  printf '%s\n' "$limits" | sed -n 's|pids.max:.*|pids.current|p; s|current$|events|p' |
-    xargs grep -Hs .
+if [ "$of" != packets ]; then
+  # Of each watcher its user, then how many watches it has (proc(5), fdinfo).
+  watchers=$(find /proc/[0-9]*/fd -lname anon_inode:inotify -printf '%U %h/%f\n' 2>/dev/null)
+  part watchers; printf '%s\n' "$watchers"
+  part watches
+  printf '%s\n' "$watchers" | sed -n 's|^[0-9]* \(.*\)/fd/\([0-9]*\)$|\1/fdinfo/\2|p' |
+    xargs -r grep -cHs ^inotify
+  limits=$(grep -Hs '^[0-9]' /sys/fs/cgroup/*/pids.max /sys/fs/cgroup/*/*/pids.max \
+    /sys/fs/cgroup/*/*/*/pids.max /sys/fs/cgroup/*/*/*/*/pids.max)
+  if [ -n "$limits" ]; then
+    part cgroups; printf '%s\n' "$limits"
+    printf '%s\n' "$limits" | sed -n 's|pids.max:.*|pids.current|p; s|current$|events|p' |
+      xargs grep -Hs .
+  fi
 fi
