@@ -59,7 +59,7 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
       "BIRD is a program that speaks BGP, by which routers tell each other " +
       "what they reach",
     doneWhen: {
-      ask: cmd`sh -c ${script} ask`,
+      ask: { ...cmd`sh -c ${script} ask`, label: "which bird birdc" },
       read(outcome) {
         if (succeeded(outcome)) return { is: "present" };
         if (saysAbsent(outcome) && !inLab) return { is: "absent" };
@@ -102,7 +102,10 @@ function password(file: string): Step {
       compared: true,
     },
     doneWhen: whereThere(
-      cmd`sh -c ${program} bird ask-password ${confPath} - -`,
+      {
+        ...cmd`sh -c ${program} bird ask-password ${confPath} - -`,
+        label: `stat -c %a ${passwordPath}`,
+      },
       `what ${passwordPath} is`,
       (text, input = "") => {
         const [line = ""] = input.split("\n");
@@ -138,7 +141,10 @@ function written(conf: () => string): Step {
       "What this node announces, to whom, and what it believes; bird parses it " +
       "before it takes the old one's place",
     doneWhen: whereThere(
-      cmd`sh -c ${ask} ask ${confPath} ${examplePath}`,
+      {
+        ...cmd`sh -c ${ask} ask ${confPath} ${examplePath}`,
+        label: `cat ${confPath}`,
+      },
       `what ${confPath} holds`,
       (text) => {
         if (text === conf()) return { is: "present", ours: true };
@@ -185,7 +191,10 @@ function running(
       "started again for it",
     doneWhen: {
       get ask() {
-        return command("ask", confDigest(conf()));
+        return {
+          ...command("ask", confDigest(conf())),
+          label: "birdc -r eval deno_cni",
+        };
       },
       read(outcome) {
         if (saysAbsent(outcome)) return { is: "absent" };
