@@ -55,6 +55,7 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
     "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold";
   return {
     key: birdPackage,
+    ahead: true,
     why:
       "BIRD is a program that speaks BGP, by which routers tell each other " +
       "what they reach",
@@ -93,6 +94,7 @@ function password(file: string): Step {
   const command = cmd`sh -c ${program} bird password ${confPath} - -`;
   return {
     key: `write ${passwordPath}`,
+    ahead: true,
     why: "The password of the sessions (RFC 2385), for bird alone to read",
     input: {
       from: "operator",
@@ -137,6 +139,7 @@ function written(conf: () => string): Step {
   const ask = `[ -e "$1" ] && ! cmp -s "$1" "$2" || ${exitAbsent}; cat "$1"`;
   return {
     key: `write ${confPath}`,
+    ahead: true,
     why:
       "What this node announces, to whom, and what it believes; bird parses it " +
       "before it takes the old one's place",
