@@ -7,6 +7,7 @@
  * nodes tell each other, by BGP (RFC 4271).
  */
 import { type Family, familyOf, ofFamily } from "../lib/net/cidr.ts";
+import { birdInstalled } from "../lib/bgp/bird_package.ts";
 import { birdSteps } from "../lib/bgp/steps.ts";
 import { routesThere, routesToCome } from "../lib/bgp/routes_there.ts";
 import { cloudRoutes } from "../lib/cloud/routes.ts";
@@ -287,6 +288,9 @@ export const routes = alsoAtBoot({
   },
   beforeUndo: beforeRoutesGo,
   steps,
+  // apt-get may take long, or fail: by then the other routes are there.
+  instead: ({ cluster }) =>
+    cluster.routes === "bgp" ? [] : [birdInstalled(cluster)],
 }, ({ routes }) => routes !== "bgp");
 
 if (import.meta.main) await main(routes);

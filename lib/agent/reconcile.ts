@@ -1,6 +1,6 @@
 /** One run of the agent: stages 03 to 08 on its own machine, by the engine that the scripts use. */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
-import { birdPackage } from "../bgp/steps.ts";
+import { birdPackage } from "../bgp/bird_package.ts";
 import { CommandError } from "../exec/command.ts";
 import type { Node } from "../node/node.ts";
 import { UnreachableError } from "../node/node.ts";

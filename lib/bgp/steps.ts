@@ -6,6 +6,7 @@ import { exitAbsent, put, saysAbsent } from "../exec/shell_file.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
+import { birdInstalled } from "./bird_package.ts";
 import { ownBirds } from "./own_birds.ts";
 import { bgpRoutes } from "./routes_there.ts";
 import type { Answer, Step } from "../stage/stage.ts";
@@ -22,9 +23,6 @@ const program = `set -eu\n${put}${ownBirds}\n${
   shellProgram("bird.sh", import.meta.url)
 }`;
 
-/** Milliseconds that a package may take to be fetched and installed. */
-const package_ms = 900_000;
-
 /** What makes a speaker of BGP of a node, in this order. */
 export function birdSteps(cluster: Cluster, node: ClusterNode): Step[] {
   const conf = oncePer((node: ClusterNode) => nodeConf(cluster, node));
@@ -36,54 +34,11 @@ export function speakerSteps(cluster: Cluster, conf: () => string): Step[] {
   const { bgp, clusterCIDRs, provider } = cluster;
   const kind = provider === "lab" ? "process" : "unit";
   return [
-    installed(provider === "lab"),
+    birdInstalled(cluster),
     ...(bgp?.passwordFile === undefined ? [] : [password(bgp.passwordFile)]),
     written(conf),
     running(kind, conf, clusterCIDRs),
   ];
-}
-
-/** Names the step that installs the package. */
-export const birdPackage = "the package bird2";
-
-/** A lab's nodes have this machine's programs, and nothing is installed there. */
-function installed(inLab: boolean): Step {
-  const script =
-    `command -v bird >/dev/null && command -v birdc >/dev/null && exit 0
-command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
-  const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y " +
-    "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold";
-  return {
-    key: birdPackage,
-    why:
-      "BIRD is a program that speaks BGP, by which routers tell each other " +
-      "what they reach",
-    doneWhen: {
-      ask: cmd`sh -c ${script} ask`,
-      read(outcome) {
-        if (succeeded(outcome)) return { is: "present" };
-        if (saysAbsent(outcome) && !inLab) return { is: "absent" };
-        return saysAbsent(outcome) || outcome.code === 45
-          ? {
-            is: "different",
-            found: `bird is not installed${inLab ? " on this machine" : ""}`,
-            remedy: inLab
-              ? "apt-get install bird2, and run this stage again"
-              : "install BIRD 2 by the system's own means, and run this stage again",
-          }
-          : unknown(outcome, "whether bird is installed");
-      },
-    },
-    run: {
-      ...cmd`sh -euc ${`${apt} update; ${apt} install bird2`} install`,
-      label: "apt-get install bird2",
-    },
-    undo: {
-      ...cmd`sh -euc ${`${apt} purge bird2`} remove`,
-      label: "apt-get purge bird2",
-    },
-    timeout_ms: package_ms,
-  };
 }
 
 const readPassword = shellProgram("read_password.sh", import.meta.url);
@@ -93,6 +48,7 @@ function password(file: string): Step {
   const command = cmd`sh -c ${program} bird password ${confPath} - -`;
   return {
     key: `write ${passwordPath}`,
+    ahead: true,
     why: "The password of the sessions (RFC 2385), for bird alone to read",
     input: {
       from: "operator",
@@ -102,7 +58,10 @@ function password(file: string): Step {
       compared: true,
     },
     doneWhen: whereThere(
-      cmd`sh -c ${program} bird ask-password ${confPath} - -`,
+      {
+        ...cmd`sh -c ${program} bird ask-password ${confPath} - -`,
+        label: `stat -c %a ${passwordPath}`,
+      },
       `what ${passwordPath} is`,
       (text, input = "") => {
         const [line = ""] = input.split("\n");
@@ -134,11 +93,15 @@ function written(conf: () => string): Step {
   const ask = `[ -e "$1" ] && ! cmp -s "$1" "$2" || ${exitAbsent}; cat "$1"`;
   return {
     key: `write ${confPath}`,
+    ahead: true,
     why:
       "What this node announces, to whom, and what it believes; bird parses it " +
       "before it takes the old one's place",
     doneWhen: whereThere(
-      cmd`sh -c ${ask} ask ${confPath} ${examplePath}`,
+      {
+        ...cmd`sh -c ${ask} ask ${confPath} ${examplePath}`,
+        label: `cat ${confPath}`,
+      },
       `what ${confPath} holds`,
       (text) => {
         if (text === conf()) return { is: "present", ours: true };
@@ -185,7 +148,10 @@ function running(
       "started again for it",
     doneWhen: {
       get ask() {
-        return command("ask", confDigest(conf()));
+        return {
+          ...command("ask", confDigest(conf())),
+          label: "birdc -r eval deno_cni",
+        };
       },
       read(outcome) {
         if (saysAbsent(outcome)) return { is: "absent" };

@@ -199,23 +199,50 @@ function spacesOf(
   ];
 }
 
+/** As many lines are shown of what a command printed, and as much of a line. */
+const most = { lines: 12, characters: 600 };
+
+/** The beginning of what a command printed, where that is long. */
+function beginning(text: string): string {
+  const lines = text.replaceAll("\r", "").split("\n");
+  const shown = lines.slice(0, most.lines).map((line) =>
+    line.length <= most.characters ? line : `${line.slice(0, most.characters)}…`
+  );
+  const more = lines.length - shown.length;
+  return [...shown, ...(more > 0 ? [`… ${more} lines more`] : [])].join("\n");
+}
+
+/** A command in one line; of a shell program of many, what it is given. */
+function commandLine(command: Command): string {
+  const { label, argv } = command;
+  if (label !== undefined) return label;
+  if (!argv.some((word) => word.includes("\n"))) return show(command);
+  return show(cmd`${argv.map((word) => word.includes("\n") ? "…" : word)}`);
+}
+
+/** Of rules as `iptables -S` prints them, those of one chain. */
+export function rulesOf(chain: string, { outcome }: Asked): string | undefined {
+  const own = new RegExp(`^-[PAN] ${chain}( |$)`);
+  const rules = outcome.stdout.split("\n").filter((line) => own.test(line));
+  return rules.length === 0 ? undefined : rules.join("\n");
+}
+
 /**
- * Evidence from an answer.
+ * Evidence from an answer, whose beginning is shown where it is long.
  *
  * @param part what of the output matters, where that is not all of it
  */
 export function evidence(asked: Asked, part?: unknown): Evidence {
   const { where, command, outcome } = asked;
-  const whole = outcome.stdout.trim() || outcome.stderr.trim();
   const text = part === undefined
-    ? whole
+    ? beginning(outcome.stdout.trim() || outcome.stderr.trim())
     : typeof part === "string"
     ? part
     : JSON.stringify(part);
   const code = outcome.code === 0 ? "" : ` (${ending(outcome)})`;
   return {
     where,
-    command: command.label ?? show(command),
+    command: commandLine(command),
     printed: `${text || "nothing"}${code}`,
   };
 }

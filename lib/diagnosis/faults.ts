@@ -20,6 +20,7 @@ import {
   type NodeFacts,
   type ProbeFact,
   type RouteFacts,
+  rulesOf,
 } from "./evidence.ts";
 import { makeStage, newPods, onNode, type Remedy } from "./remedy.ts";
 
@@ -259,7 +260,10 @@ export function masqueradeFault(facts: NodeFacts): Cause | undefined {
     what: `${on} does not masquerade: its rule in nat POSTROUTING of ${
       iptablesOf(facts.node)
     } is gone`,
-    evidence: [evidence(probe.asked), evidence(facts.nat)],
+    evidence: [
+      evidence(probe.asked),
+      evidence(facts.nat, rulesOf("POSTROUTING", facts.nat)),
+    ],
     remedies: [makeStage("07-masquerade", on)],
   };
 }

@@ -247,7 +247,7 @@ async function fillEvidence(
     );
     own.forEach((one, at) => {
       const asked = answers[at];
-      printed.set(one, asked === undefined ? "" : shortened(asked));
+      printed.set(one, asked === undefined ? "" : evidence(asked).printed);
     });
   }));
   return printed;
@@ -267,18 +267,6 @@ function reportFinding(
   return finding.is === "unknown"
     ? { ...finding, evidence }
     : reported({ ...finding, evidence }, cluster);
-}
-
-/** As many lines are shown of what a command printed. */
-const most = 12;
-
-function shortened(asked: Asked): string {
-  const lines = evidence(asked).printed.replaceAll("\r", "").split("\n");
-  return lines.length <= most
-    ? lines.join("\n")
-    : [...lines.slice(0, most), `… ${lines.length - most} lines more`].join(
-      "\n",
-    );
 }
 
 /** How many findings of a kind there are. */

@@ -49,9 +49,18 @@ export async function apply(
   const nodeRun = new NodeRun(stage, node, context);
   return await nodeRun.keep(async () => {
     await nodeRun.open();
-    if (await takeFormer(nodeRun, steps, instead) === "stop") return;
-    const went = await applyAll(nodeRun, steps);
-    if (went === "stop") return;
+    const ahead = steps.filter((step) => step.ahead);
+    const first = await takeFormer(
+      nodeRun,
+      steps,
+      instead,
+      () => applyAll(nodeRun, ahead),
+    );
+    if (first === "stop") return;
+    const rest = steps.filter((step) => !step.ahead || first === undefined);
+    const then = await applyAll(nodeRun, rest);
+    if (then === "stop") return;
+    const went = first === "skip" ? first : then;
     if (went === "go on") {
       const replaced = notAskedFor(nodeRun.records(), steps);
       const back = await takeBack(nodeRun, replaced, instead, noLongerWanted);

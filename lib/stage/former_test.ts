@@ -163,6 +163,43 @@ Deno.test("nothing of an earlier run goes where another's is in the way of what 
     assertEquals((await readJournal(node)).records.length, 2);
   }));
 
+Deno.test("what takes nothing away and may fail is done before anything goes, and where it fails, nothing goes", () =>
+  inFolder(async (folder, node) => {
+    await apply(stage, node, [route(folder, "plain")], context());
+    const program = (run: Step["run"]): Step => ({
+      key: "a program",
+      why: "what makes the route has to be installed",
+      ahead: true,
+      doneWhen: { ask: cmd`test -e ${`${folder}/program`}`, read: isThere },
+      run,
+    });
+    const daemon = route(folder, "daemon");
+    const failed = await apply(
+      stage,
+      node,
+      [program(cmd`sh -c ${"echo no network >&2; exit 1"}`), daemon],
+      context(),
+    );
+    assertEquals(failed.map(({ status }) => status), ["failed"]);
+    assertEquals(await Deno.readTextFile(`${folder}/route`), "plain\n");
+    const touch = cmd`touch ${`${folder}/program`}`;
+    const all = [program(touch), daemon];
+    const stopped = await apply(
+      stage,
+      node,
+      all,
+      context({ ask: () => Promise.resolve("stop") }),
+    );
+    assertEquals(stopped, []);
+    assertEquals(await switched(node, all), [
+      label(touch),
+      `rm ${folder}/route`,
+      ...("argv" in daemon.run ? [label(daemon.run)] : []),
+    ]);
+    // Where nothing goes, it is one step of them.
+    assertEquals(await switched(node, all), []);
+  }));
+
 Deno.test("what would do the old commands again goes ahead of them, also where the run is cut off then", () =>
   inFolder(async (folder, node) => {
     const before = [route(folder, "plain")];

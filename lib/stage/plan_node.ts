@@ -66,9 +66,11 @@ export async function plan(
     step.node !== undefined && fresh?.has(step.node) === true;
   const asked = steps.filter((step) => !isFresh(step));
   const answers = await askAhead(node, asked, runOptions);
+  const ahead: PlannedStep[] = [];
   for (const step of steps) {
+    const todo = step.ahead ? ahead : planned;
     if (isFresh(step)) {
-      planned.push(...byHand(step));
+      todo.push(...byHand(step));
       continue;
     }
     const answer = foreseen(
@@ -76,18 +78,18 @@ export async function plan(
       answers.get(step) ?? await askNow(node, step, runOptions, others),
     );
     const record = find(journal, stage, step);
-    const todo = decide(node, step, answer, record);
-    if (todo instanceof StepError) throw todo;
-    if (todo === "run") {
-      planned.push(...byHand(step));
+    const decided = decide(node, step, answer, record);
+    if (decided instanceof StepError) throw decided;
+    if (decided === "run") {
+      todo.push(...byHand(step));
     } else if (answer.is === "unneeded" && answer.ours && record) {
-      planned.push(...takenBack(record));
+      todo.push(...takenBack(record));
     }
   }
   planned.push(
     ...await replaced(stage, node, journal, { steps, instead }, runOptions),
   );
-  return { node, steps: planned };
+  return { node, steps: [...ahead, ...planned] };
 }
 
 /** What an earlier run did by other means, and a run would take back at last. */

@@ -128,6 +128,11 @@ export interface Step {
   readonly holds?: string;
   /** The thing that its effect is in, as the step before that makes it names it. */
   readonly heldBy?: string;
+  /**
+   * It takes nothing away and may fail, as a package to be fetched may: done before
+   * what an earlier run did is taken back. Steps that say so are a stage's first.
+   */
+  readonly ahead?: true;
   /** It has the stage's commands done again by themselves: taken back ahead of theirs. */
   readonly repeats?: true;
 }

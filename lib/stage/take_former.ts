@@ -9,22 +9,30 @@ import { takeBack } from "./undo.ts";
 
 /**
  * Takes back what an earlier run did and neither of these asks for; nothing of it
- * where a step would be refused all the same.
+ * where a step would be refused all the same, or what goes ahead did not succeed.
+ *
+ * @param first does the steps that go ahead
+ * @returns what became of these; undefined where nothing of ours goes, and they were not done
  */
-export async function takeFormer(
+export async function takeFormer<Went>(
   nodeRun: NodeRun,
   steps: readonly Step[],
   instead: readonly Step[],
-): Promise<"go on" | "stop"> {
+  first: () => Promise<Went | "stop">,
+): Promise<Went | "stop" | undefined> {
   const former = goingFirst(nodeRun.records(), [...steps, ...instead]);
+  let went: Went | "stop" | undefined;
   if (former.some(isOurs)) {
     // A cloud's limits count what goes, too.
     const isNode = nodeRun.node.name !== "operator";
     const undos = former.flatMap((one) => isOurs(one) ? one.undo ?? [] : []);
     if (isNode && await isRefused(nodeRun, steps, undos)) return "stop";
+    went = await first();
+    if (went === "stop") return went;
     nodeRun.askAnew();
   }
-  return await takeBack(nodeRun, former, [], noLongerWanted);
+  const back = await takeBack(nodeRun, former, [], noLongerWanted);
+  return back === "stop" ? back : went;
 }
 
 /** Whether something that is not ours is in the way of a step; told then. */

@@ -5,6 +5,7 @@ import {
   type Evidence,
   evidence,
   type NodeFacts,
+  rulesOf,
 } from "../diagnosis/evidence.ts";
 import { lookOn, makeStage } from "../diagnosis/remedy.ts";
 import { cmd } from "../exec/command.ts";
@@ -107,6 +108,9 @@ function controlEvidence(where: string, control: Control): Evidence {
   return { where, command, printed };
 }
 
+/** As many of a stage's steps are shown to be there. */
+const most = 3;
+
 /** A way is open that no complete stage has opened. */
 export function openEarly(
   { path }: Tried,
@@ -117,7 +121,8 @@ export function openEarly(
   const present = (found?.probes ?? []).filter((probe) =>
     probe.stage === stage && probe.answer.is === "present"
   );
-  const filter = found === undefined ? [] : [found.filter];
+  // Several steps ask the same.
+  const asked = [...new Set(present.map(({ asked }) => asked))];
   return {
     kind: "not-yet-complete",
     on: node,
@@ -128,9 +133,11 @@ export function openEarly(
       (present.length > 0
         ? ": some of what it does is there already"
         : ": the node let it through before"),
-    evidence: present.length > 0
-      ? present.map(({ asked }) => evidence(asked))
-      : filter.map((asked) => evidence(asked)),
+    evidence: found === undefined
+      ? []
+      : asked.length > 0
+      ? asked.slice(0, most).map((one) => evidence(one))
+      : [evidence(found.filter, rulesOf("FORWARD", found.filter))],
     remedies: [makeStage(stage, node)],
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Cause } from "../diagnosis/cause.ts";
-import { evidence, type NodeFacts } from "../diagnosis/evidence.ts";
+import { evidence, type NodeFacts, rulesOf } from "../diagnosis/evidence.ts";
 import {
   bridgeAddressFault,
   bridgeFault,
@@ -272,7 +272,9 @@ function rewritten(
     on: path.from,
     what: `the receiver saw ${seen}, and no rule of nat POSTROUTING that ` +
       "iptables shows explains it",
-    evidence: from === undefined ? [] : [evidence(from.nat)],
+    evidence: from === undefined
+      ? []
+      : [evidence(from.nat, rulesOf("POSTROUTING", from.nat))],
     remedies: [lookOn(path.from, cmd`nft list ruleset`)],
   };
 }

@@ -324,6 +324,57 @@ Deno.test("a way that is open before its stage has run is not passed over", () =
   assertEquals(linesOf(cause), ['make 06-forwarding ARGS="--node worker-1"']);
 });
 
+Deno.test("what shows that a way was open early is what matters of it: no whole file, no whole program, nothing twice", () => {
+  const half: StageProgress = {
+    ...whole,
+    complete: new Map([...whole.complete, ["worker-1", all.slice(0, 5)]]),
+  };
+  const path: Path = {
+    kind: "pod-to-pod-same-node",
+    from: "worker-1",
+    to: "worker-1",
+  };
+  const seen: Observed = { answer: "yes", source: "10.244.1.3" };
+  const text = "a line of a long file\n".repeat(300);
+  const program = cmd`sh -c ${"first\n".repeat(170)} ask ${"/etc/conf"}`;
+  const one = asked("worker-1", program, text);
+  const other = asked("worker-1", cmd`ip -j route show`, "x".repeat(9000));
+  const there = [one, one, one, other].map((asked): ProbeFact => ({
+    ...probe("06-forwarding", program, { is: "present" }),
+    asked,
+  }));
+  const cause = causeOf(
+    path,
+    seen,
+    findings(facts("worker-1", { probes: there })),
+    half,
+  );
+  const [first, second, ...more] = cause.evidence;
+  assertEquals(more, []);
+  assertEquals(first?.command, "sh -c '…' ask /etc/conf");
+  assertEquals(first?.printed.split("\n").slice(-2), [
+    "a line of a long file",
+    "… 288 lines more",
+  ]);
+  assertEquals(second?.printed, `${"x".repeat(600)}…`);
+  const filter = asked(
+    "worker-1",
+    cmd`iptables -w -t filter -S`,
+    `${"-A KUBE-FIREWALL -j DROP\n".repeat(300)}${forwardRules}`,
+  );
+  const [rules] = causeOf(
+    path,
+    seen,
+    findings(facts("worker-1", { filter })),
+    half,
+  ).evidence;
+  assertEquals(
+    rules?.printed,
+    forwardRules.split("\n").filter((line) => line.includes("FORWARD"))
+      .join("\n"),
+  );
+});
+
 Deno.test("an address that the cluster's file has and the node has not is named", () => {
   const links = asked(
     "worker-2",

@@ -16,6 +16,9 @@ import {
   type Step,
   undoOf,
 } from "../../lib/stage/stage.ts";
+import { goingFirst, notAskedFor } from "../../lib/stage/former.ts";
+import type { JournalRecord } from "../../lib/stage/journal.ts";
+import { stepKey } from "../../lib/stage/node_run.ts";
 import { kubeadm } from "../02-kubeadm.ts";
 import { cniConfig } from "../03-cni-config.ts";
 import { bridge } from "../04-bridge.ts";
@@ -131,6 +134,41 @@ Deno.test("a tunnel between IPv6 addresses takes 70 bytes of the way, and so do 
   const written = cniConfig.steps?.(plan)
     .map(({ run }) => "copy" in run ? "" : run.stdin ?? "").join("");
   assert(written?.includes('"mtu": 1430'), written);
+});
+
+Deno.test("with BGP, what apt-get does is ahead of what goes; without it again, what apt-get takes away goes last", () => {
+  const bgp = { as: 64_512, peers: [], passwordFile: "/root/secret" };
+  const byBird: Plan = {
+    ...beyond,
+    cluster: { ...two, provider: "ssh", routes: "bgp", bgp },
+  };
+  const steps = routes.steps?.(byBird) ?? [];
+  assertEquals(steps.map(({ ahead }) => ahead ?? false), [
+    true,
+    true,
+    true,
+    false,
+  ]);
+  const records = steps.map((step): JournalRecord => {
+    const undo = undoOf(step);
+    assert(undo);
+    const { name } = routes;
+    return {
+      stage: name,
+      step: stepKey(step),
+      state: "done",
+      changed: true,
+      undo,
+    };
+  });
+  const [, ...others] = records;
+  const after = { ...byBird, cluster: { ...two, provider: "ssh" as const } };
+  const all = [
+    ...routes.steps?.(after) ?? [],
+    ...routes.instead?.(after) ?? [],
+  ];
+  assertEquals(goingFirst(records, all), others);
+  assertEquals(notAskedFor(records, routes.steps?.(after) ?? []), records);
 });
 
 for (const stage of [forwarding, masquerade]) {

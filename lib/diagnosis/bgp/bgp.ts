@@ -12,20 +12,21 @@ import type { Cause } from "../cause.ts";
 import { announcedFault, readRefused } from "./announced_fault.ts";
 import { type BgpAnswer, isWholeBgp, readBgp } from "./answer.ts";
 import { birdFault, confDrift, passwordDrift } from "./bird_fault.ts";
-import { type KnownBy, sessionFault } from "./session_fault.ts";
+import { downSessions } from "./down_sessions.ts";
+import type { KnownBy } from "./session_fault.ts";
 
 /** Something wrong with a node's sessions. */
 interface BgpFault {
-  /** The session that is down. */
-  readonly session?: BgpSession;
+  /** The sessions that are down. */
+  readonly sessions?: readonly BgpSession[];
   /**
-   * No session can be, one is down, the node is not as stage 08 left it, or a
+   * No session can be, some are down, the node is not as stage 08 left it, or a
    * route was refused.
    */
   readonly is: "bird" | "down" | "drift" | "refused";
   /** Whose podCIDRs somebody else announces. */
   readonly owners?: readonly string[];
-  /** By what is known why a session is down. */
+  /** By what is known why sessions are down. */
   readonly by?: KnownBy;
   readonly cause: Cause;
 }
@@ -43,13 +44,11 @@ export function bgpFaults(
   const sessions = sessionsOf(cluster, node);
   const seen = readSessions(answer.lines("session").join("\n"));
   const drift = passwordDrift(answer) ?? confDrift(answer);
-  const down = sessions.flatMap((session): readonly BgpFault[] => {
-    const found = sessionFault(answer, session, seen, drift);
-    return found === undefined ? [] : [{ ...found, session, is: "down" }];
-  });
+  const down = downSessions(answer, sessions, seen, drift)
+    .map((found): BgpFault => ({ ...found, is: "down" }));
   return [
     ...down,
-    // Else each session that is down has told it.
+    // Else the sessions that are down have told it.
     ...(drift === undefined || down.length > 0
       ? []
       : [{ is: "drift", cause: drift } as const]),
@@ -91,7 +90,7 @@ export function bgpFaultBetween(
 
 /** Whether it can be what keeps the routes of these two from each other. */
 function matters(
-  { is, session, owners = [] }: BgpFault,
+  { is, sessions, owners = [] }: BgpFault,
   { cluster, node, asked, names, ends }: {
     readonly cluster: Cluster;
     readonly node: ClusterNode;
@@ -101,14 +100,16 @@ function matters(
   },
 ): boolean {
   if (is === "refused") return owners.some((name) => names.includes(name));
-  if (session === undefined) return true;
+  if (sessions === undefined) return true;
   const far = ends.find(([{ name }]) => name !== node.name)?.[0];
   if (far === undefined) return false;
-  // A router has to know of the pods where it is between the two.
-  if (session.node === undefined) return !shareSegment(cluster, node, far);
-  const isTheirs = names.includes(session.node) ||
-    reflectorsOf(cluster).includes(session.node);
-  return isTheirs && !knows(readBgp(cluster, node, asked), far);
+  return sessions.some((session) => {
+    // A router has to know of the pods where it is between the two.
+    if (session.node === undefined) return !shareSegment(cluster, node, far);
+    const isTheirs = names.includes(session.node) ||
+      reflectorsOf(cluster).includes(session.node);
+    return isTheirs && !knows(readBgp(cluster, node, asked), far);
+  });
 }
 
 /** Whether a node's kernel has the way to another's pods, from whichever session. */

@@ -1,6 +1,7 @@
 /** What bird said of its sessions, as Debian's 2.0.12 prints it, read without a lab. */
 // @ts-types="../../std/assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { ClusterNode } from "../../cluster/cluster.ts";
 import { twoSegmentsCluster } from "../../cluster/cluster_testing.ts";
 import { confDigest, nodeConf } from "../../bgp/bird_conf.ts";
 import { cmd } from "../../exec/command.ts";
@@ -65,6 +66,7 @@ function answer(
       | "session"
       | "filtered"
       | "conf"
+      | "loaded"
       | "rule"
       | "nft"
       | "md5"
@@ -253,6 +255,118 @@ Deno.test("a session that is down is named with bird's word, what it means, and 
     assertEquals(more, [], means);
     assertEquals(mended(answer(asked)), mends, means);
   }
+});
+
+/** These sessions down in one state, the others up. */
+function allDown(names: readonly string[], state: string): string {
+  return names.reduce(
+    (text, name) =>
+      text.replace(
+        new RegExp(`^(${name} .*)up (.*)Established.*\\n.*$`, "m"),
+        `$1start $2${state}       \n  BGP state:          ${state}`,
+      ),
+    up,
+  );
+}
+
+Deno.test("one cause of many sessions that are down is told once, with a few of the far ends by name", () => {
+  const all = ["to-master", "to-worker-2", "peer:10.0.1.2"];
+  const ends = "master, worker-2, the router 10.0.1.2";
+  const conf = own.replaceAll("as 64512", "as 64600");
+  const here = 'make 08-routes CLUSTER=/c.yaml ARGS="--node worker-1"';
+  const rule = "iptables -A INPUT -p tcp -m tcp --dport 179 -j DROP";
+  for (
+    const [asked, means, ...mends] of [
+      [{ session: allDown(all, "Connect"), conf }, "line 45 is", here],
+      [
+        { session: allDown(all, "Connect"), rule },
+        "worker-1 drops what is for BGP's port 179",
+        `make shell CLUSTER=/c.yaml NODE=worker-1 ARGS="-- ${
+          rule.replace("-A", "-w -D")
+        }"`,
+      ],
+      [
+        { session: allDown(all, "Connect"), md5: "2" },
+        "the passwords differ",
+        "make 08-routes CLUSTER=/c.yaml",
+      ],
+      [
+        { session: allDown(all, "Connect"), md5: "0" },
+        "nothing comes back",
+        "let TCP port 179 pass between 10.0.1.11 and 10.0.1.10, 10.0.2.12, 10.0.1.2, both ways",
+        "make doctor CLUSTER=/c.yaml",
+      ],
+    ] as const
+  ) {
+    const [fault, ...more] = faults(answer(asked));
+    assertEquals(more, [], means);
+    const { what = "", evidence = [] } = fault?.cause ?? {};
+    const says = `the BGP sessions of worker-1 with ${ends} are down (bird ` +
+      "says Connect): ";
+    assertStringIncludes(what, says);
+    assertStringIncludes(what, means);
+    assertEquals(evidence[0]?.printed.split("\n").length, 3);
+    assertEquals(mended(answer(asked)), mends);
+  }
+  // Each far end has a cause of its own.
+  const [one, other, ...rest] = told(answer({
+    session: allDown(["to-master", "to-worker-2"], "OpenSent"),
+  }));
+  assertStringIncludes(one ?? "", "with master is down");
+  assertStringIncludes(other ?? "", "with worker-2 is down");
+  assertEquals(rest, []);
+});
+
+Deno.test("of many far ends a few are named, and their number", () => {
+  const names = Array.from({ length: 18 }, (_, at) => `worker-${at + 1}`);
+  const many = {
+    ...cluster,
+    bgp: { as: 64_512, peers: [] },
+    nodes: names.map((name, at): ClusterNode => ({
+      ...worker,
+      name,
+      address: `10.0.1.${at + 11}`,
+      addresses: [`10.0.1.${at + 11}`],
+      podCIDRs: [`10.244.${at + 1}.0/24`],
+    })),
+  };
+  const [first] = many.nodes;
+  assert(first);
+  const session = "Name       Proto\n" +
+    names.slice(1).map((name) =>
+      `to-${name} BGP        ---        start  11:35:55.437  Connect       \n` +
+      "  BGP state:          Connect\n"
+    ).join("");
+  const conf = nodeConf(many, first);
+  const told = (kinds: Parameters<typeof answer>[0]) =>
+    bgpFaults(many, first, answer(kinds)).map(({ cause }) => cause);
+  const loaded = confDigest(conf);
+  const [cause, ...more] = told({ session, conf, loaded, md5: "0" });
+  assertEquals(more, []);
+  assertStringIncludes(
+    cause?.what ?? "",
+    "with worker-2, worker-3, worker-4 and 14 more are down (bird says Connect): ",
+  );
+  assertEquals(
+    cause?.evidence[0]?.printed.split("\n").slice(-1),
+    ["… 5 lines more"],
+  );
+  assertEquals(
+    cause?.remedies.map((remedy) => remedyLine(remedy, cluster))[0],
+    "let TCP port 179 pass between 10.0.1.11 and 10.0.1.12, 10.0.1.13, 10.0.1.14 and 14 more, both ways",
+  );
+  const [refused] = told({
+    session: session.replaceAll(
+      "state:          Connect",
+      "$&\n    Last error:       Socket: No route to host",
+    ),
+    conf,
+    loaded,
+  });
+  assertEquals(
+    refused?.remedies.map((remedy) => remedyLine(remedy, cluster)),
+    ["make 08-routes CLUSTER=/c.yaml"],
+  );
 });
 
 Deno.test("an external router's session is named with what is to be done there; a lab's router is stage 08's", () => {

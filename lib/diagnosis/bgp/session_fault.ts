@@ -4,63 +4,34 @@ import type { BgpSession } from "../../cluster/bgp_sessions.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage, onNode, type Remedy } from "../remedy.ts";
-import { type BgpAnswer, printedOn } from "./answer.ts";
+import type { BgpAnswer } from "./answer.ts";
 
 /** Why a session is down. */
-interface Reason {
+export interface DownReason {
   readonly why: string;
   readonly remedies: readonly Remedy[];
   readonly by: KnownBy;
+  /** Whether TCP port 179 may be dropped between the two ends. */
+  readonly dropped?: true;
 }
 
 /** By what a reason is known: something of the node's own, the far end's word, or nothing. */
 export type KnownBy = "own" | "said" | "guess";
 
-/** A session that is down. */
-interface DownSession {
-  readonly cause: Cause;
-  readonly by: KnownBy;
-}
-
 /**
- * What is wrong with a session; undefined where it is up.
+ * Why a session is down.
  *
+ * @param found what bird says of it; undefined where it has no such session
  * @param drift how the node itself is not as stage 08 left it
  */
-export function sessionFault(
+export function whyDown(
   answer: BgpAnswer,
   session: BgpSession,
-  seen: readonly SeenSession[],
+  found: SeenSession | undefined,
   drift: Cause | undefined,
-): DownSession | undefined {
-  const found = seen.find(({ name }) => name === session.name);
-  if (found?.state === "Established") return undefined;
-  const { node } = answer;
-  const state = found === undefined
-    ? "bird has no such session"
-    : `bird says ${found.error ?? found.state}`;
-  const { why, remedies, by } = drop(answer, session) ??
-    drifted(drift) ?? reasonOf(answer, session, found);
-  return {
-    by,
-    cause: {
-      kind: "bgp",
-      on: node.name,
-      what: `the BGP session of ${node.name} with ${whom(session)} is down (` +
-        `${state}): ${why}`,
-      evidence: [
-        printedOn(
-          answer,
-          cmd`birdc -r show protocols`,
-          found === undefined
-            ? "nothing"
-            : `${found.name} ${found.state} ${found.error ?? ""}`.trim(),
-        ),
-        ...(drift?.evidence ?? []),
-      ],
-      remedies,
-    },
-  };
+): DownReason {
+  return drop(answer, session) ?? drifted(drift) ??
+    reasonOf(answer, session, found);
 }
 
 /** The far end, as it is called. */
@@ -72,7 +43,7 @@ export function whom({ node, address }: BgpSession): string {
 function drop(
   { node, lines }: BgpAnswer,
   { address }: BgpSession,
-): Reason | undefined {
+): DownReason | undefined {
   const on = node.name;
   const rules = [
     ...lines("rule")
@@ -103,7 +74,7 @@ function drop(
   };
 }
 
-function drifted(drift: Cause | undefined): Reason | undefined {
+function drifted(drift: Cause | undefined): DownReason | undefined {
   return drift &&
     { why: drift.what, remedies: drift.remedies, by: "own" };
 }
@@ -112,7 +83,7 @@ function reasonOf(
   answer: BgpAnswer,
   session: BgpSession,
   found: SeenSession | undefined,
-): Reason {
+): DownReason {
   const here = [makeStage("08-routes", answer.node.name)];
   if (found === undefined) {
     const why = "it has not read its configuration";
@@ -130,7 +101,7 @@ function farReason(
   answer: BgpAnswer,
   session: BgpSession,
   { error = "" }: SeenSession,
-): Reason | undefined {
+): DownReason | undefined {
   const { node, lines } = answer;
   const { node: far, local, as, address } = session;
   const there = atFarEnd(answer, session);
@@ -181,8 +152,7 @@ function silence(
   answer: BgpAnswer,
   session: BgpSession,
   { state, error = "" }: SeenSession,
-): Reason {
-  const { local, address } = session;
+): DownReason {
   const there = atFarEnd(answer, session)("find out why BGP there is silent");
   if (state.startsWith("Open")) {
     return {
@@ -192,11 +162,6 @@ function silence(
       by: "said",
     };
   }
-  const pass: readonly Remedy[] = [
-    { say: `let TCP port 179 pass between ${local} and ${address}, both ways` },
-    // It names the rules of either node.
-    { make: "doctor", shows: true },
-  ];
   // Where passwords are, nothing refuses a connection for a bird that is gone.
   const bird = answer.cluster.bgp?.passwordFile === undefined
     ? ""
@@ -205,10 +170,9 @@ function silence(
     why: /Hold timer/.test(error)
       ? "the other end has fallen silent"
       : `nothing comes back: ${bird}TCP port 179 is dropped between the two`,
-    remedies: bird !== "" || /Hold timer/.test(error)
-      ? [...there, ...pass]
-      : pass,
+    remedies: bird !== "" || /Hold timer/.test(error) ? there : [],
     by: "guess",
+    dropped: true,
   };
 }
 
@@ -217,7 +181,7 @@ function wrongAs(
   answer: BgpAnswer,
   session: BgpSession,
   error: string,
-): Reason {
+): DownReason {
   const { cluster, lines } = answer;
   const { name, as, address, node } = session;
   const number = lines("log").filter((line) => line.includes(` ${name}: `))
