@@ -5,6 +5,7 @@ import { cmd, show } from "../exec/command.ts";
 import type { Cause } from "./cause.ts";
 import type { Evidence } from "./evidence.ts";
 import { droppedHere } from "./tunnel_drops.ts";
+import { wayAstray } from "./tunnel_ways.ts";
 import { onNode, type Remedy } from "./remedy.ts";
 import {
   shownOf,
@@ -65,6 +66,8 @@ export function silence(
   if (rule !== undefined) {
     return { is: "refused", cause: ruleCause(known, rule, ping) };
   }
+  const way = wayAstray(known, far, end);
+  if (way !== undefined) return { is: "refused", cause: way };
   const cause: Cause = {
     kind: "tunnel",
     on,

@@ -1,6 +1,6 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askAhead } from "./ask_ahead.ts";
-import { askStep, decide, isGone } from "./decide.ts";
+import { askStep, decide, goesFirst, isGone, replacedBy } from "./decide.ts";
 import { foresee, goingFirst, isOurs, repeatingLast } from "./former.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
 import { type Command, type RunOptions, succeeded } from "../exec/command.ts";
@@ -76,6 +76,8 @@ export async function plan(
     );
     const record = find(journal, stage, step);
     if (decide(node, step, answer, record) === "run") {
+      const first = replacedBy(answer);
+      if (first !== undefined) planned.push({ why: goesFirst, run: first });
       planned.push(...byHand(step));
     } else if (answer.is === "unneeded" && answer.ours && record) {
       planned.push(...takenBack(record));
