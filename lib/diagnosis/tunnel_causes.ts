@@ -25,10 +25,11 @@ export interface TunnelFault {
   /**
    * Seen in what the node has; refused, what comes or goes, by the node itself;
    * mute, where pings pass and TCP does not, which a filter of the far end's may
-   * be to blame for; silent, where all that shows is that nothing comes back; or
-   * narrow, where short packets come back and long ones do not.
+   * be to blame for; silent, where all that shows is that nothing comes back;
+   * narrow, where short packets come back and long ones do not; or left over,
+   * which keeps nothing from any node of today.
    */
-  readonly is: "seen" | "refused" | "mute" | "silent" | "narrow";
+  readonly is: "seen" | "refused" | "mute" | "silent" | "narrow" | "left over";
   readonly cause: Cause;
 }
 

@@ -59,7 +59,7 @@ export function silence(
     const cause = checksumCause(known, far, `${after - before} more`, ping);
     return { is: "refused", cause };
   }
-  const dropped = droppedHere(known, ping);
+  const dropped = droppedHere(known, far, ping);
   if (dropped !== undefined) return { is: "refused", cause: dropped };
   if (!isSilent) return { is: "mute", cause: muteCause(known, far, ping) };
   const [rule] = lines("rule");

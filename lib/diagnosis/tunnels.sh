@@ -83,6 +83,10 @@ for end; do
 done
 wait
 if [ -n "$before" ]; then
+  case $local in *:*) tool=ip6tables ;; *) tool=iptables ;; esac
+  for table in raw mangle filter; do
+    "$tool" -w -t "$table" -S 2>/dev/null | sed "s/^/chain $tool $table /"
+  done
   # One packet may be anybody's; what was called for here is two at least.
   { echo "$before" && dropped; } | awk '
     { count = $3; $3 = ""; if ($0 in first && count - first[$0] > 1) {

@@ -9,6 +9,7 @@ import { tunnelLinkProgram } from "../steps/vxlan_link.ts";
 import { bgpQuestion } from "./bgp/answer.ts";
 import { bgpFaultBetween } from "./bgp/bgp.ts";
 import type { Cause } from "./cause.ts";
+import { tunnelLeftovers } from "./tunnel_leftovers.ts";
 import { narrowness } from "./tunnel_narrowness.ts";
 import { endOf, silence } from "./tunnel_silence.ts";
 import {
@@ -81,7 +82,12 @@ export function tunnelFaults(
       const fault = silence(known, far) ?? narrowness(known, far);
       return fault === undefined ? [] : [{ ...fault, far: far.name }];
     });
-  return [...seen, ...silent];
+  const old = tunnelLeftovers(known, farEnds(cluster, node));
+  return [
+    ...seen,
+    ...silent,
+    ...(old === undefined ? [] : [{ is: "left over", cause: old } as const]),
+  ];
 }
 
 /**

@@ -5,7 +5,7 @@ import { labCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { tunnelAddress, vtepMac } from "../net/vxlan.ts";
 import { cmd } from "../exec/command.ts";
 import { remedyLine } from "./remedy.ts";
-import { tunnelFaults, tunnelQuestion } from "./tunnels.ts";
+import { faultBetween, tunnelFaults, tunnelQuestion } from "./tunnels.ts";
 
 const names = { name: "lab-two", stateDir: "/state/lab-two" };
 const cluster = twoSegmentsCluster(names);
@@ -137,6 +137,52 @@ Deno.test("an entry that leaves by another port, VNI or link than the tunnels' i
     well.replace('"dst":"10.0.2.12"', '"dst":"10.0.2.12","port":4789'),
   );
   assert(what.endsWith("by another way than the tunnels': port 4789"), what);
+});
+
+Deno.test("a policy that drops the tunnels' packets is named by what it says, whatever it has counted", () => {
+  const at = (...rules: readonly string[]) =>
+    theFault(
+      well.replace("answers", "silent").replace(
+        "after",
+        `${
+          ["-P INPUT DROP", ...rules]
+            .map((rule) => `chain iptables filter ${rule}\n`).join("")
+        }after`,
+      ),
+    );
+  const established =
+    "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+  assertEquals(at(established), {
+    what: "worker-1 drops packets of the tunnels by the policy of the chain " +
+      "INPUT (iptables, table filter)",
+    mends: [
+      "iptables -w -t filter -I INPUT -p udp --dport 8472 -j ACCEPT",
+    ],
+  });
+  assert(
+    at(established, "-A INPUT -p udp -m udp --dport 8472 -j ACCEPT").what
+      .includes("UDP port 8472 is dropped between"),
+  );
+});
+
+Deno.test("entries and neighbours of no far node are told of, and are no cause of any path's", () => {
+  const left = well.replace(
+    '"dst":"10.0.2.12"}',
+    '"dst":"10.0.2.12"},{"mac":"02:dc:11:22:33:44","dst":"10.0.2.99"}',
+  ).replace(
+    "neighbours [",
+    'neighbours [{"dst":"10.244.9.0","lladdr":"02:dc:11:22:33:44"},',
+  );
+  const { what, mends } = theFault(left);
+  assert(what.includes("02:dc:11:22:33:44 dst 10.0.2.99; the nei"), what);
+  assertEquals(mends, [
+    "bridge fdb del 02:dc:11:22:33:44 dev deno.vxlan dst 10.0.2.99",
+    "ip neigh del 10.244.9.0 dev deno.vxlan",
+  ]);
+  const outcome = { code: 0, stdout: left, stderr: "" };
+  const asked = { where: node.name, command: cmd`sh`, outcome };
+  const ends = [[node, asked], [far, undefined]] as const;
+  assertEquals(faultBetween(cluster, ends, "pings"), undefined);
 });
 
 Deno.test("where the node's own routes lead past the tunnel, or its packets nowhere, that is what is said", () => {
