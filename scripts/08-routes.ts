@@ -34,16 +34,14 @@ import {
   addressOn,
   birdProtocol,
   linkMarked,
-  linkUp,
   routeProtocol,
 } from "../lib/steps/probes.ts";
 import {
   forwardingEntryIs,
   neighbourIs,
   routeThroughTunnel,
-  tunnelIs,
-  tunnelMtuIs,
 } from "../lib/steps/vxlan_probes.ts";
+import { tunnelIs, tunnelIsUp, tunnelMtuIs } from "../lib/steps/vxlan_link.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { beforeRoutesGo } from "../lib/kubernetes/undo_consent.ts";
 import type { Plan, Step } from "../lib/stage/stage.ts";
@@ -112,13 +110,14 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
   const local = node.vtep ?? node.address;
   const mac = vtepMac(node.name);
   const mtu = tunnelMtu(cluster) ?? 0;
+  const end = { vni, port, local, mac };
   const as = ["id", `${vni}`, "dstport", `${port}`, "local", local];
   return [
     {
       why: "A VXLAN link sends frames to other nodes inside of UDP packets, " +
         "which any router forwards; nolearning: where each MAC is, is told below",
       holds: tunnelLink,
-      doneWhen: tunnelIs({ vni, port, local, mac }),
+      doneWhen: tunnelIs(end),
       run:
         cmd`ip link add ${tunnelLink} address ${mac} type vxlan ${as} nolearning`,
       undo: whereLinked(cmd`ip link del ${tunnelLink}`),
@@ -154,7 +153,7 @@ function tunnelEnd({ node, cluster }: Plan, vxlan: VxlanSettings): Step[] {
     {
       why: "A link carries nothing until it is up",
       heldBy: tunnelLink,
-      doneWhen: linkUp(tunnelLink),
+      doneWhen: tunnelIsUp(end),
       run: cmd`ip link set ${tunnelLink} up`,
     },
   ];

@@ -202,6 +202,11 @@ const refusals: readonly (readonly [says: string, type: string])[] = [
   ["No route to host", "unreachable"],
 ];
 
+/** The type of the rule or route by which the kernel says such a no. */
+export function refusalType(said: string): string | undefined {
+  return refusals.find(([words]) => said.includes(words))?.[1];
+}
+
 /** What the kernel says of a packet that a rule or a route of this kind refuses. */
 export function refusalSaid(type: string | undefined): string | undefined {
   const said = refusals.find(([, one]) => one === type)?.[0];
@@ -230,8 +235,7 @@ export function policyWords(
     found.dev === main?.dev;
   if (main === undefined || isSame) return undefined;
   const { destination, mark } = packet;
-  const type = refusals.find(([words]) => said.includes(words))?.[1] ??
-    "no route";
+  const type = refusalType(said) ?? "no route";
   const does = found !== undefined
     ? `sends it by "${routeText(found)}"`
     : rule.table === undefined

@@ -10,6 +10,7 @@ import {
   settingName,
   valueAt,
 } from "../net/interface_settings.ts";
+import { tunnelLink } from "../net/vxlan.ts";
 import { listed } from "../node/batch.ts";
 import type { Cause } from "./cause.ts";
 import {
@@ -51,7 +52,11 @@ function waysOf(
   // A link that has lost its address may be either.
   const maybe = own.length > 0 ? own : links.map(({ name }) => name)
     .filter((name) => name !== "lo" && !/^(veth|docker|br-)/.test(name));
-  const outward = new Set([...maybe, ...routed]);
+  // Where the link has lost its routes, a setting of its own may be why.
+  const tunnel = links.some(({ name }) => name === tunnelLink)
+    ? [tunnelLink]
+    : [];
+  const outward = new Set([...maybe, ...routed, ...tunnel]);
   outward.delete(bridge);
   return [
     ...links.filter(({ name }) => name === bridge)
@@ -98,7 +103,8 @@ function ipv4Faults(facts: SettingFacts, way: DeviceOnWay): SettingFault[] {
       remedies: [makeStage("06-forwarding", on)],
     });
   }
-  if ((value("arp_ignore") ?? 0) >= 8) {
+  // Of an end of the tunnels the others are told the MAC: nothing asks for it.
+  if ((value("arp_ignore") ?? 0) >= 8 && device !== tunnelLink) {
     found.push({
       ...bareFault(facts, 4, "arp_ignore", device),
       what: `${on} answers no ARP request on ${device}: arp_ignore, the ` +
@@ -150,7 +156,10 @@ function apartFaults(
         const address = one.replace(/\/.*/, "");
         if (familyOf(address) !== 4) return [];
         const dev = longestMatch(routes, address)?.dev;
-        return dev === undefined || dev === device ? [] : [{ one, dev, other }];
+        // What is routed into a tunnel comes out of it, and not bare by this link.
+        return dev === undefined || dev === device || dev === tunnelLink
+          ? []
+          : [{ one, dev, other }];
       })
     )[0];
   if (apart === undefined) return [];
@@ -244,6 +253,8 @@ function ipv6Faults(
       "routes of that family are gone with it",
     remedies: is === "bridge"
       ? [...enable, makeStage("04-bridge", node.name)]
+      : device === tunnelLink
+      ? [...enable, makeStage("08-routes", node.name)]
       : enable,
   }];
 }

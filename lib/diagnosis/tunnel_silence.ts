@@ -5,6 +5,7 @@ import { cmd, show } from "../exec/command.ts";
 import type { Cause } from "./cause.ts";
 import type { Evidence } from "./evidence.ts";
 import { droppedHere } from "./tunnel_drops.ts";
+import { wayAstray } from "./tunnel_ways.ts";
 import { onNode, type Remedy } from "./remedy.ts";
 import {
   shownOf,
@@ -58,13 +59,15 @@ export function silence(
     const cause = checksumCause(known, far, `${after - before} more`, ping);
     return { is: "refused", cause };
   }
-  const dropped = droppedHere(known, ping);
+  const dropped = droppedHere(known, far, ping);
   if (dropped !== undefined) return { is: "refused", cause: dropped };
   if (!isSilent) return { is: "mute", cause: muteCause(known, far, ping) };
   const [rule] = lines("rule");
   if (rule !== undefined) {
     return { is: "refused", cause: ruleCause(known, rule, ping) };
   }
+  const way = wayAstray(known, far, end);
+  if (way !== undefined) return { is: "refused", cause: way };
   const cause: Cause = {
     kind: "tunnel",
     on,

@@ -1,8 +1,9 @@
 #!/bin/sh
-# LINK PORT OVERHEAD END…: a node's end of the tunnels, and whether the far ENDs answer, a line
-# each; of those that do, whether they get a packet as long as the link takes.
-link=$1 port=$2 overhead=$3
-shift 3
+# ASK LINK PORT OVERHEAD LOCAL OUTERS END…: a node's end of the tunnels, by the program ASK, and
+# whether the far ENDs answer, a line each; of those that do, whether they get a packet as long
+# as the link takes. LOCAL is the node's own address, OUTERS has END=ADDRESS of each far node.
+ask=$1 link=$2 port=$3 overhead=$4 local=$5 outers=$6
+shift 6
 checksums() { # WHEN: the packets that came with a wrong checksum, so far
   grep -hs -e '^Udp:' -e '^Udp6InCsumErrors' /proc/net/snmp /proc/net/snmp6 | sed "s/^/$1 /"
 }
@@ -11,7 +12,8 @@ lists() { # NAME COMMAND…
   shift
   printf '%s %s\n' "$name" "$("$@" 2>/dev/null | tr -d '\n')"
 }
-lists link ip -j -d link show dev "$link"
+sh -c "$ask" ask "$link" "$port" 2>/dev/null
+lists addresses ip -j addr show dev "$link"
 lists neighbours ip -j neigh show dev "$link" nud permanent
 lists entries bridge -j fdb show dev "$link"
 for tool in iptables ip6tables; do
@@ -55,6 +57,15 @@ long() { # END: what of it gets there where a packet of full length does not
   # Short ones first: a far end that does not answer at all is silent, and not narrow.
   gets "$1" 100 && echo "narrow $1 $mtu"
 }
+silent() { # END: it does not answer; by which routes its packets go, then, and the tunnel's
+  echo "silent $1"
+  printf 'inner %s %s\n' "$1" "$(ip -j route get fibmatch "$1" 2>&1 | tr -d '\n')"
+  for outer in $outers; do
+    [ "${outer%%=*}" = "$1" ] || continue
+    printf 'outer %s %s\n' "$1" "$(ip -j route get fibmatch "${outer#*=}" from "$local" \
+      ipproto udp dport "$port" 2>&1 | tr -d '\n')"
+  done
+}
 tried=0
 for end; do
   case $answered in *"/dev/tcp/$end/1: Connection refused"*)
@@ -67,10 +78,15 @@ for end; do
   [ -n "$before" ] || before=$(dropped && echo .)
   # Of TCP a card may make what it does of no ping.
   { timeout 2 bash -c ": </dev/tcp/$end/1" >/dev/null 2>&1; [ $? != 124 ] || echo "mute $end"; } &
-  { ping -c 1 -W 2 -q "$end" >/dev/null 2>&1 && echo "answers $end" || echo "silent $end"; } &
+  if ping -c 1 -W 2 -q "$end" >/dev/null 2>&1; then echo "answers $end"
+  else silent "$end"; fi &
 done
 wait
 if [ -n "$before" ]; then
+  case $local in *:*) tool=ip6tables ;; *) tool=iptables ;; esac
+  for table in raw mangle filter; do
+    "$tool" -w -t "$table" -S 2>/dev/null | sed "s/^/chain $tool $table /"
+  done
   # One packet may be anybody's; what was called for here is two at least.
   { echo "$before" && dropped; } | awk '
     { count = $3; $3 = ""; if ($0 in first && count - first[$0] > 1) {

@@ -5,9 +5,11 @@ import { isTunnelled, tunnelOverhead } from "../cluster/tunnels.ts";
 import { cmd, type Command } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Asked } from "../node/batch.ts";
+import { tunnelLinkProgram } from "../steps/vxlan_link.ts";
 import { bgpQuestion } from "./bgp/answer.ts";
 import { bgpFaultBetween } from "./bgp/bgp.ts";
 import type { Cause } from "./cause.ts";
+import { tunnelLeftovers } from "./tunnel_leftovers.ts";
 import { narrowness } from "./tunnel_narrowness.ts";
 import { endOf, silence } from "./tunnel_silence.ts";
 import {
@@ -42,10 +44,14 @@ export function tunnelQuestion(
   const far = farEnds(cluster, node);
   if (vxlan === undefined || far.length === 0) return undefined;
   const ends = far.flatMap((other) => endOf(other) ?? []);
+  const local = node.vtep ?? node.address;
+  const outers = far.map((other) =>
+    `${endOf(other)}=${other.vtep ?? other.address}`
+  ).join(" ");
   return {
-    ...cmd`sh -c ${program} tunnels ${tunnelLink} ${vxlan.port} ${
-      tunnelOverhead(node.vtep ?? node.address)
-    } ${ends}`,
+    ...cmd`sh -c ${program} tunnels ${tunnelLinkProgram} ${tunnelLink} ${vxlan.port} ${
+      tunnelOverhead(local)
+    } ${local} ${outers} ${ends}`,
     label: `ip -d link show dev ${tunnelLink}`,
   };
 }
@@ -76,7 +82,12 @@ export function tunnelFaults(
       const fault = silence(known, far) ?? narrowness(known, far);
       return fault === undefined ? [] : [{ ...fault, far: far.name }];
     });
-  return [...seen, ...silent];
+  const old = tunnelLeftovers(known, farEnds(cluster, node));
+  return [
+    ...seen,
+    ...silent,
+    ...(old === undefined ? [] : [{ is: "left over", cause: old } as const]),
+  ];
 }
 
 /**

@@ -5,7 +5,7 @@ import { labCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { tunnelAddress, vtepMac } from "../net/vxlan.ts";
 import { cmd } from "../exec/command.ts";
 import { remedyLine } from "./remedy.ts";
-import { tunnelFaults, tunnelQuestion } from "./tunnels.ts";
+import { faultBetween, tunnelFaults, tunnelQuestion } from "./tunnels.ts";
 
 const names = { name: "lab-two", stateDir: "/state/lab-two" };
 const cluster = twoSegmentsCluster(names);
@@ -73,6 +73,151 @@ Deno.test("a rule of the node's own is named with what takes it away", () => {
       'ARGS="-- iptables -w -D INPUT -p udp -m udp --dport 8472 -j DROP"',
     ],
   );
+});
+
+/** What the only fault of an answer is, and the lines that mend it. */
+function theFault(stdout: string) {
+  const [fault, ...more] = faults(stdout);
+  assertEquals(more.map(({ cause }) => cause.what), []);
+  return {
+    what: fault?.cause.what ?? "nothing",
+    mends: (fault?.cause.remedies ?? []).map((remedy) =>
+      remedyLine(remedy, cluster).replace(/^.*ARGS="(-- )?(.*)"$/, "$2")
+    ),
+  };
+}
+
+Deno.test("a link of another kind, and one without the node's own address ahead of others, are named as that", () => {
+  const bridge = theFault(well.replace('"vxlan","info_data', '"bridge","x'));
+  assert(bridge.what.endsWith("it is a bridge, not a vxlan"), bridge.what);
+  assertEquals(bridge.mends, ["ip link del deno.vxlan", "--node worker-1"]);
+  const addresses = (...held: readonly string[]) =>
+    well.replace(
+      "entries",
+      `addresses ${
+        JSON.stringify([{
+          addr_info: held.map((one) => {
+            const [local, length] = one.split("/");
+            const family = one.includes(":") ? "inet6" : "inet";
+            const prefixlen = Number(length);
+            return { family, local, prefixlen, scope: "global" };
+          }),
+        }])
+      }\nentries`,
+    );
+  const six = node.podCIDRs.flatMap((podCIDR) =>
+    podCIDR.includes(":") ? [`${tunnelAddress(podCIDR)}/128`] : []
+  );
+  assertEquals(faults(addresses("10.244.1.0/32", "10.9.9.9/32", ...six)), []);
+  for (
+    const [held, said, mends] of [
+      [[], "lacks its address 10.244.1.0/32: ", []],
+      [
+        ["10.244.1.0/16"],
+        "lacks its address 10.244.1.0/32, and has 10.244.1.0/16: ",
+        [
+          "ip addr del 10.244.1.0/16 dev deno.vxlan",
+        ],
+      ],
+      [
+        ["10.9.9.9/32", "10.244.1.0/32"],
+        "has its address 10.244.1.0/32 behind 10.9.9.9/32: ",
+        ["ip addr del 10.9.9.9/32 dev deno.vxlan"],
+      ],
+    ] as const
+  ) {
+    const found = theFault(addresses(...held, ...six));
+    assert(found.what.includes(said), found.what);
+    assertEquals(found.mends, [...mends, "--node worker-1"]);
+  }
+});
+
+Deno.test("an entry that leaves by another port, VNI or link than the tunnels' is named", () => {
+  const { what } = theFault(
+    well.replace('"dst":"10.0.2.12"', '"dst":"10.0.2.12","port":4789'),
+  );
+  assert(what.endsWith("by another way than the tunnels': port 4789"), what);
+});
+
+Deno.test("a policy that drops the tunnels' packets is named by what it says, whatever it has counted", () => {
+  const at = (...rules: readonly string[]) =>
+    theFault(
+      well.replace("answers", "silent").replace(
+        "after",
+        `${
+          ["-P INPUT DROP", ...rules]
+            .map((rule) => `chain iptables filter ${rule}\n`).join("")
+        }after`,
+      ),
+    );
+  const established =
+    "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+  assertEquals(at(established), {
+    what: "worker-1 drops packets of the tunnels by the policy of the chain " +
+      "INPUT (iptables, table filter)",
+    mends: [
+      "iptables -w -t filter -I INPUT -p udp --dport 8472 -j ACCEPT",
+    ],
+  });
+  assert(
+    at(established, "-A INPUT -p udp -m udp --dport 8472 -j ACCEPT").what
+      .includes("UDP port 8472 is dropped between"),
+  );
+});
+
+Deno.test("entries and neighbours of no far node are told of, and are no cause of any path's", () => {
+  const left = well.replace(
+    '"dst":"10.0.2.12"}',
+    '"dst":"10.0.2.12"},{"mac":"02:dc:11:22:33:44","dst":"10.0.2.99"}',
+  ).replace(
+    "neighbours [",
+    'neighbours [{"dst":"10.244.9.0","lladdr":"02:dc:11:22:33:44"},',
+  );
+  const { what, mends } = theFault(left);
+  assert(what.includes("02:dc:11:22:33:44 dst 10.0.2.99; the nei"), what);
+  assertEquals(mends, [
+    "bridge fdb del 02:dc:11:22:33:44 dev deno.vxlan dst 10.0.2.99",
+    "ip neigh del 10.244.9.0 dev deno.vxlan",
+  ]);
+  const outcome = { code: 0, stdout: left, stderr: "" };
+  const asked = { where: node.name, command: cmd`sh`, outcome };
+  const ends = [[node, asked], [far, undefined]] as const;
+  assertEquals(faultBetween(cluster, ends, "pings"), undefined);
+});
+
+Deno.test("where the node's own routes lead past the tunnel, or its packets nowhere, that is what is said", () => {
+  const silent = (inner: string, outer: string) =>
+    theFault(well.replace(
+      "answers 10.244.2.0",
+      `silent 10.244.2.0\ninner 10.244.2.0 ${inner}\nouter 10.244.2.0 ${outer}`,
+    ));
+  const right = '[{"dst":"10.244.2.0/24","gateway":"10.244.2.0",' +
+    '"dev":"deno.vxlan","protocol":"244","flags":["onlink"]}]';
+  const outer =
+    '[{"dst":"10.0.2.0/24","gateway":"10.0.1.2","dev":"eth0","flags":[]}]';
+  assert(silent(right, outer).what.includes("UDP port 8472 is dropped"));
+  const past = silent(
+    '[{"dst":"10.244.2.0/25","gateway":"10.0.1.2","dev":"eth0","flags":[]}]',
+    outer,
+  );
+  assertEquals(
+    past.what,
+    "what worker-1 sends to 10.244.2.0, worker-2's end of the tunnel, does not " +
+      'go by deno.vxlan: its route is "10.244.2.0/25 via 10.0.1.2 dev eth0"',
+  );
+  assertEquals(past.mends, [
+    "ip route del 10.244.2.0/25 via 10.0.1.2 dev eth0",
+    "--node worker-1",
+  ]);
+  const nowhere = silent(right, "RTNETLINK answers: Invalid argument");
+  assertEquals(
+    nowhere.what,
+    "what worker-1 sends to 10.0.2.12, worker-2, in UDP packets to port 8472, " +
+      "goes nowhere: the kernel refuses it (blackhole)",
+  );
+  assert(nowhere.mends[0]?.includes("type blackhole"), nowhere.mends[0]);
+  const back = silent(right, right.replace('"10.244.2.0/24"', '"10.0.0.0/16"'));
+  assert(back.what.includes("goes into the tunnel itself"), back.what);
 });
 
 Deno.test("a tunnel that long packets do not get through is named with what fits it, or what drops them", () => {

@@ -1,6 +1,7 @@
 /** What the doctor reads of forwarding, filters and masquerade. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Cluster } from "../cluster/cluster.ts";
 import { filter, found, mendOf, nat, nft, one } from "./doctor_testing.ts";
 
 Deno.test("a missing br_netfilter is no matter in a lab, and to be loaded on machines", () => {
@@ -29,6 +30,18 @@ Deno.test("a rule ahead of ours is named, and one that may not match is a warnin
   );
   const odd = "-A FORWARD -m limit --limit 3/min -j DROP";
   assertEquals(ahead(odd).is, "warning");
+});
+
+Deno.test("a rule about the tunnels' link stops what comes through it, where tunnels lead to a node", () => {
+  const rule = "-A FORWARD -i deno.vxlan -o cni0 -j DROP";
+  const at = (cluster: Partial<Cluster>) =>
+    found("forward-chain", [{
+      stdout: filter.replace("-A FORWARD -d", `${rule}\n-A FORWARD -d`),
+    }], { cluster });
+  const vxlan = { vni: 1, port: 8472, direct: false };
+  const { what } = one(at({ routes: "vxlan", vxlan }));
+  assertStringIncludes(what, "what pods of other nodes send to its own");
+  assertEquals(at({}), []);
 });
 
 Deno.test("masquerade is missed where it is gone, and blamed where it meets pods", () => {

@@ -1,5 +1,6 @@
 /** The doctor's checks of links: the bridge, rp_filter. Pure. */
 import { allWithin, gateway } from "../net/cidr.ts";
+import { tunnelLink } from "../net/vxlan.ts";
 import { cmd } from "../exec/command.ts";
 import {
   byFamily,
@@ -96,11 +97,15 @@ function isNodes(
 /** Links that lead nowhere else: they hang on the node alone. */
 const inner = new Set(["bridge", "dummy"]);
 
-/** The links by which a node can be reached over IPv4, the only family that has rp_filter. */
+/**
+ * The links by which a node can be reached over IPv4, the only family that has
+ * rp_filter. What comes through a tunnel goes back through it: that is no further way.
+ */
 function ways({ host, cluster }: CheckContext): readonly InventoryLink[] {
+  const own = ["lo", cluster.bridge, tunnelLink];
   return host.links.filter(({ name, kind, addresses }) =>
-    addresses.some(({ address }) => !address.includes(":")) && name !== "lo" &&
-    name !== cluster.bridge && !inner.has(kind ?? "")
+    addresses.some(({ address }) => !address.includes(":")) &&
+    !own.includes(name) && !inner.has(kind ?? "")
   );
 }
 

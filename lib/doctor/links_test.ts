@@ -18,6 +18,10 @@ Deno.test("a strict filter is a trap only where there is more than one way", () 
   assertStringIncludes(finding.what, "strict on eth0 (");
   const loose = strict.replace("all/rp_filter:1", "all/rp_filter:2");
   assertEquals(found("rp-filter", [{ stdout: loose }], { host }), []);
+  const tunnel = link.replaceAll("eth1", "deno.vxlan");
+  const own = hostWith(["PART links\n[", `PART links\n[${tunnel},`]);
+  const filters = strict.replaceAll("eth1", "deno.vxlan");
+  assertEquals(found("rp-filter", [{ stdout: filters }], { host: own }), []);
 });
 
 Deno.test("the bridge of somebody else is never reused", () => {

@@ -47,55 +47,85 @@ const routes: Check = {
         what: "the cloud's router keeps the routes",
       }];
     }
-    return byFamily(context).flatMap(({ cluster, family, node: one }) =>
-      cluster.nodes.filter(({ name }) => name !== node.name).flatMap((other) =>
-        other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
-          const ask = cmd`ip -${family} route show exact ${podCIDR}`;
-          const found = host.routes.filter(({ to }) => to === podCIDR);
-          const [route] = found;
-          if (cluster.bgp && host.complete.includes("08-routes")) {
-            const told = bgpRoute(context, other, podCIDR, found, ask);
-            if (told !== undefined) return told;
-          }
-          if (route === undefined) {
-            return [lacking(
-              context,
-              "08-routes",
-              `no route to the pods of ${other.name} (${podCIDR})`,
-              [shownBy(context, ask)],
-            )];
-          }
-          const via = isTunnelled(cluster, one, other)
-            ? tunnelAddress(podCIDR)
-            : nextHopOf(cluster, one, other);
-          // Packets are shared among the next hops of one route.
-          const shared = found.slice(0, route.hops ?? 1);
-          const astray = shared.filter((hop) => hop.via !== via);
-          if (via === undefined || astray.length === 0) return [];
-          const whom = via === other.address
-            ? "it"
-            : cluster.bgp
-            ? `the router ${via}`
-            : `its end of the tunnel, ${via}`;
-          const elsewhere = astray.map(({ via, dev }) => via ?? dev).join(", ");
-          return [{
-            is: "fault",
-            what: `the route to the pods of ${other.name} ` +
-              (astray.length === shared.length
-                ? `does not go through ${whom}`
-                : `goes through ${whom} for some packets alone: others go ` +
-                  `to ${elsewhere}`),
-            evidence: [shownBy(context, ask)],
-            remedies: [
-              onNode(node.name, cmd`ip route del ${podCIDR}`),
-              makeStage("08-routes", node.name),
-            ],
-          }];
-        })
-      )
-    );
+    return [
+      ...byFamily(context).flatMap(({ cluster, family, node: one }) =>
+        cluster.nodes.filter(({ name }) => name !== node.name).flatMap((
+          other,
+        ) =>
+          other.podCIDRs.flatMap((podCIDR): readonly Finding[] => {
+            const ask = cmd`ip -${family} route show exact ${podCIDR}`;
+            const found = host.routes.filter(({ to }) => to === podCIDR);
+            const [route] = found;
+            if (cluster.bgp && host.complete.includes("08-routes")) {
+              const told = bgpRoute(context, other, podCIDR, found, ask);
+              if (told !== undefined) return told;
+            }
+            if (route === undefined) {
+              return [lacking(
+                context,
+                "08-routes",
+                `no route to the pods of ${other.name} (${podCIDR})`,
+                [shownBy(context, ask)],
+              )];
+            }
+            const via = isTunnelled(cluster, one, other)
+              ? tunnelAddress(podCIDR)
+              : nextHopOf(cluster, one, other);
+            // Packets are shared among the next hops of one route.
+            const shared = found.slice(0, route.hops ?? 1);
+            const astray = shared.filter((hop) => hop.via !== via);
+            if (via === undefined || astray.length === 0) return [];
+            const whom = via === other.address
+              ? "it"
+              : cluster.bgp
+              ? `the router ${via}`
+              : `its end of the tunnel, ${via}`;
+            const elsewhere = astray.map(({ via, dev }) => via ?? dev).join(
+              ", ",
+            );
+            return [{
+              is: "fault",
+              what: `the route to the pods of ${other.name} ` +
+                (astray.length === shared.length
+                  ? `does not go through ${whom}`
+                  : `goes through ${whom} for some packets alone: others go ` +
+                    `to ${elsewhere}`),
+              evidence: [shownBy(context, ask)],
+              remedies: [
+                onNode(node.name, cmd`ip route del ${podCIDR}`),
+                makeStage("08-routes", node.name),
+              ],
+            }];
+          })
+        )
+      ),
+      ...leftRoutes(context),
+    ];
   },
 };
+
+/** Routes of ours to pods of no node: packets for that podCIDR's next owner go astray. */
+function leftRoutes(context: CheckContext): readonly Finding[] {
+  const { cluster, host, node } = context;
+  if (!host.complete.includes("08-routes")) return [];
+  const known = new Set(cluster.nodes.flatMap(({ podCIDRs }) => podCIDRs));
+  return host.routes
+    .filter(({ to, protocol }) => protocol === routeProtocol && !known.has(to))
+    .filter(isFirstHop)
+    .map(({ to, via, dev, family }): Finding => ({
+      is: "warning",
+      what:
+        `a route of 08-routes is left to ${to} (via ${via ?? dev}), which ` +
+        "is the podCIDR of no other node of the cluster",
+      evidence: [shownBy(context, cmd`ip -${family} route show exact ${to}`)],
+      remedies: [
+        onNode(
+          node.name,
+          cmd`ip -${family} route del ${to} proto ${routeProtocol}`,
+        ),
+      ],
+    }));
+}
 
 /**
  * What is wrong where bird has to keep the route; undefined where it does.

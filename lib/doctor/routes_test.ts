@@ -40,3 +40,15 @@ Deno.test("another network within the pod network is told once, by however many 
     'make shell NODE=worker-1 ARGS="-- ip route del 10.244.64.0/20"',
   ]);
 });
+
+Deno.test("a route of ours to pods of no node is a warning, with what takes it away", () => {
+  const host = hostWith([
+    own,
+    `${own},${own.replace("10.244.2.0", "10.244.9.0")}`,
+  ]);
+  const finding = one(found("routes", [], { host }));
+  assertEquals(finding.is, "warning");
+  assertEquals(mendOf(finding), [
+    'make shell NODE=worker-1 ARGS="-- ip -4 route del 10.244.9.0/24 proto 244"',
+  ]);
+});

@@ -1,5 +1,7 @@
 /** Packets that have to pass a node. Pure. */
+import { isTunnelled } from "../cluster/tunnels.ts";
 import type { Packet } from "../net/iptables.ts";
+import { tunnelLink } from "../net/vxlan.ts";
 import {
   firstHost,
   formatAddress,
@@ -26,33 +28,40 @@ export function samples(
 ): readonly Sample[] {
   if (podCIDR === undefined) return [];
   const own = podIn(podCIDR);
+  const { bridge } = cluster;
   const uplink = uplinkOf(host, node.addresses)?.name;
-  const out = {
-    in: cluster.bridge,
-    ...(uplink === undefined ? {} : { out: uplink }),
-  };
-  const back = {
-    ...(uplink === undefined ? {} : { in: uplink }),
-    out: cluster.bridge,
-  };
-  const there = (destination: string, reply = false): Packet => (
-    { source: own, destination, reply, ...out }
-  );
-  const here = (source: string, reply = false): Packet => (
-    { source, destination: own, reply, ...back }
-  );
-  const others = cluster.nodes.flatMap(({ name, podCIDRs: [other] }) =>
-    name === node.name || other === undefined ? [] : [podIn(other)]
-  );
+  const there = (destination: string, link = uplink): Packet => ({
+    source: own,
+    destination,
+    reply: false,
+    in: bridge,
+    ...(link === undefined ? {} : { out: link }),
+  });
+  const here = (source: string, reply = false, link = uplink): Packet => ({
+    source,
+    destination: own,
+    reply,
+    ...(link === undefined ? {} : { in: link }),
+    out: bridge,
+  });
+  const others = cluster.nodes.flatMap((other) => {
+    const [first] = other.podCIDRs;
+    if (other.name === node.name || first === undefined) return [];
+    const link = isTunnelled(cluster, node, other) ? tunnelLink : uplink;
+    return [{ pod: podIn(first), link }];
+  });
   const outside = cluster.outside.address;
   return [
-    ...others.flatMap((other) => [
+    ...others.flatMap(({ pod, link }) => [
       {
         name: "what its pods send to pods of other nodes",
-        packet: there(other),
+        packet: there(pod, link),
       },
-      { name: "what pods of other nodes send to its own", packet: here(other) },
-      { name: "answers to its pods", packet: here(other, true) },
+      {
+        name: "what pods of other nodes send to its own",
+        packet: here(pod, false, link),
+      },
+      { name: "answers to its pods", packet: here(pod, true, link) },
     ]),
     { name: "what its pods send to the outside", packet: there(outside) },
     { name: "answers from the outside", packet: here(outside, true) },

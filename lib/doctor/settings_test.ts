@@ -1,6 +1,7 @@
 /** What the doctor reads of the settings of interfaces. */
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
 import { found, mendOf, one, settings } from "./doctor_testing.ts";
 import { hostWith } from "../inventory/host_testing.ts";
 
@@ -81,6 +82,17 @@ Deno.test("a strict filter is a fault where an answer to a node goes by another 
   assertStringIncludes(mendOf(finding).join(), "conf.all.rp_filter=2");
   assertEquals(at(1, 2), [], "the greater of the two is loose");
   assertEquals(at(0, 0), []);
+  const tunnelled = hostWith([
+    "PART routes\n[",
+    'PART routes\n[{"dst":"10.244.2.0/25","dev":"deno.vxlan"},',
+  ]);
+  const strict = `${settings}\nipv4/conf/all/rp_filter:1\n` +
+    "ipv4/conf/eth0/rp_filter:1";
+  assertEquals(
+    found("interface-settings", [{ stdout: strict }], { host: tunnelled }),
+    [],
+    "what is routed into a tunnel comes out of it",
+  );
 });
 
 Deno.test("by a link without an address a loose filter is as strict, and what mends it is none", () => {
@@ -134,4 +146,32 @@ Deno.test("a link that forwards and takes redirects or source routes is a warnin
     ]);
     assertEquals(single, [], name);
   }
+});
+
+Deno.test("IPv6 that is disabled on the tunnels' link is a fault though no route is left by it", () => {
+  const host = hostWith([
+    "PART links\n[",
+    'PART links\n[{"ifindex":9,"ifname":"deno.vxlan","flags":["UP"],"mtu":1450,' +
+    '"addr_info":[{"local":"10.244.1.0","prefixlen":32,"scope":"global"}]},',
+  ]);
+  const cluster = {
+    ...labCluster({ name: "lab", stateDir: "/nowhere" }),
+    clusterCIDRs: ["10.244.0.0/16", "fd00:10:244::/56"],
+  };
+  const nodes = cluster.nodes.map((node, at) => ({
+    ...node,
+    addresses: [node.address, `fd00:10:0:1::${10 + at}`],
+    podCIDRs: [...node.podCIDRs, `fd00:10:244:${at}::/64`],
+  }));
+  const finding = one(
+    found("interface-settings", [{
+      stdout: `${settings}\nipv4/conf/deno.vxlan/arp_ignore:8\n` +
+        "ipv6/conf/deno.vxlan/disable_ipv6:1\n",
+    }], { host, cluster: { ...cluster, nodes } }),
+  );
+  assertStringIncludes(finding.what, "IPv6 is disabled on deno.vxlan");
+  assertEquals(mendOf(finding), [
+    'make shell NODE=worker-1 ARGS="-- sysctl -w net/ipv6/conf/deno.vxlan/disable_ipv6=0"',
+    'make 08-routes ARGS="--node worker-1"',
+  ]);
 });

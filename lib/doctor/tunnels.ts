@@ -37,7 +37,7 @@ export const tunnelCheck: Check = {
     const told = new Map(faults.map((fault) => [fault.cause.what, fault]));
     return [...told.values()].map(({ is, cause }): Finding => {
       const { what, evidence, remedies } = cause;
-      const kind = is === "mute" ? "warning" : "fault";
+      const kind = is === "mute" || is === "left over" ? "warning" : "fault";
       // That is what runs here.
       const others = remedies.filter((remedy) =>
         !("make" in remedy && remedy.make === "doctor")

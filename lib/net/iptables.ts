@@ -21,7 +21,9 @@ export interface Packet {
   /** Whether it answers a packet that went the other way (conntrack's ESTABLISHED). */
   readonly reply: boolean;
   /** What it carries: TCP, where that is not said. */
-  readonly protocol?: "tcp" | "icmp";
+  readonly protocol?: "tcp" | "icmp" | "udp";
+  /** The port that it is for; left out, a rule that asks for one is a maybe. */
+  readonly port?: number;
   /** How long it is: as a ping, where that is not said. */
   readonly length_bytes?: number;
 }
@@ -193,7 +195,15 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
     case "-p":
       return value === "all" || isProtocol(value, packet);
     case "-m": // Loads a match; what it asks follows.
-      return understood.has(value) ? true : undefined;
+      return understood.has(value) ||
+          value === "multiport" && packet.port !== undefined
+        ? true
+        : undefined;
+    case "--dport":
+    case "--dports":
+      return packet.port === undefined
+        ? undefined
+        : value.split(",").some((range) => inRange(packet.port ?? 0, range));
     case "--icmp-type":
     case "--icmpv6-type":
       return isEcho(value, packet);
@@ -214,13 +224,13 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
 /** Matches whose questions are understood here. */
 const understood = new Set([
   ...["comment", "conntrack", "state", "tcp", "icmp", "icmp6", "addrtype"],
-  ...["length", "mark"],
+  ...["length", "mark", "udp"],
 ]);
 
 function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
   return protocol === "icmp"
     ? /^(icmp|ipv6-icmp|icmpv6|1|58)$/.test(value)
-    : value === "tcp" || value === "6";
+    : value === protocol || value === (protocol === "tcp" ? "6" : "17");
 }
 
 /** Whether a type of ICMP is that of a ping, or of its answer (RFC 792, RFC 4443). */

@@ -122,3 +122,44 @@ Deno.test("what Kubernetes drops or rewrites by its marks does not meet a packet
   });
   assertEquals(verdict("-A FORWARD -m mark --mark 0x0 -j DROP").target, "DROP");
 });
+
+Deno.test("a packet to a port meets the rules about that port, and no others", () => {
+  const packet = {
+    source: "10.0.2.12",
+    destination: "10.0.1.11",
+    in: "eth0",
+    reply: false,
+    protocol: "udp",
+    port: 8472,
+  } as const;
+  const verdict = (...rules: readonly string[]) =>
+    traverse(
+      readTable(
+        ["-P INPUT DROP", ...rules.map((rule) => `-A INPUT ${rule}`)].join(
+          "\n",
+        ),
+      ),
+      "INPUT",
+      packet,
+    );
+  for (
+    const rule of [
+      "-p udp -m udp --dport 8472 -j ACCEPT",
+      "-i eth0 -p udp -m multiport --dports 53,8000:9000 -j ACCEPT",
+      "-p 17 -j ACCEPT",
+    ]
+  ) assertEquals(verdict(rule).target, "ACCEPT", rule);
+  for (
+    const rule of [
+      "-p udp -m udp --dport 4789 -j ACCEPT",
+      "-p tcp -m tcp --dport 8472 -j ACCEPT",
+      "-p udp -m multiport --dports 53,123 -j ACCEPT",
+      "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]
+  ) assertEquals(verdict(rule), { target: "DROP" }, rule);
+  assertEquals(verdict("-p udp -m udp --dport 8000:9000 -j REJECT"), {
+    target: "REJECT",
+    rule: "-A INPUT -p udp -m udp --dport 8000:9000 -j REJECT",
+  });
+  assertEquals(verdict("-p udp --sport 9 -j DROP").maybe, true);
+});

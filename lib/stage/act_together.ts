@@ -1,6 +1,6 @@
 /** Running the steps of a node that do not depend on each other by one command. */
 import type { Answers } from "./ask_ahead.ts";
-import { decide } from "./decide.ts";
+import { decide, replacedBy } from "./decide.ts";
 import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
 import { type JournalRecord, withComplete, withRecords } from "./journal.ts";
 import { runInTurn } from "../node/batch.ts";
@@ -36,7 +36,8 @@ export function toRunTogether(
     const { run, consent, input, undo } = step;
     if (
       answer === undefined || "copy" in run || consent !== undefined ||
-      input !== undefined || isCleanup(undo)
+      input !== undefined || isCleanup(undo) ||
+      replacedBy(answer) !== undefined
     ) return todo;
     const old = find(journal, stage, step);
     if (decide(node, step, answer, old) !== "run") return todo;

@@ -1,5 +1,5 @@
 /** Asking: what a probe says of a step, and what follows from it. */
-import { type RunOptions, show } from "../exec/command.ts";
+import { type Command, type RunOptions, show } from "../exec/command.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { Node } from "../node/node.ts";
 import { hint } from "./result.ts";
@@ -50,6 +50,15 @@ export async function isGone(
   return answer.is === "absent"
     ? !answer.ours
     : answer.is === "different" || answer.is === "unmarked";
+}
+
+/** Why something goes ahead of a step. */
+export const goesFirst =
+  "What is there of an earlier run is not as it has to be, and cannot be changed";
+
+/** What takes away, ahead of a step, what an earlier run left otherwise. */
+export function replacedBy(answer: Answer): Command | undefined {
+  return answer.is === "absent" ? answer.replaces : undefined;
 }
 
 /** What to do with an answer; an error where it is not ours, or could not be found out. */

@@ -2,7 +2,7 @@
  * The engine: asks, then acts, then writes down what it did. It knows nothing
  * of networks; the stages know nothing of journals.
  */
-import { askStep, decide } from "./decide.ts";
+import { askStep, decide, goesFirst, replacedBy } from "./decide.ts";
 import { type Answers, inOneGo } from "./ask_ahead.ts";
 import { actTogether, toRunTogether } from "./act_together.ts";
 import { notAskedFor } from "./former.ts";
@@ -14,7 +14,8 @@ import {
   noLongerWanted,
   recordOf,
 } from "./node_run.ts";
-import { cmd, type Outcome, succeeded } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, succeeded } from "../exec/command.ts";
+import { saysGone } from "../exec/says_gone.ts";
 import { type JournalRecord, withComplete, withRecords } from "./journal.ts";
 import { redact, takeInput, waitForOthers, withTaken } from "./inputs.ts";
 import type { Node } from "../node/node.ts";
@@ -232,6 +233,8 @@ async function act(
       withRecords(before, [{ ...record, state: "running", changed }]),
     );
   }
+  const first = replacedBy(answer);
+  if (first !== undefined && !await takeAway(nodeRun, first)) return "stop";
   const bare = await runStep(nodeRun, withTaken(step, input));
   const outcome = bare && redact(bare, input, step.input?.secret);
   if (outcome === undefined || succeeded(outcome)) {
@@ -249,6 +252,19 @@ async function act(
   await nodeRun.write(withComplete(known, stage, false));
   nodeRun.tellFailure(step.why, command, outcome);
   return "stop";
+}
+
+/** Takes away what is in a step's place, and with it all that was known of what is there. */
+async function takeAway(nodeRun: NodeRun, first: Command): Promise<boolean> {
+  const outcome = await nodeRun.execute(first);
+  nodeRun.askAnew();
+  if (succeeded(outcome) || saysGone(outcome)) {
+    nodeRun.tell("changed", goesFirst, label(first));
+    return true;
+  }
+  await nodeRun.write(withComplete(nodeRun.journal, nodeRun.stage, false));
+  nodeRun.tellFailure(goesFirst, label(first), outcome);
+  return false;
 }
 
 /** Runs a step; undefined when it was a copy, which throws where it fails. */

@@ -51,6 +51,41 @@ function exists(path: string): boolean {
 const statuses = (results: readonly StepResult[]) =>
   results.map(({ status }) => status);
 
+Deno.test("what an earlier run left otherwise goes first, in a dry run too, and undo takes it back", () =>
+  inFolder(async (folder, node) => {
+    const path = `${folder}/link`;
+    const made = (text: string): Step => ({
+      why: "have a link",
+      holds: "link",
+      doneWhen: {
+        ask: cmd`sh -c ${"cat $0 2>&1 || :"} ${path}`,
+        read: ({ stdout }): Answer =>
+          stdout.trim() === text
+            ? { is: "present", ours: true }
+            : /No such file/.test(stdout)
+            ? { is: "absent" }
+            : { is: "absent", ours: true, replaces: cmd`rm ${path}` },
+      },
+      // It fails where something is there, as the making of a link does.
+      run: cmd`sh -euC -c ${"echo $0 >$1"} ${text} ${path}`,
+      undo: cmd`rm ${path}`,
+    });
+    await Deno.writeTextFile(path, "old\n");
+    const { steps } = await plan(stage, node, [made("new")], {});
+    assertEquals(steps.map(({ run }) => "argv" in run ? run.argv[0] : ""), [
+      "rm",
+      "sh",
+    ]);
+    assertEquals(
+      statuses(await apply(stage, node, [made("new")], context())),
+      ["changed", "changed"],
+    );
+    assertEquals(await Deno.readTextFile(path), "new\n");
+    await Deno.writeTextFile(path, "drift\n");
+    await undo(stage, node, [made("new")], context());
+    assert(!exists(path));
+  }));
+
 Deno.test("apply() runs what is absent, and a second time changes nothing", () =>
   inFolder(async (folder, node) => {
     const steps = [file(`${folder}/a`), file(`${folder}/b`)];

@@ -1,6 +1,6 @@
 /** The dry run: what a run would do, asked of the probes. */
 import { askAhead } from "./ask_ahead.ts";
-import { askStep, decide, isGone } from "./decide.ts";
+import { askStep, decide, goesFirst, isGone, replacedBy } from "./decide.ts";
 import { StepError } from "./errors.ts";
 import { foresee, goingFirst, isOurs, repeatingLast } from "./former.ts";
 import { find, noLongerWanted, recordsOf, stepKey } from "./node_run.ts";
@@ -81,6 +81,8 @@ export async function plan(
     const decided = decide(node, step, answer, record);
     if (decided instanceof StepError) throw decided;
     if (decided === "run") {
+      const first = replacedBy(answer);
+      if (first !== undefined) todo.push({ why: goesFirst, run: first });
       todo.push(...byHand(step));
     } else if (answer.is === "unneeded" && answer.ours && record) {
       todo.push(...takenBack(record));

@@ -23,7 +23,8 @@ export type Answer =
    * Still to be done; `previous` is the value that undo has to put back,
    * `preview` what the step would do, for the person who has to agree to it;
    * `ours` says that something of ours is there, as another run of the stage
-   * left it, which undo takes away; `found` how it is otherwise.
+   * left it, which undo takes away; `found` how it is otherwise; `replaces`
+   * what takes that away first, where the step alone cannot change it.
    */
   | {
     readonly is: "absent";
@@ -31,6 +32,7 @@ export type Answer =
     readonly found?: string;
     readonly previous?: string;
     readonly preview?: string;
+    readonly replaces?: Command;
   }
   /**
    * There, but not ours: refused, never touched. What is unmarked differs

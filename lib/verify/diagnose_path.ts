@@ -4,6 +4,7 @@
  * evidence speaks against. Pure.
  */
 import type { ClusterNode } from "../cluster/cluster.ts";
+import { isTunnelled } from "../cluster/tunnels.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { evidence, type NodeFacts, rulesOf } from "../diagnosis/evidence.ts";
 import {
@@ -34,6 +35,7 @@ import { settingFault } from "../diagnosis/setting_faults.ts";
 import { faultBetween } from "../diagnosis/tunnels.ts";
 import { cmd } from "../exec/command.ts";
 import { readTable, traverse } from "../net/iptables.ts";
+import { tunnelLink } from "../net/vxlan.ts";
 import {
   foreignReceiver,
   noCauseFound,
@@ -220,7 +222,13 @@ function hops(path: Path, findings: PathFindings): readonly Hop[] {
   if (kind === "pod-to-pod-same-node" && unfiltered.has(from)) return [];
   const ends = endsOf(path, findings);
   if (ends === undefined) return [];
+  const [one, other] = [path.from, path.to].map((name) =>
+    cluster.nodes.find((node) => node.name === name)
+  );
+  const tunnelled = endsAtPod(path) && one !== undefined &&
+    other !== undefined && one !== other && isTunnelled(cluster, one, other);
   return packetsOfPath(path, ends, cluster, (name) => {
+    if (tunnelled) return tunnelLink;
     const facts = findings.facts.get(name);
     return (facts === undefined ? undefined : segmentLink(facts)?.ifname) ??
       "eth0";

@@ -53,7 +53,7 @@ export interface Flow {
   readonly destination: string;
   readonly reply: boolean;
   /** What it carries and how long it is, where that is known. */
-  readonly protocol?: "tcp" | "icmp";
+  readonly protocol?: "tcp" | "icmp" | "udp";
   readonly length_bytes?: number;
 }
 
