@@ -113,7 +113,11 @@ function flowsOf(
       [...oneEach, ...pods.slice(0, 2), ...farNodes.slice(0, 1), outside]
         .map((other) => [pod, other] as const)
     ),
-    ...pods.map((pod) => [node.address, pod] as const),
+    // A firewall may tell apart who begins.
+    ...pods.flatMap((pod) =>
+      [node.address, ...farNodes.slice(0, 1), ...oneEach.slice(0, 1)]
+        .map((other) => [other, pod] as const)
+    ),
     ...[...farNodes, ...farPods.flat(), outside]
       .map((other) => [node.address, other] as const),
   ];

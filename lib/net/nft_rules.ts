@@ -45,14 +45,14 @@ export interface NftVerdict {
 }
 
 /** What is in nftables. */
-interface NftRuleset {
+export interface NftRuleset {
   /** Those of tables that do something. */
   readonly chains: readonly NftChain[];
   /** What the rules of a chain say, and of those that they lead to. */
   readonly verdict: (chain: NftChain, frame: Frame) => NftVerdict | undefined;
 }
 
-/** What `nft -j list ruleset` printed; nothing of what is not that. */
+/** What `nft -j list ruleset` printed, or `nft -j list table`s did; nothing of what is not that. */
 export function readRuleset(text: string): NftRuleset {
   const objects = readObjects(text);
   const all = objects.flatMap(({ rule }) => rule ?? []);
@@ -79,9 +79,15 @@ export function readRuleset(text: string): NftRuleset {
   };
 }
 
-/** Whether a table's chains are off (nft(8), TABLES); nft 1.0.6 prints the first letter alone. */
-function isDormant({ flags }: NftTable): boolean {
-  return [flags].flat().some((flag) => flag === "dormant" || flag === "d");
+/** Flags of tables that leave their chains on (nft(8), TABLES). */
+const harmless = ["owner", "persist"];
+
+/**
+ * Whether a table's chains are off. In the place of the flag nft 1.0.6 prints the
+ * table's name.
+ */
+export function isDormant({ flags }: Pick<NftTable, "flags">): boolean {
+  return [flags ?? []].flat().some((flag) => !harmless.includes(String(flag)));
 }
 
 function readObjects(
@@ -94,8 +100,11 @@ function readObjects(
   readonly map?: NftSet;
 }[] {
   try {
-    const { nftables } = JSON.parse(text.trim() || "{}");
-    return Array.isArray(nftables) ? nftables : [];
+    return text.split(/\n(?=\{)/).filter((one) => one.trim() !== "")
+      .flatMap((one) => {
+        const { nftables } = JSON.parse(one);
+        return Array.isArray(nftables) ? nftables : [];
+      });
   } catch (error) {
     if (error instanceof SyntaxError) return [];
     throw error;

@@ -207,9 +207,16 @@ Deno.test("the end of a chain that a goto leads to is the end of the one that it
 });
 
 Deno.test("a table that is dormant drops nothing, by either way of nft to print it", () => {
-  for (const flags of ["d", "dormant", ["dormant"]]) {
-    const table = { table: { family: "inet", name: "t", flags } };
-    assertEquals(saysOf(['[{"drop":null}]'], new4, [table]), "off");
+  const of = (flags: unknown) =>
+    saysOf(['[{"drop":null}]'], new4, [
+      { table: { family: "inet", name: "t", flags } },
+    ]);
+  // In 1.0.6 the table's name.
+  for (const flags of ["t", "dormant", ["dormant"], ["owner", "dormant"]]) {
+    assertEquals(of(flags), "off");
+  }
+  for (const flags of ["owner", ["owner", "persist"]]) {
+    assertEquals(of(flags), "drop");
   }
 });
 
