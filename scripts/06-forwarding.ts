@@ -8,7 +8,7 @@
  */
 import { iptablesFor } from "../lib/net/iptables.ts";
 import { main } from "../lib/cli/stage_script.ts";
-import { cmd, type Command } from "../lib/exec/command.ts";
+import { cmd } from "../lib/exec/command.ts";
 import { type Family, familyOf } from "../lib/net/cidr.ts";
 import {
   bridgedFrames,
@@ -16,8 +16,11 @@ import {
 } from "../lib/steps/forwarding_switch.ts";
 import { heedRouters } from "../lib/steps/router_advertisements.ts";
 import { clusterSet, nftProtocol, nftTable } from "../lib/net/nft_table.ts";
-import { besideNftables } from "../lib/steps/beside_nftables.ts";
-import { nftChain } from "../lib/steps/nft_chain.ts";
+import {
+  besideNftables,
+  type ForwardRule,
+} from "../lib/steps/beside_nftables.ts";
+import { nftChain, nftTableOn } from "../lib/steps/nft_chain.ts";
 import { remarkDroppers } from "../lib/steps/other_droppers.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
@@ -27,9 +30,10 @@ import type { Plan, Step } from "../lib/stage/stage.ts";
 import { mark } from "../lib/net/mark.ts";
 
 /** Rules of iptables for a clusterCIDR, each with the command that asks for it. */
-function accept(clusterCIDR: string): { step: Step; check: Command }[] {
+function accept(clusterCIDR: string): ForwardRule[] {
   const iptables = iptablesFor(clusterCIDR);
-  return ["-s", "-d"].map((direction) => {
+  const directions = ["-s", "-d"] as const;
+  return directions.map((direction): ForwardRule => {
     const rule = [
       ...[direction, clusterCIDR],
       ...["-m", "comment", "--comment", mark, "-j", "ACCEPT"],
@@ -45,7 +49,7 @@ function accept(clusterCIDR: string): { step: Step; check: Command }[] {
       undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
       independent: true,
     };
-    return { step, check };
+    return { step, check, clusterCIDR, direction };
   });
 }
 
@@ -96,9 +100,10 @@ function inIptables({ cluster: { clusterCIDRs } }: Plan): Step[] {
 
 function inNftables({ cluster }: Plan): Step[] {
   return [
+    nftTableOn,
     acceptChain(cluster),
     ...cluster.clusterCIDRs.flatMap(accept)
-      .map(({ step, check }) => besideNftables(step, check)),
+      .flatMap(besideNftables),
   ];
 }
 

@@ -15,7 +15,7 @@ import {
   nftTable,
   plainCidr,
 } from "../lib/net/nft_table.ts";
-import { nftChain } from "../lib/steps/nft_chain.ts";
+import { nftChain, nftTableOn } from "../lib/steps/nft_chain.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
 import { beforeMasqueradeGoes } from "../lib/kubernetes/undo_consent.ts";
@@ -45,7 +45,7 @@ function inIptables({ node, cluster }: Plan): Step[] {
 }
 
 /** The same in nftables: a chain in the table that 06 has its own in. */
-function inNftables({ node, cluster }: Plan): Step[] {
+function inNftables({ node, cluster }: Plan): readonly Step[] {
   const rules = node.podCIDRs.map((podCIDR) => {
     const ip = nftProtocol(podCIDR);
     return {
@@ -59,17 +59,20 @@ function inNftables({ node, cluster }: Plan): Step[] {
       ].join(" "),
     };
   });
-  return [nftChain(
-    why,
-    {
-      name: "postrouting",
-      type: "nat",
-      hook: "postrouting",
-      priority: ["srcnat", 100],
-      rules,
-    },
-    cluster,
-  )];
+  return [
+    nftTableOn,
+    nftChain(
+      why,
+      {
+        name: "postrouting",
+        type: "nat",
+        hook: "postrouting",
+        priority: ["srcnat", 100],
+        rules,
+      },
+      cluster,
+    ),
+  ];
 }
 
 export const masquerade = alsoAtBoot({

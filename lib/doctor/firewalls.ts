@@ -3,14 +3,11 @@
  * iptables, firewalld, ufw. Pure.
  */
 import { cmd, type Command } from "../exec/command.ts";
-import { shellProgram } from "../exec/shell_program.ts";
 import { exitAbsent, saysAbsent } from "../exec/shell_file.ts";
 import {
   byFamily,
   type Check,
-  type CheckContext,
   type Finding,
-  lacking,
   shownBy,
   unclear,
 } from "./check.ts";
@@ -18,147 +15,7 @@ import { stoppedSamples } from "./filter.ts";
 import { samples } from "./samples.ts";
 import { makeStage, onNode, type Remedy } from "../diagnosis/remedy.ts";
 import { words } from "../net/iptables.ts";
-import { nftTable } from "../net/nft_table.ts";
-import { isNftName } from "../net/nft_name.ts";
-
-const tablesScript = shellProgram("nft_tables.sh", import.meta.url);
-
-/** As libnftables-json(5) has a chain and a rule, as far as we care. */
-interface NftObject {
-  readonly chain?: NftChain;
-  readonly rule?: NftRule;
-}
-
-interface NftChain {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly hook?: string;
-  readonly policy?: string;
-}
-
-interface NftRule {
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
-  readonly handle: number;
-  readonly expr?: readonly Readonly<Record<string, unknown>>[];
-}
-
-function readTables(text: string): readonly NftObject[] | undefined {
-  try {
-    return text.split("\n").filter((line) => line.trim() !== "")
-      .flatMap((line) => {
-        const { nftables } = JSON.parse(line);
-        return Array.isArray(nftables) ? nftables : [];
-      });
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-const families = new Set(["ip", "ip6", "inet"]);
-
-/** Whether a rule ends packets, whichever it is about. */
-const ends = ({ expr = [] }: NftRule) =>
-  expr.some((part) => "drop" in part || "reject" in part);
-
-const nftables: Check = {
-  name: "nftables",
-  well: "no other table of nftables drops what is forwarded",
-  asks: () => [{
-    ...cmd`sh -c ${tablesScript} tables`,
-    label: "nft -j list ruleset",
-  }],
-  read(context, [asked]) {
-    if (asked && saysAbsent(asked.outcome)) {
-      return [{ is: "does not apply", what: "the node has no nft" }];
-    }
-    const objects = asked?.outcome.code === 0
-      ? readTables(asked.outcome.stdout)
-      : undefined;
-    if (asked === undefined || objects === undefined) {
-      return [unclear("what nftables has", asked)];
-    }
-    const rules = objects.flatMap(({ rule }) => rule ?? []);
-    return objects.flatMap(({ chain }) => chain ?? [])
-      .filter(({ family, hook, table, name }) =>
-        hook === "forward" && families.has(family) && isNftName(table) &&
-        isNftName(name)
-      )
-      .flatMap((chain) => chainFinding(context, chain, rules));
-  },
-};
-
-/** An accept in one chain does not spare a packet the next one: nft(8), "accept". */
-function chainFinding(
-  context: CheckContext,
-  chain: NftChain,
-  rules: readonly NftRule[],
-): readonly Finding[] {
-  const { family, table, name, policy } = chain;
-  const own = rules.filter((rule) =>
-    rule.family === family && rule.table === table && rule.chain === name
-  );
-  const clusterCIDRs = context.cluster.clusterCIDRs.filter((cidr) =>
-    family === "inet" || (family === "ip6") === cidr.includes(":")
-  );
-  const accepted = clusterCIDRs.every((cidr) =>
-    ["saddr", "daddr"].every((field) =>
-      own.some((rule) => accepts(rule, field, cidr))
-    )
-  );
-  const drops = policy === "drop";
-  if (accepted || (!drops && !own.some(ends))) return [];
-  const place = `${family} ${table} ${name}`;
-  const evidence = [
-    shownBy(context, cmd`nft list chain ${family} ${table} ${name}`),
-  ];
-  if (`${family} ${table}` === nftTable.join(" ")) {
-    const what = `the chain ${place} of nftables drops, which accepts ` +
-      "where 06-forwarding makes it";
-    return [lacking(context, "06-forwarding", what, evidence)];
-  }
-  const ours = context.cluster.firewall === "nftables"
-    ? ["our own table", "our own table does"]
-    : ["iptables", "ours in iptables do"];
-  return [{
-    is: drops ? "fault" : "warning",
-    what: drops
-      ? `the chain ${place} of nftables drops what is forwarded, whatever ${
-        ours[0]
-      } accepts`
-      : `the chain ${place} of nftables has rules that drop; ${
-        ours[1]
-      } not overrule them`,
-    evidence,
-    remedies: clusterCIDRs.flatMap((cidr) => {
-      const ip = cidr.includes(":") ? "ip6" : "ip";
-      return ["saddr", "daddr"].map((field) =>
-        onNode(
-          context.node.name,
-          cmd`nft insert rule ${family} ${table} ${name} ${ip} ${field} ${cidr} accept`,
-        )
-      );
-    }),
-  }];
-}
-
-/** Whether a rule accepts all from, or to, this network, and asks no more. */
-function accepts(
-  { expr = [] }: NftRule,
-  field: string,
-  cidr: string,
-): boolean {
-  const [address, length] = cidr.split("/");
-  const asks = expr.filter((part) => "match" in part);
-  return expr.some((part) => "accept" in part) && asks.length === 1 &&
-    JSON.stringify(asks).includes(`"field":"${field}"`) &&
-    JSON.stringify(asks).includes(
-      `"prefix":{"addr":"${address}","len":${length}}`,
-    );
-}
+import { nftables } from "./nft_tables.ts";
 
 /** The tables that the other iptables has; to ask the program itself would make them. */
 const legacyScript = `names=$1 tool=$2

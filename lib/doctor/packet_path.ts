@@ -8,6 +8,7 @@ import {
   surveyOfPod,
   surveyQuestion,
 } from "../diagnosis/kernel_path/survey.ts";
+import type { Remedy } from "../diagnosis/remedy.ts";
 import { familyOf } from "../net/cidr.ts";
 import {
   byFamily,
@@ -53,19 +54,29 @@ export const packetPath: Check = {
         ownersIn(context),
       ).filter((obstacle) => !isToldElsewhere(obstacle))
     );
-    const distinct = new Map(
-      found.map((obstacle) => [obstacle.what, obstacle]),
-    );
-    return [...distinct.values()].map((
-      { is, what, evidence, remedies },
-    ): Finding => ({
-      is: is === "loses" ? "fault" : "warning",
-      what,
-      evidence,
-      remedies,
-    }));
+    const distinct = Map.groupBy(found, ({ what }) => what);
+    return [...distinct].flatMap(([what, same]): readonly Finding[] => {
+      const [first] = same;
+      if (first === undefined) return [];
+      return [{
+        is: first.is === "loses" ? "fault" : "warning",
+        what,
+        evidence: first.evidence,
+        remedies: distinctRemedies(same),
+      }];
+    });
   },
 };
+
+/** What is in the way of both families is mended for both. */
+function distinctRemedies(found: readonly Obstacle[]): readonly Remedy[] {
+  return [
+    ...new Map(
+      found.flatMap(({ remedies }) => remedies)
+        .map((remedy) => [JSON.stringify(remedy), remedy]),
+    ).values(),
+  ];
+}
 
 /** What other checks tell of: policies at the hook forward, and routes into the pod network. */
 function isToldElsewhere({ kind, space, what }: Obstacle): boolean {
@@ -102,7 +113,11 @@ function flowsOf(
       [...oneEach, ...pods.slice(0, 2), ...farNodes.slice(0, 1), outside]
         .map((other) => [pod, other] as const)
     ),
-    ...pods.map((pod) => [node.address, pod] as const),
+    // A firewall may tell apart who begins.
+    ...pods.flatMap((pod) =>
+      [node.address, ...farNodes.slice(0, 1), ...oneEach.slice(0, 1)]
+        .map((other) => [other, pod] as const)
+    ),
     ...[...farNodes, ...farPods.flat(), outside]
       .map((other) => [node.address, other] as const),
   ];

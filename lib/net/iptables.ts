@@ -28,6 +28,9 @@ export interface Packet {
   readonly length_bytes?: number;
 }
 
+/** The least TTL that takes a packet to every machine of a cluster: two count it down (ip(7)). */
+export const enoughHops = 3;
+
 /** The program for the rules of an address's or a network's family. */
 export function iptablesFor(address: string): "iptables" | "ip6tables" {
   return address.includes(":") ? "ip6tables" : "iptables";
@@ -234,7 +237,7 @@ function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
 }
 
 /** Whether a type of ICMP is that of a ping, or of its answer (RFC 792, RFC 4443). */
-function isEcho(value: string, { protocol, reply }: Packet): boolean {
+export function isEcho(value: string, { protocol, reply }: Packet): boolean {
   const types = reply
     ? ["0", "129", "echo-reply", "any"]
     : ["8", "128", "echo-request", "any"];

@@ -2,9 +2,9 @@
  * Our rules of nftables that rewrite, in the words of iptables: what reads those
  * (traverse() in iptables.ts) then knows these, too. Pure.
  */
+import { readNftTable } from "./nft_json.ts";
 import type { Family } from "./cidr.ts";
 import { mark } from "./mark.ts";
-import { readOwnTable } from "./nft_table.ts";
 
 /**
  * The rules of our chain postrouting for a family, as `iptables -S` prints such
@@ -13,7 +13,7 @@ import { readOwnTable } from "./nft_table.ts";
  * @param text what `nft -j list table` printed of our table
  */
 export function natRules(text: string, family: Family): readonly string[] {
-  const { rules, elementsOf } = readOwnTable(text);
+  const { rules, elementsOf } = readNftTable(text);
   const other = family === 4 ? "ip6 " : "ip ";
   return rules.filter(({ chain, parts }) =>
     chain === "postrouting" && !parts.some((part) => part.startsWith(other))

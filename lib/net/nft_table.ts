@@ -1,9 +1,15 @@
 /**
- * Our table in nftables: what nft(8) is told of it, and a reading of what
- * libnftables-json(5) has of it. Pure.
+ * Our table in nftables: what nft(8) is told of it, and how it is otherwise than
+ * that. Pure.
  */
 import { type Family, familyOf, formatCidr, parseCidr } from "./cidr.ts";
 import { mark } from "./mark.ts";
+import {
+  elementText,
+  type NftObject,
+  plainRule,
+  readObjects,
+} from "./nft_json.ts";
 
 /** The table's name, as nft(8) takes it. */
 export const nftTable = ["inet", "deno_cni"] as const;
@@ -72,32 +78,6 @@ export function nftChainText(
 /** A CIDR as nft(8) prints it. */
 export function plainCidr(cidr: string): string {
   return formatCidr(parseCidr(cidr));
-}
-
-/** A part of a rule: a match, a verdict, … */
-type Expression = Readonly<Record<string, unknown>>;
-
-/** What libnftables-json(5) has of a table, in what is asked here. */
-interface NftObject {
-  readonly set?: {
-    readonly name: string;
-    readonly type?: unknown;
-    readonly flags?: unknown;
-    readonly comment?: string;
-    readonly elem?: readonly unknown[];
-  };
-  readonly chain?: {
-    readonly name: string;
-    readonly type?: string;
-    readonly hook?: string;
-    readonly prio?: number;
-    readonly policy?: string;
-  };
-  readonly rule?: {
-    readonly chain: string;
-    readonly comment?: string;
-    readonly expr?: readonly Expression[];
-  };
 }
 
 /** How our table is otherwise than it has to be. */
@@ -169,44 +149,6 @@ export function nftDifference(
   };
 }
 
-/** Our table, as far as another reading of it goes. */
-interface OwnTable {
-  readonly rules: readonly {
-    readonly chain: string;
-    readonly comment?: string;
-    /** Its matches, its verdict, …, as nft(8) prints them. */
-    readonly parts: readonly string[];
-  }[];
-  readonly elementsOf: (set: string) => readonly string[];
-}
-
-/** What `nft -j list table` printed of our table; nothing where it is not there. */
-export function readOwnTable(text: string): OwnTable {
-  const objects = readObjects(text) ?? [];
-  const sets = objects.flatMap(({ set }) => set ?? []);
-  return {
-    rules: objects.flatMap(({ rule }) => rule ?? []).map(
-      ({ chain, comment, expr = [] }) => ({
-        chain,
-        ...(comment === undefined ? {} : { comment }),
-        parts: expr.map(partText),
-      }),
-    ),
-    elementsOf: (wanted) =>
-      (sets.find(({ name }) => name === wanted)?.elem ?? []).map(elementText),
-  };
-}
-
-function readObjects(text: string): readonly NftObject[] | undefined {
-  try {
-    const { nftables } = JSON.parse(text);
-    return Array.isArray(nftables) ? nftables : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
 function chainDifferences(
   { type, hook, prio, policy }: NonNullable<NftObject["chain"]>,
   wanted: NftChainText,
@@ -254,41 +196,4 @@ function isOf(
 ): boolean {
   const [protocol] = plainRule(expr).split(" ");
   return family === undefined || protocol !== (family === 4 ? "ip6" : "ip");
-}
-
-/** A rule of our kind as nft(8) prints it; what it does not know stays JSON. */
-function plainRule(expr: readonly Expression[]): string {
-  return expr.map(partText).join(" ");
-}
-
-function partText(part: Expression): string {
-  const { match, ...rest } = part;
-  if (isRecord(match)) return matchText(match) ?? JSON.stringify(part);
-  const [[name, value] = ["", undefined], ...more] = Object.entries(rest);
-  return value === null && more.length === 0 ? name : JSON.stringify(part);
-}
-
-function matchText({ op, left, right }: Expression): string | undefined {
-  const not = op === "!=" ? "!= " : op === "==" || op === "in" ? "" : undefined;
-  if (not === undefined || !isRecord(left)) return undefined;
-  const { payload, meta } = left;
-  if (isRecord(payload) && Object.keys(left).length === 1) {
-    return `${payload.protocol} ${payload.field} ${not}${elementText(right)}`;
-  }
-  return isRecord(meta) && Object.keys(left).length === 1
-    ? `${meta.key} ${not}${JSON.stringify(right)}`
-    : undefined;
-}
-
-/** What a set holds, or what is on the right of a match. */
-function elementText(value: unknown): string {
-  if (typeof value === "string") return value;
-  const prefix = isRecord(value) ? value.prefix : undefined;
-  return isRecord(prefix)
-    ? `${prefix.addr}/${prefix.len}`
-    : JSON.stringify(value);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,14 @@
 /**
  * Rules of iptables beside a table of our own in nftables. An accept ends only
  * the chain that it stands in: what Docker, or another, drops in the chain
- * FORWARD of iptables is dropped, whatever our table accepts.
+ * FORWARD of iptables is dropped, whatever our table accepts. Where the program
+ * is gone, its chain in nftables has stayed, and takes the same rules from nft.
  */
-import { cmd, type Command } from "../exec/command.ts";
+import { readNftTable } from "../net/nft_json.ts";
+import { cmd, type Command, type Outcome } from "../exec/command.ts";
+import { readRuleset } from "../net/nft_rules.ts";
 import { mark } from "../net/mark.ts";
+import { nftProtocol, plainCidr } from "../net/nft_table.ts";
 import type { Answer, Probe, Step } from "../stage/stage.ts";
 import { unknown } from "./probes.ts";
 
@@ -24,13 +28,21 @@ const again = `${found} || exit 0
 [ "$("$1" -w -t filter -S FORWARD)" != "-P FORWARD ACCEPT" ] || exit 0
 "$@" 2>/dev/null || { program=$1; shift 6; "$program" -w -t filter -I FORWARD "$@"; }`;
 
-/**
- * A step that accepts in FORWARD, where that chain may drop.
- *
- * @param step as it is where iptables is all there is
- * @param check the command that asks for its rule
- */
-export function besideNftables(step: Step, check: Command): Step {
+/** A rule of FORWARD: its step where iptables is all there is, and its question. */
+export interface ForwardRule {
+  readonly step: Step;
+  /** The command that asks iptables for it. */
+  readonly check: Command;
+  readonly clusterCIDR: string;
+  readonly direction: "-s" | "-d";
+}
+
+/** The steps that accept in FORWARD where that chain may drop: by iptables, and without it. */
+export function besideNftables(rule: ForwardRule): readonly Step[] {
+  return [byIptables(rule), byNft(rule)];
+}
+
+function byIptables({ step, check }: ForwardRule): Step {
   const [program] = check.argv;
   const family = program === "ip6tables" ? "ip6" : "ip";
   const name = `${program} -S FORWARD`;
@@ -57,8 +69,84 @@ const readBeside: Probe["read"] = (outcome): Answer => {
   const mayDrop = lines.some((line) =>
     line !== "-P FORWARD ACCEPT" && !line.includes(`--comment ${mark} `)
   );
-  if (mayDrop) {
-    return isThere ? { is: "present", ours: true } : { is: "absent" };
-  }
-  return { is: "unneeded", ours: isThere };
+  return answerOf(isThere, mayDrop);
 };
+
+function answerOf(isThere: boolean, mayDrop: boolean): Answer {
+  if (!mayDrop) return { is: "unneeded", ours: isThere };
+  return isThere ? { is: "present", ours: true } : { is: "absent" };
+}
+
+/** Asks for the chain as nft has it, where the program of its family is gone. */
+const askNft = `command -v "$1" >/dev/null && exit 46
+nft -j list chain "$2" filter FORWARD 2>/dev/null || exit 46`;
+
+/** Each of these takes the program, the family, and the rule's match. */
+const listing = `command -v "$1" >/dev/null && exit 0
+list() { nft -a list chain "$family" filter FORWARD 2>/dev/null; }
+family=$2 match=$3; list >/dev/null || exit 0
+counted='counter packets [0-9]* bytes [0-9]* accept'
+ours() { list | sed -n "s|^[[:space:]]*$match .*$counted$1 # handle ||p" | head -n 1; }
+handle=$(ours ' comment "${mark}"')`;
+
+const againByNft = `${listing}
+[ -n "$handle" ] ||
+  nft insert rule "$family" filter FORWARD $match counter accept comment '"${mark}"'`;
+
+/** A rule that iptables made shows no comment to nft 1.0. */
+const removeByNft = `${listing}
+handle=\${handle:-$(ours '')}
+[ -z "$handle" ] || nft delete rule "$family" filter FORWARD handle "$handle"`;
+
+function byNft({ step, check, clusterCIDR, direction }: ForwardRule): Step {
+  const [program = ""] = check.argv;
+  const family = nftProtocol(clusterCIDR);
+  const field = direction === "-s" ? "saddr" : "daddr";
+  const match = `${family} ${field} ${plainCidr(clusterCIDR)}`;
+  const chain = [family, "filter", "FORWARD"];
+  const args = [program, family, match];
+  return {
+    ...step,
+    why: `${step.why}: ${program} is gone, and its chain FORWARD has stayed`,
+    doneWhen: {
+      ask: {
+        ...cmd`sh -c ${askNft} ask ${program} ${family}`,
+        label: `nft -j list chain ${chain.join(" ")}`,
+      },
+      read: (outcome) => readByNft(outcome, match),
+    },
+    // iptables knows this rule for its own: a comment is kept as nft keeps it.
+    run: cmd`nft insert rule ${chain} ${
+      match.split(" ")
+    } counter accept comment ${`"${mark}"`}`,
+    undo: {
+      ...cmd`sh -c ${removeByNft} undo ${args}`,
+      label: `nft delete rule ${chain.join(" ")} (${match} accept)`,
+    },
+    atBoot: cmd`sh -c ${againByNft} again ${args}`,
+  };
+}
+
+function readByNft(outcome: Outcome, match: string): Answer {
+  const { code, stdout } = outcome;
+  if (code === 46) return { is: "unneeded", ours: false };
+  const [chain] = readRuleset(stdout).chains;
+  if (code !== 0 || chain === undefined) {
+    return unknown(outcome, "whether the rule is there");
+  }
+  const { rules } = readNftTable(stdout);
+  const ours = rules.filter(isOurs);
+  return answerOf(
+    ours.some(({ parts: [first] }) => first === match),
+    chain.policy === "drop" || ours.length < rules.length,
+  );
+}
+
+/** An accept with our mark, as nft wrote it or iptables: of its comment nft(8) tells no text. */
+function isOurs(
+  { parts, comment }: ReturnType<typeof readNftTable>["rules"][number],
+): boolean {
+  const commented = parts.some((part) => /^\{"xt":.*"comment"/.test(part));
+  return parts.at(-1) === "accept" && (comment === mark || commented) &&
+    parts.slice(1, -1).every((part) => /^\{"(xt|counter)":/.test(part));
+}

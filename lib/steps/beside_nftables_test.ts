@@ -2,19 +2,24 @@
 import { assert, assertEquals } from "@std/assert";
 import { cmd } from "../exec/command.ts";
 import { run } from "../exec/run.ts";
+import type { Step } from "../stage/stage.ts";
 import { besideNftables } from "./beside_nftables.ts";
 
 const rule = cmd`-d 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT`.argv;
 const check = cmd`iptables -w -t filter -C FORWARD ${rule}`;
-const step = besideNftables(
-  { why: "pods", run: cmd`iptables -w -t filter -I FORWARD ${rule}` },
-  check,
-);
+const [step, byNft] = besideNftables({
+  step: { why: "pods", run: cmd`iptables -w -t filter -I FORWARD ${rule}` },
+  ...{ check, clusterCIDR: "10.244.0.0/16", direction: "-d" },
+});
 
-function read(code: number, stdout: string, stderr = "") {
-  assert(step.doneWhen);
-  return step.doneWhen.read({ code, stdout, stderr });
+function readOf(one: Step | undefined) {
+  return (code: number, stdout: string, stderr = "") => {
+    assert(one?.doneWhen);
+    return one.doneWhen.read({ code, stdout, stderr });
+  };
 }
+
+const read = readOf(step);
 
 const none =
   "iptables: Bad rule (does a matching rule exist in that chain?).\n";
@@ -39,9 +44,60 @@ Deno.test("without iptables nothing is asked of it, now and at boot", async () =
     await Deno.symlink(`/bin/${name}`, `${folder}/${name}`);
   }
   const env = { PATH: folder };
-  assert(step.doneWhen && step.atBoot);
+  assert(step?.doneWhen && step.atBoot);
   assertEquals((await run(step.doneWhen.ask, { env })).code, 46);
   const boot = await run(step.atBoot, { env });
   assertEquals([boot.code, boot.stdout + boot.stderr], [0, ""]);
   await Deno.remove(folder, { recursive: true });
+});
+
+/** A rule of the chain FORWARD, as nft 1.0.6 prints one that iptables made, or nft. */
+function inForward(field: string, by: "iptables" | "nft" | "unmarked") {
+  const at = { family: "ip", table: "filter", chain: "FORWARD", handle: 3 };
+  const xt = { xt: { type: "match", name: "comment" } };
+  return {
+    rule: {
+      ...at,
+      ...(by === "nft" ? { comment: "deno-cni" } : {}),
+      expr: [
+        {
+          match: {
+            ...{ op: "==", left: { payload: { protocol: "ip", field } } },
+            right: { prefix: { addr: "10.244.0.0", len: 16 } },
+          },
+        },
+        ...(by === "iptables" ? [xt] : []),
+        { counter: { packets: 648, bytes: 95264 } },
+        { accept: null },
+      ],
+    },
+  };
+}
+
+Deno.test("where iptables is gone, its chain in nftables takes the rule from nft where it may drop", () => {
+  const read = readOf(byNft);
+  const chain = (policy: string, ...rules: object[]) =>
+    JSON.stringify({
+      nftables: [{
+        chain: {
+          ...{ family: "ip", table: "filter", name: "FORWARD", policy },
+          ...{ hook: "forward", type: "filter", prio: 0 },
+        },
+      }, ...rules],
+    });
+  const there = { is: "present", ours: true } as const;
+  assertEquals(read(46, ""), { is: "unneeded", ours: false });
+  assertEquals(read(0, chain("drop")), { is: "absent" });
+  for (const by of ["iptables", "nft"] as const) {
+    const [own, other] = [inForward("daddr", by), inForward("saddr", by)];
+    assertEquals(read(0, chain("drop", other)), { is: "absent" });
+    assertEquals(read(0, chain("drop", other, own)), there);
+    assertEquals(read(0, chain("accept", other, own)), {
+      ...{ is: "unneeded", ours: true },
+    });
+  }
+  const foreign = inForward("daddr", "unmarked");
+  assertEquals(read(0, chain("drop", foreign)), { is: "absent" });
+  assertEquals(read(0, chain("accept", foreign)), { is: "absent" });
+  assertEquals(read(0, "no JSON").is, "unknown");
 });

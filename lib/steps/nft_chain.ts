@@ -5,8 +5,10 @@
  */
 import { familiesOf } from "../cluster/address_family.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { isOwnTableOff } from "../net/nft_json.ts";
 import { cmd, withInput } from "../exec/command.ts";
 import type { Family } from "../net/cidr.ts";
+import { mark } from "../net/mark.ts";
 import {
   type NftChainText,
   nftChainText,
@@ -28,6 +30,23 @@ nft list tables >/dev/null || exit
 nft list chain "$@" "$chain" >/dev/null 2>&1 || exit 0
 nft delete chain "$@" "$chain" || exit
 nft list table "$@" | grep -q '^[[:space:]]*chain ' || nft delete table "$@"`;
+
+/**
+ * Puts our table on where it is dormant: the chains in it cannot be changed in the
+ * transaction that does so (EINVAL).
+ */
+export const nftTableOn: Step = {
+  key: `the table ${nftTable.join(" ")} is on`,
+  why: "The table is dormant, so its chains do nothing: this puts it on",
+  doneWhen: {
+    ask: askOwnTable,
+    read: ({ code, stdout }) =>
+      code === 0 && isOwnTableOff(stdout)
+        ? { is: "absent", found: `the table ${nftTable.join(" ")} is dormant` }
+        : { is: "unneeded", ours: false },
+  },
+  run: cmd`nft add table ${[...nftTable]} ${`{ comment "${mark}"; }`}`,
+};
 
 /**
  * Loads a chain with all of its rules in one transaction.

@@ -7,7 +7,6 @@ import type { NftChainText } from "../net/nft_table.ts";
 import { natRules } from "../net/nft_nat_rules.ts";
 import type { Answer } from "../stage/stage.ts";
 import { nftChain } from "./nft_chain.ts";
-import { readDroppers } from "./other_droppers.ts";
 
 const clusterCIDRs = ["10.244.0.0/16", "fd00:10:244::/56"];
 
@@ -358,68 +357,4 @@ Deno.test("what our table rewrites reads as rules of iptables", () => {
   assertEquals(natRules("", 4), []);
   const odd = listed.replaceAll('"key":"oifname"', '"key":"mark"');
   assertStringIncludes(natRules(odd, 4).join("\n"), "-m nft");
-});
-
-Deno.test("chains of others that drop what is forwarded are named, ours never", () => {
-  assertEquals(
-    readDroppers(JSON.stringify({
-      "nftables": [{
-        "metainfo": {
-          "version": "1.0.6",
-          "release_name": "Lester Gooch #5",
-          "json_schema_version": 1,
-        },
-      }, {
-        "chain": {
-          "family": "inet",
-          "table": "deno_cni",
-          "name": "forward",
-          "handle": 4,
-          "type": "filter",
-          "hook": "forward",
-          "prio": 0,
-          "policy": "accept",
-        },
-      }, {
-        "chain": {
-          "family": "inet",
-          "table": "deno_cni",
-          "name": "postrouting",
-          "handle": 9,
-          "type": "nat",
-          "hook": "postrouting",
-          "prio": 100,
-          "policy": "accept",
-        },
-      }, {
-        "chain": {
-          "family": "inet",
-          "table": "firewalld",
-          "name": "filter_FORWARD",
-          "handle": 1,
-          "type": "filter",
-          "hook": "forward",
-          "prio": 10,
-          "policy": "drop",
-        },
-      }, {
-        "chain": {
-          "family": "ip",
-          "table": "filter",
-          "name": "FORWARD",
-          "handle": 1,
-          "type": "filter",
-          "hook": "forward",
-          "prio": 0,
-          "policy": "drop",
-        },
-      }],
-    })),
-    [
-      "inet firewalld filter_FORWARD",
-      "ip filter FORWARD",
-    ],
-  );
-  assertEquals(readDroppers(listed.replaceAll('"accept"', '"drop"')), []);
-  assertEquals(readDroppers("no JSON"), []);
 });

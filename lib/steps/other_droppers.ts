@@ -1,43 +1,172 @@
 /**
- * Chains of others in nftables that drop what is forwarded by their policy. An
- * accept ends only the base chain that it stands in (nft(8), VERDICT
- * STATEMENTS): what such a chain drops is dropped, whatever our table says.
+ * Chains of others in nftables that drop what pods send and get. An accept ends
+ * only the base chain that it stands in (nft(8), VERDICT STATEMENTS): what such a
+ * chain drops is dropped, whatever our table says.
  */
+import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd, succeeded } from "../exec/command.ts";
-import { nftProtocol, nftTable } from "../net/nft_table.ts";
+import { addressText, familyOf, parseCidr } from "../net/cidr.ts";
+import { type Packet, readTable, traverse } from "../net/iptables.ts";
 import { isNftName } from "../net/nft_name.ts";
+import { readRuleset } from "../net/nft_rules.ts";
+import { nftProtocol, nftTable } from "../net/nft_table.ts";
 import { UnreachableError } from "../node/node.ts";
 import type { AskRemarks } from "../stage/ask_remarks.ts";
 
-interface BaseChain {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly hook?: string;
-  readonly policy?: string;
+/**
+ * All that nftables has, and the link that bears the node's address; then, of the
+ * old iptables, which nft does not show, what its own program does, or that it is
+ * gone. Without its tables it is not asked: that would make them.
+ */
+const script = `nft -j list ruleset
+ip -o addr show to "$1" | sed -n 's/^[0-9]*: \\([^ @]*\\).*/# link \\1/p'
+for tool in iptables ip6tables; do
+  grep -qsx filter "/proc/net/\${tool%tables}_tables_names" || continue
+  # Its rules are the stage's own.
+  case $("$tool" --version 2>/dev/null) in *legacy*) continue ;; esac
+  echo "# $tool-legacy"
+  command -v "$tool-legacy" >/dev/null || { echo gone; continue; }
+  "$tool-legacy" -w -t filter -S
+done`;
+
+const ask = (address: string) => ({
+  ...cmd`sh -c ${script} ask ${address}`,
+  label: "nft -j list ruleset",
+});
+
+/** Something that drops, and what is to be done about it. */
+interface Dropper {
+  readonly what: string;
+  readonly advice: string;
 }
 
 /**
- * The chains of others whose policy drops what is forwarded, each as
- * "FAMILY TABLE CHAIN".
+ * What drops packets of pods that have to be forwarded. The chain FORWARD of
+ * iptables in nftables is there until the stage's rules are in it.
  *
- * @param text what `nft -j list chains` printed
+ * @param text what the nodes are asked printed
  */
-export function readDroppers(text: string): readonly string[] {
-  let objects: readonly { readonly chain?: BaseChain }[] = [];
-  try {
-    const { nftables } = JSON.parse(text);
-    if (Array.isArray(nftables)) objects = nftables;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+export function readDroppers(
+  text: string,
+  cluster: Pick<Cluster, "clusterCIDRs" | "bridge">,
+  node?: Pick<ClusterNode, "podCIDRs">,
+): readonly Dropper[] {
+  const [ruleset = "", ...parts] = text.split(/^# /m);
+  const uplink =
+    parts.flatMap((part) => /^link (\S+)/.exec(part)?.[1] ?? [])[0];
+  const legacy = parts.filter((part) => !part.startsWith("link "));
+  const packets = cluster.clusterCIDRs.flatMap((cidr) =>
+    packetsOf(cidr, cluster.bridge, uplink, node)
+  );
+  return [
+    ...nftDroppers(ruleset, packets, cluster.clusterCIDRs),
+    ...legacy.flatMap((part) => legacyDroppers(part, packets, cluster)),
+  ];
+}
+
+/** What a pod sends to another node's, and gets from it. */
+function packetsOf(
+  clusterCIDR: string,
+  bridge: string,
+  uplink: string | undefined,
+  node: Pick<ClusterNode, "podCIDRs"> | undefined,
+): readonly Packet[] {
+  const family = familyOf(clusterCIDR);
+  const own = node?.podCIDRs.find((podCIDR) => familyOf(podCIDR) === family);
+  const second = (cidr: string) =>
+    addressText(parseCidr(cidr).network + 2n, family);
+  // Of the clusterCIDR's last addresses no node of few has one.
+  const { network, prefixLength } = parseCidr(clusterCIDR);
+  const size = 1n << BigInt((family === 4 ? 32 : 128) - prefixLength);
+  const [pod, other] = [
+    second(own ?? clusterCIDR),
+    addressText(network + size - 2n, family),
+  ];
+  const [out, into] = uplink === undefined
+    ? [{}, {}]
+    : [{ out: uplink }, { in: uplink }];
+  return [
+    { source: pod, destination: other, in: bridge, ...out, reply: false },
+    { source: other, destination: pod, ...into, out: bridge, reply: false },
+  ];
+}
+
+/** Hooks that forwarded packets pass. */
+const hooks = ["prerouting", "forward", "postrouting"];
+
+function nftDroppers(
+  text: string,
+  packets: readonly Packet[],
+  clusterCIDRs: readonly string[],
+): readonly Dropper[] {
+  const { chains, verdict } = readRuleset(text);
+  return chains.filter(({ family, table, name, hook }) =>
+    hooks.includes(hook ?? "") && ["ip", "ip6", "inet"].includes(family) &&
+    `${family} ${table}` !== nftTable.join(" ") &&
+    isNftName(table) && isNftName(name)
+  ).flatMap((chain) => {
+    const { family, table, name, policy } = chain;
+    const ends = packets.filter(({ source }) =>
+      family === "inet" || family === nftProtocol(source)
+    ).map((packet) => {
+      const found = verdict(chain, { is: "ip", packet });
+      const isSure = found?.maybe === false;
+      return isSure ? found : policy === "drop" ? "policy" : undefined;
+    });
+    const end = ends.find((end) => end === "policy" || end?.is === "drop");
+    if (end === undefined) return [];
+    const place = `${family} ${table} ${name}`;
+    const inside = end === "policy" ? name : end.rule.chain;
+    return [{
+      what: `the chain ${place}` +
+        (inside === name ? "" : ` (in its chain ${inside})`),
+      advice: /^ip6? filter FORWARD$/.test(place)
+        ? "rules of this stage go there, too"
+        : letPass(`nft insert rule ${place}`, family, clusterCIDRs),
+    }];
+  });
+}
+
+function letPass(
+  insert: string,
+  family: string,
+  clusterCIDRs: readonly string[],
+): string {
+  const lines = clusterCIDRs.filter((cidr) =>
+    family === "inet" || family === nftProtocol(cidr)
+  ).map((cidr) => `${insert} ${nftProtocol(cidr)} saddr ${cidr} accept`);
+  return `let pods pass there, too (${lines.join("; ")}; and daddr)`;
+}
+
+function legacyDroppers(
+  part: string,
+  packets: readonly Packet[],
+  { clusterCIDRs }: Pick<Cluster, "clusterCIDRs">,
+): readonly Dropper[] {
+  const [tool = "", ...lines] = part.split("\n");
+  const isSix = tool.startsWith("ip6");
+  if (lines[0] === "gone") {
+    return [{
+      what: `something of ${tool}, whose tables this kernel has and whose ` +
+        "program is gone, may be what",
+      advice: `install it and look (${tool} -S FORWARD), or boot the node anew`,
+    }];
   }
-  return objects.flatMap(({ chain }) => chain ?? [])
-    .filter(({ family, table, name, hook, policy }) =>
-      hook === "forward" && policy === "drop" &&
-      ["ip", "ip6", "inet"].includes(family) &&
-      `${family} ${table}` !== nftTable.join(" ") &&
-      isNftName(table) && isNftName(name)
-    ).map(({ family, table, name }) => `${family} ${table} ${name}`);
+  const table = readTable(lines.join("\n"));
+  const [cidr] = clusterCIDRs.filter((cidr) =>
+    (familyOf(cidr) === 6) === isSix
+  );
+  const isDropped = packets.filter(({ source }) =>
+    (familyOf(source) === 6) === isSix
+  ).some((packet) => {
+    const { target, maybe } = traverse(table, "FORWARD", packet);
+    return target !== "ACCEPT" && maybe !== true;
+  });
+  return !isDropped || cidr === undefined ? [] : [{
+    what: `the chain FORWARD of ${tool}`,
+    advice: `let pods pass there, too ` +
+      `(${tool} -w -I FORWARD -s ${cidr} -j ACCEPT; and -d)`,
+  }];
 }
 
 /** What a person should know where the rules are written with nftables. */
@@ -48,47 +177,24 @@ export const remarkDroppers: AskRemarks = async (
   options,
 ) => {
   if (cluster.firewall !== "nftables") return [];
-  const nodesBy = new Map<string, string[]>();
-  const ask = cmd`nft -j list chains`;
+  const nodesBy = new Map<string, { found: Dropper; nodes: string[] }>();
   await Promise.all(names.map(async (name) => {
     try {
-      const outcome = await nodeOf(name).run(ask, options);
-      const found = succeeded(outcome) ? readDroppers(outcome.stdout) : [];
-      for (const chain of found) {
-        nodesBy.set(chain, [...nodesBy.get(chain) ?? [], name]);
+      const node = cluster.nodes.find((node) => node.name === name);
+      const asked = ask(node?.address ?? "");
+      const outcome = await nodeOf(name).run(asked, options);
+      if (!succeeded(outcome)) return;
+      for (const found of readDroppers(outcome.stdout, cluster, node)) {
+        const same = nodesBy.get(found.what) ?? { found, nodes: [] };
+        nodesBy.set(found.what, { found, nodes: [...same.nodes, name] });
       }
     } catch (error) {
       // The stage itself tells of such a node.
       if (!(error instanceof UnreachableError)) throw error;
     }
   }));
-  return [...nodesBy].map(([chain, nodes]) =>
-    remark(chain, nodes.toSorted().join(", "), cluster.clusterCIDRs)
+  return [...nodesBy.values()].map(({ found: { what, advice }, nodes }) =>
+    `${what} on ${nodes.toSorted().join(", ")} drops what is forwarded, ` +
+    `and an accept of our own table does not undo that: ${advice}`
   );
 };
-
-function remark(
-  chain: string,
-  nodes: string,
-  clusterCIDRs: readonly string[],
-): string {
-  const drops = `the chain ${chain} on ${nodes} drops what is forwarded, ` +
-    "and an accept of our own table does not undo that";
-  if (/^ip6? filter FORWARD$/.test(chain)) {
-    return `${drops}: rules of iptables go there, too, where a node has the ` +
-      `program; where it has it no more, ${openChain(chain)}`;
-  }
-  const [family] = chain.split(" ");
-  const [cidr = ""] = clusterCIDRs.filter((one) =>
-    family === "inet" || family === nftProtocol(one)
-  );
-  const insert = `nft insert rule ${chain} ${nftProtocol(cidr)}`;
-  return cidr === ""
-    ? drops
-    : `${drops}: let pods pass there, too (${insert} saddr ${cidr} accept, and daddr)`;
-}
-
-/** Takes the policy of a chain back that nothing has a use for. */
-function openChain(chain: string): string {
-  return `nft 'chain ${chain} { policy accept; }'`;
-}

@@ -140,10 +140,18 @@ function numbering(cluster: Cluster): {
   const causes: (CauseReport & { readonly number: number })[] = [];
   const numberOf: NumberOf = (cause) => {
     if (cause === undefined) return {};
-    const same = causes.find(({ kind, on, what }) =>
+    const at = causes.findIndex(({ kind, on, what }) =>
       kind === cause.kind && on === cause.on && what === cause.what
     );
-    if (same !== undefined) return { cause: same.number };
+    const same = causes[at];
+    if (same !== undefined) {
+      // A firewall lets one path's packets pass, and the next path's are others.
+      if (cause.kind === "rule") {
+        const mend = new Set([...same.mend, ...reported(cause, cluster).mend]);
+        causes[at] = { ...same, mend: [...mend] };
+      }
+      return { cause: same.number };
+    }
     const number = causes.length + 1;
     causes.push({ number, ...reported(cause, cluster) });
     return { cause: number };

@@ -11,9 +11,10 @@ import { clusterOf } from "./verify_testing.ts";
 export async function findingsOn(
   lab: TestLab,
   check: string,
+  on = "worker-1",
 ): Promise<readonly FindingReport[]> {
   const cluster = await clusterOf(lab);
-  const { nodes } = await examine(cluster, reachOf(cluster), ["worker-1"], {
+  const { nodes } = await examine(cluster, reachOf(cluster), [on], {
     timeout_ms: 20_000,
   });
   const [node] = nodes;

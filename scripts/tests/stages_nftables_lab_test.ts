@@ -49,18 +49,26 @@ const drifts = [
   ],
   ["07-masquerade", "nft delete table inet deno_cni"],
   ["06-forwarding", "true"],
+  [
+    "07-masquerade",
+    "nft add table inet deno_cni '{ flags dormant; }'",
+    `nft add table inet deno_cni '{ comment "deno-cni"; }'`,
+  ],
 ] as const;
 
 async function seesDrift(lab: TestLab): Promise<void> {
-  for (const [stage, script] of drifts) {
+  for (const [stage, script, mends] of drifts) {
     await lab.on(own, cmd`sh -euc ${script}`);
     const { results } = await lab.report(stage, "--node", own);
     assertEquals(
       results.filter(({ status }) => status === "changed")
         .map(({ command }) => command),
-      [`nft -f - (the chain inet deno_cni ${
-        stage === "06-forwarding" ? "forward" : "postrouting"
-      })`],
+      [
+        mends ??
+          `nft -f - (the chain inet deno_cni ${
+            stage === "06-forwarding" ? "forward" : "postrouting"
+          })`,
+      ],
       script,
     );
   }
@@ -110,7 +118,8 @@ function sorted(rules: string): string[] {
 async function countsOnForward(lab: TestLab): Promise<void> {
   const { stdout, stderr } = await lab.script("06-forwarding");
   assert(!stdout.includes("changed  "), stdout);
-  assertStringIncludes(stderr, "the chain ip filter FORWARD on ");
+  // Nothing of it drops, as long as they are there.
+  assert(!stderr.includes(" drops what is forwarded"), stderr);
   await lab.on(own, cmd`iptables -F FORWARD`);
   const found = await findingsOn(lab, "forward-chain");
   assertEquals(found.length, 1);
@@ -145,10 +154,89 @@ async function hasNoIptables(lab: TestLab): Promise<void> {
   const seen = await verifiedWell(await clusterOf(lab));
   assert(seen.report.passed, seen.text);
   assertStringIncludes(seen.text, "pod → own service");
+  await leavesItsChain(lab);
   await lab.on(other, cmd`umount /etc/alternatives`);
-  const shut = "for tool in iptables ip6tables; do $tool -P FORWARD DROP; done";
+  // The programs know the rules for theirs.
+  const { results } = await lab.report("06-forwarding", "--node", other);
+  assert(results.every(({ status }) => status === "ok"));
+  assertEquals(
+    results.filter(({ command }) => command.includes(" -I FORWARD ")).length,
+    4,
+  );
+}
+
+/** Its chains stayed where it went, and drop: nft puts the rules there. */
+async function leavesItsChain(lab: TestLab): Promise<void> {
+  const shut = ["ip", "ip6"].map((family) =>
+    `nft 'chain ${family} filter FORWARD { policy drop; }'`
+  ).join("; ");
   await lab.on(other, cmd`sh -euc ${shut}`);
-  await runAll(lab, ["06-forwarding", "--node", other]);
+  const [finding, ...more] = await findingsOn(lab, "nftables", other);
+  assertEquals(more.length, 1);
+  assertStringIncludes(JSON.stringify(finding), "make 06-forwarding");
+  const { stderr } = await lab.script("06-forwarding", "--node", other);
+  assertStringIncludes(
+    stderr,
+    `the chain ip6 filter FORWARD on ${other} drops what is forwarded`,
+  );
+  const { results } = await lab.report("06-forwarding", "--node", other);
+  const inserted = results.filter(({ command }) =>
+    command.startsWith("nft insert rule ip")
+  );
+  assertEquals(inserted.map(({ status }) => status), Array(4).fill("ok"));
+  assertEquals(await findingsOn(lab, "nftables", other), []);
+}
+
+/** A firewall in a table of its own rejects: it is named, and mended as is advised. */
+async function isBesideFirewall(lab: TestLab): Promise<void> {
+  const rules = `table inet firewalld {
+    chain filter_FORWARD {
+      type filter hook forward priority filter + 10; policy accept
+      ct state { established, related } accept
+      ip6 daddr { ::/96, ::ffff:0.0.0.0/96 } reject
+      iifname vmap { "cni0" : goto inner, "eth0" : goto outer }
+      drop
+    }
+    chain inner { oifname "eth0" accept; ct state invalid drop; reject; }
+    chain outer { reject; }
+    chain filter_INPUT {
+      type filter hook input priority filter + 10; policy drop
+      ct state { established, related } accept
+      meta l4proto { icmp, ipv6-icmp } accept
+    }
+  }
+  table ip asleep { flags dormant
+    chain f { type filter hook forward priority filter; policy drop; }
+  }`.replaceAll("; }", "; }\n");
+  const loaded = await lab.node(own).run(withInput(cmd`nft -f -`, rules));
+  assert(succeeded(loaded), loaded.stderr);
+  const { stderr } = await lab.script("06-forwarding", "--node", own);
+  assertStringIncludes(
+    stderr,
+    "the chain inet firewalld filter_FORWARD (in its chain outer) on worker-1",
+  );
+  assert(!stderr.includes("asleep"), stderr);
+  // Which of the two it is depends on whether there are pods just now.
+  const found = [
+    ...await findingsOn(lab, "packet-path"),
+    ...await findingsOn(lab, "nftables"),
+  ].map(({ what }) => what).join("\n");
+  assert(/firewalld outer| \(in its chain outer\)/.test(found), found);
+  const cluster = await clusterOf(lab);
+  const { text, report: { causes } } = await verified(cluster);
+  assertStringIncludes(text, "a rule of the chain inet firewalld outer");
+  assertStringIncludes(text, "the policy of the chain inet firewalld");
+  assert(!text.includes("asleep"), text);
+  for (const { mend } of causes.filter(({ what }) => what.includes(" rule "))) {
+    for (const line of mend) await follow(lab, line);
+  }
+  await lab.on(own, cmd`nft flush chain inet firewalld filter_INPUT`);
+  const open = "nft chain inet firewalld filter_INPUT '{ policy accept; }'";
+  await lab.on(own, cmd`sh -euc ${open}`);
+  const after = await verifiedWell(cluster);
+  assert(after.report.passed, after.text);
+  const clean = "nft delete table inet firewalld; nft delete table ip asleep";
+  await lab.on(own, cmd`sh -euc ${clean}`);
 }
 
 /** What is wrong with the table is named, and mended as is advised. */
@@ -225,6 +313,7 @@ Deno.test({
     await t.step("faults have their names", () => isNamed(lab));
     await t.step("done again at boot", () => restores(lab));
     await t.step("FORWARD of iptables", () => countsOnForward(lab));
+    await t.step("another firewall's table", () => isBesideFirewall(lab));
     await t.step("to iptables and back", () => changes(lab));
     await t.step("undo leaves nothing", async () => {
       await runAll(lab, ["09-verify", "--undo"]);

@@ -2,6 +2,7 @@
 import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
 import {
+  enoughHops,
   type Packet,
   readTable,
   traverse,
@@ -15,7 +16,13 @@ import {
   spaceName,
   type Traffic,
 } from "./obstacle.ts";
-import { enoughHops, type PacketHook, packetsOf } from "./packets.ts";
+import {
+  calledShapes,
+  isShape,
+  type PacketHook,
+  packetsOf,
+  shapes,
+} from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 import { translationObstacle } from "./translation.ts";
 
@@ -64,14 +71,6 @@ function isToldElsewhere(
     table === "filter" && hook === "FORWARD";
 }
 
-/** Packets that a rule may tell apart, the usual one first. */
-const shapes = [
-  { protocol: "tcp", length_bytes: 84 },
-  { protocol: "icmp", length_bytes: 84 },
-  { protocol: "tcp", length_bytes: 1500 },
-  { protocol: "icmp", length_bytes: 1500 },
-] as const;
-
 function chainObstacles(
   chain: Chain,
   survey: KernelSurvey,
@@ -109,24 +108,6 @@ function chainObstacles(
     }
   }
   return [...found.values()];
-}
-
-type Shape = typeof shapes[number];
-
-function isShape({ protocol, length_bytes }: Packet, shape: Shape): boolean {
-  return (protocol ?? shape.protocol) === shape.protocol &&
-    (length_bytes ?? shape.length_bytes) === shape.length_bytes;
-}
-
-/** What tells the packets apart that a rule is for; nothing where it is for all. */
-function calledShapes(hit: readonly Shape[]): string {
-  if (hit.length === shapes.length) return "";
-  const long = hit.every(({ length_bytes }) => length_bytes === 1500);
-  const protocols = new Set(hit.map(({ protocol }) => protocol));
-  return (protocols.size > 1
-    ? ""
-    : ` to ${[...protocols].join().toUpperCase()}`) +
-    (long ? " to packets of 1500 bytes" : "");
 }
 
 function obstacleOf(

@@ -1,42 +1,33 @@
 /** What ends packets in nftables, of all its families. Pure. */
 import { cmd } from "../../exec/command.ts";
+import type { Frame } from "../../net/nft_fields.ts";
 import { isNftName } from "../../net/nft_name.ts";
 import {
-  mendIn,
-  type Obstacle,
-  shownIn,
-  spaceName,
-  type Traffic,
-} from "./obstacle.ts";
-import {
-  type Frame,
-  type NftRule,
+  type NftChain,
   type NftVerdict,
-  walkChain,
-} from "./nft_rules.ts";
-import { type PacketHook, packetsOf } from "./packets.ts";
+  readRuleset,
+} from "../../net/nft_rules.ts";
+import { nftRemedies } from "./nft_remedies.ts";
+import { type Obstacle, shownIn, spaceName, type Traffic } from "./obstacle.ts";
+import {
+  calledShapes,
+  isShape,
+  type PacketHook,
+  packetsOf,
+  shapes,
+} from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 
-interface NftChain {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly hook?: string;
-  readonly policy?: string;
-}
+/** Where a packet ends in a chain: by a rule, or by its policy. */
+type Verdict = NftVerdict | "policy";
 
-/** A set or a map. */
-interface NftSet {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly elem?: readonly unknown[];
-}
-
-interface Ruleset {
-  readonly chains: readonly NftChain[];
-  readonly rules: readonly NftRule[];
-  readonly sets: readonly NftSet[];
+interface End {
+  readonly frame: Frame;
+  readonly verdict: Verdict;
+  /** Which of such packets are hit, in words; nothing for all. */
+  readonly called: string;
+  /** Whether all that were asked about are lost. */
+  readonly isSure: boolean;
 }
 
 /**
@@ -47,58 +38,59 @@ export function nftObstacles(
   survey: KernelSurvey,
   traffic: Traffic,
 ): readonly Obstacle[] {
-  const { chains, rules, sets } = readRuleset(survey.parts.get("nft") ?? "");
+  const { chains, verdict } = readRuleset(survey.parts.get("nft") ?? "");
   return chains.filter((chain) =>
     chain.hook !== undefined && !isShownByIptables(chain, survey) &&
     [chain.table, chain.name].every(isNftName)
   ).flatMap((chain) => {
-    const inTable = ({ family, table }: Pick<NftChain, "family" | "table">) =>
-      family === chain.family && table === chain.table;
-    const own = rules.filter(inTable);
-    const rulesOf = (name: string) => own.filter(({ chain }) => chain === name);
-    const elementsOf = (wanted: string) =>
-      sets.find((set) => inTable(set) && set.name === wanted)?.elem ?? [];
-    for (const frame of framesOf(chain, survey, traffic)) {
-      const verdict = walkChain(rulesOf(chain.name), frame, {
-        rulesOf,
-        elementsOf,
-      });
-      if (verdict?.is === "accept") continue;
-      if (verdict === undefined && chain.policy !== "drop") continue;
+    const endOf = (frame: Frame): Verdict | undefined => {
+      const found = verdict(chain, frame);
+      if (found?.is === "accept") return undefined;
       // Firewalls of the IP families ask for much that is not understood here.
-      if (verdict?.maybe === true && ipFamilies.has(chain.family)) continue;
-      return [chainObstacle(chain, frame, verdict, survey)];
-    }
-    return [];
+      const isUnclear = found?.maybe === true && ipFamilies.has(chain.family);
+      if (found !== undefined && !isUnclear) return found;
+      return chain.policy === "drop" ? "policy" : undefined;
+    };
+    const ends = framesOf(chain, survey, traffic)
+      .flatMap((frame) => endsOf(frame, endOf));
+    return [...Map.groupBy(ends, ({ verdict }) => ruleOf(verdict)).values()]
+      .map((same) => chainObstacle(chain, same, survey, traffic));
   });
 }
 
 const ipFamilies = new Set(["ip", "ip6", "inet"]);
 
-function readRuleset(text: string): Ruleset {
-  const objects = readObjects(text);
-  return {
-    chains: objects.flatMap(({ chain }) => chain ?? []),
-    rules: objects.flatMap(({ rule }) => rule ?? []),
-    sets: objects.flatMap(({ set, map }) => set ?? map ?? []),
-  };
+/** The rule that decided, by its handle, which its table has once; none for a policy. */
+function ruleOf(verdict: Verdict | undefined): number | "policy" | undefined {
+  return verdict === undefined || verdict === "policy"
+    ? verdict
+    : verdict.rule.handle;
 }
 
-function readObjects(
-  text: string,
-): readonly {
-  readonly chain?: NftChain;
-  readonly rule?: NftRule;
-  readonly set?: NftSet;
-  readonly map?: NftSet;
-}[] {
-  try {
-    const { nftables } = JSON.parse(text.trim() || "{}");
-    return Array.isArray(nftables) ? nftables : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
+/** Where a frame ends; with IP, each of the packets that it may be. */
+function endsOf(
+  frame: Frame,
+  endOf: (frame: Frame) => Verdict | undefined,
+): readonly End[] {
+  const { is, packet } = frame;
+  if (is === "arp") {
+    const verdict = endOf(frame);
+    return verdict === undefined
+      ? []
+      : [{ frame, verdict, called: "", isSure: true }];
   }
+  const tried = shapes.map((shape) => {
+    const frame: Frame = { is, packet: { ...packet, ...shape } };
+    return { shape, frame, verdict: endOf(frame) };
+  });
+  const own = tried.filter(({ shape }) => isShape(packet, shape));
+  const isSure = own.every(({ verdict }) => verdict !== undefined);
+  return own.flatMap(({ frame, verdict }): readonly End[] => {
+    if (verdict === undefined) return [];
+    const hit = tried.filter((one) => ruleOf(one.verdict) === ruleOf(verdict))
+      .map(({ shape }) => shape);
+    return [{ frame, verdict, called: calledShapes(hit), isSure }];
+  });
 }
 
 function isShownByIptables(
@@ -187,13 +179,18 @@ function devicesOf(
 
 function chainObstacle(
   chain: NftChain,
-  { is }: Frame,
-  verdict: NftVerdict | undefined,
+  ends: readonly End[],
   survey: KernelSurvey,
+  traffic: Traffic,
 ): Obstacle {
   const { space } = survey;
   const { family, table, name, hook } = chain;
-  const lines = listing(chain, survey);
+  const [end] = ends;
+  const verdict = end?.verdict === "policy" ? undefined : end?.verdict;
+  const lines = listing(
+    { ...chain, name: verdict?.rule.chain ?? name },
+    survey,
+  );
   const rule = verdict?.rule;
   const place = [family, table, rule?.chain ?? name];
   const shown = rule === undefined
@@ -202,9 +199,12 @@ function chainObstacle(
   const expires = verdict?.is === "expire";
   const maybe = verdict?.maybe === true;
   const isForward = hook === "forward" && ipFamilies.has(family);
+  const called = ends.every((one) => one.called === end?.called)
+    ? end?.called ?? ""
+    : "";
   return {
     kind: expires ? "ttl" : isForward ? "nft-forward" : "nft",
-    is: maybe ? "may lose" : "loses",
+    is: maybe || !ends.some(({ isSure }) => isSure) ? "may lose" : "loses",
     space,
     what: `${rule === undefined ? "the policy" : "a rule"} of the chain ` +
       `${place.join(" ")} of nftables on ${spaceName(space)} ` +
@@ -213,7 +213,7 @@ function chainObstacle(
         : maybe
         ? "may drop"
         : "drops") +
-      (is === "arp" ? " ARP" : "") +
+      (end?.frame.is === "arp" ? " ARP" : called.replace(/^ to/, "")) +
       (rule === undefined || shown === undefined
         ? ""
         : `: ${ruleWords(shown)}`),
@@ -222,12 +222,13 @@ function chainObstacle(
       cmd`nft -a list chain ${place}`,
       shown ?? `policy ${chain.policy ?? ""}`,
     )],
-    remedies: [mendIn(
+    remedies: nftRemedies(
+      chain,
+      verdict,
+      ends.map(({ frame }) => frame.packet),
       space,
-      rule === undefined
-        ? cmd`nft chain ${place} ${"{ policy accept; }"}`
-        : cmd`nft delete rule ${place} handle ${rule.handle}`,
-    )],
+      traffic.cluster,
+    ),
   };
 }
 

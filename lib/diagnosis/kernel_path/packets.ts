@@ -3,9 +3,6 @@ import type { Packet } from "../../net/iptables.ts";
 import type { Flow, Traffic } from "./obstacle.ts";
 import type { KernelSurvey } from "./survey.ts";
 
-/** The least TTL that takes a packet to every machine of a cluster: two count it down (ip(7)). */
-export const enoughHops = 3;
-
 /** Netfilter's hooks, by the name of iptables' chain there. */
 export type PacketHook =
   | "PREROUTING"
@@ -55,4 +52,33 @@ export function ownAddresses({ links }: KernelSurvey): ReadonlySet<string> {
   return new Set(
     links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)),
   );
+}
+
+/** Packets that a rule may tell apart, the usual one first. */
+export const shapes = [
+  { protocol: "tcp", length_bytes: 84 },
+  { protocol: "icmp", length_bytes: 84 },
+  { protocol: "tcp", length_bytes: 1500 },
+  { protocol: "icmp", length_bytes: 1500 },
+] as const;
+
+type Shape = typeof shapes[number];
+
+export function isShape(
+  { protocol, length_bytes }: Packet,
+  shape: Shape,
+): boolean {
+  return (protocol ?? shape.protocol) === shape.protocol &&
+    (length_bytes ?? shape.length_bytes) === shape.length_bytes;
+}
+
+/** What tells the packets apart that a rule is for; nothing where it is for all. */
+export function calledShapes(hit: readonly Shape[]): string {
+  if (hit.length === shapes.length) return "";
+  const long = hit.every(({ length_bytes }) => length_bytes === 1500);
+  const protocols = new Set(hit.map(({ protocol }) => protocol));
+  return (protocols.size > 1
+    ? ""
+    : ` to ${[...protocols].join().toUpperCase()}`) +
+    (long ? " to packets of 1500 bytes" : "");
 }

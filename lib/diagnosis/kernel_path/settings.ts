@@ -11,7 +11,8 @@ import {
   type Traffic,
 } from "./obstacle.ts";
 import { shownName } from "../setting_fault.ts";
-import { enoughHops, ownAddresses } from "./packets.ts";
+import { enoughHops } from "../../net/iptables.ts";
+import { ownAddresses } from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 
 /** A value, and where it stands below /proc/sys/net. */
