@@ -7,6 +7,7 @@ import { shellProgram } from "../exec/shell_program.ts";
 import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
 import { ownBirds } from "./own_birds.ts";
+import { passwordIn } from "./password_file.ts";
 import { bgpRoutes } from "./routes_there.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 import {
@@ -86,8 +87,6 @@ command -v apt-get >/dev/null && ${exitAbsent}; exit 45`;
   };
 }
 
-const readPassword = shellProgram("read_password.sh", import.meta.url);
-
 /** The operator's file is read at run time, and its text is in no plan and no journal. */
 function password(file: string): Step {
   const command = cmd`sh -c ${program} bird password ${confPath} - -`;
@@ -97,7 +96,7 @@ function password(file: string): Step {
     input: {
       from: "operator",
       why: "the password of the sessions",
-      ask: cmd`sh -c ${readPassword} read ${file}`,
+      ask: passwordIn(file),
       secret: /.+/g,
       compared: true,
     },
