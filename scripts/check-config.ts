@@ -8,13 +8,19 @@ import { runScript } from "../lib/cli/script.ts";
 import { withExpectedPodCIDRs } from "../lib/stage/plan_stages.ts";
 import { clusterFileSchema } from "../lib/cluster/json_schema.ts";
 import { loadCluster } from "../lib/cluster/load.ts";
+import type { Cluster } from "../lib/cluster/cluster.ts";
+import { ClusterFileError } from "../lib/cluster/yaml.ts";
+import { passwordIn } from "../lib/bgp/password_file.ts";
+import { succeeded } from "../lib/exec/command.ts";
+import { run } from "../lib/exec/run.ts";
 
 const command = {
   name: "check-config",
   summary: "check a cluster file, and what was found out about its cluster",
   text: [
     "Asks no machine and changes nothing. All mistakes are told, each with its " +
-    "line, its value and what was expected.",
+    "line, its value and what was expected; and so is a bgp.passwordFile that " +
+    "stage 08 could not use.",
   ],
   examples: [
     ["make check-config CLUSTER=config/ssh.yaml", "says what it describes"],
@@ -39,9 +45,9 @@ async function check(flags: FlagsOf<typeof command.flags>): Promise<number> {
     printData(clusterFileSchema());
     return exitCode.done;
   }
-  const { name, provider, nodes, file } = withExpectedPodCIDRs(
-    await loadCluster(flags.cluster),
-  );
+  const cluster = withExpectedPodCIDRs(await loadCluster(flags.cluster));
+  await checkPassword(cluster);
+  const { name, provider, nodes, file } = cluster;
   if (flags.output === "json") {
     printData({
       version: 1,
@@ -64,6 +70,16 @@ async function check(flags: FlagsOf<typeof command.flags>): Promise<number> {
     }
   }
   return exitCode.done;
+}
+
+/** @throws {ClusterFileError} where stage 08 would find no password */
+async function checkPassword({ bgp, file }: Cluster): Promise<void> {
+  if (bgp?.passwordFile === undefined) return;
+  const outcome = await run(passwordIn(bgp.passwordFile));
+  if (succeeded(outcome)) return;
+  throw new ClusterFileError([
+    `${file}: bgp.passwordFile: ${outcome.stderr.trim() || outcome.ended}`,
+  ]);
 }
 
 await runScript(command, check);

@@ -8,6 +8,7 @@ import { whereThere } from "../steps/file_probes.ts";
 import { unknown } from "../steps/probes.ts";
 import { birdInstalled } from "./bird_package.ts";
 import { ownBirds } from "./own_birds.ts";
+import { passwordIn } from "./password_file.ts";
 import { bgpRoutes } from "./routes_there.ts";
 import type { Answer, Step } from "../stage/stage.ts";
 import {
@@ -41,8 +42,6 @@ export function speakerSteps(cluster: Cluster, conf: () => string): Step[] {
   ];
 }
 
-const readPassword = shellProgram("read_password.sh", import.meta.url);
-
 /** The operator's file is read at run time, and its text is in no plan and no journal. */
 function password(file: string): Step {
   const command = cmd`sh -c ${program} bird password ${confPath} - -`;
@@ -53,7 +52,7 @@ function password(file: string): Step {
     input: {
       from: "operator",
       why: "the password of the sessions",
-      ask: cmd`sh -c ${readPassword} read ${file}`,
+      ask: passwordIn(file),
       secret: /.+/g,
       compared: true,
     },

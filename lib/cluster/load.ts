@@ -33,19 +33,7 @@ export async function loadCluster(
   file: string,
   { stateRoot, ignoreFound = false, dropUnfit = false }: LoadOptions = {},
 ): Promise<Cluster> {
-  let content: string;
-  try {
-    content = await Deno.readTextFile(file);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const why = error instanceof Deno.errors.NotFound
-      ? "no such file"
-      : error.message;
-    throw new ClusterFileError([
-      `${file}: cannot read the cluster file: ${why}; ` +
-      "name one with --cluster, e.g. config/lab.yaml",
-    ]);
-  }
+  const content = await readFile(file);
   const root = stateRoot || Deno.env.get("DENO_CNI_STATE") ||
     `${projectRoot}/.state`;
   const absolute = root.startsWith("/") ? root : `${Deno.cwd()}/${root}`;
@@ -56,6 +44,40 @@ export async function loadCluster(
   return ignoreFound
     ? cluster
     : await withMachines(await withFoundPodCIDRs(cluster, dropUnfit));
+}
+
+/** A cluster of ten thousand nodes takes less. */
+const most_bytes = 2 ** 22;
+
+/** @throws {ClusterFileError} */
+async function readFile(file: string): Promise<string> {
+  const cannot = (why: string) =>
+    new ClusterFileError([
+      `${file}: cannot read the cluster file: ${why}; ` +
+      "name one with --cluster, e.g. config/lab.yaml",
+    ]);
+  const decoder = new TextDecoder();
+  let content = "";
+  let held_bytes = 0;
+  try {
+    using opened = await Deno.open(file);
+    const chunk = new Uint8Array(2 ** 16);
+    for (;;) {
+      const read_bytes = await opened.read(chunk);
+      if (read_bytes === null) return content + decoder.decode();
+      held_bytes += read_bytes;
+      if (held_bytes > most_bytes) break;
+      content += decoder.decode(chunk.subarray(0, read_bytes), {
+        stream: true,
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw cannot(
+      error instanceof Deno.errors.NotFound ? "no such file" : error.message,
+    );
+  }
+  throw cannot(`it holds more than ${most_bytes / 2 ** 20} MiB`);
 }
 
 /** What an edit of the cluster's file leaves as it was, in a sentence; undefined where nothing. */

@@ -102,11 +102,8 @@ function checkPages(
 
 type Texts = readonly (string | undefined)[] | undefined;
 
-/** At least one, and of each family one at most. */
+/** Of each family one at most. */
 function checkList(list: Texts, path: KeyPath, reading: Reading): void {
-  if (list?.length === 0) {
-    reading.wrong(path, "[] is empty; expected at least one");
-  }
   const seen = new Map<Family, string>();
   for (const [at, text] of present(list)) {
     const first = seen.get(familyOf(text));

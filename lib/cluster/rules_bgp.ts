@@ -1,30 +1,18 @@
 /** Whether the key `bgp` fits the rest of a cluster file. */
 import { type Draft, present } from "./validate.ts";
 import { containsAddress, familyOf, ofFamily, parseCidr } from "../net/cidr.ts";
+import { checkKind } from "./rules_kind.ts";
 import { isSameAddress } from "./rules_segment.ts";
+import { checkPeerOnSegment } from "./rules_segments.ts";
 import type { InFile } from "./schema.ts";
+import { notOneMachines } from "./schema_address.ts";
 import type { Reading } from "./yaml.ts";
 
 /** Notes what does not fit the rest of the file. */
 export function checkBgp(value: Draft<InFile>, reading: Reading): void {
-  const { bgp, routes, nodes } = value;
-  if (bgp === undefined) return;
-  if (routes !== "bgp") {
-    reading.wrong(
-      ["bgp"],
-      `is for routes: bgp; this file has ${
-        routes === undefined ? "no routes" : `routes: ${routes}`
-      }`,
-    );
-    return;
-  }
+  const { bgp, nodes } = value;
+  if (bgp === undefined || checkKind(value, "bgp", reading)) return;
   const names = present(nodes).map(([, { name }]) => name);
-  if (bgp.reflectors?.length === 0) {
-    reading.wrong(
-      ["bgp", "reflectors"],
-      "[] is empty; expected at least one, or no such key",
-    );
-  }
   const seen = new Set<string>();
   for (const [at, name] of present(bgp.reflectors)) {
     const path = ["bgp", "reflectors", at];
@@ -43,10 +31,8 @@ export function checkBgp(value: Draft<InFile>, reading: Reading): void {
   checkPeers(value, reading);
 }
 
-function checkPeers(
-  { bgp, nodes, clusterCIDR }: Draft<InFile>,
-  reading: Reading,
-): void {
+function checkPeers(value: Draft<InFile>, reading: Reading): void {
+  const { bgp, nodes, clusterCIDR } = value;
   const peers = present(bgp?.peers);
   for (const [at, { address }] of peers) {
     if (address === undefined) continue;
@@ -86,7 +72,10 @@ function checkPeers(
         ) ===
         undefined
     );
-    if (without === undefined) continue;
+    if (without === undefined) {
+      checkPeerOnSegment(value, address, path, reading);
+      continue;
+    }
     reading.wrong(
       path,
       `${address} is IPv${familyOf(address)}, and ${
@@ -95,17 +84,6 @@ function checkPeers(
     );
   }
 }
-
-/** What no router has as its address; by whole networks, with what they are. */
-const noRouters: readonly (readonly [cidr: string, is: string])[] = [
-  ["0.0.0.0/8", "no machine's address"],
-  ["127.0.0.0/8", "each machine's own address"],
-  ["169.254.0.0/16", "a link-local address"],
-  ["224.0.0.0/3", "no single machine's address"],
-  ["::/127", "each machine's own address, or none"],
-  ["fe80::/10", "a link-local address"],
-  ["ff00::/8", "no single machine's address"],
-];
 
 /** Why an address can be no router's; undefined where it can. */
 function noRouter(
@@ -118,5 +96,5 @@ function noRouter(
   const pods = present(clusterCIDR).find(([, cidr]) => within(cidr))?.[1];
   return pods !== undefined
     ? `of the pod network (${pods})`
-    : noRouters.find(([cidr]) => within(cidr))?.[1];
+    : notOneMachines.find(([cidr]) => within(cidr))?.[1];
 }

@@ -88,7 +88,8 @@ Deno.test("sessions that cannot be are told in a line", () => {
       ],
       [
         "{reflectors: []}",
-        "bgp.reflectors: [] is empty; expected at least one, or no such key",
+        'bgp.reflectors: [] is empty; expected at least one: a name of a-z, 0-9, "-" and "." ' +
+        "inside, 63 characters at most, in quotes if it looks like a number",
       ],
       [
         "{reflectors: [master, master]}",
@@ -134,13 +135,13 @@ Deno.test("sessions that cannot be are told in a line", () => {
       ['{as: "64512"}', `bgp.as: "64512" ${number}`],
       [
         "{passwordFile: password}",
-        "bgp.passwordFile: password is not an absolute path; expected one that begins with / or ~/",
+        "bgp.passwordFile: password is no file's absolute path; expected one that begins with / or ~/",
       ],
     ] as const
   ) refusedWith(`routes: bgp\nbgp: ${line}`, `c.yaml:4: ${expected}`);
   refusedWith(
     "bgp: {as: 64512}",
-    "c.yaml:3: bgp: is for routes: bgp; this file has no routes",
+    "c.yaml:3: bgp: is for routes: bgp; this file has no key routes, which means routes: host",
   );
   const [line] = mistakes(bgp.replace("routes: bgp", "routes: bgp\nvxlan: {}"));
   assert(line?.includes("vxlan: is for routes: vxlan"), line);

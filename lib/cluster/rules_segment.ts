@@ -13,6 +13,7 @@ import {
 } from "../net/cidr.ts";
 import type { KeyPath, Reading } from "./yaml.ts";
 import type { InFile } from "./schema.ts";
+import { notOneMachines } from "./schema_address.ts";
 
 /** Whose addresses on a segment no node can have. */
 interface OnSegment {
@@ -91,11 +92,15 @@ export function checkOutside(
   const inside = [...present(segmentCIDRs), ...present(clusterCIDR)]
     .map(([, text]) => text);
   for (const [at, text] of present(outside?.address)) {
-    const range = inside.find((cidr) => containsAddress(parseCidr(cidr), text));
-    if (range === undefined) continue;
+    const holds = (cidr: string) => containsAddress(parseCidr(cidr), text);
+    const range = inside.find(holds);
+    const other = notOneMachines.find(([cidr]) => holds(cidr));
+    if (range === undefined && other === undefined) continue;
     reading.wrong(
       ["outside", "address", at],
-      `${text} lies in ${range}; expected an address beyond the nodes and the pods`,
+      `${text} ${
+        range === undefined ? `is ${other?.[1]}` : `lies in ${range}`
+      }; expected an address beyond the nodes and the pods`,
     );
   }
 }
@@ -105,8 +110,8 @@ export function isSameAddress(a: string, b: string): boolean {
   return familyOf(a) === familyOf(b) && addressNumber(a) === addressNumber(b);
 }
 
-/** Is the address one that a machine on the segment can have? */
-function checkOnSegment(
+/** Whether the address is one that a machine on the segment can have. */
+export function checkOnSegment(
   address: string,
   segments: readonly Cidr[],
   path: KeyPath,

@@ -2,6 +2,7 @@
 import { type Draft, present } from "./validate.ts";
 import {
   containsAddress,
+  familyOf,
   formatCidr,
   overlaps,
   parseCidr,
@@ -10,6 +11,7 @@ import type { KeyPath, Reading } from "./yaml.ts";
 import { type InFile, usualSegment } from "./schema.ts";
 import { routerName } from "./segments.ts";
 import {
+  checkOnSegment,
   checkOutside,
   checkSegment,
   isSameAddress,
@@ -19,6 +21,7 @@ import {
 /** Notes who is on a segment of the lab and should not be, and the other way round. */
 export function checkOnSegments(value: Draft<InFile>, reading: Reading): void {
   const { provider, segments, segmentCIDR, outside } = value;
+  if (provider === undefined) return;
   if (segments !== undefined && provider !== "lab") {
     reading.wrong(
       ["segments"],
@@ -27,11 +30,12 @@ export function checkOnSegments(value: Draft<InFile>, reading: Reading): void {
     );
   }
   if (provider !== "lab") return;
-  if (segments === undefined) {
+  if (segments !== undefined) checkSegments({ ...value, segments }, reading);
+  else if (!("segments" in value)) {
     const gateways = outside?.gateway;
     checkSegment({ ...value, gateways }, reading, outsideOnSegment);
     checkOutside(value, segmentCIDR ?? [], reading);
-  } else checkSegments({ ...value, segments }, reading);
+  }
 }
 
 type Segments = NonNullable<Draft<InFile>["segments"]>;
@@ -58,9 +62,11 @@ function checkSegments(value: Segmented, reading: Reading): void {
       `${routerName} is taken for the machine between the segments; expected another name`,
     );
   }
-  checkApart(segments, reading);
   checkMtus(value, reading);
+  // Of a segment that is wrong, it is unknown who should be on it.
+  const wrong = wrongSegments(value, reading);
   for (const [at, { cidr, router }] of present(segments)) {
+    if (wrong.has(at)) continue;
     checkSegment(
       {
         ...value,
@@ -77,10 +83,30 @@ function checkSegments(value: Segmented, reading: Reading): void {
       },
     );
   }
-  checkOutsideGateway(value, reading);
-  checkNodesOn(value, reading);
+  checkOutsideGateway(value, wrong, reading);
+  if (wrong.size === 0) checkNodesOn(value, reading);
   const all = segments.flatMap((segment) => segment?.cidr ?? []);
   checkOutside(value, all, reading);
+}
+
+/** The places of the segments whose CIDRs are wrong; tells what was not told. */
+function wrongSegments(
+  { segments, clusterCIDR }: Segmented,
+  reading: Reading,
+): ReadonlySet<number> {
+  const families = new Set(
+    present(clusterCIDR).map(([, text]) => familyOf(text)),
+  );
+  const wrong = new Set(checkApart(segments, reading));
+  for (const [at, segment] of segments.entries()) {
+    const texts = textsOf(segment);
+    const whole = texts.length === segment?.cidr?.length &&
+      families.values().every((family) =>
+        texts.some((text) => familyOf(text) === family)
+      );
+    if (!whole) wrong.add(at);
+  }
+  return wrong;
 }
 
 function textsOf(segment: Segments[number]): readonly string[] {
@@ -100,22 +126,24 @@ function segmentOf(
   return at < 0 ? undefined : at;
 }
 
-function checkApart(segments: Segments, reading: Reading): void {
+/** The places of the segments that overlap one before them. */
+function checkApart(segments: Segments, reading: Reading): number[] {
   const all = present(segments).flatMap(([segment, { cidr }]) =>
     present(cidr).map(([at, text]) => ({ segment, at, text }))
   );
-  for (const [place, { segment, at, text }] of all.entries()) {
+  return all.flatMap(({ segment, at, text }, place) => {
     const before = all.slice(0, place).find((one) =>
       one.segment !== segment && overlaps(parseCidr(one.text), parseCidr(text))
     );
-    if (before === undefined) continue;
+    if (before === undefined) return [];
     reading.wrong(
       ["segments", segment, "cidr", at],
       `${text} overlaps segments[${before.segment}], ${
         formatCidr(parseCidr(before.text))
       }; expected segments that have no address in common`,
     );
-  }
+    return [before.segment, segment];
+  });
 }
 
 /** RFC 8200, section 5: no link of IPv6 has an MTU below 1280. */
@@ -133,8 +161,10 @@ function checkMtus({ segments }: Segmented, reading: Reading): void {
 /** The outside host is on the first segment, and so is the router. */
 function checkOutsideGateway(
   { segments, outside, nodes }: Segmented,
+  wrong: ReadonlySet<number>,
   reading: Reading,
 ): void {
+  if (wrong.has(0)) return;
   const [first] = segments;
   const routers = present(first?.router);
   const path: KeyPath = outsideOnSegment.path;
@@ -164,12 +194,6 @@ function checkOutsideGateway(
 }
 
 function checkNodesOn({ segments, nodes }: Segmented, reading: Reading): void {
-  // Of a segment that is wrong, it is unknown who is on it.
-  const unsure = segments.some((segment) =>
-    segment === undefined || segment.cidr === undefined ||
-    segment.cidr.length > textsOf(segment).length
-  );
-  if (unsure) return;
   for (const [node, { address, name }] of present(nodes)) {
     const [first] = present(address);
     if (first === undefined || segmentOf(address, segments) !== undefined) {
@@ -182,4 +206,31 @@ function checkNodesOn({ segments, nodes }: Segmented, reading: Reading): void {
         `expected an address of ${known.join(" or ")}`,
     );
   }
+}
+
+/** Notes a router that is on no segment of the lab: no node can have a session with it. */
+export function checkPeerOnSegment(
+  value: Draft<InFile>,
+  peer: string,
+  path: KeyPath,
+  reading: Reading,
+): void {
+  const { provider, segments, segmentCIDR } = value;
+  const lists = "segments" in value
+    ? segments?.map((segment) => segment?.cidr) ?? [undefined]
+    : [segmentCIDR];
+  const texts = lists.flatMap((list) => list ?? [undefined]);
+  const known = present(texts).map(([, text]) => text);
+  if (provider !== "lab" || known.length < texts.length) return;
+  const own = known.find((text) => containsAddress(parseCidr(text), peer));
+  if (own !== undefined) {
+    checkOnSegment(peer, [parseCidr(own)], path, reading);
+    return;
+  }
+  reading.wrong(
+    path,
+    `${peer} lies on no segment of the lab; expected an address of ${
+      known.join(" or ")
+    }`,
+  );
 }

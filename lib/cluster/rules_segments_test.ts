@@ -53,10 +53,6 @@ Deno.test("a segment that makes no sense is told in a line", () => {
         "cidr: [10.0.1.128/25,",
         "segments[1].cidr[0]: 10.0.1.128/25 overlaps segments[0], 10.0.1.0/24; " +
         "expected segments that have no address in common",
-        "segments[1].router[0]: 10.0.2.1 is no host address of the segment 10.0.1.128/25; " +
-        "expected one from 10.0.1.129 to 10.0.1.254",
-        "nodes[2].address[0]: 10.0.2.12 of worker-2 lies on no segment; expected an address of " +
-        "10.0.1.0/24, fd00:10:0:1::/64 or 10.0.1.128/25, fd00:10:0:2::/64",
       ],
       [
         "[10.0.2.12,",
@@ -98,16 +94,13 @@ Deno.test("a segment that makes no sense is told in a line", () => {
       [
         "# mtu: 1400",
         "mtu: 1200",
-        "segments[1].mtu: 1200 is too small for IPv6; expected 1280 or more",
-        "routes: 1200 leaves the tunnel 1150 bytes a packet, and IPv6 needs 1280; " +
+        "segments[1].mtu: 1200 leaves the tunnel 1150 bytes a packet, and IPv6 needs 1280; " +
         "expected ways between the nodes that take 1330 or more",
       ],
       [
         "clusterCIDR: [10.244.0.0/16,",
         "clusterCIDR: [10.0.0.0/16,",
         "clusterCIDR[0]: 10.0.0.0/16 overlaps the segment 10.0.1.0/24; " +
-        "expected addresses of the pods' own",
-        "clusterCIDR[0]: 10.0.0.0/16 overlaps the segment 10.0.2.0/24; " +
         "expected addresses of the pods' own",
       ],
       [

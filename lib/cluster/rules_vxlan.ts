@@ -1,57 +1,71 @@
 /** Whether the key `vxlan` fits the rest of a cluster file. */
 import { type Draft, present } from "./validate.ts";
 import { familyOf } from "../net/cidr.ts";
+import { tunnelLink } from "../net/vxlan.ts";
+import { checkKind } from "./rules_kind.ts";
 import type { InFile } from "./schema.ts";
 import { leastWay, tunnelOverhead } from "./tunnels.ts";
 import type { Reading } from "./yaml.ts";
 
 /** Notes what does not fit the rest of the file. */
 export function checkVxlan(value: Draft<InFile>, reading: Reading): void {
-  const { vxlan, routes, mtu, nodes, clusterCIDR, provider } = value;
-  if (routes !== "vxlan") {
-    if (vxlan === undefined) return;
-    reading.wrong(
-      ["vxlan"],
-      `is for routes: vxlan; this file has ${
-        routes === undefined ? "no routes" : `routes: ${routes}`
-      }`,
-    );
-    return;
-  }
-  const outer = present(nodes).flatMap(([, { address }]) =>
-    present(address)[0]?.[1] ?? []
+  if (checkKind(value, "vxlan", reading)) return;
+  checkOuterFamily(value, reading);
+  checkTunnelMtu(value, reading);
+  if (value.bridge !== tunnelLink) return;
+  reading.wrong(
+    ["bridge"],
+    `${tunnelLink} is what the tunnels' own link is called; expected another, e.g. cni0`,
   );
-  const [first] = outer;
+}
+
+/** The first of each node's addresses: the tunnels are between these. */
+function outerOf({ nodes }: Draft<InFile>) {
+  return present(nodes).flatMap(([node, { address }]) => {
+    const [own] = present(address);
+    return own === undefined ? [] : [{ node, at: own[0], text: own[1] }];
+  });
+}
+
+function checkOuterFamily(value: Draft<InFile>, reading: Reading): void {
+  const [first, ...others] = outerOf(value);
   if (first === undefined) return;
-  for (const [node, { address }] of present(nodes)) {
-    const [own] = present(address)[0] === undefined
-      ? []
-      : [present(address)[0]?.[1]];
-    if (own === undefined || familyOf(own) === familyOf(first)) continue;
+  for (const { node, at, text } of others) {
+    if (familyOf(text) === familyOf(first.text)) continue;
     reading.wrong(
-      ["nodes", node, "address", 0],
-      `${own} is IPv${familyOf(own)}, the first node's ${first} is not; ` +
+      ["nodes", node, "address", at],
+      `${text} is IPv${
+        familyOf(text)
+      }, the first node's ${first.text} is not; ` +
         "expected the same family first: the tunnels are between those addresses",
     );
   }
-  const way = vxlan?.mtu ?? Math.min(
-    leastWay(provider, undefined),
-    ...present(value.segments).map(([, { mtu = 1500 }]) => mtu),
-  );
-  const overhead = tunnelOverhead(first);
+}
+
+function checkTunnelMtu(value: Draft<InFile>, reading: Reading): void {
+  const { vxlan, mtu, clusterCIDR, provider, segments } = value;
+  const [first] = outerOf(value);
+  if (first === undefined) return;
+  const narrow = present(segments)
+    .flatMap(([at, { mtu }]) => mtu === undefined ? [] : [{ at, mtu }])
+    .toSorted((a, b) => a.mtu - b.mtu)[0];
+  const usual = leastWay(provider, undefined);
+  const way = vxlan?.mtu ?? Math.min(usual, narrow?.mtu ?? usual);
+  const overhead = tunnelOverhead(first.text);
   const room = way - overhead;
   const hasSix = present(clusterCIDR)
     .some(([, text]) => familyOf(text) === 6);
   const least = hasSix ? 1280 : 68;
   if (room < least) {
     reading.wrong(
-      vxlan?.mtu === undefined ? ["routes"] : ["vxlan", "mtu"],
+      vxlan?.mtu !== undefined || narrow === undefined
+        ? ["vxlan", "mtu"]
+        : ["segments", narrow.at, "mtu"],
       `${way} leaves the tunnel ${room} bytes a packet, and IPv${
         hasSix ? 6 : 4
-      } ` +
-        `needs ${least}; expected ways between the nodes that take ${
-          least + overhead
-        } or more`,
+      } needs ${least}; expected ways between the nodes that take ${
+        least + overhead
+      } or more`,
     );
   } else if (mtu !== undefined && mtu > room) {
     reading.wrong(

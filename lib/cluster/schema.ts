@@ -19,8 +19,9 @@ import {
   parseCidr,
   size,
 } from "../net/cidr.ts";
-import { address, cidr, cidrForm, mistakeOf } from "./schema_address.ts";
+import { address, cidrForm, mistakeOf, segmentCidr } from "./schema_address.ts";
 import { type BgpInFile, bgpSettings } from "./schema_bgp.ts";
+import { domainName } from "./schema_name.ts";
 import type { Cluster, ClusterNode, Provider } from "./cluster.ts";
 import {
   type KubernetesSettings,
@@ -106,23 +107,6 @@ const label = textValue(
 
 /** Names of machines that are not nodes. */
 const reserved = ["outside", "operator"];
-
-/**
- * A subdomain of RFC 1123, as Kubernetes takes it for a Node: labels with dots between them.
- * Kubernetes labels each Node with its name, and a label's value has 63 characters at most.
- */
-const domainForm =
-  /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
-const domainName = textValue(
-  'a name of a-z, 0-9, "-" and "." inside, 63 characters at most, ' +
-    "in quotes if it looks like a number",
-  (value) =>
-    domainForm.test(value)
-      ? undefined
-      : 'is not a name; expected a-z, 0-9, "-" and "." inside, 63 characters at most',
-  domainForm,
-);
 
 const nodeName: Validator<string> = {
   ...domainName,
@@ -226,9 +210,9 @@ export const schema: Validator<InFile> = mapping<InFile>({
   plugin: withDefault(pluginSettings, usualPlugin),
   runtime: withDefault(oneOf<RuntimeName>(...runtimes), "none"),
   podsPerNode: optional(wholeNumber(2, 250)),
-  segmentCIDR: withDefault(listOrSingle(cidr), usualSegment),
+  segmentCIDR: withDefault(listOrSingle(segmentCidr), usualSegment),
   segments: optional(someOf(mapping<SegmentInFile>({
-    cidr: required(listOrSingle(cidr)),
+    cidr: required(listOrSingle(segmentCidr)),
     router: required(listOrSingle(address)),
     mtu: optional(wholeNumber(68, 65535)),
   }))),

@@ -1,6 +1,7 @@
 /** The key `bgp` of a cluster file. config/lab-two-segments.yaml tells the user. */
 import { familyOf, ofFamily } from "../net/cidr.ts";
 import { address } from "./schema_address.ts";
+import { domainName } from "./schema_name.ts";
 import {
   listOrSingle,
   mapping,
@@ -66,20 +67,22 @@ const asNumber: Validator<number> = {
   },
 };
 
-const nodeName = textValue("a node's name", () => undefined);
+/** Absolute or below `~`, of a file and no folder. */
+// deno-lint-ignore no-control-regex
+const pathForm = /^~?\/([^\0-\x1f\x7f]*[^\0-\x1f\x7f/])$/;
 
 const passwordFile = textValue(
   "the path of a file with a password, e.g. ~/bgp-password",
   (value) =>
-    /^(?:~\/|\/)/.test(value)
+    pathForm.test(value)
       ? undefined
-      : "is not an absolute path; expected one that begins with / or ~/",
-  /^(?:~\/|\/)/,
+      : "is no file's absolute path; expected one that begins with / or ~/",
+  pathForm,
 );
 
 export const bgpSettings: Validator<BgpInFile> = mapping<BgpInFile>({
   as: withDefault(asNumber, usualAs),
-  reflectors: optional(listOrSingle(nodeName)),
+  reflectors: optional(listOrSingle(domainName)),
   peers: optional(someOf(mapping<{ address: string; as: number }>({
     address: required(address),
     as: required(asNumber),

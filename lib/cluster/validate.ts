@@ -5,7 +5,10 @@
 import { nearest } from "../text/nearest.ts";
 import type { KeyPath, Reading } from "./yaml.ts";
 
-/** What is left of a value when all that is wrong in it is taken out. */
+/**
+ * What is left of a value when all that is wrong in it is taken out. A key that
+ * was given, and is wrong, is there with nothing as its value.
+ */
 export type Draft<T> = T extends readonly (infer Element)[]
   ? (Draft<Element> | undefined)[]
   : T extends object ? { [Name in keyof T]?: Draft<T[Name]> | undefined }
@@ -132,16 +135,22 @@ export function oneOf<Word extends string | boolean>(
   };
 }
 
-/** A list, or a single value as a list of one. */
+/** A list of at least one element, or a single value as a list of one. */
 export function listOrSingle<T>(check: Validator<T>): Validator<T[]> {
-  const { schema } = check;
+  const { schema, expected } = check;
   return {
-    expected: check.expected,
-    schema: { anyOf: [schema, { type: "array", items: schema }] },
-    read: (value, path, reading) =>
-      (Array.isArray(value) ? value : [value]).map((element, at) =>
-        check.read(element, [...path, at], reading)
-      ) as Draft<T[]>,
+    expected,
+    schema: { anyOf: [schema, { type: "array", items: schema, minItems: 1 }] },
+    read(value, path, reading) {
+      const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+      if (list.length > 0) {
+        return list.map((element, at) =>
+          check.read(element, [...path, at], reading)
+        ) as Draft<T[]>;
+      }
+      reading.wrong(path, `[] is empty; expected at least one: ${expected}`);
+      return undefined;
+    },
   };
 }
 
@@ -214,14 +223,18 @@ export function mapping<T extends object>(
         return undefined;
       }
       const given = new Map<string, unknown>(Object.entries(value));
-      refuseOthers(given, names, path, reading);
+      const meant = refuseOthers(given, names, path, reading);
       const result: Record<string, unknown> = {};
       for (const name of names) {
         const key = keys[name];
         const within = given.get(name);
         if (within !== undefined && within !== null) {
           result[name] = key.check.read(within, [...path, name], reading);
+        } else if (meant.has(name)) {
+          // Told as the name that it bears: what it says is unknown.
+          result[name] = undefined;
         } else if (given.has(name)) {
+          result[name] = undefined;
           reading.wrong(
             [...path, name],
             `there is no value; expected ${key.check.expected}`,
@@ -239,15 +252,18 @@ export function mapping<T extends object>(
   };
 }
 
+/** Gives the keys that the misspelt ones were most likely meant to be. */
 function refuseOthers(
   given: ReadonlyMap<string, unknown>,
   names: readonly string[],
   path: KeyPath,
   reading: Reading,
-): void {
+): ReadonlySet<string> {
+  const meant = new Set<string>();
   for (const name of given.keys()) {
     if (names.includes(name)) continue;
     const close = nearest(name, names);
+    if (close !== undefined) meant.add(close);
     reading.wrong(
       [...path, name],
       `no such key; ${
@@ -255,4 +271,5 @@ function refuseOthers(
       }`,
     );
   }
+  return meant;
 }

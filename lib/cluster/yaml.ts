@@ -28,7 +28,10 @@ export type KeyPath = readonly (string | number)[];
 /** A YAML text while it is checked. */
 export interface Reading {
   readonly value: unknown;
-  /** Notes a mistake at a place: the value, what is wrong with it, and what was expected. */
+  /**
+   * Notes a mistake at a place: the value, what is wrong with it, and what was
+   * expected. Of a text, a number or a word, the first that is noted is kept.
+   */
   wrong(path: KeyPath, message: string): void;
   /** All mistakes so far, in the file's order. */
   mistakes(): readonly string[];
@@ -56,10 +59,13 @@ export function readYaml(text: string, file: string): Reading {
     );
   }
   const found: { line: number; message: string }[] = [];
+  const wrongScalars = new Set<unknown>();
   return {
     value: toValue(document, file),
     wrong(path, message) {
-      const { offset, depth } = find(document, path);
+      const { offset, depth, node } = find(document, path);
+      if (wrongScalars.has(node)) return;
+      if (isScalar(node)) wrongScalars.add(node);
       const at = line(offset);
       // A list of one may be written without its list; a key may be left out.
       const known = path.filter((part, place) =>
@@ -83,11 +89,11 @@ function toValue(document: Document, file: string): unknown {
   }
 }
 
-/** Where the key or element is that a path leads to, or as far as it leads. */
+/** The key or element that a path leads to, and where it is, or as far as it leads. */
 function find(
   document: Document.Parsed,
   path: KeyPath,
-): { offset: number; depth: number } {
+): { offset: number; depth: number; node: unknown } {
   let node: unknown = document.contents;
   let offset = document.contents?.range[0] ?? 0;
   for (const [depth, part] of path.entries()) {
@@ -96,7 +102,7 @@ function find(
       const pair = node.items.find(({ key }) =>
         isScalar(key) && key.value === part
       );
-      if (pair === undefined) return { offset, depth };
+      if (pair === undefined) return { offset, depth, node };
       if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
       node = pair.value;
     } else if (isSeq(node) && typeof part === "number") {
@@ -105,9 +111,9 @@ function find(
         offset = element.range?.[0] ?? offset;
       }
       node = element;
-    } else return { offset, depth };
+    } else return { offset, depth, node };
   }
-  return { offset, depth: path.length };
+  return { offset, depth: path.length, node };
 }
 
 function showPath(path: KeyPath): string {

@@ -60,7 +60,7 @@ function is(
 }
 
 /** What nothing says of a packet is as TCP has it. */
-function protocolOf({ protocol = "tcp" }: Packet): "tcp" | "icmp" {
+function protocolOf({ protocol = "tcp" }: Packet): "tcp" | "icmp" | "udp" {
   return protocol;
 }
 
@@ -104,9 +104,21 @@ function isField(
       ? isEcho(wanted, packet)
       : undefined;
   }
-  const others = ["udp", "sctp", "dccp", "udplite", "esp", "ah", "comp"];
+  const others = ["sctp", "dccp", "udplite", "esp", "ah", "comp"];
   if (others.some((name) => name === protocol)) return false;
-  return protocol === "tcp" && carries !== "tcp" ? false : undefined;
+  if (protocol === "tcp" || protocol === "udp") {
+    if (carries !== protocol) return false;
+  } else if (protocol !== "th" || carries === "icmp") return undefined;
+  return field === "dport" ? isPort(packet.port, wanted) : undefined;
+}
+
+function isPort(port: number | undefined, wanted: unknown) {
+  if (port === undefined) return undefined;
+  const { range } = asRecord(wanted);
+  const [from, to] = Array.isArray(range) ? range : [wanted, wanted];
+  return typeof from === "number" && typeof to === "number"
+    ? from <= port && port <= to
+    : undefined;
 }
 
 function isMeta(
@@ -175,8 +187,9 @@ function isType(wanted: unknown, is: Frame["is"], { source }: Packet) {
 }
 
 function isProtocol(wanted: unknown, packet: Packet): boolean {
-  const own: readonly unknown[] = protocolOf(packet) === "tcp"
-    ? ["tcp", 6]
+  const carries = protocolOf(packet);
+  const own: readonly unknown[] = carries !== "icmp"
+    ? [carries, carries === "tcp" ? 6 : 17]
     : familyOf(packet.source) === 4
     ? ["icmp", 1]
     : ["ipv6-icmp", "icmpv6", 58];

@@ -1,7 +1,7 @@
 /** Segments, the cables to them, and what goes along both: tunnels, BGP sessions. Pure. */
 import type { Layout, NodeLayout } from "./layout.ts";
 import type { PictureScene, SceneNode } from "./scene.ts";
-import { line, textAt } from "./shapes.ts";
+import { labelAt, line, textAt } from "./shapes.ts";
 
 /** How far below a segment its lanes are: what is up, and sessions that are down. */
 const upLane = 6;
@@ -9,10 +9,9 @@ const downLane = 14;
 
 /** The segment as a bus below each row, the rows' buses joined, and the cables to them. */
 export function segments(
-  { rows, outside, outsideCable, peers }: Layout,
+  { rows, outside, outsideCable, peers, router }: Layout,
   scene: PictureScene,
 ): string[] {
-  const first = rows[0]?.segment;
   const last = rows.at(-1)?.segment;
   const parts = rows.flatMap(({ nodes, segment: { x1, x2, y } }) => [
     line([x1, y], [x2, y], "segment"),
@@ -24,29 +23,60 @@ export function segments(
       )
     ),
   ]);
-  if (first === undefined || last === undefined) return parts;
-  if (last.y > first.y) {
-    parts.push(line([last.x1, first.y], [last.x1, last.y], "segment"));
-  }
-  parts.push(...lanes(rows));
-  for (const [at, { name, cidrs }] of scene.segments.entries()) {
-    const row = rows.findLast(({ segment }) => segment.at === at)?.segment;
-    if (row === undefined) continue;
-    const text = `${name} ${cidrs.join(" ")}`;
-    parts.push(textAt(row.x1 + 14, row.y - 9, text, "quiet over"));
-  }
+  if (last === undefined) return parts;
+  parts.push(...trunks(rows, router), ...lanes(rows));
   if (outside !== undefined && outsideCable !== undefined) {
     const x = outsideCable;
     parts.push(line([x, last.y], [x, outside.y], "cable"));
   }
   if (peers !== undefined) {
     const x = peers.x + 40;
-    parts.push(line([x, last.y + upLane], [x, peers.y], "session"));
+    const kind = scene.peers?.down === true ? "off" : "session";
+    parts.push(line([x, last.y], [x, peers.y], kind));
+  }
+  // Texts last: on a ground of their own, over what passes there.
+  for (const [at, { name, cidrs }] of scene.segments.entries()) {
+    const row = rows.findLast(({ segment }) => segment.at === at)?.segment;
+    if (row === undefined) continue;
+    const text = `${name} ${cidrs.join(" ")}`;
+    parts.push(labelAt(row.x1 + 14, row.y - 9, text, "quiet"));
   }
   if (scene.lane !== undefined) {
-    parts.push(textAt(last.x1 + 24, last.y + 32, scene.lane, "over"));
+    const [x, y] = [last.x1 + 24, last.y + 32];
+    const { is, text } = scene.lane;
+    parts.push(
+      labelAt(x + 30, y, text),
+      line([x - 2, y - 4], [x + 24, y - 4], is),
+    );
   }
   return parts;
+}
+
+/** What joins the rows of a segment, and a cable from each segment to the router. */
+function trunks(
+  rows: Layout["rows"],
+  router: Layout["router"],
+): readonly string[] {
+  const bySegment = Map.groupBy(rows, ({ segment }) => segment.at);
+  const step = Math.min(5, 9 / Math.max(1, bySegment.size - 2));
+  return [...bySegment].flatMap(([at, own]) => {
+    const [top, bottom] = [own[0]?.segment, own.at(-1)?.segment];
+    if (top === undefined || bottom === undefined) return [];
+    const { x1 } = top;
+    const joined = bottom.y > top.y
+      ? [line([x1, top.y], [x1, bottom.y], "segment")]
+      : [];
+    if (router === undefined) return joined;
+    // Beside the buses of the segments that it passes.
+    const x = x1 - step * Math.max(0, at - 1);
+    const isAbove = bottom.y < router.y;
+    const y = isAbove ? bottom.y : top.y;
+    return [
+      ...joined,
+      ...(x === x1 ? [] : [line([x, y], [x1, y], "cable")]),
+      line([x, y], [x, isAbove ? router.y : router.y + router.height], "cable"),
+    ];
+  });
 }
 
 /** Tunnels and sessions beside the cables that they go along: each of them by the router. */

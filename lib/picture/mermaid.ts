@@ -31,7 +31,7 @@ export function mermaidOf(scene: PictureScene): string {
 const mostDrawn = 10;
 
 /** A dotted line for each tunnel. */
-function tunnelLines({ nodes, direct, lane = "" }: PictureScene): string[] {
+function tunnelLines({ nodes, direct, lane }: PictureScene): string[] {
   const lines = nodes.flatMap((one, at) =>
     nodes.flatMap((other, then) =>
       then > at && (!direct || one.segment !== other.segment) &&
@@ -40,12 +40,14 @@ function tunnelLines({ nodes, direct, lane = "" }: PictureScene): string[] {
         : []
     )
   );
-  return lines.length <= mostDrawn ? lines : [`  tunnels["${label([lane])}"]`];
+  return lines.length <= mostDrawn
+    ? lines
+    : [`  tunnels["${label([lane?.text ?? ""])}"]`];
 }
 
 /** A dotted line for each BGP session. */
 function sessionLines(
-  { nodes, sessions, peers, lane = "", router }: PictureScene,
+  { nodes, sessions, peers, lane, router }: PictureScene,
 ): string[] {
   const ids = new Map(nodes.map(({ name }, at) => [name, `n${at}r`]));
   const own = router?.lines.join(" ").split(" ") ?? [];
@@ -54,7 +56,7 @@ function sessionLines(
   const isMany = sessions.length > mostDrawn;
   return [
     ...(peers === undefined ? [] : [`  peers["${label(peers.lines)}"]`]),
-    ...(isMany ? [`  bgp["${label([lane])}"]`] : []),
+    ...(isMany ? [`  bgp["${label([lane?.text ?? ""])}"]`] : []),
     ...sessions.flatMap(({ ends: [one, other], down }) => {
       if (isMany && down === undefined) return [];
       const text = down === undefined ? "BGP" : label([`✗ BGP ${down}`]);

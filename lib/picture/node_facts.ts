@@ -136,9 +136,14 @@ function due(host: Host, stage: StageName): Tone {
   return host.complete.includes(stage) ? "bad" : "waiting";
 }
 
+/** With what, where that is not the usual. */
+function by(firewall: Cluster["firewall"]): string {
+  return firewall === "nftables" ? " (nftables)" : "";
+}
+
 function forwarding(
   host: Host,
-  { bridge }: Cluster,
+  { bridge, firewall }: Cluster,
   { family, pod, other }: Ends,
   link: string,
   suffix: string,
@@ -158,7 +163,8 @@ function forwarding(
     verdict(host.forward, family, "FORWARD", packet) !== "ACCEPT"
   );
   if (dropped === undefined) {
-    return { key, text: `forwards for its pods${suffix}`, tone: "good" };
+    const text = `forwards for its pods${suffix}${by(firewall)}`;
+    return { key, text, tone: "good" };
   }
   const what = dropped === there ? "what pods send" : "what is for pods";
   return { key, text: `FORWARD drops ${what}${suffix}`, tone: lacking };
@@ -166,7 +172,7 @@ function forwarding(
 
 function masquerading(
   host: Host,
-  { bridge }: Cluster,
+  { bridge, firewall }: Cluster,
   { family, pod, other, outside }: Ends,
   link: string,
   suffix: string,
@@ -186,7 +192,11 @@ function masquerading(
   }
   return rewrites(other)
     ? { key, text: `masquerades also pod to pod${suffix}`, tone: "bad" }
-    : { key, text: `masquerades what leaves${suffix}`, tone: "good" };
+    : {
+      key,
+      text: `masquerades what leaves${suffix}${by(firewall)}`,
+      tone: "good",
+    };
 }
 
 function verdict(

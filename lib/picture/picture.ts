@@ -43,7 +43,7 @@ function inWords(
   { nodes, segments, router, sessions, lane }: PictureScene,
 ): string {
   const told = sessions.length === 0 ? [] : [
-    `${lane?.replace(/^\S+ /, "")}.`,
+    `${lane?.text}.`,
     ...sessions.flatMap(({ ends: [one, other], down }) =>
       down === undefined
         ? []

@@ -183,7 +183,7 @@ Deno.test("segments are drawn apart, with the router between them and the tunnel
     const text of [
       "segment 10.0.1.0/24 fd00:10:0:1::/64",
       "segment-2 10.0.2.0/24 fd00:10:0:2::/64",
-      "- - tunnels: VXLAN 1, UDP port 8472",
+      "tunnels: VXLAN 1, UDP port 8472",
     ]
   ) assert(texts.includes(text), texts.join("\n"));
   assertStringIncludes(
@@ -191,6 +191,11 @@ Deno.test("segments are drawn apart, with the router between them and the tunnel
     "Tunnels join master, worker-1, worker-2 across it.",
   );
   assertStringIncludes(svg, 'class="tunnel"');
+  // Cables and tunnels pass there: a text's ground is drawn after them.
+  const ground =
+    /<rect [^>]*class="paper"\/>\n<text [^>]*>(segment.*)<\/text>/g;
+  assertEquals([...svg.matchAll(ground)].length, 2);
+  assert(svg.lastIndexOf('class="cable"') < svg.indexOf(">segment-2 "), svg);
   const { rows, router } = layOut(sceneOf(now, two), 0);
   assertEquals(
     rows.map(({ nodes }) => nodes.map(({ node }) => node.name)),
@@ -209,6 +214,45 @@ Deno.test("segments are drawn apart, with the router between them and the tunnel
     const text of ["segment-2 --- router", "n0r -. tunnel .- n2r"]
   ) assertStringIncludes(mermaid, text);
   assert(!mermaid.includes("n0r -. tunnel .- n1r"), mermaid);
+});
+
+Deno.test("the rows of a segment are joined, and segments by nothing but cables to the router", () => {
+  const cluster = clusterOf(18);
+  const at = (name: number) => Math.floor(name / 6) + 1;
+  const three = {
+    ...cluster,
+    segments: [1, 2, 3].map((one) => ({
+      cidrs: [`10.0.${one}.0/24`],
+      router: [`10.0.${one}.1`],
+    })),
+    nodes: cluster.nodes.map((node, name) => ({
+      ...node,
+      address: `10.0.${at(name)}.${10 + name}`,
+      addresses: [`10.0.${at(name)}.${10 + name}`],
+    })),
+  };
+  const now = inventoryOf(three, 1);
+  const svg = drawSvg(now, { cluster: three });
+  const { rows, router } = layOut(sceneOf(now, three), 0);
+  const buses = Map.groupBy(rows, ({ segment }) => segment.at);
+  assertEquals([...buses].map(([at, { length }]) => [at, length]), [
+    [2, 2],
+    [1, 2],
+    [0, 2],
+  ]);
+  const ends = [...svg.matchAll(
+    /<line x1="(\d+)" y1="(\d+)" x2="\1" y2="(\d+)" class="segment"/g,
+  )].map(([, , from, to]) => [Number(from), Number(to)]);
+  assertEquals(
+    ends,
+    [...buses].map(([, own]) => own.map(({ segment: { y } }) => y)),
+  );
+  assert(router !== undefined);
+  const cables = [...svg.matchAll(
+    new RegExp(`<line x1="(\\d+)" y1="(\\d+)" x2="\\1" y2="${router.y}"`, "g"),
+  )].map(([, x, y]) => [Number(x), Number(y)]);
+  const below = (at: number) => buses.get(at)?.at(-1)?.segment.y ?? 0;
+  assertEquals(cables, [[5, below(2)], [10, below(1)]]);
 });
 
 Deno.test("a picture fetches nothing, and can be read aloud", () => {

@@ -14,7 +14,7 @@ import type {
 import { reflectorsOf } from "../cluster/bgp_sessions.ts";
 import { allFacts, type Fact } from "./node_facts.ts";
 import { podsOf, type ScenePod, type Since } from "./pods.ts";
-import { laneOf, routersOf } from "./routers.ts";
+import { laneOf, routersOf, type SceneLane } from "./routers.ts";
 import {
   countsAt,
   type SceneSession,
@@ -33,9 +33,13 @@ export interface PictureScene {
   /** The nodes' BGP sessions with each other and with routers. */
   readonly sessions: readonly SceneSession[];
   /** Routers that nodes have sessions with, and that are not drawn otherwise. */
-  readonly peers?: { readonly lines: readonly string[] };
+  readonly peers?: {
+    readonly lines: readonly string[];
+    /** Whether no session with one of them is up. */
+    readonly down: boolean;
+  };
   /** What the lines are along the segments. */
-  readonly lane?: string;
+  readonly lane?: SceneLane;
   /** Whether nodes of one segment do without a tunnel. */
   readonly direct: boolean;
 }

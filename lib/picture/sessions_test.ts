@@ -113,10 +113,22 @@ Deno.test("22 nodes with a reflector, a peer and a session that is down stay rea
     const text of [
       "✗ BGP RR",
       "BGP 10.0.1.254, AS 65000: ✓ 22 up",
-      "-·- BGP sessions, AS 4200000000: ✗ 1 of 43 down",
+      "BGP sessions, AS 4200000000: ✗ 1 of 43 down",
     ]
   ) assert(texts.includes(text), texts.join("\n"));
   assertEquals(texts.filter((text) => text === "✓ BGP").length, 20);
+  const cables = (svg: string, kind: string) =>
+    [...svg.matchAll(/<line [^>]*>/g)].filter(([text]) =>
+      text.includes(`class="${kind}"`)
+    ).length;
+  const down: Cluster["nodes"] = cluster.nodes;
+  const lost = drawSvg(
+    seen(cluster, down.map(({ name }) => [name, "peer:10.0.1.254"])),
+    { cluster },
+  );
+  assertStringIncludes(lost, "AS 65000: ✗ 22 of 22 down");
+  // To the peer no session leads that is up.
+  assertEquals(cables(svg, "session") - cables(lost, "session"), 1);
   const mermaid = drawMermaid(now, { cluster });
   assertEquals(mermaid.match(/-\. "/g)?.length, 1, mermaid);
   // As narrow as a picture gets, the peer's box is below the outside host's.
@@ -150,7 +162,7 @@ Deno.test("tunnels are drawn where they lead to other nodes, and not where all s
   for (
     const text of [
       'class="tunnel"',
-      "- - tunnels: VXLAN 1, UDP port 8472",
+      "tunnels: VXLAN 1, UDP port 8472",
       "n1r -. tunnel .- n2r",
     ]
   ) assertStringIncludes(drawn(false), text);

@@ -1,5 +1,5 @@
 /** The shapes of a picture, each with the class by which the style sheet knows it. Pure. */
-import type { Box } from "./layout.ts";
+import { type Box, character } from "./layout.ts";
 import { element, escaped } from "./xml.ts";
 
 /** A box with round corners. */
@@ -25,4 +25,11 @@ export function textAt(x: number, y: number, text: string, more = ""): string {
     { x, y, ...(more === "" ? {} : { class: more }) },
     escaped(text),
   );
+}
+
+/** The same on a ground of its own: what lies below it does not strike it through. */
+export function labelAt(x: number, y: number, text: string, more = ""): string {
+  const width = Math.ceil([...text].length * character) + 6;
+  const ground = { x: x - 3, y: y - 12, width, height: 16 };
+  return rect(ground, "paper") + "\n" + textAt(x, y, text, more);
 }

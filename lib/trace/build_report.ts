@@ -12,7 +12,8 @@ import type {
 } from "./report.ts";
 import { rewrites } from "./cause/rules.ts";
 import { type Told, traceHops } from "./hops.ts";
-import type { End } from "./endpoints.ts";
+import { placeOf } from "./cause/links.ts";
+import { type End, isSamePlace } from "./endpoints.ts";
 import type { FollowedPacket, TraceFindings } from "./findings.ts";
 import type { Passage } from "./passages.ts";
 import { routedPacket, ruleOf } from "./kernel_routes.ts";
@@ -140,11 +141,19 @@ function remarksOf(
   findings: TraceFindings,
 ): readonly string[] {
   const { there, back, answered } = followed;
-  const { to, called, deaf } = findings;
+  const { from, to, called, deaf } = findings;
   const [out, home] = [there, back].map((way) => detourOf(way, findings));
   const masked = there.passages.find(rewrites);
   const isLost = there.stop?.is === "lost" || back.stop?.is === "lost";
+  const isOne = from.machine !== undefined && isSamePlace(from, to);
   return [
+    ...(isOne
+      ? [
+        `both ends are ${
+          placeName(placeOf(from))
+        }: no packet leaves it, and nothing of the pod network is tried`,
+      ]
+      : []),
     ...(cause !== undefined || to.machine === undefined || !(out ?? home)
       ? []
       : [

@@ -12,7 +12,6 @@ import { type Reach, type Runner, UnreachableError } from "../node/node.ts";
 import type { Stage } from "../stage/stage.ts";
 import { askParts } from "../node/parts.ts";
 import {
-  checkApart,
   type End,
   familyFor,
   findEnd,
@@ -136,7 +135,6 @@ export async function survey(
   const find = (end: Named) =>
     findEnd(end, known.get(machineOf(end, cluster) ?? ""), cluster);
   const [from, to, called] = [find(fromName), find(toName), find(named)];
-  checkApart(from, to);
   const between = everywhere
     ? []
     : hopsBetween(from, to, known, cluster).filter((name) => !ends.has(name));

@@ -191,15 +191,6 @@ function has(links: readonly SurveyedLink[], address: string): boolean {
   );
 }
 
-/** @throws {EndError} when a pod would send to itself, which no link sees */
-export function checkApart(from: End, to: End): void {
-  if (from.pod === undefined || to.pod === undefined) return;
-  if (from.machine !== to.machine || from.pod.name !== to.pod.name) return;
-  throw new EndError(
-    `${from.machine}/${from.pod.name} would send to itself: name two ends`,
-  );
-}
-
 /** A place at which a trace listens. */
 export interface Place {
   readonly machine: string;

@@ -311,6 +311,16 @@ const faults: readonly Fault[] = [
     ends: ["there", "worker-2", "input"],
   },
   {
+    name: "the receiver's node has the sender's address itself",
+    from: "worker-1",
+    on: "worker-2",
+    break: "ip addr add 10.0.1.11/32 dev lo",
+    kind: "duplicate-address",
+    says: "worker-2 has 10.0.1.11 itself, the address of worker-1",
+    shows: '"type":"local"',
+    ends: ["there", "worker-2", "routing"],
+  },
+  {
     name: "a cable of the segment carries less than pods send",
     on: "outside",
     break: "ip link set worker-2 mtu 1400",

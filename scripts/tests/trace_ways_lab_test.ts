@@ -235,6 +235,16 @@ Deno.test({
       assert(!stdout.includes("\x1b"), "colour without a terminal");
     });
 
+    for (const end of ["worker-1/web", "worker-1"]) {
+      await t.step(`${end} to itself`, async () => {
+        const { report: { remarks }, code, text } = await traced(lab, end, end);
+        assertEquals(code, 0, text);
+        const [pod] = end.split("/").slice(1);
+        const place = pod === undefined ? end : `${pod} on worker-1`;
+        assertEquals(remarks[0]?.split(":")[0], `both ends are ${place}`, text);
+      });
+    }
+
     const wrong = [
       [
         ["--from", "worker-1/none", "--to", "worker-2"],
@@ -245,7 +255,6 @@ Deno.test({
         "--from nobody: expected a pod",
       ],
       [["--from", "worker-1", "--to", "nobody"], "--to nobody: expected a pod"],
-      [["--from", "worker-1/web", "--to", "worker-1/web"], "to itself"],
       [["--from", "worker-1"], "expected --from and --to"],
       [["--from", "worker-1", "--to", "fd00::1"], "has no IPv6"],
       [["--from", "worker-1", "--to", "master", "--undo"], "changes nothing"],

@@ -42,6 +42,7 @@ import {
   lossyObstacle,
   obstacleFault,
 } from "./obstacle.ts";
+import { oneAddressFault, ownSourceFault } from "./own_source.ts";
 import { factsAt, plugged, settingAt } from "./place_faults.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { lifetimeFault, redirectFault, untrackedFault } from "./altered.ts";
@@ -64,6 +65,8 @@ export function causeOf(findings: TraceFindings): Cause | undefined {
     return lengthObstacle(findings) ?? duplicateFault(findings) ??
       mtuFault(findings);
   }
+  const one = oneAddressFault(findings);
+  if (one !== undefined) return one;
   const redirected = redirectFault(findings);
   if (redirected !== undefined) return redirected;
   const far = answered ? undefined : farObstacle(findings);
@@ -150,6 +153,7 @@ function* answerless(
   findings: TraceFindings,
 ): Generator<Cause | undefined> {
   const { there } = findings.followed;
+  yield ownSourceFault(place, asker, findings);
   const seen = there.passages.at(-1)?.taken?.source;
   const answers = findings.answersOf(place);
   if (seen !== undefined && kernelRouteOf(answers, seen) === undefined) {
@@ -172,6 +176,7 @@ function* unrouted(
   const { place, came } = at;
   const facts = factsAt(findings, place);
   const { sender, receiver, is } = direction;
+  yield ownSourceFault(place, sender, findings);
   yield plugged(place, findings, true);
   if (place.machine === sender.machine) {
     yield plugged(placeOf(sender), findings, false);
