@@ -11,7 +11,7 @@ import type { Cause } from "../diagnosis/cause.ts";
 import { makeStage, newPods } from "../diagnosis/remedy.ts";
 import { faultBetween, tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
-import { caller, podAttachment, server } from "./namespace_pods.ts";
+import { caller, podAttachment, podNames, server } from "./namespace_pods.ts";
 import { ownerOf } from "../../plugin/veth.ts";
 import { callerOn, type Known } from "./try_paths.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
@@ -57,9 +57,9 @@ export async function tryLong(
 }
 
 /** What the node's links take, where tunnels leave them less. */
-function widthFault(
-  { node: { name }, survey: { links } }: Site,
-  { cluster }: Situation,
+export function widthFault(
+  { node: { name }, survey: { links, pods } }: Pick<Site, "node" | "survey">,
+  { cluster }: Pick<Situation, "cluster">,
 ): Cause | undefined {
   const room = tunnelMtu(cluster);
   const tunnel = links.find((link) => link.name === tunnelLink);
@@ -80,7 +80,9 @@ function widthFault(
       remedies: [makeStage("08-routes", name)],
     };
   }
-  const own = [caller, server].map((pod) => podAttachment(pod).containerId);
+  // The links were looked at before pods were started anew, and theirs are gone.
+  const own = podNames.filter((pod) => pods[pod].is === "running")
+    .map((pod) => podAttachment(pod).containerId);
   const wide = links.find(({ alias = "", mtu }) =>
     mtu > room && own.includes(ownerOf(alias)?.containerID ?? "")
   );
