@@ -22,7 +22,7 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
   return {
     ...cluster,
     // Of what is one for both.
-    ...(cluster.bgp !== undefined && clusterCIDRs.length > 1
+    ...(clusterCIDRs.length > 1 && (cluster.bgp ?? segments) !== undefined
       ? { whole: cluster }
       : {}),
     ...(clusterCIDRs.length === 1 ? {} : { family }),

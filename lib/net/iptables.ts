@@ -4,6 +4,14 @@
  * way. Pure. A match that it does not know makes a rule a "maybe".
  */
 import {
+  type Carried,
+  inRange,
+  isEcho,
+  isPort,
+  isProtocol,
+  usual_bytes,
+} from "./packet_matches.ts";
+import {
   AddressError,
   addressOrUndefined,
   contains,
@@ -11,17 +19,13 @@ import {
 } from "../../plugin/address/address.ts";
 
 /** A packet on its way through a node. */
-export interface Packet {
+export interface Packet extends Carried {
   readonly source: string;
   readonly destination: string;
   /** The link that it came in by; none for what the node itself sends. */
   readonly in?: string;
   /** The link that it leaves by; none for what the node itself receives. */
   readonly out?: string;
-  /** Whether it answers a packet that went the other way (conntrack's ESTABLISHED). */
-  readonly reply: boolean;
-  /** What it carries: TCP, where that is not said. */
-  readonly protocol?: "tcp" | "icmp";
   /** How long it is: as a ping, where that is not said. */
   readonly length_bytes?: number;
 }
@@ -197,6 +201,9 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
     case "--icmp-type":
     case "--icmpv6-type":
       return isEcho(value, packet);
+    case "--dport":
+    case "--sport":
+      return isPort(value, packet, option === "--sport");
     case "--length":
       return inRange(packet.length_bytes ?? usual_bytes, value);
     case "--comment":
@@ -213,32 +220,18 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
 
 /** Matches whose questions are understood here. */
 const understood = new Set([
-  ...["comment", "conntrack", "state", "tcp", "icmp", "icmp6", "addrtype"],
+  ...[
+    "comment",
+    "conntrack",
+    "state",
+    "tcp",
+    "udp",
+    "icmp",
+    "icmp6",
+    "addrtype",
+  ],
   ...["length", "mark"],
 ]);
-
-function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
-  return protocol === "icmp"
-    ? /^(icmp|ipv6-icmp|icmpv6|1|58)$/.test(value)
-    : value === "tcp" || value === "6";
-}
-
-/** Whether a type of ICMP is that of a ping, or of its answer (RFC 792, RFC 4443). */
-function isEcho(value: string, { protocol, reply }: Packet): boolean {
-  const types = reply
-    ? ["0", "129", "echo-reply", "any"]
-    : ["8", "128", "echo-request", "any"];
-  return protocol === "icmp" && types.includes(value);
-}
-
-/** How long most packets are, as far as rules tell them apart by it. */
-const usual_bytes = 84;
-
-/** Whether a number is in FROM:TO, either of which may be left out. */
-function inRange(number: number, range: string): boolean {
-  const [from = "", to = from] = range.split(":");
-  return number >= Number(from || 0) && number <= Number(to || Infinity);
-}
 
 /**
  * Whether VALUE/MASK is what a packet without a mark has (iptables-extensions(8),

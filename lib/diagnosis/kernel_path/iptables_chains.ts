@@ -1,4 +1,5 @@
 /** What ends packets in iptables, or keeps their answers from coming back. Pure. */
+import { routerName } from "../../cluster/segments.ts";
 import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
 import {
@@ -60,8 +61,8 @@ function isToldElsewhere(
   { tool, table, hook }: Chain,
   { space }: KernelSurvey,
 ): boolean {
-  return space.pod === undefined && !tool.endsWith("-legacy") &&
-    table === "filter" && hook === "FORWARD";
+  return space.pod === undefined && space.node !== routerName &&
+    !tool.endsWith("-legacy") && table === "filter" && hook === "FORWARD";
 }
 
 /** Packets that a rule may tell apart, the usual one first. */
@@ -71,6 +72,17 @@ const shapes = [
   { protocol: "tcp", length_bytes: 1500 },
   { protocol: "icmp", length_bytes: 1500 },
 ] as const;
+
+/** The same of UDP, which is told of where it was asked about alone. */
+const udpShapes = [84, 1500].map((length_bytes) => (
+  { protocol: "udp", length_bytes } as const
+));
+
+type Shape = typeof shapes[number] | typeof udpShapes[number];
+
+function shapesOf({ protocol }: Packet): readonly Shape[] {
+  return protocol === "udp" ? udpShapes : shapes;
+}
 
 function chainObstacles(
   chain: Chain,
@@ -84,7 +96,7 @@ function chainObstacles(
     if ((familyOf(packet.source) === 6) !== six) continue;
     // Of a connection, nat sees the first packet alone.
     if (chain.table === "nat" && packet.reply) continue;
-    const ends = shapes.map((shape) => ({
+    const ends = shapesOf(packet).map((shape) => ({
       shape,
       verdict: traverse(rules, chain.hook, { ...packet, ...shape }),
     }));
@@ -111,8 +123,6 @@ function chainObstacles(
   return [...found.values()];
 }
 
-type Shape = typeof shapes[number];
-
 function isShape({ protocol, length_bytes }: Packet, shape: Shape): boolean {
   return (protocol ?? shape.protocol) === shape.protocol &&
     (length_bytes ?? shape.length_bytes) === shape.length_bytes;
@@ -120,7 +130,8 @@ function isShape({ protocol, length_bytes }: Packet, shape: Shape): boolean {
 
 /** What tells the packets apart that a rule is for; nothing where it is for all. */
 function calledShapes(hit: readonly Shape[]): string {
-  if (hit.length === shapes.length) return "";
+  const isUdp = hit.every(({ protocol }) => protocol === "udp");
+  if (hit.length === (isUdp ? udpShapes : shapes).length) return "";
   const long = hit.every(({ length_bytes }) => length_bytes === 1500);
   const protocols = new Set(hit.map(({ protocol }) => protocol));
   return (protocols.size > 1

@@ -160,8 +160,16 @@ function equals(
   if (protocol === "ether" && field === "type") {
     return isType(right, is, packet);
   }
+  if (protocol === "tcp" || protocol === "udp") {
+    if (is !== "ip") return false;
+    const wanted = elementsIn(right, table);
+    return portIn(protocol, field === "sport", wanted, packet);
+  }
   if (protocol !== undefined) return undefined;
   const { key } = asRecord(meta);
+  if (key === "l4proto" && packet.port !== undefined) {
+    return elementsIn(right, table).includes(packet.protocol ?? "tcp");
+  }
   if (key === "protocol") return isType(right, is, packet);
   if (key === "nfproto") {
     return right === (familyOf(packet.source) === 4 ? "ipv4" : "ipv6");
@@ -192,6 +200,21 @@ function addressIn(
     : answers.includes(undefined)
     ? undefined
     : false;
+}
+
+/** Whether a packet's port is among these; undefined where that end's is not known. */
+function portIn(
+  protocol: "tcp" | "udp",
+  isSource: boolean,
+  wanted: readonly unknown[],
+  packet: Packet,
+): boolean | undefined {
+  if (packet.port === undefined) return undefined;
+  if (packet.protocol !== protocol) return false;
+  if (packet.reply !== isSource) return undefined;
+  return wanted.every((one) => typeof one === "number")
+    ? wanted.includes(packet.port)
+    : undefined;
 }
 
 /** What is on the right of a match: one value, a set of them, or the name of a set. */

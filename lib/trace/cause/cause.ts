@@ -45,6 +45,7 @@ import {
 import { factsAt, plugged, settingAt } from "./place_faults.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { lifetimeFault, redirectFault, untrackedFault } from "./altered.ts";
+import { lostBetweenSegments } from "./segments.ts";
 import { policyRoutingFault } from "./policy_routing.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -100,6 +101,8 @@ function* suspects(
   direction: Direction,
   findings: TraceFindings,
 ): Generator<Cause | undefined> {
+  const { sender, receiver } = direction;
+  yield lostBetweenSegments(stop, sender, receiver, findings);
   switch (stop.is) {
     case "dropped":
       yield dropObstacle(stop, direction.is === "back", findings) ??
