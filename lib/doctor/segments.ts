@@ -2,6 +2,7 @@
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import type { OwnFacts } from "../diagnosis/segments/own_way.ts";
+import { routerWidth } from "../diagnosis/segments/router_width.ts";
 import { waysBetween } from "../diagnosis/segments/way.ts";
 import { wayFault } from "../diagnosis/segments/way_fault.ts";
 import type { Family } from "../net/cidr.ts";
@@ -21,7 +22,9 @@ export const segmentCheck: Check = {
       return [{ is: "does not apply", what: "the cluster has one segment" }];
     }
     const found = cluster.nodes.filter(({ name }) => name !== node.name)
-      .flatMap((far) => waysCause(context, far) ?? []);
+      .flatMap((far) =>
+        waysCause(context, far) ?? narrowCause(context, far) ?? []
+      );
     const told = new Map(found.map((cause) => [cause.what, cause]));
     return [...told.values()].map(({ what, evidence, remedies }): Finding => (
       { is: "fault", what, evidence, remedies }
@@ -37,17 +40,36 @@ export function waysCause(
   context: CheckContext,
   { name }: Pick<ClusterNode, "name">,
 ): Cause | undefined {
-  for (const { cluster, node: own } of byFamily(context)) {
-    const far = cluster.nodes.find((one) => one.name === name);
-    if (far === undefined) continue;
-    const ways = [true, false].flatMap((pods) =>
-      waysBetween(cluster, own, far, pods)
-    );
+  for (const { cluster, ways } of waysTo(context, name)) {
     const factsOf = (name: string) => factsIn(context, name);
     const found = wayFault(cluster, ways, context.router, factsOf);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** A link of the router that loses long packets between the node and another one. */
+export function narrowCause(
+  context: CheckContext,
+  { name }: Pick<ClusterNode, "name">,
+): Cause | undefined {
+  for (const { cluster, ways } of waysTo(context, name)) {
+    const found = routerWidth(cluster, ways, context.router);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The ways from the node to another one, and to its pods, by family. */
+function waysTo(context: CheckContext, name: string) {
+  return byFamily(context).flatMap(({ cluster, node }) => {
+    const far = cluster.nodes.find((one) => one.name === name);
+    if (far === undefined) return [];
+    const ways = [true, false].flatMap((pods) =>
+      waysBetween(cluster, node, far, pods)
+    );
+    return [{ cluster, ways }];
+  });
 }
 
 /** What the inventory has of a node; undefined where it could not be read. */

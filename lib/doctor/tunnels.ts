@@ -1,7 +1,7 @@
 /** The doctor's check of the tunnels between nodes. Pure. */
 import { tunnelFaults, tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
-import { waysCause } from "./segments.ts";
+import { narrowCause, waysCause } from "./segments.ts";
 import { type Check, type Finding, unclear } from "./check.ts";
 
 export const tunnelCheck: Check = {
@@ -34,10 +34,11 @@ export const tunnelCheck: Check = {
     if (!asked?.outcome.stdout.includes("\nafter ")) {
       return [unclear("how the tunnels are", asked)];
     }
-    // The check of the segments tells why nothing comes back.
+    // The check of the segments tells why nothing, or nothing long, comes back.
     const faults = tunnelFaults(cluster, node, asked).filter(({ is, far }) =>
-      is !== "silent" || far === undefined ||
-      waysCause(context, { name: far }) === undefined
+      far === undefined ||
+      !(is === "silent" && waysCause(context, { name: far }) ||
+        is === "narrow" && narrowCause(context, { name: far }))
     );
     // A rule of the node's keeps all of them from it.
     const told = new Map(faults.map((fault) => [fault.cause.what, fault]));

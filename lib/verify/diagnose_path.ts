@@ -16,6 +16,7 @@ import {
   segmentFault,
   segmentLink,
 } from "../diagnosis/faults.ts";
+import { heldAddressFault } from "../diagnosis/held_address.ts";
 import {
   dropCause,
   natText,
@@ -119,6 +120,7 @@ function* suspects(
   // Without the router, no cable of other segments than the first is left.
   if (findings.router?.is === "gone") yield betweenSegments(path, findings);
   for (const node of onSegment) yield segmentFault(node, cluster);
+  for (const node of onSegment) yield heldAddressFault(node, cluster);
   yield betweenSegments(path, findings);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
   for (const node of withPods) yield bridgeFault(node, cluster);

@@ -9,6 +9,9 @@ import { cmd, type RunOptions, show } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { makeStage, newPods } from "../diagnosis/remedy.ts";
+import { askRouter } from "../diagnosis/segments/router_answer.ts";
+import { routerWidth } from "../diagnosis/segments/router_width.ts";
+import { waysBetween } from "../diagnosis/segments/way.ts";
 import { faultBetween, tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import { caller, podAttachment, podNames, server } from "./namespace_pods.ts";
@@ -144,9 +147,13 @@ interface Lost {
 
 async function causeOf(
   { site, other, address, bytes, payload }: Lost,
-  { situation: { cluster } }: { readonly situation: Situation },
+  { situation: { cluster, router } }: { readonly situation: Situation },
   options: RunOptions,
 ): Promise<Cause> {
+  const ways = waysBetween(cluster, site.node, other.node, true);
+  const between = router && await askRouter(cluster, () => router, options);
+  const narrow = routerWidth(cluster, ways, between);
+  if (narrow !== undefined) return narrow;
   const ends = await Promise.all([site, other].map(async ({ node, runner }) => {
     const command = tunnelQuestion(cluster, node);
     if (command === undefined) return [node, undefined] as const;

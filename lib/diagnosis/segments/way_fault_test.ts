@@ -10,6 +10,7 @@ import type { KernelSurvey, PathLink } from "../kernel_path/survey.ts";
 import { remedyLine } from "../remedy.ts";
 import { ownFacts } from "./own_way.ts";
 import type { RouterAnswer } from "./router_answer.ts";
+import { routerWidth } from "./router_width.ts";
 import { waysBetween } from "./way.ts";
 import { wayFault } from "./way_fault.ts";
 
@@ -334,6 +335,33 @@ Deno.test("a router that passes on what it has to is no cause, whatever else it 
     assertEquals(found({ family, parts: { iptables: other } }).what, "nothing");
     assertEquals(found({ family, routes: "bgp" }).what, "nothing");
   }
+});
+
+Deno.test("a link of the router that takes less than its segment is named, unless the segment takes no more", () => {
+  const narrow = router.links.map((one) =>
+    one.ifname === "eth1" ? { ...one, mtu: 1300 } : one
+  );
+  const answer: RouterAnswer = {
+    is: "read",
+    survey: { space: { node: "router" }, links: narrow, parts: new Map() },
+    settings: new Map(),
+  };
+  const [, one, other] = whole.nodes;
+  assert(one && other);
+  const ways = waysBetween(whole, one, other, true);
+  const cause = routerWidth(whole, ways, answer);
+  assertStringIncludes(
+    cause?.what ?? "nothing",
+    "eth1 of the router takes packets of 1300 bytes, and its segment 1500",
+  );
+  assertStringIncludes(
+    cause?.remedies.map((one) => remedyLine(one, whole)).join() ?? "",
+    'NODE=router ARGS="-- ip link set dev eth1 mtu 1500"',
+  );
+  const [first, second] = whole.segments ?? [];
+  assert(first && second);
+  const fits = { ...whole, segments: [first, { ...second, mtu: 1300 }] };
+  assertEquals(routerWidth(fits, ways, answer), undefined);
 });
 
 Deno.test("tunnels over IPv4 count for pods of IPv6, too", () => {

@@ -1,5 +1,6 @@
 /** A packet that ends between the machines of a lab with several segments. Pure. */
 import type { Cause } from "../../diagnosis/cause.ts";
+import { routerWidth } from "../../diagnosis/segments/router_width.ts";
 import { type SegmentWay, waysBetween } from "../../diagnosis/segments/way.ts";
 import { ownFacts } from "../../diagnosis/segments/own_way.ts";
 import { wayFault } from "../../diagnosis/segments/way_fault.ts";
@@ -28,6 +29,14 @@ export function lostBetweenSegments(
       return ownFacts(kernel.find(({ space }) => space.pod === undefined));
     },
   );
+}
+
+/** A link of the router that loses packets of full length. */
+export function narrowBetweenSegments(
+  findings: TraceFindings,
+): Cause | undefined {
+  const { cluster, router, from, to } = findings;
+  return routerWidth(cluster, waysOf(from, to, findings), router);
 }
 
 function isBetween(
