@@ -3,7 +3,7 @@ import { tunnelOverhead } from "../cluster/tunnels.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd } from "../exec/command.ts";
 import { familyOf } from "../net/cidr.ts";
-import type { Remedy } from "./remedy.ts";
+import { onNode, type Remedy } from "./remedy.ts";
 import {
   shownOf,
   type TunnelAnswer,
@@ -27,6 +27,8 @@ export function narrowness(
   const passes = Math.max(0, ...told("passes"));
   const outer = mtu + tunnelOverhead(local);
   const headers = familyOf(end) === 4 ? 28 : 48;
+  const [remembered] = told("remembers");
+  const forget = cmd`ip ${familyOf(end) === 6 ? ["-6"] : []} route flush cache`;
   const remedies = passes === 0
     ? [{
       say: `let UDP packets of ${outer} bytes, and pieces of such, from ` +
@@ -60,7 +62,16 @@ export function narrowness(
           "answered",
         )]),
       ],
-      remedies,
+      remedies: [
+        ...(remembered === undefined ? [] : [
+          {
+            say: `${node.name} was told so, and remembers it for ten ` +
+              "minutes: let it forget, and see whether that was all",
+          },
+          onNode(node.name, forget),
+        ]),
+        ...remedies,
+      ],
     },
   };
 }

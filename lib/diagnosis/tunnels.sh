@@ -55,7 +55,10 @@ long() { # END: what of it gets there where a packet of full length does not
   done
   wait
   # Short ones first: a far end that does not answer at all is silent, and not narrow.
-  gets "$1" 100 && echo "narrow $1 $mtu"
+  gets "$1" 100 || return
+  echo "narrow $1 $mtu"
+  # What it was told by a router, the kernel remembers for ten minutes.
+  ip route get "$1" | sed -n "s/.* mtu \([0-9]*\).*/remembers $1 \1/p"
 }
 silent() { # END: it does not answer; by which routes its packets go, then, and the tunnel's
   echo "silent $1"

@@ -11,6 +11,7 @@ import type {
 } from "../inventory/inventory.ts";
 import type { StageName } from "../stage/stage.ts";
 import type { Reported } from "../diagnosis/cause.ts";
+import type { RouterAnswer } from "../diagnosis/segments/router_answer.ts";
 import { makeStage, type Remedy } from "../diagnosis/remedy.ts";
 import type { Asked } from "../node/batch.ts";
 
@@ -21,6 +22,8 @@ export interface CheckContext {
   readonly host: Host;
   /** All nodes of the cluster, this one among them. */
   readonly nodes: readonly InventoryNode[];
+  /** What the router between a lab's segments says of itself. */
+  readonly router?: RouterAnswer;
   /** When it was asked, in seconds since 1970 by the operator's clock. */
   readonly asked: { readonly from_s: number; readonly until_s: number };
 }

@@ -32,6 +32,7 @@ import { pluginRuns } from "./plugin_runs.ts";
 import { policyRouting } from "./policy_routing.ts";
 import { podChecks } from "./pods.ts";
 import { routeChecks } from "./routes.ts";
+import { segmentCheck } from "./segments.ts";
 import { tunnelCheck } from "./tunnels.ts";
 import { twins } from "./twins.ts";
 import { defaultRoute } from "./default_route.ts";
@@ -39,6 +40,7 @@ import { impairments } from "./impairments.ts";
 import { sessionCheck } from "./sessions.ts";
 import { interfaceChecks } from "./settings.ts";
 import { reported } from "../diagnosis/cause.ts";
+import { askRouter } from "../diagnosis/segments/router_answer.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { inventory, type InventoryNode } from "../inventory/inventory.ts";
 import { type Reach, UnreachableError } from "../node/node.ts";
@@ -56,6 +58,7 @@ export const checks: readonly Check[] = [
   ...interfaceChecks,
   ...podChecks,
   ...routeChecks,
+  segmentCheck,
   tunnelCheck,
   sessionCheck,
   defaultRoute,
@@ -114,9 +117,10 @@ export async function examine(
     { ...reach, outside: undefined },
     options,
   );
-  const nodes = await Promise.all(
-    seen.map((node) => adopting(node, cluster, stages, reach, options)),
-  );
+  const [router, ...nodes] = await Promise.all([
+    askRouter(cluster, nodeOf, options),
+    ...seen.map((node) => adopting(node, cluster, stages, reach, options)),
+  ]);
   const reports = nodes.filter(({ name }) => names.includes(name))
     .map(async ({ name, host }): Promise<NodeFindings> => {
       const node = cluster.nodes.find((node) => node.name === name);
@@ -126,7 +130,10 @@ export async function examine(
       }
       const from_s = Math.floor(Date.now() / 1000);
       const asked = { from_s, until_s: from_s };
-      const context: CheckContext = { cluster, node, host, nodes, asked };
+      const context: CheckContext = {
+        ...{ cluster, node, host, nodes, asked },
+        ...(router === undefined ? {} : { router }),
+      };
       try {
         return {
           node: name,

@@ -1,5 +1,6 @@
 /** The doctor's check of how much a node's links take. Pure. */
 import { familiesOf } from "../cluster/address_family.ts";
+import { segmentAt } from "../cluster/segments.ts";
 import { type Family, gateway } from "../net/cidr.ts";
 import { cmd, type Command, succeeded } from "../exec/command.ts";
 import type { Asked } from "../node/batch.ts";
@@ -153,12 +154,16 @@ function tooWide(
   }];
 }
 
-/** The links of the other nodes that can be asked, to this one. */
+/** The links of the other nodes of this one's segment that can be asked, to this one. */
 function uplinksOfOthers(
-  { nodes, node }: CheckContext,
+  { cluster, nodes, node }: CheckContext,
 ): readonly { readonly other: InventoryNode; readonly link: InventoryLink }[] {
   return nodes.flatMap((other) => {
     if (other.name === node.name || other.host.is !== "read") return [];
+    // Of other segments, the router says what they take, and tunnels take the least.
+    const isNear = cluster.segments === undefined ||
+      segmentAt(cluster, other.address) === segmentAt(cluster, node.address);
+    if (!isNear) return [];
     const link = uplinkOf(other.host, [other.address]);
     return link === undefined ? [] : [{ other, link }];
   });
@@ -187,6 +192,21 @@ function narrowerThanOthers(
   context: CheckContext,
   uplink: InventoryLink,
 ): readonly Finding[] {
+  const { cluster, node } = context;
+  const named = cluster.segments?.[segmentAt(cluster, node.address)];
+  const { mtu: wanted = 1500 } = named ?? {};
+  if (named !== undefined && uplink.mtu < wanted) {
+    return [{
+      is: "warning",
+      what:
+        `${uplink.name} takes ${uplink.mtu} bytes, its segment ${wanted}: ` +
+        "what comes from there at full length may be lost",
+      evidence: [shownBy(context, ask(uplink.name))],
+      remedies: [
+        onNode(node.name, cmd`ip link set dev ${uplink.name} mtu ${wanted}`),
+      ],
+    }];
+  }
   const wider = uplinksOfOthers(context)
     .filter(({ link }) => link.mtu > uplink.mtu);
   const [first] = wider;

@@ -1,10 +1,10 @@
 /** What the doctor reads of how much links take. */
 // @ts-types="../std/assert.d.ts"
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { InventoryNode } from "../inventory/inventory.ts";
 import { found, mendOf, one } from "./doctor_testing.ts";
 import { hostWith } from "../inventory/host_testing.ts";
-import { dualCluster } from "../cluster/cluster_testing.ts";
+import { dualCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 
 /** The node's own eth0, not its pods'. */
 const uplink =
@@ -48,6 +48,33 @@ Deno.test("a link is set to what all others take, and to no more", () => {
   const some = set(other(0, 1500), other(2, 1400));
   assertEquals(some.includes("ip link set"), false, some);
   assertStringIncludes(some, "make 03-cni-config");
+});
+
+Deno.test("segments may take less than others, and a node less than its segment may not", () => {
+  const { segments = [] } = twoSegmentsCluster({
+    name: "lab",
+    stateDir: "/nowhere",
+  });
+  const [first, second] = segments;
+  assert(first && second);
+  const far: InventoryNode = { ...other(2, 1500), address: "10.0.2.12" };
+  const lower = { segments: [{ ...first, mtu: 1400 }, second] };
+  const wide = narrow(1400);
+  const host = {
+    ...wide,
+    pods: wide.pods.map((pod) => ({
+      ...pod,
+      links: pod.links.map((link) => ({ ...link, mtu: 1380 })),
+    })),
+  };
+  assertEquals(
+    found("mtu", [], { cluster: lower, host, others: [far] }),
+    [],
+  );
+  const cluster = { segments };
+  const finding = one(found("mtu", [], { cluster, host, others: [far] }));
+  assertStringIncludes(finding.what, "eth0 takes 1400 bytes, its segment 1500");
+  assertStringIncludes(mendOf(finding).join(), "ip link set dev eth0 mtu 1500");
 });
 
 Deno.test("a tunnel that takes less than the default route's device is not widened, the pods are narrowed", () => {

@@ -1,6 +1,7 @@
 /** The doctor's check of the tunnels between nodes. Pure. */
 import { tunnelFaults, tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
+import { narrowCause, waysCause } from "./segments.ts";
 import { type Check, type Finding, unclear } from "./check.ts";
 
 export const tunnelCheck: Check = {
@@ -12,7 +13,8 @@ export const tunnelCheck: Check = {
     const question = tunnelQuestion(cluster, node);
     return question === undefined ? [] : [question];
   },
-  read({ cluster, node, host }, [asked]): readonly Finding[] {
+  read(context, [asked]): readonly Finding[] {
+    const { cluster, node, host } = context;
     const { vxlan } = cluster;
     if (vxlan === undefined || tunnelQuestion(cluster, node) === undefined) {
       return [{
@@ -32,7 +34,12 @@ export const tunnelCheck: Check = {
     if (!asked?.outcome.stdout.includes("\nafter ")) {
       return [unclear("how the tunnels are", asked)];
     }
-    const faults = tunnelFaults(cluster, node, asked);
+    // The check of the segments tells why nothing, or nothing long, comes back.
+    const faults = tunnelFaults(cluster, node, asked).filter(({ is, far }) =>
+      far === undefined ||
+      !(is === "silent" && waysCause(context, { name: far }) ||
+        is === "narrow" && narrowCause(context, { name: far }))
+    );
     // A rule of the node's keeps all of them from it.
     const told = new Map(faults.map((fault) => [fault.cause.what, fault]));
     return [...told.values()].map(({ is, cause }): Finding => {

@@ -4,6 +4,14 @@
  * way. Pure. A match that it does not know makes a rule a "maybe".
  */
 import {
+  type Carried,
+  inRange,
+  isEcho,
+  isPort,
+  isProtocol,
+  usual_bytes,
+} from "./packet_matches.ts";
+import {
   AddressError,
   addressOrUndefined,
   contains,
@@ -11,19 +19,13 @@ import {
 } from "../../plugin/address/address.ts";
 
 /** A packet on its way through a node. */
-export interface Packet {
+export interface Packet extends Carried {
   readonly source: string;
   readonly destination: string;
   /** The link that it came in by; none for what the node itself sends. */
   readonly in?: string;
   /** The link that it leaves by; none for what the node itself receives. */
   readonly out?: string;
-  /** Whether it answers a packet that went the other way (conntrack's ESTABLISHED). */
-  readonly reply: boolean;
-  /** What it carries: TCP, where that is not said. */
-  readonly protocol?: "tcp" | "icmp" | "udp";
-  /** The port that it is for; left out, a rule that asks for one is a maybe. */
-  readonly port?: number;
   /** How long it is: as a ping, where that is not said. */
   readonly length_bytes?: number;
 }
@@ -204,12 +206,13 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
         : undefined;
     case "--dport":
     case "--dports":
-      return packet.port === undefined
-        ? undefined
-        : value.split(",").some((range) => inRange(packet.port ?? 0, range));
+      return isPort(value, packet, false);
     case "--icmp-type":
     case "--icmpv6-type":
       return isEcho(value, packet);
+    case "--sport":
+    case "--sports":
+      return isPort(value, packet, true);
     case "--length":
       return inRange(packet.length_bytes ?? usual_bytes, value);
     case "--comment":
@@ -226,32 +229,9 @@ function meets({ option, value }: Match, packet: Packet): boolean | undefined {
 
 /** Matches whose questions are understood here. */
 const understood = new Set([
-  ...["comment", "conntrack", "state", "tcp", "icmp", "icmp6", "addrtype"],
-  ...["length", "mark", "udp"],
+  ...["comment", "conntrack", "state", "tcp", "udp", "icmp", "icmp6"],
+  ...["addrtype", "length", "mark"],
 ]);
-
-function isProtocol(value: string, { protocol = "tcp" }: Packet): boolean {
-  return protocol === "icmp"
-    ? /^(icmp|ipv6-icmp|icmpv6|1|58)$/.test(value)
-    : value === protocol || value === (protocol === "tcp" ? "6" : "17");
-}
-
-/** Whether a type of ICMP is that of a ping, or of its answer (RFC 792, RFC 4443). */
-export function isEcho(value: string, { protocol, reply }: Packet): boolean {
-  const types = reply
-    ? ["0", "129", "echo-reply", "any"]
-    : ["8", "128", "echo-request", "any"];
-  return protocol === "icmp" && types.includes(value);
-}
-
-/** How long most packets are, as far as rules tell them apart by it. */
-const usual_bytes = 84;
-
-/** Whether a number is in FROM:TO, either of which may be left out. */
-function inRange(number: number, range: string): boolean {
-  const [from = "", to = from] = range.split(":");
-  return number >= Number(from || 0) && number <= Number(to || Infinity);
-}
 
 /**
  * Whether VALUE/MASK is what a packet without a mark has (iptables-extensions(8),

@@ -5,7 +5,8 @@ import {
   subnetAround,
 } from "../../plugin/address/address.ts";
 import { familyOf } from "./cidr.ts";
-import { isEcho, type Packet } from "./iptables.ts";
+import type { Packet } from "./iptables.ts";
+import { isEcho } from "./packet_matches.ts";
 
 /** A part of a rule: a match, a verdict, … */
 export type NftExpression = Readonly<Record<string, unknown>>;
@@ -109,11 +110,14 @@ function isField(
   if (protocol === "tcp" || protocol === "udp") {
     if (carries !== protocol) return false;
   } else if (protocol !== "th" || carries === "icmp") return undefined;
-  return field === "dport" ? isPort(packet.port, wanted) : undefined;
+  return isPortOf(packet, field, wanted);
 }
 
-function isPort(port: number | undefined, wanted: unknown) {
-  if (port === undefined) return undefined;
+/** Whether that end's port is wanted; undefined where it is not known. */
+function isPortOf({ port, reply }: Packet, field: unknown, wanted: unknown) {
+  if (port === undefined || field !== (reply ? "sport" : "dport")) {
+    return undefined;
+  }
   const { range } = asRecord(wanted);
   const [from, to] = Array.isArray(range) ? range : [wanted, wanted];
   return typeof from === "number" && typeof to === "number"

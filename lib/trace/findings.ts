@@ -2,6 +2,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Outcome } from "../exec/command.ts";
 import type { NodeFacts } from "../diagnosis/evidence.ts";
+import type { RouterAnswer } from "../diagnosis/segments/router_answer.ts";
 import type { Claimed } from "./duplicate_addresses.ts";
 import type { PlaceAnswers } from "./place_state.ts";
 import type { End, Place } from "./endpoints.ts";
@@ -60,6 +61,8 @@ export interface TraceFindings {
   readonly machines: ReadonlyMap<string, SurveyedMachine>;
   /** What the nodes say of themselves; empty where nothing had to be explained. */
   readonly facts: ReadonlyMap<string, NodeFacts>;
+  /** What the router between a lab's segments says of itself, where that was asked. */
+  readonly router?: RouterAnswer;
   readonly answersOf: (place: Place) => PlaceAnswers;
   readonly claimed: readonly Claimed[];
   readonly responders: readonly UnexpectedResponder[];

@@ -18,6 +18,7 @@ import {
   type TraceContext,
   type TraceOrder,
 } from "./context.ts";
+import { askRouter } from "../diagnosis/segments/router_answer.ts";
 import { familiesOf } from "../cluster/address_family.ts";
 import { EndError, familyFor } from "./endpoints.ts";
 import { lastSeen, strangePod } from "./passages.ts";
@@ -158,17 +159,20 @@ async function explain(
     followed.back.stop !== undefined || isRewritten(followed) ||
     strangePod([followed.there, followed.back], [context.from, context.to]) !==
       undefined;
-  const [answersOf, responders, sizes, facts] = await Promise.all([
+  const { runnerOf, options } = context;
+  const [answersOf, responders, sizes, facts, router] = await Promise.all([
     inquire(heard, sent, context),
     identify(claimed, context),
     trySizes(followed, context),
     doubtful ? gather(context, stages) : new Map<string, NodeFacts>(),
+    doubtful ? askRouter(context.cluster, runnerOf, options) : undefined,
   ]);
   const { cluster, from, to, called, machines, deaf, family } = context;
   const findings: TraceFindings = {
     ...{ cluster, from, to, called, machines, deaf, answersOf, claimed },
     ...{ responders, facts, sent, followed },
     ...(sizes === undefined ? {} : { sizes }),
+    ...(router === undefined ? {} : { router }),
   };
   const likely = orFullTable(causeOf(findings), findings);
   const cause = likely?.kind === "unknown"

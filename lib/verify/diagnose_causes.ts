@@ -7,6 +7,7 @@ import {
   type NodeFacts,
   rulesOf,
 } from "../diagnosis/evidence.ts";
+import type { RouterAnswer } from "../diagnosis/segments/router_answer.ts";
 import { lookOn, makeStage } from "../diagnosis/remedy.ts";
 import { cmd } from "../exec/command.ts";
 import { url } from "./http_calls.ts";
@@ -28,6 +29,8 @@ export interface PathFindings {
   /** The address of each node's pod that answers. */
   readonly servers: ReadonlyMap<string, string>;
   readonly facts: ReadonlyMap<string, NodeFacts>;
+  /** What the router between a lab's segments says of itself. */
+  readonly router?: RouterAnswer;
   /** Why the outside host could not be reached, if so. */
   readonly outsideGone: string | undefined;
   /** What came of the same call from the node itself, by node, then by the other end. */

@@ -17,6 +17,7 @@ import {
   segmentFault,
   segmentLink,
 } from "../diagnosis/faults.ts";
+import { heldAddressFault } from "../diagnosis/held_address.ts";
 import {
   dropCause,
   natText,
@@ -55,6 +56,7 @@ import {
 import { caller, type PodName, server } from "./namespace_pods.ts";
 import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
 import { endsOf } from "./path_ends.ts";
+import { betweenSegments } from "./path_segments.ts";
 
 /** The likeliest cause of an outcome that was not expected. */
 export function diagnose(tried: Tried, findings: PathFindings): Cause {
@@ -117,7 +119,11 @@ function* suspects(
       );
     }
   }
+  // Without the router, no cable of other segments than the first is left.
+  if (findings.router?.is === "gone") yield betweenSegments(path, findings);
   for (const node of onSegment) yield segmentFault(node, cluster);
+  for (const node of onSegment) yield heldAddressFault(node, cluster);
+  yield betweenSegments(path, findings);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
   for (const node of withPods) yield bridgeFault(node, cluster);
   for (const node of withPods) {

@@ -188,6 +188,25 @@ Deno.test("of steps that ask the same, the route that is gone names the node tha
   assertEquals(causeOf(between, no, findings(other)).kind, "unknown");
 });
 
+Deno.test("a node that has another's address is named, with the address to take from it", () => {
+  const links = asked(
+    "worker-2",
+    cmd`ip -j addr show`,
+    JSON.stringify([
+      link("eth0", "10.0.1.12"),
+      link("eth0:1", "10.0.1.10"),
+      link("cni0", "10.244.2.1"),
+      link("veth-shell", "", "cni0"),
+      link("veth-web", "", "cni0"),
+    ]),
+  );
+  const worker = facts("worker-2", { links });
+  const cause = causeOf(between, no, findings(worker));
+  assertEquals([cause.kind, cause.on], ["duplicate-address", "worker-2"]);
+  assertStringIncludes(cause.what, "the address of master, 10.0.1.10");
+  assertStringIncludes(linesOf(cause).join(), "ip addr del 10.0.1.10/24");
+});
+
 Deno.test("a rule in INPUT that keeps pods from their own node is named", () => {
   const rule = "-A INPUT -i cni0 -p tcp -j REJECT";
   const filter = asked(

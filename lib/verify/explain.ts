@@ -8,6 +8,7 @@ import { type RunOptions, show } from "../exec/command.ts";
 import type { Control, PathFindings } from "./diagnose_causes.ts";
 import { diagnose } from "./diagnose_path.ts";
 import { diagnosePods, type PodsTried } from "./diagnose_pods.ts";
+import { askRouter } from "../diagnosis/segments/router_answer.ts";
 import { tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { gatherNode, type NodeFacts } from "../diagnosis/evidence.ts";
 import { turnsOf } from "../cluster/at_once.ts";
@@ -155,7 +156,7 @@ async function gather(
   { situation, known }: View,
   { stages, context, limit_ms = timeout_ms }: Asking,
 ): Promise<PathFindings> {
-  const { cluster, sites, progress } = situation;
+  const { cluster, sites, progress, router: between } = situation;
   const options = { timeout_ms: context.timeout_ms, signal: context.signal };
   const gone = situation.outside.is === "gone"
     ? situation.outside.why
@@ -164,6 +165,9 @@ async function gather(
     involved.has(node.name)
   );
   const turn = turnsOf(cluster);
+  const asking = involved.size > 0 && between !== undefined
+    ? askRouter(cluster, () => between, options)
+    : undefined;
   const facts = await Promise.all(here.map((site) =>
     turn(async () => {
       const { node } = site;
@@ -194,8 +198,10 @@ async function gather(
       return [node.name, found, control] as const;
     })
   ));
+  const router = await asking;
   return {
     cluster,
+    ...(router === undefined ? {} : { router }),
     addresses: known,
     servers: known.servers,
     facts: new Map(

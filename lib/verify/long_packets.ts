@@ -9,9 +9,12 @@ import { cmd, type RunOptions, show } from "../exec/command.ts";
 import { shellProgram } from "../exec/shell_program.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { makeStage, newPods } from "../diagnosis/remedy.ts";
+import { askRouter } from "../diagnosis/segments/router_answer.ts";
+import { routerWidth } from "../diagnosis/segments/router_width.ts";
+import { waysBetween } from "../diagnosis/segments/way.ts";
 import { faultBetween, tunnelQuestion } from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
-import { caller, podAttachment, server } from "./namespace_pods.ts";
+import { caller, podAttachment, podNames, server } from "./namespace_pods.ts";
 import { ownerOf } from "../../plugin/veth.ts";
 import { callerOn, type Known } from "./try_paths.ts";
 import { type Site, type Situation, workerSites } from "./situation.ts";
@@ -57,9 +60,9 @@ export async function tryLong(
 }
 
 /** What the node's links take, where tunnels leave them less. */
-function widthFault(
-  { node: { name }, survey: { links } }: Site,
-  { cluster }: Situation,
+export function widthFault(
+  { node: { name }, survey: { links, pods } }: Pick<Site, "node" | "survey">,
+  { cluster }: Pick<Situation, "cluster">,
 ): Cause | undefined {
   const room = tunnelMtu(cluster);
   const tunnel = links.find((link) => link.name === tunnelLink);
@@ -80,7 +83,9 @@ function widthFault(
       remedies: [makeStage("08-routes", name)],
     };
   }
-  const own = [caller, server].map((pod) => podAttachment(pod).containerId);
+  // The links were looked at before pods were started anew, and theirs are gone.
+  const own = podNames.filter((pod) => pods[pod].is === "running")
+    .map((pod) => podAttachment(pod).containerId);
   const wide = links.find(({ alias = "", mtu }) =>
     mtu > room && own.includes(ownerOf(alias)?.containerID ?? "")
   );
@@ -142,9 +147,13 @@ interface Lost {
 
 async function causeOf(
   { site, other, address, bytes, payload }: Lost,
-  { situation: { cluster } }: { readonly situation: Situation },
+  { situation: { cluster, router } }: { readonly situation: Situation },
   options: RunOptions,
 ): Promise<Cause> {
+  const ways = waysBetween(cluster, site.node, other.node, true);
+  const between = router && await askRouter(cluster, () => router, options);
+  const narrow = routerWidth(cluster, ways, between);
+  if (narrow !== undefined) return narrow;
   const ends = await Promise.all([site, other].map(async ({ node, runner }) => {
     const command = tunnelQuestion(cluster, node);
     if (command === undefined) return [node, undefined] as const;

@@ -9,6 +9,7 @@ import { type Kubernetes, lookKubernetes } from "./kubernetes_state.ts";
 import { controlPlaneOf, usesKubeadm } from "../kubernetes/kubeconfig.ts";
 import type { PodTemplate } from "./kubernetes_pods.ts";
 import { labId } from "../lab/names.ts";
+import { routerName } from "../cluster/segments.ts";
 import type { StageProgress } from "./expected.ts";
 import { workersOf } from "./matrix.ts";
 import { type Node, type Reach, UnreachableError } from "../node/node.ts";
@@ -45,6 +46,8 @@ export interface Situation {
   readonly gone?: ReadonlyMap<string, UnreachableError>;
   readonly outside: OutsideSite;
   readonly progress: StageProgress;
+  /** The router of a lab with several segments. */
+  readonly router?: Node;
   /** Absent where stage 09 starts the pods itself, through the plugin. */
   readonly kubernetes?: Kubernetes;
 }
@@ -109,6 +112,9 @@ export async function look(
       ),
     },
     ...(kubernetes === undefined ? {} : { kubernetes }),
+    ...(cluster.segments === undefined
+      ? {}
+      : { router: reach.nodeOf(routerName) }),
   };
 }
 

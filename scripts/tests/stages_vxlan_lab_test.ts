@@ -36,8 +36,9 @@ interface Fault {
   readonly make: string;
   /** What takes it away where no advice does: it is on the router, or a card's. */
   readonly mend?: string;
-  /** What the doctor says on worker-1, where that has to show. */
+  /** What the doctor says on worker-1, where that has to show, and by which check. */
   readonly doctor?: string;
+  readonly check?: "segments";
   readonly cause: string;
 }
 
@@ -48,8 +49,24 @@ const faults: readonly Fault[] = [{
   on: "router",
   make: "iptables -I FORWARD -p udp --dport 8472 -j DROP",
   mend: "iptables -D FORWARD -p udp --dport 8472 -j DROP",
-  doctor: "UDP port 8472 is dropped between 10.0.1.11 and 10.0.2.12",
-  cause: "UDP port 8472 is dropped between",
+  check: "segments",
+  doctor: "a rule of FORWARD in the table filter of iptables on router says " +
+    "DROP: -A FORWARD -p udp -m udp --dport 8472 -j DROP",
+  cause: "a rule of FORWARD in the table filter of iptables on router",
+}, {
+  name: "a router that does not forward",
+  on: "router",
+  make: "sysctl -qw net.ipv4.ip_forward=0",
+  check: "segments",
+  doctor: "the router between the segments does not forward IPv4",
+  cause: "the router between the segments does not forward IPv4",
+}, {
+  name: "another default gateway",
+  on: "worker-2",
+  make: "ip route replace default via 10.0.2.77",
+  check: "segments",
+  doctor: "worker-2 sends what is for worker-1 (10.0.1.11) by 10.0.2.77",
+  cause: "worker-2 sends what is for worker-1 (10.0.1.11) by 10.0.2.77",
 }, {
   name: "wrong VNI",
   on: "worker-1",
@@ -172,11 +189,11 @@ Deno.test({
 });
 
 async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
-  const { on, make, mend, doctor, cause } = fault;
+  const { on, make, mend, doctor, cause, check = "tunnels" } = fault;
   const cluster = await clusterOf(lab);
   await lab.on(on, cmd`sh -euc ${make}`);
   const [found, seen, followed] = await Promise.all([
-    findingsOn(lab, "tunnels"),
+    findingsOn(lab, check),
     verified(cluster, ["worker-1", "worker-2"]),
     traceHere(cluster, "worker-1/shell", "worker-2/web"),
   ]);
@@ -191,7 +208,7 @@ async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
   assertStringIncludes(followed.cause?.what ?? "nothing", cause);
   if (mend !== undefined) await lab.on(on, cmd`sh -euc ${mend}`);
   else for (const line of followed.cause?.mend ?? []) await follow(lab, line);
-  assertEquals(await findingsOn(lab, "tunnels"), []);
+  assertEquals(await findingsOn(lab, check), []);
 }
 
 /**

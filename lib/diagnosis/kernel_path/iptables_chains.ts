@@ -1,4 +1,5 @@
 /** What ends packets in iptables, or keeps their answers from coming back. Pure. */
+import { routerName } from "../../cluster/segments.ts";
 import { familyOf } from "../../net/cidr.ts";
 import { cmd } from "../../exec/command.ts";
 import {
@@ -21,7 +22,7 @@ import {
   isShape,
   type PacketHook,
   packetsOf,
-  shapes,
+  shapesOf,
 } from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 import { translationObstacle } from "./translation.ts";
@@ -67,8 +68,8 @@ function isToldElsewhere(
   { tool, table, hook }: Chain,
   { space }: KernelSurvey,
 ): boolean {
-  return space.pod === undefined && !tool.endsWith("-legacy") &&
-    table === "filter" && hook === "FORWARD";
+  return space.pod === undefined && space.node !== routerName &&
+    !tool.endsWith("-legacy") && table === "filter" && hook === "FORWARD";
 }
 
 function chainObstacles(
@@ -83,7 +84,7 @@ function chainObstacles(
     if ((familyOf(packet.source) === 6) !== six) continue;
     // Of a connection, nat sees the first packet alone.
     if (chain.table === "nat" && packet.reply) continue;
-    const ends = shapes.map((shape) => ({
+    const ends = shapesOf(packet).map((shape) => ({
       shape,
       verdict: traverse(rules, chain.hook, { ...packet, ...shape }),
     }));

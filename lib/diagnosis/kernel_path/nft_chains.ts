@@ -14,7 +14,7 @@ import {
   isShape,
   type PacketHook,
   packetsOf,
-  shapes,
+  shapesOf,
 } from "./packets.ts";
 import type { KernelSurvey } from "./survey.ts";
 
@@ -79,7 +79,7 @@ function endsOf(
       ? []
       : [{ frame, verdict, called: "", isSure: true }];
   }
-  const tried = shapes.map((shape) => {
+  const tried = shapesOf(packet).map((shape) => {
     const frame: Frame = { is, packet: { ...packet, ...shape } };
     return { shape, frame, verdict: endOf(frame) };
   });

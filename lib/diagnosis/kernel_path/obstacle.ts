@@ -53,7 +53,9 @@ export interface Flow {
   readonly destination: string;
   readonly reply: boolean;
   /** What it carries and how long it is, where that is known. */
-  readonly protocol?: "tcp" | "icmp" | "udp";
+  readonly protocol?: "tcp" | "udp" | "icmp";
+  /** The port that it is for, or, of a reply, from. */
+  readonly port?: number;
   readonly length_bytes?: number;
 }
 

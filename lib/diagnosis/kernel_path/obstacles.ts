@@ -59,11 +59,19 @@ export function findObstacles(
   ]);
   const found = surveys.flatMap((survey) => {
     const traffic = trafficOf(survey, surveys, cluster, flows, known);
-    return kinds.flatMap((find) => find(survey, traffic));
+    return obstaclesAt(survey, traffic);
   });
   return found.toSorted((a, b) =>
     Number(b.is === "loses") - Number(a.is === "loses")
   );
+}
+
+/** What ends packets of these flows in a machine that is no node. */
+export function obstaclesAt(
+  survey: KernelSurvey,
+  traffic: Traffic,
+): readonly Obstacle[] {
+  return kinds.flatMap((find) => find(survey, traffic));
 }
 
 function ownersIn({ links }: KernelSurvey): readonly [string, string][] {

@@ -55,14 +55,24 @@ export function ownAddresses({ links }: KernelSurvey): ReadonlySet<string> {
 }
 
 /** Packets that a rule may tell apart, the usual one first. */
-export const shapes = [
+const shapes = [
   { protocol: "tcp", length_bytes: 84 },
   { protocol: "icmp", length_bytes: 84 },
   { protocol: "tcp", length_bytes: 1500 },
   { protocol: "icmp", length_bytes: 1500 },
 ] as const;
 
-type Shape = typeof shapes[number];
+/** The same of UDP, which is told of where it was asked about alone. */
+const udpShapes = [84, 1500].map((length_bytes) => (
+  { protocol: "udp", length_bytes } as const
+));
+
+type Shape = typeof shapes[number] | typeof udpShapes[number];
+
+/** What a packet may be. */
+export function shapesOf({ protocol }: Packet): readonly Shape[] {
+  return protocol === "udp" ? udpShapes : shapes;
+}
 
 export function isShape(
   { protocol, length_bytes }: Packet,
@@ -74,7 +84,8 @@ export function isShape(
 
 /** What tells the packets apart that a rule is for; nothing where it is for all. */
 export function calledShapes(hit: readonly Shape[]): string {
-  if (hit.length === shapes.length) return "";
+  const isUdp = hit.every(({ protocol }) => protocol === "udp");
+  if (hit.length === (isUdp ? udpShapes : shapes).length) return "";
   const long = hit.every(({ length_bytes }) => length_bytes === 1500);
   const protocols = new Set(hit.map(({ protocol }) => protocol));
   return (protocols.size > 1

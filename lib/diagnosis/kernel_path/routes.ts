@@ -1,5 +1,5 @@
 /** Routes of a node or a pod that lead its packets elsewhere, or nowhere. Pure. */
-import { type Family, familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
+import { familyOf, gateway as gatewayOf } from "../../net/cidr.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import { makeStage } from "../remedy.ts";
 import {
@@ -16,22 +16,9 @@ import {
   prefixLengthOf,
 } from "../../net/route_match.ts";
 import { ownAddresses } from "./packets.ts";
-import { readList } from "../../net/ip_json.ts";
+import { type PathRoute, pathRoutes } from "./path_routes.ts";
 import { tunnelObstacles } from "./route_tunnels.ts";
 import type { KernelSurvey, Space } from "./survey.ts";
-
-/** A route as `ip -j route` has it. */
-interface Route {
-  readonly type?: string;
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly metric?: number;
-  readonly protocol?: string;
-  /** The number of a next hop object. */
-  readonly nhid?: number;
-  readonly metrics?: readonly { readonly mtu?: number }[];
-}
 
 /** The kinds of routes that take a packet nowhere (ip-route(8)). */
 const refusing = ["blackhole", "unreachable", "prohibit", "throw"];
@@ -59,8 +46,8 @@ export function routeObstacles(
 ): readonly Obstacle[] {
   const { space } = survey;
   const own = ownAddresses(survey);
-  const routes = routesOf(survey);
-  const found = new Map<Route, Wrong>();
+  const routes = pathRoutes(survey);
+  const found = new Map<PathRoute, Wrong>();
   const destinations = new Set(
     traffic.flows.map(({ destination }) => destination),
   );
@@ -78,7 +65,11 @@ export function routeObstacles(
       ...wrong,
       space,
       evidence: [
-        shownIn(space, cmd`ip route show ${route.dst}`, lineOf(route, survey)),
+        shownIn(
+          space,
+          cmd`ip route show ${route.dst}`,
+          printedLine(route, survey),
+        ),
       ],
     })),
   ];
@@ -88,7 +79,7 @@ export function routeObstacles(
 type Wrong = Pick<Obstacle, "is" | "what" | "remedies">;
 
 function wrongOf(
-  route: Route,
+  route: PathRoute,
   destination: string,
   survey: KernelSurvey,
   traffic: Traffic,
@@ -117,7 +108,7 @@ function wrongOf(
  * gone: nothing is wrong with the wider one.
  */
 function ownLost(
-  { type, dst, dev }: Route,
+  { type, dst, dev }: PathRoute,
   destination: string,
   { space, links }: KernelSurvey,
   { cluster }: Traffic,
@@ -149,7 +140,7 @@ function ownLost(
 }
 
 /** The same route without its MTU. */
-function widened({ dst, gateway, dev, metric, protocol }: Route): Command {
+function widened({ dst, gateway, dev, metric, protocol }: PathRoute): Command {
   return cmd`ip route replace ${[
     dst,
     ...(gateway === undefined ? [] : ["via", gateway]),
@@ -160,7 +151,7 @@ function widened({ dst, gateway, dev, metric, protocol }: Route): Command {
 }
 
 function ofNode(
-  route: Route,
+  route: PathRoute,
   destination: string,
   { space: { node } }: KernelSurvey,
   { cluster, bridge, links, isPort }: Traffic,
@@ -190,7 +181,7 @@ function ofNode(
 }
 
 function ofPod(
-  route: Route,
+  route: PathRoute,
   { space }: KernelSurvey,
   { cluster, bridge = cluster.bridge, links }: Traffic,
 ): string | undefined {
@@ -212,7 +203,7 @@ function ofPod(
 
 /** A route that carries less than its link does. */
 function narrow(
-  { dst, dev, metrics }: Route,
+  { dst, dev, metrics }: PathRoute,
   { space, links }: KernelSurvey,
 ): string | undefined {
   const mtu = metrics?.find(({ mtu }) => mtu !== undefined)?.mtu ?? 0;
@@ -244,7 +235,7 @@ function gatewayIn(
 }
 
 function mends(
-  { type, dst, dev, gateway, metric, protocol, nhid }: Route,
+  { type, dst, dev, gateway, metric, protocol, nhid }: PathRoute,
   survey: KernelSurvey,
   { cluster }: Traffic,
 ): Obstacle["remedies"] {
@@ -274,8 +265,8 @@ function mends(
 }
 
 /** A route's line, as `ip route` prints it. */
-function lineOf(
-  { type, dst, dev, gateway }: Route,
+function printedLine(
+  { type, dst, dev, gateway }: PathRoute,
   survey: KernelSurvey,
 ): string {
   const begin = [...(type === undefined ? [] : [type]), dst].join(" ");
@@ -287,10 +278,4 @@ function lineOf(
     (dev === undefined || line.includes(`dev ${dev}`))
   );
   return line?.trim() ?? begin;
-}
-
-/** A namespace's routes: each family's are a list of their own, on a line. */
-function routesOf({ parts }: KernelSurvey): Record<Family, readonly Route[]> {
-  const [four = "", six = ""] = (parts.get("routes") ?? "").split("\n");
-  return { 4: readList<Route>(four), 6: readList<Route>(six) };
 }

@@ -46,6 +46,7 @@ import { oneAddressFault, ownSourceFault } from "./own_source.ts";
 import { factsAt, plugged, settingAt } from "./place_faults.ts";
 import { kernelRouteOf } from "../kernel_routes.ts";
 import { lifetimeFault, redirectFault, untrackedFault } from "./altered.ts";
+import { lostBetweenSegments } from "./segments.ts";
 import { policyRoutingFault } from "./policy_routing.ts";
 import type { End, Place } from "../endpoints.ts";
 import type { TraceFindings } from "../findings.ts";
@@ -103,6 +104,8 @@ function* suspects(
   direction: Direction,
   findings: TraceFindings,
 ): Generator<Cause | undefined> {
+  const { sender, receiver } = direction;
+  yield lostBetweenSegments(stop, sender, receiver, findings);
   switch (stop.is) {
     case "dropped":
       yield dropObstacle(stop, direction.is === "back", findings) ??

@@ -7,6 +7,7 @@ import { placeName, remedyAt } from "../place_state.ts";
 import { kernelRouteOf, routedPacket, routeKey } from "../kernel_routes.ts";
 import { narrowWords } from "../../diagnosis/kernel_path/routes.ts";
 import { dropObstacle, obstacleFault } from "./obstacle.ts";
+import { narrowBetweenSegments } from "./segments.ts";
 import { tunnelWidth } from "./routes.ts";
 import { droppedBy } from "./rules.ts";
 import type { End } from "../endpoints.ts";
@@ -16,7 +17,8 @@ import { listed } from "../../node/batch.ts";
 
 /** The cause of a packet of full length that got no answer. */
 export function mtuFault(findings: TraceFindings): Cause {
-  const other = tunnelWidth(findings) ?? lengthDrop(findings) ??
+  const other = narrowBetweenSegments(findings) ?? tunnelWidth(findings) ??
+    lengthDrop(findings) ??
     routeMTU(findings);
   if (other !== undefined) return other;
   const { followed: { sending, said }, from, sizes } = findings;
