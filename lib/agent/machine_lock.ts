@@ -10,7 +10,7 @@ const again_ms = 500;
 /**
  * Takes the machine's lock, or waits for it.
  *
- * @param version of the agent, for those that ask who has it
+ * @param version of the agent, for programs that ask which one has it
  * @returns what gives it back
  */
 export async function lockMachine(

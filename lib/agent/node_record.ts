@@ -2,6 +2,7 @@
 import {
   addressNumber,
   addressText,
+  CidrError,
   familyOf,
   formatCidr,
   parseCidr,
@@ -131,7 +132,8 @@ function isCidr(value: unknown): value is string {
   try {
     parseCidr(value);
     return true;
-  } catch {
-    return false; // CidrError
+  } catch (error) {
+    if (error instanceof CidrError) return false;
+    throw error;
   }
 }

@@ -36,7 +36,7 @@ interface OneSegment
 }
 
 /**
- * Notes who is on a segment and should not be, and the other way round.
+ * Notes the nodes that are on a segment and should not be, and the other way round.
  *
  * @param other what is on it and is no node: whose addresses `gateways` are
  */

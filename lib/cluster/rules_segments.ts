@@ -18,7 +18,7 @@ import {
   outsideOnSegment,
 } from "./rules_segment.ts";
 
-/** Notes who is on a segment of the lab and should not be, and the other way round. */
+/** Notes the nodes that are on a segment of the lab and should not be, and the other way round. */
 export function checkOnSegments(value: Draft<InFile>, reading: Reading): void {
   const { provider, segments, segmentCIDR, outside } = value;
   if (provider === undefined) return;

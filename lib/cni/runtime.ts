@@ -54,6 +54,16 @@ export class RuntimeError extends Error {
   override readonly name = "RuntimeError";
 }
 
+/** What was read; undefined where that is not as it has to be. */
+export function unlessWrong<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RuntimeError) return undefined;
+    throw error;
+  }
+}
+
 /** The interface's name in every pod, as runtimes have it. */
 export const ifname = "eth0";
 

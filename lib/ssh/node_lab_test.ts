@@ -271,12 +271,13 @@ sshTest(
       for (const [at, user] of ["root", "ann"].entries()) {
         const late =
           cmd`sh -c ${`echo begun; sleep 98765${at} & sleep 98765${at}`}`;
-        const [first, ...rest] = await drive(
+        const [, first, ...rest] = await drive(
           lab,
           { user },
-          { run: late, options: { timeout_ms: 1_000 } },
+          { run: cmd`true` }, // The limits are for commands, not for the login.
+          { run: late, options: { timeout_ms: 3_000 } },
           [
-            { run: late, options: { timeout_ms: 1_000 } },
+            { run: late, options: { timeout_ms: 3_000 } },
             { run: late, interrupt_ms: 1_000 },
             { run: cmd`echo unharmed` },
           ],

@@ -1,6 +1,6 @@
 /** What a person has to agree to. */
 
-/** Questions to the person at the terminal, who answers once a run; `-y` says yes. */
+/** What needs consent: asked for at the terminal once a run, given beforehand by `-y`. */
 export interface Consent {
   /** What the step does that costs money, as the end of "This will …". */
   readonly apply: string;

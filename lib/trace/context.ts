@@ -58,7 +58,7 @@ export interface TraceContext {
   readonly from: End;
   /** Who receives. */
   readonly to: End;
-  /** Whom the sender names: another than `to` where somebody rewrites that. */
+  /** What the sender names: another end than `to` where a rule rewrites that. */
   readonly called: End;
   readonly call?: CalledPort;
   /** The port that a server has under its last name. */

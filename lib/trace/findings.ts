@@ -54,7 +54,7 @@ export interface TraceFindings {
   readonly from: End;
   /** Who receives. */
   readonly to: End;
-  /** Whom the sender names: another than `to` where somebody rewrites that. */
+  /** What the sender names: another end than `to` where a rule rewrites that. */
   readonly called: End;
   /** The machines at neither end that could not be listened at. */
   readonly deaf: readonly string[];

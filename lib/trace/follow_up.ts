@@ -68,7 +68,7 @@ function packetsAt(
   const asked: readonly RoutedPacket[] = [
     ...[...ends, ...seen].map((destination) => ({ destination })),
     ...passages.flatMap((passage) => routedPacket(passage) ?? []),
-    // Their answers, as whoever took them would send those.
+    // Their answers, as the end that took them would send those.
     ...passages.flatMap(({ taken }) =>
       taken === undefined
         ? []

@@ -223,7 +223,7 @@ function toldOf(
   return told;
 }
 
-/** Under which name a packet goes on, where somebody gave it another than the sender did. */
+/** Under which name a packet goes on, where a machine gave it another than the sender did. */
 function renamedTo(
   { told, sent, context: { called, family } }: Look,
 ): SecondLook["renamed"] {

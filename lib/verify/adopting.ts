@@ -7,8 +7,8 @@ import type { Stage, StageName } from "../stage/stage.ts";
 import type { Site, Situation } from "./situation.ts";
 
 /**
- * The situation with the stages that are whole on a node and ours, whoever's
- * hand it was.
+ * The situation with the stages that are whole on a node and ours, done by a stage or by
+ * hand.
  *
  * @param stages those whose probes are known; of 03 and 05 the survey tells
  * @throws {UnreachableError}

@@ -8,7 +8,7 @@ import {
   type NetworkList,
   parseAddResult,
   parseList,
-  RuntimeError,
+  unlessWrong,
 } from "../cni/runtime.ts";
 import {
   endPod,
@@ -142,13 +142,4 @@ function resultIn(
   return text === undefined
     ? undefined
     : unlessWrong(() => parseAddResult(text, paths.result(name)));
-}
-
-function unlessWrong<Value>(read: () => Value): Value | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof RuntimeError) return undefined;
-    throw error;
-  }
 }

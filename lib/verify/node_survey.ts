@@ -28,7 +28,7 @@ import {
   parseAddResult,
   parseList,
   pluginFolder,
-  RuntimeError,
+  unlessWrong,
 } from "../cni/runtime.ts";
 
 /** What a node has for stage 09. */
@@ -140,13 +140,4 @@ function podState(
   const serving = pod !== server ||
     (partOf(parts, `${pod}.serving`) ?? "").trim() !== "";
   return { is: "running", list, result, serving };
-}
-
-function unlessWrong<Value>(read: () => Value): Value | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof RuntimeError) return undefined;
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@
 import type { Measured } from "../../lib/dev/bench_report.ts";
 import { cmd } from "../../lib/exec/command.ts";
 import type { TestNode } from "../../plugin/sandbox_testing.ts";
+import { BenchError } from "./lab.ts";
 import type { Program } from "./plugin_node.ts";
 
 const pairs = 50;
@@ -94,7 +95,9 @@ async function costOf(
     } ${pairs}`,
     env,
   );
-  if (code !== 0) throw new Error(`${path}: ${stderr}`);
+  if (code !== 0) {
+    throw new BenchError(`perf stat of ${path}: exit code ${code}: ${stderr}`);
+  }
   const texts = [calls, served].map((file) => node.must(cmd`cat ${file}`));
   return sum((await Promise.all(texts)).map(readStat));
 }

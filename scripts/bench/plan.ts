@@ -5,6 +5,7 @@ import {
   median,
 } from "../../lib/dev/bench_report.ts";
 import { projectRoot } from "../../lib/exec/project_root.ts";
+import { BenchError } from "./lab.ts";
 import { type Kind, kinds, manyNodes } from "./many_nodes.ts";
 
 const nodes = 1000;
@@ -30,7 +31,11 @@ const notes: Readonly<Record<Kind, string>> = {
     "waited for is n² podCIDRs, and no step",
 };
 
-/** Measures the plan for each kind of routes; touches no machine. */
+/**
+ * Measures the plan for each kind of routes; touches no machine.
+ *
+ * @throws {BenchError} when a plan cannot be made
+ */
 export async function benchPlan(): Promise<BenchPart> {
   const folder = await Deno.makeTempDir();
   const rows: Measured[] = [];
@@ -102,9 +107,13 @@ async function planOnce(
     stdout: "null",
   }).spawn();
   const peak_MB = watchPeak(child.pid);
-  const { success } = await child.status;
+  const { success, code } = await child.status;
   const peak = peak_MB();
-  if (!success) throw new Error("the plan for the bench failed; see above");
+  if (!success) {
+    throw new BenchError(
+      `up --dry-run of ${file}: exit code ${code}; see above`,
+    );
+  }
   const time_s = (performance.now() - start) / 1000;
   return { time_s, peak_MB: peak };
 }

@@ -243,11 +243,7 @@ Deno.test({
           .map(({ command, printed }) => `${command}\n${printed}`).join("\n");
         assertStringIncludes(printed, fault.shows, text);
         assert(cause.mend.length > 0, text);
-        for (const advice of cause.mend) {
-          if (/^make 09-verify CLUSTER=\S+$/.test(advice)) {
-            await verified(cluster);
-          } else await follow(lab, advice);
-        }
+        for (const advice of cause.mend) await follow(lab, advice, cluster);
       });
       if (!well) return; // What was not mended would be seen by all others.
     }

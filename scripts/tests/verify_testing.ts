@@ -79,8 +79,20 @@ export async function runAll(
   }
 }
 
-/** Does what is advised as a user would: pastes it into a shell, in the project's folder. */
-export async function follow(lab: TestLab, advice: string): Promise<void> {
+/**
+ * Does what is advised as a user would: pastes it into a shell, in the project's folder.
+ *
+ * @param cluster where it is given, 09 is run here, without a process for it
+ */
+export async function follow(
+  lab: TestLab,
+  advice: string,
+  cluster?: Cluster,
+): Promise<void> {
+  if (cluster !== undefined && /^make 09-verify CLUSTER=\S+$/.test(advice)) {
+    await verified(cluster);
+    return;
+  }
   const { code, stdout, stderr } = await run(cmd`sh -c ${advice}`, {
     cwd: projectRoot,
     env: lab.env,

@@ -1,4 +1,4 @@
-/** What somebody's rules change of packets, so that they go astray. Pure. */
+/** What rules that are not ours change of packets, so that they go astray. Pure. */
 import type { Evidence } from "../../diagnosis/evidence.ts";
 import type { Cause } from "../../diagnosis/cause.ts";
 import { cmd, show } from "../../exec/command.ts";
@@ -56,7 +56,7 @@ function takenAway(
   return withoutRule(place, event, text, facts.get(place.machine));
 }
 
-/** Does a rule give what is for one of ours to somebody else? */
+/** Does a rule give what is for one of ours to another? */
 export function redirectFault(findings: TraceFindings): Cause | undefined {
   const { called, to, cluster, followed: { there } } = findings;
   const ours = called.pod !== undefined ||

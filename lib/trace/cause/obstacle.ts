@@ -78,7 +78,7 @@ export function lossyObstacle(findings: TraceFindings): Cause | undefined {
   return one && obstacleCause(one);
 }
 
-/** A rule of nat that gives what is for one of ours to somebody else. */
+/** A rule of nat that gives what is for one of ours to another. */
 export function redirectObstacle(
   place: Place,
   findings: TraceFindings,

@@ -196,7 +196,7 @@ export function reversePathFault(
   };
 }
 
-/** The receiver's machine had the packet, and sent it on to somebody else. */
+/** The receiver's machine had the packet, and sent it on to another. */
 export function passedBy(
   { passages, stop }: Way,
   { machine, pod, address }: End,
