@@ -30,6 +30,12 @@ const confConstant = "deno_cni";
 /** What begins every configuration of ours. */
 export const confHead = `# ${mark}: written by stage 08; changes are lost.\n`;
 
+/**
+ * As many routes of a session are kept beside a podCIDR of each node, to tell what
+ * is announced and must not be: a router may announce the whole internet.
+ */
+const spare = 1000;
+
 /** What one speaker of BGP is to be. */
 interface Speaker {
   readonly id: string;
@@ -209,6 +215,7 @@ function sessionPart(
       return [
         `  ipv${family} {`,
         "    import keep filtered on;",
+        `    receive limit ${spare + cluster.nodes.length} action block;`,
         `    import ${importOf(cluster, speaker, session, family)};`,
         ...(!own ? ["    export none;"] : [
           "    export filter {",

@@ -76,6 +76,16 @@ Deno.test("of a node its own podCIDRs are believed, of one that reflects those o
   ]);
 });
 
+Deno.test("no session fills a bird's memory, and a reflector's has room for all nodes", () => {
+  const limit = /^ {4}receive limit (\d+) action block;$/gm;
+  for (const cluster of [two, one]) {
+    const conf = confOf(cluster, 1);
+    const limits = [...conf.matchAll(limit)].map(([, most]) => Number(most));
+    assertEquals(limits.length, conf.match(/import keep filtered on/g)?.length);
+    assert(limits.every((most) => most > cluster.nodes.length), conf);
+  }
+});
+
 Deno.test("the password is not in the configuration, which takes it from a file that bird alone reads", () => {
   const bgp = { as: 64_512, peers, passwordFile: "/root/secret" };
   const text = confOf({ ...two, bgp }, 1);

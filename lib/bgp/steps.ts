@@ -77,7 +77,14 @@ function password(file: string): Step {
 const write = `umask 022; mkdir -p "\${1%/*}"
 cat >"$1.new"
 [ "$(wc -c <"$1.new")" -ge "$2" ] || { rm "$1.new"; echo "the text was cut short" >&2; exit 1; }
-bird -p -c "$1.new"
+said=$(bird -p -c "$1.new" 2>&1) || {
+  echo "$said" >&2
+  at=$(echo "$said" | sed -n 's/.*\\.new:\\([0-9]*\\):.*/\\1/p' | head -n 1)
+  [ -z "$at" ] || sed -n "\${at}s/^ */the line: /p" "$1.new" >&2
+  rm -f "$1.new"
+  echo "$1 is as it was" >&2
+  exit 1
+}
 mv -f "$1.new" "$1"`;
 
 /** What is somebody else's by now stays; a bird that ran before us reads its own anew. */

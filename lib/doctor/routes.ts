@@ -172,7 +172,11 @@ function bgpRoute(
       `no route to the pods of ${other.name} (${podCIDR}): the BGP session ` +
       `with ${by?.node ?? other.name} is up, and does not bring it`,
     evidence: [shownBy(context, ask)],
-    remedies: [makeStage("08-routes", other.name)],
+    // Either end may be configured otherwise than stage 08 does it.
+    remedies: [
+      makeStage("08-routes", other.name),
+      makeStage("08-routes", node.name),
+    ],
   }];
 }
 

@@ -210,6 +210,16 @@ async function unitStaysAsItWas(lab: TestLab): Promise<void> {
     assertEquals(await applied(64_512), ["ok", "ok", "ok"]);
     assertEquals(await applied(65_001), ["ok", "changed", "changed"]);
     assertEquals(await pid(), running);
+    // What bird does not take does not take the place of what it has read.
+    const read = await on(`cksum ${conf}; birdc -r show status | grep Last`);
+    const [, refused = ""] = await applied(0);
+    assertStringIncludes(refused, `${conf}.new:`);
+    assertStringIncludes(refused, `${conf} is as it was`);
+    assertEquals(
+      await on(`cksum ${conf}; birdc -r show status | grep Last`),
+      read,
+    );
+    assertEquals(await on("ls /etc/bird"), "bird.conf\nenvvars");
     const results = await undo("08-routes", node, [], context);
     assertEquals(results.map(({ problem }) => problem), [
       undefined,

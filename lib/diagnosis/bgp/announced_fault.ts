@@ -3,9 +3,10 @@ import { containsCidr, parseCidr } from "../../net/cidr.ts";
 import type { BgpSession } from "../../cluster/bgp_sessions.ts";
 import type { ClusterNode } from "../../cluster/cluster.ts";
 import { cmd } from "../../exec/command.ts";
+import { someNames } from "../../text/some_names.ts";
 import type { Cause } from "../cause.ts";
 import { makeStage } from "../remedy.ts";
-import { type BgpAnswer, printedOn } from "./answer.ts";
+import { type BgpAnswer, firstLines, printedOn } from "./answer.ts";
 import { atFarEnd, whom } from "./session_fault.ts";
 
 /** A route that a session brought, and that the node does not take. */
@@ -49,7 +50,9 @@ export function announcedFault(
   const far = from?.node;
   // What takes packets away from pods comes first.
   const owned = routes.filter((to) => ownerOf(answer, to) !== undefined);
-  const all = [...owned, ...routes.filter((to) => !owned.includes(to))];
+  const others = routes.filter((to) => !owned.includes(to))
+    .toSorted((one, other) => +!isDefault(one) - +!isDefault(other));
+  const all = [...owned, ...others];
   const told = all.slice(0, most).map((to) => words(answer, to, far));
   const more = all.length - told.length;
   const owners = owned.flatMap((to) => ownerOf(answer, to)?.name ?? []);
@@ -65,14 +68,33 @@ export function announcedFault(
         printedOn(
           answer,
           cmd`birdc -r show route filtered`,
-          all.map((to) => `${to} [${session}]`).join("\n"),
+          firstLines(all.map((to) => `${to} [${session}]`)),
         ),
       ],
       remedies: from === undefined
         ? [makeStage("08-routes", node.name)]
-        : atFarEnd(answer, from)(`no longer announce ${all.join(", ")}`),
+        : atFarEnd(answer, from)(`no longer announce ${someNames(all)}`),
     },
   };
+}
+
+function isDefault(to: string): boolean {
+  return parseCidr(to).prefixLength === 0;
+}
+
+/**
+ * Whether a session is to bring a route: where it is not taken, the node's own
+ * configuration is not up to date, and that is told.
+ */
+export function isDue(
+  { cluster: { whole, ...one } }: BgpAnswer,
+  { to, session }: RefusedRoute,
+  sessions: readonly BgpSession[],
+): boolean {
+  const from = sessions.find(({ name }) => name === session);
+  return (whole ?? one).nodes.some(({ name, podCIDRs }) =>
+    name === from?.node && podCIDRs.includes(to)
+  );
 }
 
 /** The node whose podCIDR a route is, or lies in. */
@@ -93,7 +115,7 @@ function words(
 ): string {
   const { clusterCIDRs } = answer.cluster.whole ?? answer.cluster;
   const cidr = parseCidr(to);
-  if (cidr.prefixLength === 0) return `a default route (${to})`;
+  if (isDefault(to)) return `a default route (${to})`;
   const owner = ownerOf(answer, to);
   if (owner === undefined) {
     const isPods = clusterCIDRs.some((whole) =>

@@ -56,3 +56,15 @@ export function printedOn(
 ): Evidence {
   return { where: node.name, command: show(command), printed };
 }
+
+/** As many lines are shown of what a node's bird tells. */
+const mostLines = 12;
+
+/** The first of many lines, and how many more there are. */
+export function firstLines(lines: readonly string[]): string {
+  const more = lines.length - mostLines;
+  return [
+    ...lines.slice(0, mostLines),
+    ...(more > 0 ? [`… ${more} lines more`] : []),
+  ].join("\n");
+}

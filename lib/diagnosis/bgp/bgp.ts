@@ -9,7 +9,7 @@ import type { Cluster, ClusterNode } from "../../cluster/cluster.ts";
 import { shareSegment } from "../../cluster/segments.ts";
 import type { Asked } from "../../node/batch.ts";
 import type { Cause } from "../cause.ts";
-import { announcedFault, readRefused } from "./announced_fault.ts";
+import { announcedFault, isDue, readRefused } from "./announced_fault.ts";
 import { type BgpAnswer, isWholeBgp, readBgp } from "./answer.ts";
 import { birdFault, confDrift, passwordDrift } from "./bird_fault.ts";
 import { downSessions } from "./down_sessions.ts";
@@ -60,7 +60,8 @@ function refused(
   answer: BgpAnswer,
   sessions: readonly BgpSession[],
 ): readonly BgpFault[] {
-  const routes = readRefused(answer.lines("filtered").join("\n"));
+  const routes = readRefused(answer.lines("filtered").join("\n"))
+    .filter((route) => !isDue(answer, route, sessions));
   const names = [...new Set(routes.map(({ session }) => session))];
   return names.map((name): BgpFault => {
     const own = routes.filter(({ session }) => session === name);

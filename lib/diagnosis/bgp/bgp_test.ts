@@ -472,6 +472,65 @@ Deno.test("what a node announces and must not is named, by whom and whose it is"
   ) assertStringIncludes(other, part);
 });
 
+Deno.test("where a node's podCIDR has changed, what is not up to date is told, and not the node that announces it", () => {
+  const moved = {
+    ...cluster,
+    nodes: cluster.nodes.map((node) =>
+      node.name === "worker-2"
+        ? { ...node, podCIDRs: ["10.244.9.0/24", "fd00:10:244:2::/64"] }
+        : node
+    ),
+  };
+  const refused = "10.244.9.0/24 unicast [to-worker-2 11:35:55] * (100) [i]";
+  assert(worker);
+  const asked = answer({ session: up, filtered: refused });
+  const told = bgpFaults(moved, worker, asked)
+    .map(({ cause }) => cause.what.replace(/line \d+/, "line N"));
+  assertEquals(told, [
+    "/etc/bird/bird.conf of worker-1 is not what stage 08 writes: line N is " +
+    '"import where net = 10.244.2.0/24;", and not "import where net = 10.244.9.0/24;"',
+  ]);
+});
+
+Deno.test("of a thousand routes that a router announces a few are told, what harms most first", () => {
+  const many = Array.from(
+    { length: 1000 },
+    (_, at) =>
+      `172.16.${at >> 8}.${
+        at & 255
+      }/32 unicast [peer:10.0.1.2 11:35:55] (100/?) [AS64513i]`,
+  );
+  const worst = ["0.0.0.0/0", "10.244.1.0/24"].map((to) =>
+    `${to} unicast [peer:10.0.1.2 11:35:55] (100/?) [AS64513i]`
+  );
+  const filtered = [...many, ...worst].join("\n");
+  const { segments: _, ...external } = cluster;
+  assert(worker);
+  const conf = nodeConf(external, worker);
+  const loaded = confDigest(conf);
+  const [fault, ...more] = bgpFaults(
+    external,
+    worker,
+    answer({ session: up, filtered, conf, loaded }),
+  );
+  assert(fault);
+  assertEquals(more, []);
+  const { what, evidence, remedies } = fault.cause;
+  assertStringIncludes(
+    what,
+    "the router 10.0.1.2 announces 10.244.1.0/24, which is worker-1's podCIDR, as " +
+      "worker-1 does; a default route (0.0.0.0/0); 172.16.0.0/32, which is not of",
+  );
+  assertStringIncludes(what, "; and 998 more: worker-1 does not take that");
+  const lines = evidence[0]?.printed.split("\n");
+  assertEquals(lines?.length, 13);
+  assertEquals(lines?.at(-1), "… 990 lines more");
+  assertEquals(remedies.map((remedy) => remedyLine(remedy, external)), [
+    "on the router 10.0.1.2: no longer announce 10.244.1.0/24, 0.0.0.0/0, " +
+    "172.16.0.0/32 and 999 more",
+  ]);
+});
+
 Deno.test("between two nodes, what is surer comes first, and a session that neither way needs does not count", () => {
   const [, , far] = cluster.nodes;
   assert(far && worker);

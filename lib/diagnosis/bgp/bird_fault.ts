@@ -95,6 +95,10 @@ function silentBird(answer: BgpAnswer): Cause | undefined {
   };
 }
 
+function isDigest(line: string): boolean {
+  return confDigest(line) !== "";
+}
+
 /** How a node's configuration differs from the one that stage 08 writes. */
 export function confDrift(answer: BgpAnswer): Cause | undefined {
   const { cluster, node, lines } = answer;
@@ -116,7 +120,10 @@ export function confDrift(answer: BgpAnswer): Cause | undefined {
   }
   if (is.trimEnd() !== conf.trimEnd()) {
     const wanted = conf.split("\n");
-    const at = wanted.findIndex((line, at) => now[at] !== line);
+    const differs = wanted.flatMap((line, at) => now[at] === line ? [] : [at]);
+    // The first of them tells that another differs, and not which.
+    const at = differs.find((at) => !isDigest(wanted[at] ?? "")) ??
+      differs[0] ?? -1;
     const line = (now[at < 0 ? wanted.length : at] ?? "no line").trim();
     return {
       ...cause,

@@ -5,7 +5,7 @@ import { cmd } from "../../exec/command.ts";
 import { someNames } from "../../text/some_names.ts";
 import type { Cause } from "../cause.ts";
 import type { Remedy } from "../remedy.ts";
-import { type BgpAnswer, printedOn } from "./answer.ts";
+import { type BgpAnswer, firstLines, printedOn } from "./answer.ts";
 import {
   type DownReason,
   type KnownBy,
@@ -27,8 +27,8 @@ interface Down {
   readonly reason: DownReason;
 }
 
-/** As many sessions are shown as bird tells them, and as many nodes to mend. */
-const most = { sessions: 12, remedies: 4 };
+/** As many nodes are mended one by one. */
+const most = 4;
 
 /**
  * What keeps a node's sessions down; none where all are up.
@@ -100,11 +100,7 @@ function shown(alike: readonly Down[]): string {
       ? []
       : [`${found.name} ${found.state} ${found.error ?? ""}`.trim()]
   );
-  const more = lines.length - most.sessions;
-  return [
-    ...lines.slice(0, most.sessions),
-    ...(more > 0 ? [`… ${more} lines more`] : []),
-  ].join("\n") || "nothing";
+  return firstLines(lines) || "nothing";
 }
 
 function remediesOf(alike: readonly Down[]): readonly Remedy[] {
@@ -114,7 +110,7 @@ function remediesOf(alike: readonly Down[]): readonly Remedy[] {
   );
   const remedies = [...all.values()];
   const stages = remedies.filter((one) => "stage" in one);
-  return stages.length <= most.remedies
+  return stages.length <= most
     ? remedies
     : [{ stage: "08-routes" }, ...remedies.filter((one) => !("stage" in one))];
 }
