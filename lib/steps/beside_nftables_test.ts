@@ -9,6 +9,7 @@ const rule = cmd`-d 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT`.argv;
 const check = cmd`iptables -w -t filter -C FORWARD ${rule}`;
 const [step, byNft] = besideNftables({
   step: { why: "pods", run: cmd`iptables -w -t filter -I FORWARD ${rule}` },
+  undo: cmd`iptables -w -t filter -D FORWARD ${rule}`,
   ...{ check, clusterCIDR: "10.244.0.0/16", direction: "-d" },
 });
 
