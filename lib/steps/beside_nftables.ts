@@ -173,3 +173,34 @@ function isOurs(
   return parts.at(-1) === "accept" && (comment === mark || commented) &&
     parts.slice(1, -1).every((part) => /^\{"(xt|counter)":/.test(part));
 }
+
+const askLeft = `family=$1 source=$2; shift 2
+command -v "$1" >/dev/null ||
+  nft list chain "$family" nat POSTROUTING 2>/dev/null | grep -qF "saddr $source " ||
+  exit 46
+"$@"`;
+
+/**
+ * The step of a rule of iptables that stands in for ours in nftables: where the
+ * program went, and a reboot took the rule along, nothing of it is left.
+ *
+ * @param source the network that the rule masquerades
+ */
+export function leftOfIptables(step: Step, source: string): Step {
+  const { doneWhen } = step;
+  if (doneWhen === undefined) return step;
+  const args = [nftProtocol(source), plainCidr(source)];
+  return {
+    ...step,
+    doneWhen: {
+      ask: {
+        ...cmd`sh -c ${askLeft} ask ${args} ${doneWhen.ask.argv}`,
+        label: show(doneWhen.ask),
+      },
+      read: (outcome, input) =>
+        outcome.code === 46
+          ? { is: "unneeded", ours: false }
+          : doneWhen.read(outcome, input),
+    },
+  };
+}
