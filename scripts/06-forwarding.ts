@@ -40,16 +40,17 @@ function accept(clusterCIDR: string): ForwardRule[] {
     ];
     const table = ["-w", "-t", "filter"];
     const check = cmd`${iptables} ${table} -C FORWARD ${rule}`;
+    const undo = cmd`${iptables} ${table} -D FORWARD ${rule}`;
     const step: Step = {
       why: direction === "-s"
         ? "What pods send may pass, ahead of any rule that drops it"
         : "What is sent to pods may pass, answers among it",
       doneWhen: ruleIs(check),
       run: cmd`${iptables} ${table} -I FORWARD ${rule}`,
-      undo: cmd`${iptables} ${table} -D FORWARD ${rule}`,
+      undo,
       independent: true,
     };
-    return { step, check, clusterCIDR, direction };
+    return { step, undo, check, clusterCIDR, direction };
   });
 }
 

@@ -15,6 +15,7 @@ import {
   nftTable,
   plainCidr,
 } from "../lib/net/nft_table.ts";
+import { leftOfIptables } from "../lib/steps/beside_nftables.ts";
 import { nftChain, nftTableOn } from "../lib/steps/nft_chain.ts";
 import { ruleIs } from "../lib/steps/probes.ts";
 import { alsoAtBoot } from "../lib/steps/boot_restore.ts";
@@ -89,7 +90,11 @@ export const masquerade = alsoAtBoot({
   steps: (plan) =>
     plan.cluster.firewall === "nftables" ? inNftables(plan) : inIptables(plan),
   instead: (plan) =>
-    plan.cluster.firewall === "nftables" ? inIptables(plan) : inNftables(plan),
+    plan.cluster.firewall === "nftables"
+      ? inIptables(plan).map((step, at) =>
+        leftOfIptables(step, plan.node.podCIDRs[at] ?? "")
+      )
+      : inNftables(plan),
 });
 
 if (import.meta.main) await main(masquerade);

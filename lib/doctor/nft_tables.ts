@@ -85,9 +85,11 @@ function chainFinding(
       ? `the chain ${place.join(" ")} of nftables drops what is forwarded, ` +
         `whatever ${ours[0]} accepts`
       : `the chain ${place.join(" ")} of nftables has rules that drop` +
-        `${rule === undefined ? "" : ` (in its chain ${rule.chain})`}; ${
-          ours[1]
-        } not overrule them`,
+        `${
+          rule === undefined || rule.chain === name
+            ? ""
+            : ` (in its chain ${rule.chain})`
+        }; ${ours[1]} not overrule them`,
     evidence,
     remedies: ofChain.flatMap(({ cluster: { clusterCIDRs: [cidr = ""] } }) =>
       ["saddr", "daddr"].map((field) =>

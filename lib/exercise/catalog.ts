@@ -146,6 +146,10 @@ function namesOf(whole: Cluster): Readonly<Record<string, string>> {
         ? `"${nftProtocol(cidr)} daddr != @${clusterSet(cidr)}"`
         : `"! -d ${cidr}"`
     ).join(" and "),
+    // Of iptables' chain nft tells as well, also where the program is gone.
+    showForward: isNftables
+      ? "nft list chain ip filter FORWARD"
+      : "iptables -S FORWARD",
     showNat: isNftables
       ? `nft list chain ${nftTable.join(" ")} postrouting`
       : "iptables -t nat -S POSTROUTING",

@@ -5,7 +5,7 @@
  * is gone, its chain in nftables has stayed, and takes the same rules from nft.
  */
 import { readNftTable } from "../net/nft_json.ts";
-import { cmd, type Command, type Outcome } from "../exec/command.ts";
+import { cmd, type Command, type Outcome, show } from "../exec/command.ts";
 import { readRuleset } from "../net/nft_rules.ts";
 import { mark } from "../net/mark.ts";
 import { nftProtocol, plainCidr } from "../net/nft_table.ts";
@@ -31,6 +31,8 @@ const again = `${found} || exit 0
 /** A rule of FORWARD: its step where iptables is all there is, and its question. */
 export interface ForwardRule {
   readonly step: Step;
+  /** What takes it back there. */
+  readonly undo: Command;
   /** The command that asks iptables for it. */
   readonly check: Command;
   readonly clusterCIDR: string;
@@ -42,9 +44,10 @@ export function besideNftables(rule: ForwardRule): readonly Step[] {
   return [byIptables(rule), byNft(rule)];
 }
 
-function byIptables({ step, check }: ForwardRule): Step {
+function byIptables(rule: ForwardRule): Step {
+  const { step, check, undo } = rule;
   const [program] = check.argv;
-  const family = program === "ip6tables" ? "ip6" : "ip";
+  const { family } = inNft(rule);
   const name = `${program} -S FORWARD`;
   return {
     ...step,
@@ -53,8 +56,26 @@ function byIptables({ step, check }: ForwardRule): Step {
       ask: { ...cmd`sh -c ${ask} ask ${family} ${check.argv}`, label: name },
       read: readBeside,
     },
+    undo: { ...undoOf(rule, undo), label: show(undo) },
     atBoot: cmd`sh -c ${again} again ${family} ${check.argv}`,
   };
+}
+
+/** What takes the rule back, also where the program has gone meanwhile. */
+function undoOf(rule: ForwardRule, undo: Command): Command {
+  const [program = ""] = rule.check.argv;
+  const { family, match } = inNft(rule);
+  return cmd`sh -c ${removeByNft} undo ${program} ${family} ${match} ${undo.argv}`;
+}
+
+/** The rule in the words of nft. */
+function inNft(
+  { clusterCIDR, direction }: Pick<ForwardRule, "clusterCIDR" | "direction">,
+) {
+  const family = nftProtocol(clusterCIDR);
+  const field = direction === "-s" ? "saddr" : "daddr";
+  const match = `${family} ${field} ${plainCidr(clusterCIDR)}`;
+  return { family, match, chain: [family, "filter", "FORWARD"] };
 }
 
 const readBeside: Probe["read"] = (outcome): Answer => {
@@ -81,30 +102,32 @@ function answerOf(isThere: boolean, mayDrop: boolean): Answer {
 const askNft = `command -v "$1" >/dev/null && exit 46
 nft -j list chain "$2" filter FORWARD 2>/dev/null || exit 46`;
 
-/** Each of these takes the program, the family, and the rule's match. */
-const listing = `command -v "$1" >/dev/null && exit 0
-list() { nft -a list chain "$family" filter FORWARD 2>/dev/null; }
+/** Takes the program, the family, and the rule's match, and gives our rule's handle. */
+const listing =
+  `list() { nft -a list chain "$family" filter FORWARD 2>/dev/null; }
 family=$2 match=$3; list >/dev/null || exit 0
 counted='counter packets [0-9]* bytes [0-9]* accept'
 ours() { list | sed -n "s|^[[:space:]]*$match .*$counted$1 # handle ||p" | head -n 1; }
 handle=$(ours ' comment "${mark}"')`;
 
-const againByNft = `${listing}
+const againByNft = `command -v "$1" >/dev/null && exit 0
+${listing}
 [ -n "$handle" ] ||
   nft insert rule "$family" filter FORWARD $match counter accept comment '"${mark}"'`;
 
-/** A rule that iptables made shows no comment to nft 1.0. */
-const removeByNft = `${listing}
+/**
+ * The undo of iptables follows, for where its program is. A rule that iptables made
+ * shows no comment to nft 1.0.
+ */
+const removeByNft = `command -v "$1" >/dev/null && { shift 3; "$@"; exit; }
+${listing}
 handle=\${handle:-$(ours '')}
 [ -z "$handle" ] || nft delete rule "$family" filter FORWARD handle "$handle"`;
 
-function byNft({ step, check, clusterCIDR, direction }: ForwardRule): Step {
+function byNft(rule: ForwardRule): Step {
+  const { step, check, undo } = rule;
   const [program = ""] = check.argv;
-  const family = nftProtocol(clusterCIDR);
-  const field = direction === "-s" ? "saddr" : "daddr";
-  const match = `${family} ${field} ${plainCidr(clusterCIDR)}`;
-  const chain = [family, "filter", "FORWARD"];
-  const args = [program, family, match];
+  const { family, match, chain } = inNft(rule);
   return {
     ...step,
     why: `${step.why}: ${program} is gone, and its chain FORWARD has stayed`,
@@ -120,10 +143,10 @@ function byNft({ step, check, clusterCIDR, direction }: ForwardRule): Step {
       match.split(" ")
     } counter accept comment ${`"${mark}"`}`,
     undo: {
-      ...cmd`sh -c ${removeByNft} undo ${args}`,
+      ...undoOf(rule, undo),
       label: `nft delete rule ${chain.join(" ")} (${match} accept)`,
     },
-    atBoot: cmd`sh -c ${againByNft} again ${args}`,
+    atBoot: cmd`sh -c ${againByNft} again ${program} ${family} ${match}`,
   };
 }
 
@@ -149,4 +172,35 @@ function isOurs(
   const commented = parts.some((part) => /^\{"xt":.*"comment"/.test(part));
   return parts.at(-1) === "accept" && (comment === mark || commented) &&
     parts.slice(1, -1).every((part) => /^\{"(xt|counter)":/.test(part));
+}
+
+const askLeft = `family=$1 source=$2; shift 2
+command -v "$1" >/dev/null ||
+  nft list chain "$family" nat POSTROUTING 2>/dev/null | grep -qF "saddr $source " ||
+  exit 46
+"$@"`;
+
+/**
+ * The step of a rule of iptables that stands in for ours in nftables: where the
+ * program went, and a reboot took the rule along, nothing of it is left.
+ *
+ * @param source the network that the rule masquerades
+ */
+export function leftOfIptables(step: Step, source: string): Step {
+  const { doneWhen } = step;
+  if (doneWhen === undefined) return step;
+  const args = [nftProtocol(source), plainCidr(source)];
+  return {
+    ...step,
+    doneWhen: {
+      ask: {
+        ...cmd`sh -c ${askLeft} ask ${args} ${doneWhen.ask.argv}`,
+        label: show(doneWhen.ask),
+      },
+      read: (outcome, input) =>
+        outcome.code === 46
+          ? { is: "unneeded", ours: false }
+          : doneWhen.read(outcome, input),
+    },
+  };
 }

@@ -3,12 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { cmd } from "../exec/command.ts";
 import { run } from "../exec/run.ts";
 import type { Step } from "../stage/stage.ts";
-import { besideNftables } from "./beside_nftables.ts";
+import { besideNftables, leftOfIptables } from "./beside_nftables.ts";
+import { ruleIs } from "./probes.ts";
 
 const rule = cmd`-d 10.244.0.0/16 -m comment --comment deno-cni -j ACCEPT`.argv;
 const check = cmd`iptables -w -t filter -C FORWARD ${rule}`;
 const [step, byNft] = besideNftables({
   step: { why: "pods", run: cmd`iptables -w -t filter -I FORWARD ${rule}` },
+  undo: cmd`iptables -w -t filter -D FORWARD ${rule}`,
   ...{ check, clusterCIDR: "10.244.0.0/16", direction: "-d" },
 });
 
@@ -48,6 +50,13 @@ Deno.test("without iptables nothing is asked of it, now and at boot", async () =
   assertEquals((await run(step.doneWhen.ask, { env })).code, 46);
   const boot = await run(step.atBoot, { env });
   assertEquals([boot.code, boot.stdout + boot.stderr], [0, ""]);
+  const masquerade = leftOfIptables(
+    { why: "way out", run: step.run, doneWhen: ruleIs(check) },
+    "10.244.1.0/24",
+  ).doneWhen;
+  assert(masquerade);
+  const left = await run(masquerade.ask, { env });
+  assertEquals(masquerade.read(left), { is: "unneeded", ours: false });
   await Deno.remove(folder, { recursive: true });
 });
 

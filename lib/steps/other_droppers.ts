@@ -5,7 +5,13 @@
  */
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
 import { cmd, succeeded } from "../exec/command.ts";
-import { addressText, familyOf, parseCidr } from "../net/cidr.ts";
+import {
+  addressText,
+  end,
+  familyOf,
+  ofFamily,
+  parseCidr,
+} from "../net/cidr.ts";
 import { type Packet, readTable, traverse } from "../net/iptables.ts";
 import { isNftName } from "../net/nft_name.ts";
 import { readRuleset } from "../net/nft_rules.ts";
@@ -48,15 +54,15 @@ interface Dropper {
  */
 export function readDroppers(
   text: string,
-  cluster: Pick<Cluster, "clusterCIDRs" | "bridge">,
-  node?: Pick<ClusterNode, "podCIDRs">,
+  cluster: Pick<Cluster, "clusterCIDRs" | "bridge" | "nodes">,
+  node?: ClusterNode,
 ): readonly Dropper[] {
   const [ruleset = "", ...parts] = text.split(/^# /m);
   const uplink =
     parts.flatMap((part) => /^link (\S+)/.exec(part)?.[1] ?? [])[0];
   const legacy = parts.filter((part) => !part.startsWith("link "));
   const packets = cluster.clusterCIDRs.flatMap((cidr) =>
-    packetsOf(cidr, cluster.bridge, uplink, node)
+    packetsOf(cidr, cluster, uplink, node)
   );
   return [
     ...nftDroppers(ruleset, packets, cluster.clusterCIDRs),
@@ -64,31 +70,34 @@ export function readDroppers(
   ];
 }
 
+/** As many other nodes' pods are asked about: a rule may be for one of them. */
+const few = 4;
+
 /** What a pod sends to another node's, and gets from it. */
 function packetsOf(
   clusterCIDR: string,
-  bridge: string,
+  { bridge, nodes }: Pick<Cluster, "bridge" | "nodes">,
   uplink: string | undefined,
-  node: Pick<ClusterNode, "podCIDRs"> | undefined,
+  node: ClusterNode | undefined,
 ): readonly Packet[] {
   const family = familyOf(clusterCIDR);
-  const own = node?.podCIDRs.find((podCIDR) => familyOf(podCIDR) === family);
-  const second = (cidr: string) =>
-    addressText(parseCidr(cidr).network + 2n, family);
+  const podOf = (one: Pick<ClusterNode, "podCIDRs"> | undefined) => {
+    const podCIDR = ofFamily(one?.podCIDRs ?? [], family) ?? clusterCIDR;
+    return addressText(parseCidr(podCIDR).network + 2n, family);
+  };
+  const pod = podOf(node);
+  const others = nodes.filter((other) => other !== node)
+    .filter(({ podCIDRs }) => ofFamily(podCIDRs, family) !== undefined)
+    .slice(0, few).map(podOf);
   // Of the clusterCIDR's last addresses no node of few has one.
-  const { network, prefixLength } = parseCidr(clusterCIDR);
-  const size = 1n << BigInt((family === 4 ? 32 : 128) - prefixLength);
-  const [pod, other] = [
-    second(own ?? clusterCIDR),
-    addressText(network + size - 2n, family),
-  ];
+  const last = addressText(end(parseCidr(clusterCIDR)) - 2n, family);
   const [out, into] = uplink === undefined
     ? [{}, {}]
     : [{ out: uplink }, { in: uplink }];
-  return [
+  return [...others, last].flatMap((other): Packet[] => [
     { source: pod, destination: other, in: bridge, ...out, reply: false },
     { source: other, destination: pod, ...into, out: bridge, reply: false },
-  ];
+  ]);
 }
 
 /** Hooks that forwarded packets pass. */
@@ -106,17 +115,17 @@ function nftDroppers(
     isNftName(table) && isNftName(name)
   ).flatMap((chain) => {
     const { family, table, name, policy } = chain;
-    const ends = packets.filter(({ source }) =>
+    const found = packets.filter(({ source }) =>
       family === "inet" || family === nftProtocol(source)
     ).map((packet) => {
       const found = verdict(chain, { is: "ip", packet });
       const isSure = found?.maybe === false;
       return isSure ? found : policy === "drop" ? "policy" : undefined;
     });
-    const end = ends.find((end) => end === "policy" || end?.is === "drop");
-    if (end === undefined) return [];
+    const drop = found.find((end) => end === "policy" || end?.is === "drop");
+    if (drop === undefined) return [];
     const place = `${family} ${table} ${name}`;
-    const inside = end === "policy" ? name : end.rule.chain;
+    const inside = drop === "policy" ? name : drop.rule.chain;
     return [{
       what: `the chain ${place}` +
         (inside === name ? "" : ` (in its chain ${inside})`),

@@ -1,11 +1,14 @@
 // @ts-types="../std/assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { labCluster } from "../cluster/cluster_testing.ts";
 import { readDroppers } from "./other_droppers.ts";
 
 const cluster = {
   clusterCIDRs: ["10.244.0.0/16", "fd00:10:244::/56"],
   bridge: "cni0",
+  nodes: labCluster({ name: "lab", stateDir: "/nowhere" }).nodes,
 };
+const own = cluster.nodes.find(({ name }) => name === "worker-1");
 
 /** A chain at a hook, of these rules. */
 function chain(
@@ -50,6 +53,15 @@ Deno.test("chains of others that drop what is forwarded are named, ours never", 
     ],
   );
   assertEquals(readDroppers("no JSON", cluster), []);
+  const match = { payload: { protocol: "ip", field: "daddr" } };
+  const right = { prefix: { addr: "10.244.2.0", len: 24 } };
+  const forOne = [{ match: { op: "==", left: match, right } }, ...all];
+  const nftables = chain("ip fw f", "forward", "accept", forOne);
+  assertEquals(
+    readDroppers(JSON.stringify({ nftables }), cluster, own)
+      .map(({ what }) => what),
+    ["the chain ip fw f"],
+  );
 });
 
 Deno.test("of firewalld the chain is named in which it rejects, and how pods pass it", async () => {

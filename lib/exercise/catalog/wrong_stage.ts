@@ -22,7 +22,7 @@ const runWrongly: readonly ExerciseData[] = [
       says:
         "On {two}, which rules has the chain FORWARD, and what becomes of " +
         "a packet that none of them accepts? They accept a network, but which?",
-      look: { on: "{two}", run: "iptables -S FORWARD" },
+      look: { on: "{two}", run: "{showForward}" },
     }],
     faults: [{
       stage: "06-forwarding",
@@ -149,7 +149,7 @@ const takenAway: readonly ExerciseData[] = [
     explanation:
       "net.ipv4.ip_forward was 0 on {two}, so its kernel took only " +
       "what was for the node itself. No rule dropped anything, and so no " +
-      "counter of iptables showed it. Pods of one node reach each other " +
+      "counter of a rule showed it. Pods of one node reach each other " +
       "without it: a bridge does not route.",
   },
   {
