@@ -75,8 +75,8 @@ function remark(
   const drops = `the chain ${chain} on ${nodes} drops what is forwarded, ` +
     "and an accept of our own table does not undo that";
   if (/^ip6? filter FORWARD$/.test(chain)) {
-    return `${drops}: rules of iptables go there, too, where a node has the ` +
-      `program; where it has it no more, ${openChain(chain)}`;
+    return `${drops}: rules of iptables go there, too; on a node without ` +
+      `that program, ${openChain(chain)}`;
   }
   const [family] = chain.split(" ");
   const [cidr = ""] = clusterCIDRs.filter((one) =>
