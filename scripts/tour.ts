@@ -54,7 +54,11 @@ const command = {
     ["make tour CLUSTER=config/lab-dual.yaml", "on another lab"],
     [
       "make tour CLUSTER=config/lab-two-segments.yaml",
-      "beyond a router: 08 makes tunnels, or with routes: bgp sessions",
+      "beyond a router: 08 makes tunnels, and a frame within a frame is shown",
+    ],
+    [
+      "make tour CLUSTER=config/lab-bgp.yaml",
+      "beyond a router: 08 has the nodes tell each other, and the router",
     ],
   ],
   flags: {

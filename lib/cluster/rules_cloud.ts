@@ -12,7 +12,6 @@ import {
 } from "../net/cidr.ts";
 import {
   type AwsSettings,
-  defaultRoutes,
   type GcpSettings,
   type Routes,
 } from "./schema_cloud.ts";
@@ -77,14 +76,16 @@ function checkProvider(value: Draft<InFile>, reading: Reading): void {
     reading.wrong(
       ["routes"],
       `${routes} is for machines of provider: ${routes}, not ${provider}; expected ${
-        defaultRoutes(provider)
+        provider === "gcp"
+          ? "gcp or vxlan"
+          : `${provider === "aws" ? "aws, " : ""}host, vxlan or bgp`
       }`,
     );
   } else if (provider === "gcp") {
     reading.wrong(
       ["routes"],
       `${routes} does not work on GCP, where machines share no segment: ` +
-        "its router takes every packet; expected gcp",
+        "its router takes every packet; expected gcp or vxlan",
     );
   }
 }

@@ -72,13 +72,13 @@ Deno.test("the routes are the provider's where the file does not say", () => {
 
 Deno.test("routes that nobody would keep are refused", () => {
   assertEquals(mistakes(gcp, "routes: gcp", "routes: host"), [
-    "routes: host does not work on GCP, where machines share no segment: its router takes every packet; expected gcp",
+    "routes: host does not work on GCP, where machines share no segment: its router takes every packet; expected gcp or vxlan",
   ]);
   assertEquals(mistakes(aws, "routes: aws", "routes: gcp"), [
-    "routes: gcp is for machines of provider: gcp, not aws; expected aws",
+    "routes: gcp is for machines of provider: gcp, not aws; expected aws, host, vxlan or bgp",
   ]);
   assertEquals(mistakes(lab, "provider: lab", "provider: lab\nroutes: aws"), [
-    "routes: aws is for machines of provider: aws, not lab; expected host",
+    "routes: aws is for machines of provider: aws, not lab; expected host, vxlan or bgp",
   ]);
 });
 

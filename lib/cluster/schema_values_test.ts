@@ -393,7 +393,7 @@ const ofRoutes: readonly Case[] = [
   [
     "routes: vxlan",
     "routes: aws",
-    "routes: aws is for machines of provider: aws, not lab; expected host",
+    "routes: aws is for machines of provider: aws, not lab; expected host, vxlan or bgp",
   ],
   ...[["vni", 0, 16777216, 16777215], ["port", 0, 65536, 65535]].flatMap(
     ([key, least, most, last]) =>

@@ -3,7 +3,7 @@
  * exactly three sentences. A stage that is added wants its own here; the
  * compiler says so.
  */
-import { clusterSet } from "../net/nft_table.ts";
+import { clusterSet, nftTable } from "../net/nft_table.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import { hasTunnels } from "../cluster/tunnels.ts";
 import type { VxlanSettings } from "../cluster/schema_vxlan.ts";
@@ -40,9 +40,10 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
       "Here a machine is a network, mount and UTS namespace of this computer's " +
       "own kernel, with one cable (a veth pair) to " +
       (segments === undefined
-        ? `a segment, ${list(segmentCIDRs)}, `
-        : "a segment, which a router joins to the other, ") +
-      "on which there is also a host that is not of the cluster.",
+        ? `a segment, ${list(segmentCIDRs)}, on which there is also `
+        : `one of ${segments.length} segments; a router joins these, and on ` +
+          `the first, ${segmentCIDRs[0]}, is `) +
+      "a host that is not of the cluster.",
       "They begin as a Docker host does, with ip_forward off and the chain " +
       "FORWARD at DROP, and none of them knows of any pod.",
     ],
@@ -114,13 +115,20 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
       "This stage switches forwarding on and accepts what comes from " +
       `${list(clusterCIDRs)} or goes there${
         firewall === "nftables"
-          ? " in a table of our own, which undoes no drop of another's, so " +
-            "that FORWARD gets rules, too"
+          ? ", in a table of our own and, since that undoes no other's drop, " +
+            "in FORWARD, too"
           : ""
       }: look for what neighbours on one ` +
-      "node can do then, and a pod with a service of its own, whose packets " +
-      "come back by the same port (hairpin).",
+      "node can do then" +
+      (firewall === "nftables"
+        ? "."
+        : ", and a pod with a service of its own, whose packets come back by " +
+          "the same port (hairpin)."),
     ],
+    look: ({ firewall }) =>
+      firewall === "nftables"
+        ? { on: "node", command: cmd`nft list table ${nftTable}` }
+        : undefined,
   },
   "07-masquerade": {
     sentences: ({ cluster: { clusterCIDRs, firewall } }) => [
@@ -137,11 +145,18 @@ export const tourTexts: Readonly<Record<StageName, TourText>> = {
       }), ` +
       "since Kubernetes wants pods to see each other's own addresses.",
     ],
+    look: ({ firewall }) =>
+      firewall === "nftables"
+        ? {
+          on: "node",
+          command: cmd`nft list chain ${nftTable} postrouting`,
+        }
+        : undefined,
   },
   "08-routes": {
     sentences: ({ node, cluster }) =>
       cluster.bgp !== undefined
-        ? bgpSentences(cluster.bgp)
+        ? bgpSentences(cluster, cluster.bgp)
         : cluster.vxlan !== undefined && hasTunnels(cluster, node.name)
         ? vxlanSentences(cluster, cluster.vxlan)
         : [
@@ -198,16 +213,27 @@ function vxlanSentences(
   ];
 }
 
-function bgpSentences({ as }: BgpSettings): Sentences {
+function bgpSentences(
+  { segments }: Cluster,
+  { as }: BgpSettings,
+): Sentences {
+  const isRouted = segments !== undefined;
   return [
-    "Pods of other nodes are still out of reach, and to write every node's " +
-    "routes by hand takes as many routes as there are pairs of nodes.",
+    isRouted
+      ? "Pods of other nodes are still out of reach, and for those beyond a router " +
+        "no route of a node is enough, as long as the router itself knows no pods."
+      : "Pods of other nodes are still out of reach, and to write every node's " +
+        "routes by hand takes as many routes as there are pairs of nodes.",
     "So this stage starts BIRD on every node, a program that speaks BGP as " +
     `routers do (here as autonomous system ${as}): each node announces its own ` +
-    "podCIDRs, and believes of others nothing but parts of the clusterCIDR.",
-    "Shown below is what bird has learned: in [ ] the session that a route came " +
-    "by, * the one that it takes, blackhole what the node announces itself; the " +
-    "kernel's routes are made of that, and go when their node does.",
+    `podCIDRs, ${
+      isRouted ? "to the router, too, " : ""
+    }and believes of another ` +
+    "node that one's podCIDRs alone.",
+    "Shown below is what bird knows: in [ ] whence a route came (a session is " +
+    "to-NODE, kernel and direct are this node's own), blackhole what it announces; " +
+    "the kernel's routes are made of what came by sessions, and go when their node " +
+    "does.",
   ];
 }
 

@@ -29,6 +29,13 @@ const clusters: readonly Cluster[] = [
     routes: "bgp",
     bgp: { as: 4_200_000_000, peers: [] },
   },
+  {
+    ...twoSegmentsCluster(names),
+    routes: "bgp",
+    bgp: { as: 4_200_000_000, peers: [] },
+  },
+  { ...labCluster(names), firewall: "nftables" },
+  { ...dualCluster(names), firewall: "nftables" },
 ];
 
 /** Every text, as it is said of a cluster. */
@@ -87,4 +94,9 @@ Deno.test("until there are pods, each stage has something to look at", () => {
     stageNames.filter((name) => tourTexts[name].look?.(cluster));
   assertEquals(looks(cluster), stageNames.slice(0, 4));
   assertEquals(looks(two), [...stageNames.slice(0, 4), "08-routes"]);
+  assertEquals(looks({ ...cluster, firewall: "nftables" }), [
+    ...stageNames.slice(0, 4),
+    "06-forwarding",
+    "07-masquerade",
+  ]);
 });
