@@ -1,5 +1,9 @@
 /** The doctor's check of the tunnels between nodes. Pure. */
-import { tunnelFaults, tunnelQuestion } from "../diagnosis/tunnels.ts";
+import {
+  inTunnelsWay,
+  tunnelFaults,
+  tunnelQuestion,
+} from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import { type Check, type Finding, unclear } from "./check.ts";
 
@@ -23,6 +27,11 @@ export const tunnelCheck: Check = {
       }];
     }
     if (!host.complete.includes("08-routes")) {
+      const other = asked && inTunnelsWay(cluster, node, asked);
+      if (other !== undefined) {
+        const { what, evidence, remedies } = other;
+        return [{ is: "warning", what, evidence, remedies }];
+      }
       return [{
         is: "not yet",
         what: `no ${tunnelLink} on this node, or not all that it needs`,
