@@ -91,6 +91,24 @@ export function tunnelFaults(
 }
 
 /**
+ * What stage 08 refuses on a node, or fails by, where it has not run: another's link
+ * of that name, or what has the tunnels' VNI or port.
+ */
+export function inTunnelsWay(
+  cluster: Cluster,
+  node: ClusterNode,
+  asked: Asked,
+): Cause | undefined {
+  const { stdout } = asked.outcome;
+  if (cluster.vxlan === undefined || !/^link /m.test(stdout)) return undefined;
+  const cause = ownEnd({ asked, node, cluster, lines: () => [] });
+  // What is ours, or merely absent, is mended by the stage alone.
+  return cause?.kind === "tunnel" && cause.remedies.length > 1
+    ? cause
+    : undefined;
+}
+
+/**
  * Which faults count, likeliest first: those of what the nodes have; also that
  * long packets are lost; or also what shows by pings, which any other fault of
  * the path keeps from coming as well.

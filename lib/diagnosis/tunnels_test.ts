@@ -5,7 +5,12 @@ import { labCluster, twoSegmentsCluster } from "../cluster/cluster_testing.ts";
 import { tunnelAddress, vtepMac } from "../net/vxlan.ts";
 import { cmd } from "../exec/command.ts";
 import { remedyLine } from "./remedy.ts";
-import { faultBetween, tunnelFaults, tunnelQuestion } from "./tunnels.ts";
+import {
+  faultBetween,
+  inTunnelsWay,
+  tunnelFaults,
+  tunnelQuestion,
+} from "./tunnels.ts";
 
 const names = { name: "lab-two", stateDir: "/state/lab-two" };
 const cluster = twoSegmentsCluster(names);
@@ -130,6 +135,21 @@ Deno.test("a link of another kind, and one without the node's own address ahead 
     assert(found.what.includes(said), found.what);
     assertEquals(found.mends, [...mends, "--node worker-1"]);
   }
+});
+
+Deno.test("what keeps stage 08 from its work is told before it has run, and what it does itself is not", () => {
+  const at = (stdout: string) => {
+    const outcome = { code: 0, stdout, stderr: "" };
+    const asked = { where: node.name, command: cmd`sh`, outcome };
+    return inTunnelsWay(cluster, node, asked)?.what ?? "nothing";
+  };
+  const flannel = link.replace("[{", '[{"ifname":"flannel.1",');
+  assert(at(`link \nvxlans ${flannel}\n`).includes(": flannel.1 is a vxlan"));
+  assert(at(well.replace(":8472", ":4789")).includes("its port is 4789"));
+  const ours = well.replace("[{", '[{"ifalias":"deno-cni",');
+  assertEquals(at(ours.replace(":8472", ":4789")), "nothing");
+  assertEquals(at("link \n"), "nothing");
+  assertEquals(at(""), "nothing");
 });
 
 Deno.test("an entry that leaves by another port, VNI or link than the tunnels' is named", () => {

@@ -1,5 +1,9 @@
 /** The doctor's check of the tunnels between nodes. Pure. */
-import { tunnelFaults, tunnelQuestion } from "../diagnosis/tunnels.ts";
+import {
+  inTunnelsWay,
+  tunnelFaults,
+  tunnelQuestion,
+} from "../diagnosis/tunnels.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import { narrowCause, waysCause } from "./segments.ts";
 import { type Check, type Finding, unclear } from "./check.ts";
@@ -25,6 +29,11 @@ export const tunnelCheck: Check = {
       }];
     }
     if (!host.complete.includes("08-routes")) {
+      const other = asked && inTunnelsWay(cluster, node, asked);
+      if (other !== undefined) {
+        const { what, evidence, remedies } = other;
+        return [{ is: "warning", what, evidence, remedies }];
+      }
       return [{
         is: "not yet",
         what: `no ${tunnelLink} on this node, or not all that it needs`,

@@ -185,8 +185,11 @@ async function applyStep(
       await skipTogether(nodeRun, [{ step, ...decision }]);
       return "go on";
     }
-    const choice = await context.ask?.(node.name, step) ?? "run";
-    if (choice !== "run") return choice;
+    const first = replacedBy(answer);
+    for (const one of first ? [{ why: goesFirst, run: first }, step] : [step]) {
+      const choice = await context.ask?.(node.name, one) ?? "run";
+      if (choice !== "run") return choice;
+    }
     const input = decision.input ?? await takeInput(step, context);
     return await act(nodeRun, step, { ...decision, input });
   } catch (error) {

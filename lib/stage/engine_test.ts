@@ -76,10 +76,21 @@ Deno.test("what an earlier run left otherwise goes first, in a dry run too, and 
       "rm",
       "sh",
     ]);
+    const shown: string[] = [];
+    const asking = (choice: "run" | "skip") =>
+      context({
+        ask: (_, { run }) => {
+          shown.push("argv" in run ? run.argv[0] ?? "" : "");
+          return Promise.resolve(choice);
+        },
+      });
+    await apply(stage, node, [made("new")], asking("skip"));
+    assertEquals(await Deno.readTextFile(path), "old\n");
     assertEquals(
-      statuses(await apply(stage, node, [made("new")], context())),
+      statuses(await apply(stage, node, [made("new")], asking("run"))),
       ["changed", "changed"],
     );
+    assertEquals(shown, ["rm", "rm", "sh"]);
     assertEquals(await Deno.readTextFile(path), "new\n");
     await Deno.writeTextFile(path, "drift\n");
     await undo(stage, node, [made("new")], context());

@@ -59,6 +59,10 @@ const drift: readonly (readonly [take: string, isBack: string])[] = [
     "ip link set deno.vxlan mtu 1300",
     "ip link show deno.vxlan | grep -q 'mtu 1450'",
   ],
+  [
+    "ip link set deno.vxlan address 02:00:00:00:00:77",
+    `ip link show deno.vxlan | grep -q 'ether 02:dc:' && ${hasTunnel}`,
+  ],
   ["ip link del deno.vxlan", hasTunnel],
   [
     "sysctl -qw net.ipv4.conf.cni0.accept_redirects=1",

@@ -121,6 +121,16 @@ const faults: readonly Fault[] = [{
   cause: "worker-1 drops packets of the tunnels by a rule of the chain " +
     "inet fw in of nftables",
 }, {
+  name:
+    "port dropped by INPUT's policy, to which no tunnel's packet is an answer",
+  on: "worker-1",
+  make: "iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; " +
+    "iptables -P INPUT DROP",
+  doctor:
+    "worker-1 drops packets of the tunnels by the policy of the chain INPUT",
+  cause:
+    "worker-1 drops packets of the tunnels by the policy of the chain INPUT",
+}, {
   name: "ways that take less than they are taken for",
   on: "router",
   make: "iptables -I FORWARD -p udp -m length --length 1401: -j DROP",
@@ -174,6 +184,10 @@ Deno.test({
       await t.step(fault.name, () => isNamed(lab, fault));
     }
     await t.step("an MTU that was not lowered", () => isWide(lab));
+    await t.step(
+      "a vxlan of another program at the VNI and port, and leftovers",
+      () => isInTheWay(lab),
+    );
     await t.step("undo leaves nothing", async () => {
       await runAll(
         lab,
@@ -264,5 +278,35 @@ async function isWide(lab: TestLab): Promise<void> {
       "the nodes leave the tunnel 1450",
   );
   for (const line of followed.cause?.mend ?? []) await follow(lab, line);
+  assertEquals(await findingsOn(lab, "tunnels"), []);
+}
+
+/** What stage 08 refuses, and what it does not look at: the doctor's lines mend both. */
+async function isInTheWay(lab: TestLab): Promise<void> {
+  const other = "flannel.1 is a vxlan with VNI 1 and port 8472 already";
+  const make = "ip link del deno.vxlan; " +
+    "ip link add flannel.1 type vxlan id 1 dstport 8472 local 10.0.1.11";
+  await lab.on("worker-1", cmd`sh -euc ${make}`);
+  const refused = await lab.script(
+    "08-routes",
+    "--dry-run",
+    "--node",
+    "worker-1",
+  );
+  assertEquals(refused.code, 1, refused.stdout);
+  assertStringIncludes(refused.stdout + refused.stderr, other);
+  await isMendedAsTold(lab, other);
+  const mac = "02:dc:11:22:33:44";
+  const left = `bridge fdb add ${mac} dev deno.vxlan dst 10.0.2.99; ` +
+    `ip neigh add 10.244.9.0 lladdr ${mac} dev deno.vxlan nud permanent`;
+  await lab.on("worker-1", cmd`sh -euc ${left}`);
+  await isMendedAsTold(lab, `the entry ${mac} dst 10.0.2.99`);
+}
+
+async function isMendedAsTold(lab: TestLab, said: string): Promise<void> {
+  const [one] = await findingsOn(lab, "tunnels");
+  assert(one !== undefined && "mend" in one, said);
+  assertStringIncludes(one.what, said);
+  for (const line of one.mend) await follow(lab, line);
   assertEquals(await findingsOn(lab, "tunnels"), []);
 }
