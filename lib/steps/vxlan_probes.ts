@@ -5,7 +5,7 @@ import { tunnelLink } from "../net/vxlan.ts";
 import { cmd, type Command, type Outcome } from "../exec/command.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
 import { mark } from "../net/mark.ts";
-import { birdProtocol, routeProtocol, unknown } from "./probes.ts";
+import { askLink, birdProtocol, routeProtocol, unknown } from "./probes.ts";
 import { routesByDestination, routesQuestion } from "./route_table.ts";
 
 /** What a node's end of the tunnels has to be. */
@@ -68,7 +68,7 @@ export function otherwise(link: TunnelLink, end: TunnelEnd): string[] {
 /** Is there a tunnel's end of ours, as it should be? */
 export function tunnelIs(end: TunnelEnd): Probe {
   return {
-    ask: cmd`ip -j -d link show dev ${tunnelLink}`,
+    ask: askLink(tunnelLink),
     read(outcome) {
       if (noLink(outcome)) return { is: "absent" };
       const [link] = outcome.code === 0
@@ -109,7 +109,7 @@ export function tunnelIs(end: TunnelEnd): Probe {
 /** Has the tunnel's end this MTU? */
 export function tunnelMtuIs(mtu: number): Probe {
   return {
-    ask: cmd`ip -j link show dev ${tunnelLink}`,
+    ask: askLink(tunnelLink),
     read(outcome) {
       if (noLink(outcome)) return { is: "absent" };
       const [link] = outcome.code === 0
