@@ -32,9 +32,11 @@ own_user() { # bird's user, where this user namespace has it
 }
 
 others() { # Birds beside the one that answers, or where none does, the one that is ours to end.
-  one=$(answering)
+  all=$(birds)
+  [ -n "$all" ] || return 0
+  one=$(printf '%s\n' "$all" | answering)
   [ -n "$one" ] || [ "$kind" != unit ] || one=$(systemctl show -p MainPID --value bird)
-  birds | while read -r pid line; do
+  printf '%s\n' "$all" | while read -r pid line; do
     if [ -n "$one" ]; then
       [ "$pid" = "$one" ] || echo "$pid $line"
     elif ! [ "/proc/$pid/ns/mnt" -ef /proc/self/ns/mnt ]; then

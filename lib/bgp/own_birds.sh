@@ -13,9 +13,14 @@ birds() {
     fi
   done
 }
-# The process of the bird that answers birdc.
-answering() {
-  ss -Hxlp 'src = unix:/run/bird/bird.ctl' 2>/dev/null | sed -n 's/.*pid=\([0-9]*\).*/\1/p'
+# Of these, the process of the bird that answers birdc. ss -p would look at all processes for it.
+answering() { # lines of birds on stdin
+  # shellcheck disable=SC2046 # The sixth word is the socket's number.
+  set -- $(ss -Hxl 'src = unix:/run/bird/bird.ctl' 2>/dev/null)
+  [ -n "${6-}" ] || return 0
+  while read -r pid _; do
+    case $(ls -l "/proc/$pid/fd" 2>/dev/null) in *"socket:[$6]"*) echo "$pid" ;; esac
+  done
 }
 # Whether a file is newer than what bird has read.
 unread() { # FILE

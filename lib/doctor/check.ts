@@ -1,6 +1,7 @@
 /** What a check of the doctor is: a question to a node, and a pure reading of its answers. */
 import type { Family } from "../net/cidr.ts";
 import type { Cluster, ClusterNode } from "../cluster/cluster.ts";
+import { oncePer } from "../cluster/once.ts";
 import { type Command, show } from "../exec/command.ts";
 import { type Evidence, evidence } from "../diagnosis/evidence.ts";
 import { familiesOf, inFamily } from "../cluster/address_family.ts";
@@ -118,12 +119,19 @@ export interface OneFamily {
   readonly podCIDR: string | undefined;
 }
 
+/** The same for all nodes. */
+const inFamilies = oncePer((cluster: Cluster) =>
+  familiesOf(cluster).map((family) => ({
+    family,
+    one: inFamily(cluster, family),
+  }))
+);
+
 /** The context, once a family. */
 export function byFamily(
   { cluster, node }: CheckContext,
 ): readonly OneFamily[] {
-  return familiesOf(cluster).map((family) => {
-    const one = inFamily(cluster, family);
+  return inFamilies(cluster).map(({ family, one }) => {
     const own = one.nodes.find(({ name }) => name === node.name) ?? node;
     return { family, cluster: one, node: own, podCIDR: own.podCIDRs[0] };
   });

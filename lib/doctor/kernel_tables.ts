@@ -1,6 +1,6 @@
 /** The doctor's check of the kernel's tables that are one for many, and may be full. Pure. */
 import {
-  askPacketTables,
+  askOwnTables,
   askTables,
   readTables,
 } from "../diagnosis/kernel_tables/kernel_tables.ts";
@@ -16,7 +16,7 @@ export const kernelTables: Check = {
   name: "kernel-tables",
   well:
     "the kernel's tables have room: neighbours, connections, processes, inotify, …",
-  asks: (context) => [tellsForAll(context) ? askTables : askPacketTables],
+  asks: (context) => [tellsForAll(context) ? askTables : askOwnTables],
   read(context, [asked]) {
     const { cluster, node } = context;
     const tables = asked && readTables(asked.outcome);

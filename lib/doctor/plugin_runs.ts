@@ -11,7 +11,7 @@ import { type Check, shownBy, unclear } from "./check.ts";
  * launcher starts is looked at apart: while a daemon runs, it answers without.
  */
 const script = `[ -x "$1" ] || exit 0
-for file in $(head -c 4096 "$1" | grep -ao "$2/[A-Za-z0-9._/-]*" | sort -u); do
+for file in $(head -c 4096 "$1" | grep -ao "$2/[A-Za-z0-9._/-]*"); do
   [ -e "$file" ] || echo "lacks $file"
 done
 echo '{"cniVersion":"1.0.0"}' | CNI_COMMAND=VERSION "$1"`;

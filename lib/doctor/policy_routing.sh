@@ -4,8 +4,11 @@
 for family in 4 6; do part "rules $family"; ip -j "-$family" rule; done
 added=$({ ip rule; ip -6 rule; } 2>/dev/null | grep -Evx \
   '(0:.*from all lookup local|32766:.*from all lookup main|32767:.*from all lookup default) *')
-[ -n "$added" ] || set --
-marks=$(printf '%s\n' "$added" | sed -n 's/.*fwmark \([^ /]*\).*/\1/p' | sort -u)
+marks=
+case $added in
+"") set -- ;;
+*fwmark*) marks=$(printf '%s\n' "$added" | sed -n 's/.*fwmark \([^ /]*\).*/\1/p' | sort -u) ;;
+esac
 for flow; do
   IFS=, read -r family destination source link <<END
 $flow

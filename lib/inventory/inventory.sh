@@ -59,16 +59,19 @@ part leases
 set -- "${data:-/run/deno-cni/networks}"
 [ "$1" = /var/lib/cni/networks ] || set -- "$1" /var/lib/cni/networks
 for store; do
+  [ -d "$store" ] || continue
   find "$store" -mindepth 2 -maxdepth 2 -type f ! -path "$store/.*" -name '*[.:]*' \
     ! -name 'last_reserved_ip.*' \
     \( -size 0 -exec printf '%s:\n' {} + -o -exec grep -H '' {} + \) 2>/dev/null
 done
-part names
-pod='"K8S_POD_NAME","\([^"]*\)"' sandbox='"sandbox":"[^"]*\/\([^"/]*\)"'
-sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
-part namespaces
-pod='"K8S_POD_NAMESPACE","\([^"]*\)"'
-sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" /var/lib/cni/results/*-eth0 2>/dev/null
+set -- /var/lib/cni/results/*-eth0
+[ -e "$1" ] || set --
+sandbox='"sandbox":"[^"]*\/\([^"/]*\)"'
+for key in NAME NAMESPACE; do
+  case $key in NAME) part names ;; *) part namespaces ;; esac
+  pod="\"K8S_POD_$key\",\"\\([^\"]*\\)\""
+  [ $# = 0 ] || sed -n "s/.*$pod.*$sandbox.*/\\2 \\1/p" "$@" 2>/dev/null
+done
 line='
 '
 stat -f -c '%T %n' /run/netns/* 2>/dev/null | while read -r type sandbox; do

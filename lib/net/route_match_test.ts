@@ -29,3 +29,34 @@ Deno.test("of routes as exact as each other the least metric counts, whatever a 
   assertEquals(by("fd00::1"), "six");
   assertEquals(by("192.0.2.1"), undefined);
 });
+
+Deno.test("of many routes the same one counts as of few", () => {
+  const few = [
+    { dst: "default", metric: 20, via: "last" },
+    { dst: "0.0.0.0/0", metric: 10, via: "all" },
+    { dst: "broadcast", via: "none" },
+    { dst: "10.244.2.9", metric: 900, via: "alone" },
+    { dst: "10.244.2.9/32", metric: 1, via: "as long" },
+    { dst: "10.244.0.0/16", via: "wide" },
+    { dst: "10.244.2.0/24", metric: 9, via: "later" },
+    { dst: "10.244.2.0/24", metric: 3, via: "first" },
+    { dst: "10.244.2.0/24", metric: 3, via: "second" },
+    { dst: "fd00::/8", via: "six" },
+    { dst: "fd00::1", via: "six alone" },
+  ];
+  const more = Array.from(
+    { length: 40 },
+    (_, at) => ({ dst: `10.99.${at}.0/24`, via: `${at}` }),
+  );
+  for (
+    const address of [
+      ...["10.244.2.9", "10.244.2.8", "10.244.3.1", "192.0.2.1", "fd00::1"],
+      ...["fd00::2", "2001:db8::1", "nonsense"],
+    ]
+  ) {
+    const expected = longestMatch(few, address);
+    assertEquals(longestMatch([...more, ...few], address), expected, address);
+    assertEquals(longestMatch([...few, ...more], address), expected, address);
+  }
+  assertEquals(longestMatch([...few, ...more], "10.99.7.3")?.via, "7");
+});

@@ -28,9 +28,18 @@ export function unknown(outcome: Outcome, what: string): Answer {
   };
 }
 
-/** Asks for a link with all that `ip` knows of it. */
-function askLink(name: string): Command {
-  return cmd`ip -j -d link show dev ${name}`;
+const linkQuestions = new Map<string, Command>();
+
+/**
+ * Asks for a link with all that `ip` knows of it: the same question for all probes
+ * of the link, so that a node is asked once.
+ */
+export function askLink(name: string): Command {
+  const known = linkQuestions.get(name);
+  if (known !== undefined) return known;
+  const question = cmd`ip -j -d addr show dev ${name}`;
+  linkQuestions.set(name, question);
+  return question;
 }
 
 interface Link {
@@ -62,7 +71,7 @@ export function linkIs(
 ): Probe {
   const rename = "choose another name in the cluster file";
   return {
-    ask: cmd`ip -j -d addr show dev ${name}`,
+    ask: askLink(name),
     read(outcome) {
       const link = readLink(outcome);
       if (link === undefined) return unknown(outcome, `whether ${name} exists`);
@@ -140,7 +149,7 @@ interface AddressInfo {
 export function addressOn(name: string, address: string): Probe {
   const family = address.includes(":") ? "inet6" : "inet";
   return {
-    ask: cmd`ip -j addr show dev ${name}`,
+    ask: askLink(name),
     read(outcome) {
       if (outcome.code === 1 && /does not exist/.test(outcome.stderr)) {
         return { is: "absent" };

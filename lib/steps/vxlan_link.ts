@@ -5,7 +5,7 @@ import { parseIpList } from "../net/ip_json.ts";
 import { mark } from "../net/mark.ts";
 import { tunnelLink } from "../net/vxlan.ts";
 import type { Answer, Probe } from "../stage/stage.ts";
-import { unknown } from "./probes.ts";
+import { askLink, unknown } from "./probes.ts";
 import { otherwise, type TunnelEnd, type TunnelLink } from "./vxlan_end.ts";
 import { type TunnelObstacle, tunnelObstacle } from "./vxlan_obstacle.ts";
 
@@ -115,7 +115,7 @@ function inTheWay(obstacle: TunnelObstacle | undefined): Answer {
 /** Has the tunnel's end this MTU? */
 export function tunnelMtuIs(mtu: number): Probe {
   return {
-    ask: cmd`ip -j link show dev ${tunnelLink}`,
+    ask: askLink(tunnelLink),
     read(outcome) {
       if (noLink(outcome)) return { is: "absent" };
       const [link] = outcome.code === 0

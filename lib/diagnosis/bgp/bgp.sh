@@ -14,8 +14,10 @@ if [ -e "$conf" ] && ! cmp -s "$conf" "$example"; then
 else
   echo "conf absent"
 fi
-one=$(answering)
-birds | while read -r pid line; do
+all=$(birds)
+one=$(printf '%s\n' "$all" | answering)
+printf '%s\n' "$all" | while read -r pid line; do
+  [ -n "$pid" ] || continue
   if [ "$pid" = "$one" ]; then echo "bird answers $pid $line"; else echo "bird mute $pid $line"; fi
 done
 said=$(ask_bird -r show status 2>&1)

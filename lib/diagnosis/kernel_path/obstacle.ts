@@ -1,6 +1,7 @@
 /** Something on a packet's path that ends it, and the packets that are asked about. Pure. */
 import { cmd, type Command, show } from "../../exec/command.ts";
 import type { Cluster, ClusterNode } from "../../cluster/cluster.ts";
+import { oncePer } from "../../cluster/once.ts";
 import { networkHas } from "../../net/route_match.ts";
 import { onNode, type Remedy } from "../remedy.ts";
 import type { Evidence } from "../evidence.ts";
@@ -107,7 +108,17 @@ export function ownerOfPod(
   { nodes }: Pick<Cluster, "nodes">,
   address: string,
 ): ClusterNode | undefined {
-  return nodes.find(({ podCIDRs }) =>
+  const known = ownersAmong(nodes);
+  const before = known.get(address);
+  if (before !== undefined) return before.owner;
+  const owner = nodes.find(({ podCIDRs }) =>
     podCIDRs.some((podCIDR) => networkHas(podCIDR, address))
   );
+  known.set(address, { owner });
+  return owner;
 }
+
+/** Each node is asked for the same addresses. */
+const ownersAmong = oncePer((_: readonly ClusterNode[]) =>
+  new Map<string, { readonly owner: ClusterNode | undefined }>()
+);

@@ -21,8 +21,8 @@ const boundary = crypto.randomUUID();
 /** Asks how full the tables are. It changes nothing. */
 export const askTables = asking();
 
-/** Asks the same of those tables alone that packets need, or each namespace has its own of. */
-export const askPacketTables = asking("packets");
+/** Asks the same of those tables alone that each network namespace has its own of. */
+export const askOwnTables = asking("own");
 
 function asking(...args: readonly string[]): Command {
   const program = shellProgram("tables.sh", import.meta.url);

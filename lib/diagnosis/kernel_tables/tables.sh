@@ -1,14 +1,16 @@
 #!/bin/sh
-# [packets]: how full the kernel's tables are that are one for many, in parts; of those alone that
-# packets need, where that is said: a look at all processes takes its time.
+# [own]: how full the kernel's tables are that are one for many, in parts; own: those alone that
+# each network namespace has, for a look at all processes and neighbours takes its time.
 # /proc/net/stat has those of the first network namespace alone; netlink tells everywhere.
-of=$1
-part neighbours; ip -s ntable show 2>/dev/null | grep -B 1 -A 12 thresh1
+which=$1
 # Those that nothing asks for, and for which there is no bound (net/core/neighbour.c).
 unbounded() { # FAMILY
   echo "$1 $(ip "-$1" neigh show nud all 2>/dev/null | grep -c -e extern_learn -e PERMANENT)"
 }
-part unbounded; unbounded 4; unbounded 6
+if [ "$which" != own ]; then
+  part neighbours; ip -s ntable show 2>/dev/null | grep -B 1 -A 12 thresh1
+  part unbounded; unbounded 4; unbounded 6
+fi
 part values
 grep -Hs . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max \
   /proc/sys/net/netfilter/nf_conntrack_expect_max \
@@ -26,7 +28,7 @@ for ports in /sys/class/net/*/brif; do
   [ ! -e "$1" ] || echo "${bridge##*/} $#"
 done
 part bridges; ip -d link show type bridge 2>/dev/null
-if [ "$of" != packets ]; then
+if [ "$which" != own ]; then
   # Of each watcher its user, then how many watches it has (proc(5), fdinfo).
   watchers=$(find /proc/[0-9]*/fd -lname anon_inode:inotify -printf '%U %h/%f\n' 2>/dev/null)
   part watchers; printf '%s\n' "$watchers"
