@@ -259,6 +259,14 @@ Deno.test("a tunnel that long packets do not get through is named with what fits
     fault?.cause.remedies.map((remedy) => remedyLine(remedy, cluster))[0],
     `write vxlan: {mtu: 1400} into ${cluster.file}`,
   );
+  const [told] = narrow(
+    "remembers 10.244.2.0 1350\npasses 10.244.2.0 1400\n",
+  );
+  const lines = told?.cause.remedies.map((one) => remedyLine(one, cluster));
+  assertEquals(lines?.slice(1, 3), [
+    `make shell CLUSTER=${cluster.file} NODE=worker-1 ARGS="-- ip route flush cache"`,
+    `write vxlan: {mtu: 1400} into ${cluster.file}`,
+  ]);
   const [dropped] = narrow("");
   assert(dropped?.cause.what.includes("drops what is that long"));
 });

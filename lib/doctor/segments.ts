@@ -25,8 +25,16 @@ export const segmentCheck: Check = {
       .flatMap((far) =>
         waysCause(context, far) ?? narrowCause(context, far) ?? []
       );
-    const told = new Map(found.map((cause) => [cause.what, cause]));
-    return [...told.values()].map(({ what, evidence, remedies }): Finding => (
+    // What keeps it from several nodes is mended once.
+    const told = new Map(
+      found.toReversed().map((cause) => [
+        JSON.stringify([cause.on, cause.remedies]),
+        cause,
+      ]),
+    );
+    return [...told.values()].toReversed().map((
+      { what, evidence, remedies },
+    ): Finding => (
       { is: "fault", what, evidence, remedies }
     ));
   },

@@ -66,30 +66,54 @@ function readRoute(
 function readWayTo({ name, via }: Owner, at: number, outcome: Outcome): Answer {
   const way = wayAmong(outcome, at);
   if (way === undefined) return unknown(outcome, `the way to ${via}`);
+  const whom = `${name} (${via})`;
   if (typeof way === "string") {
     return /unreachable|No route to host/i.test(way)
-      ? apart(name, via, "has no way there")
+      ? unreached(whom, via)
       : unknown({ ...outcome, stderr: way }, `the way to ${via}`);
   }
   const gateway = way.gateway ?? way.via?.host;
-  if (gateway !== undefined) {
-    return apart(name, via, `goes there by the gateway ${gateway}`);
-  }
-  return way.type === "local"
-    ? apart(name, via, "says that this address is the node's own")
-    : { is: "absent" };
+  if (gateway !== undefined) return apart(whom, via, gateway);
+  return way.type === "local" ? itself(whom, via) : { is: "absent" };
 }
 
-function apart(owner: string, via: string, how: string): Answer {
+function apart(whom: string, via: string, gateway: string): Answer {
   return {
     is: "different",
-    found:
-      `${owner} (${via}) is not on this node's segment: the kernel ${how}. ` +
-      "A route by it would lose every packet, for the gateway does not know the pods",
+    found: `${whom} is not on this node's segment: the kernel goes there by ` +
+      `the gateway ${gateway}. A route by it would lose every packet, for the ` +
+      "gateway does not know the pods",
     remedy: "look at `ip route get " + via +
       "`; then correct the node's address in the cluster file, " +
       "put the nodes on one segment, take tunnels between them (routes: vxlan), " +
+      "let the nodes tell each other and the router (routes: bgp), " +
       "or let the router in between keep the routes: by hand, " +
       "or, for machines that stage 01 makes in a cloud, with routes: aws or routes: gcp",
+  };
+}
+
+/** Without its own link or address a node has no way, to whatever segment. */
+function unreached(whom: string, via: string): Answer {
+  return {
+    is: "different",
+    found:
+      `${whom} is not reached from this node: the kernel has no way there. ` +
+      "No route can go by it",
+    remedy: "look at `ip addr` and `ip route get " + via +
+      "`: this node's link is gone, down, or without its address (in a lab, " +
+      "01-provision makes a machine anew that has lost its link); " +
+      "or correct the other node's address in the cluster file",
+  };
+}
+
+function itself(whom: string, via: string): Answer {
+  return {
+    is: "different",
+    found:
+      `${whom} is not another machine: the kernel says that this address ` +
+      "is the node's own. A route by it would lead nowhere",
+    remedy: "look at `ip addr show to " + via +
+      "`; then take the address from this node, or correct the other node's " +
+      "in the cluster file",
   };
 }

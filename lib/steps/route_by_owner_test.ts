@@ -66,6 +66,18 @@ Deno.test("each finds its own route and its own way among those of all", () => {
   );
 });
 
+Deno.test("a node that has no way, or that address itself, is told what it lacks, and nothing of gateways", () => {
+  const stderr =
+    "RTNETLINK answers: Network is unreachable\nCommand failed -:1\n";
+  const unreached = read({ stdout: `${none}\n`, stderr });
+  const own = read({ stdout: `${none}\n${itself}\n` });
+  for (const answer of [unreached, own]) {
+    if (answer.is !== "different") throw new Error(answer.is);
+    assertEquals(/gateway|vxlan/.test(answer.found + answer.remedy), false);
+    assertStringIncludes(answer.remedy, "ip addr");
+  }
+});
+
 Deno.test("a node behind a gateway is no next hop, and the message names the gateway and the ways out", () => {
   const answer = read({ stdout: `${none}\n${byGateway}\n` });
   if (answer.is !== "different") throw new Error(answer.is);
@@ -73,7 +85,10 @@ Deno.test("a node behind a gateway is no next hop, and the message names the gat
     assertStringIncludes(answer.found, word);
   }
   for (
-    const word of ["routes: aws", "routes: gcp", "routes: vxlan", "one segment"]
+    const word of [
+      ...["routes: aws", "routes: gcp", "routes: vxlan", "routes: bgp"],
+      "one segment",
+    ]
   ) {
     assertStringIncludes(answer.remedy, word);
   }

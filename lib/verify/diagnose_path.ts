@@ -119,11 +119,7 @@ function* suspects(
       );
     }
   }
-  // Without the router, no cable of other segments than the first is left.
-  if (findings.router?.is === "gone") yield betweenSegments(path, findings);
-  for (const node of onSegment) yield segmentFault(node, cluster);
-  for (const node of onSegment) yield heldAddressFault(node, cluster);
-  yield betweenSegments(path, findings);
+  if (onSegment.length > 0) yield* linking(path, onSegment, findings);
   const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
   for (const node of withPods) yield bridgeFault(node, cluster);
   for (const node of withPods) {
@@ -156,6 +152,21 @@ function* suspects(
   if (path.kind === "pod-to-outside" && from !== undefined) {
     yield* outwards(path, from, findings);
   }
+}
+
+/** What can keep these machines of a path from others. */
+function* linking(
+  path: Path,
+  onSegment: readonly NodeFacts[],
+  findings: PathFindings,
+): Generator<Cause | undefined> {
+  const { cluster, router } = findings;
+  // Without the router, no cable of other segments than the first is left.
+  if (router?.is === "gone") yield betweenSegments(path, findings);
+  for (const node of onSegment) {
+    yield segmentFault(node, cluster) ?? heldAddressFault(node, cluster);
+  }
+  yield betweenSegments(path, findings);
 }
 
 /** What can keep a pod from the outside, beside what its node does for other paths. */

@@ -13,11 +13,15 @@ export function betweenSegments(
 ): Cause | undefined {
   const node = (name: string) => cluster.nodes.find((one) => one.name === name);
   const [one, other] = [node(path.from), node(path.to)];
-  if (one === undefined || path.from === path.to) return undefined;
+  // Within a node, the address counts, which goes with the link.
+  const isLinkless = router?.is === "gone" && path.from === path.to;
+  if (one === undefined || path.from === path.to && !isLinkless) {
+    return undefined;
+  }
   const { outside: { address } } = cluster;
-  const ways = other !== undefined
+  const ways = other !== undefined && !isLinkless
     ? waysBetween(cluster, one, other, endsAtPod(path))
-    : path.kind === "pod-to-outside"
+    : isLinkless || path.kind === "pod-to-outside"
     ? [{ from: one, to: { name: path.to, address } }]
     : [];
   return wayFault(

@@ -59,7 +59,7 @@ function familyFlag(address: string): readonly string[] {
 /** The node takes addresses for its segment's that are not, or the other way round. */
 function wrongPrefix(
   cluster: Cluster,
-  { links }: OwnFacts,
+  { links, routes }: OwnFacts,
   own: WayEnd,
   far: WayEnd,
 ): Cause | undefined {
@@ -71,7 +71,16 @@ function wrongPrefix(
   if (cidr === undefined || found === undefined) return undefined;
   const { name: link, prefixLength } = found;
   const wanted = prefixLengthOf(cidr);
-  if (prefixLength === wanted) return undefined;
+  const best = longestMatch<PathRoute>(
+    routes[familyOf(far.address)],
+    far.address,
+  );
+  const isNear = cidr === cidrOf(cluster, far.address);
+  // More exact routes may lead rightly all the same.
+  const misleads = prefixLength < wanted
+    ? !isNear && best !== undefined && best.gateway === undefined
+    : prefixLength > wanted && isNear && best?.gateway !== undefined;
+  if (!misleads) return undefined;
   const given = `${own.address}/${prefixLength}`;
   const right = `${own.address}/${wanted}`;
   const remove = cmd`ip addr del ${given} dev ${link}`;

@@ -325,6 +325,12 @@ for (const { name, scene, on, what, mend } of cases) {
   });
 }
 
+Deno.test("a node whose prefix is too short loses nothing where more exact routes lead to the router", () => {
+  const links = [link("eth0", ["10.0.1.11/16"])];
+  const routes = [...near.routes, "10.0.0.0/16 dev eth0"];
+  assertEquals(found({ near: { links, routes } }).what, "nothing");
+});
+
 Deno.test("a router that passes on what it has to is no cause, whatever else it drops", () => {
   const other = saved(
     "-A FORWARD -p tcp -m tcp --dport 8472 -j DROP\n" +
