@@ -275,12 +275,10 @@ async function runStep(
   nodeRun: NodeRun,
   step: Step,
 ): Promise<Outcome | undefined> {
-  if ("copy" in step.run) {
-    const { copy, to, mode } = step.run;
-    await nodeRun.node.copy(copy, to, mode, nodeRun.options);
-    return undefined;
-  }
-  return await nodeRun.execute(step.run, step.timeout_ms);
+  const { run, timeout_ms } = step;
+  if (!("copy" in run)) return await nodeRun.execute(run, timeout_ms);
+  await nodeRun.node.copy(run.copy, run.to, run.mode, nodeRun.options);
+  return undefined;
 }
 
 /** @throws {StepError} unless the person who has to agree does */

@@ -3,7 +3,6 @@
  * those first whose fault brings others with it, and takes the first that the
  * evidence speaks against. Pure.
  */
-import type { ClusterNode } from "../cluster/cluster.ts";
 import { isTunnelled } from "../cluster/tunnels.ts";
 import type { Cause } from "../diagnosis/cause.ts";
 import { evidence, type NodeFacts, rulesOf } from "../diagnosis/evidence.ts";
@@ -23,13 +22,8 @@ import {
   natText,
   rewriteCause,
 } from "../diagnosis/iptables_faults.ts";
-import type { Obstacle } from "../diagnosis/kernel_path/obstacle.ts";
-import {
-  flowsBetween,
-  obstacleCause,
-} from "../diagnosis/kernel_path/obstacle_cause.ts";
+import { obstacleCause } from "../diagnosis/kernel_path/obstacle_cause.ts";
 import { packetTables } from "../diagnosis/kernel_tables/full_tables.ts";
-import { findObstacles } from "../diagnosis/kernel_path/obstacles.ts";
 import { podFault } from "../diagnosis/pod_faults.ts";
 import { lookOn } from "../diagnosis/remedy.ts";
 import { settingFault } from "../diagnosis/setting_faults.ts";
@@ -53,9 +47,9 @@ import {
   type Tried,
   whose,
 } from "./matrix.ts";
-import { caller, type PodName, server } from "./namespace_pods.ts";
 import { type Hop, leavings, packetsOfPath } from "./packet_flow.ts";
 import { endsOf } from "./path_ends.ts";
+import { pathObstacles, podsOfPath } from "./path_obstacles.ts";
 import { betweenSegments } from "./path_segments.ts";
 
 /** The likeliest cause of an outcome that was not expected. */
@@ -73,7 +67,7 @@ export function diagnose(tried: Tried, findings: PathFindings): Cause {
   for (const suspect of suspects(path, findings)) {
     if (suspect !== undefined) return suspect;
   }
-  const [obstacle] = obstacles(path, findings);
+  const [obstacle] = pathObstacles(path, findings);
   if (obstacle?.is === "loses") return obstacleCause(obstacle);
   const [table] = tables(path, findings);
   if (table?.is === "full") return table.cause;
@@ -120,7 +114,9 @@ function* suspects(
     }
   }
   if (onSegment.length > 0) yield* linking(path, onSegment, findings);
-  const withPods = nodes.filter(({ node }) => podsOn(path, node).length > 0);
+  const withPods = nodes.filter(({ node }) =>
+    podsOfPath(path, node).length > 0
+  );
   for (const node of withPods) yield bridgeFault(node, cluster);
   for (const node of withPods) {
     if (path.kind !== "pod-to-pod-same-node") {
@@ -128,7 +124,7 @@ function* suspects(
     }
   }
   for (const node of withPods) {
-    for (const pod of podsOn(path, node.node)) {
+    for (const pod of podsOfPath(path, node.node)) {
       yield podFault(
         node,
         pod,
@@ -177,7 +173,7 @@ function* outwards(
 ): Generator<Cause | undefined> {
   yield defaultRouteFault(from, findings.cluster);
   yield masqueradeFault(from);
-  const [obstacle] = obstacles(path, findings);
+  const [obstacle] = pathObstacles(path, findings);
   if (obstacle?.is === "loses") yield obstacleCause(obstacle);
   const [table] = tables(path, findings);
   if (table?.is === "full") yield table.cause;
@@ -201,36 +197,6 @@ function tunnelFault(
     return found === undefined ? [] : [[found.node, found.tunnels] as const];
   });
   return faultBetween(cluster, ends, by);
-}
-
-/** What lies on a path's way through its nodes and pods; what surely loses packets first. */
-function obstacles(path: Path, findings: PathFindings): readonly Obstacle[] {
-  const ends = endsOf(path, findings);
-  if (ends === undefined) return [];
-  const { source, destination, rewritten } = ends;
-  const masked = findings.facts.get(path.from)?.node.address ?? rewritten;
-  const { there, back } = flowsBetween(
-    startsAtPod(path) ? [source, masked] : [source],
-    destination,
-  );
-  const nodes = new Set([path.from, path.to]);
-  const surveys = [...nodes].flatMap((name) => {
-    const found = findings.facts.get(name);
-    if (found === undefined) return [];
-    const pods: readonly string[] = podsOn(path, found.node);
-    return found.kernel.filter(({ space: { pod } }) =>
-      pod === undefined || pods.includes(pod.name)
-    );
-  });
-  return findObstacles(surveys, findings.cluster, [...there, ...back]);
-}
-
-/** The pods of a path that are on this node. */
-function podsOn(path: Path, { name }: ClusterNode): readonly PodName[] {
-  return [
-    ...(startsAtPod(path) && path.from === name ? [caller] as const : []),
-    ...(endsAtPod(path) && path.to === name ? [server] as const : []),
-  ];
 }
 
 function hops(path: Path, findings: PathFindings): readonly Hop[] {
@@ -288,7 +254,9 @@ function rewritten(
   }
   const from = facts.get(path.from);
   const lost = from === undefined ? undefined : masqueradeFault(from);
-  const obstacle = obstacles(path, findings).find(({ kind }) => kind === "nat");
+  const obstacle = pathObstacles(path, findings).find(({ kind }) =>
+    kind === "nat"
+  );
   if (lost === undefined && obstacle !== undefined) {
     return obstacleCause(obstacle);
   }
