@@ -36,6 +36,8 @@ interface Fault {
   readonly make: string;
   /** What takes it away where no advice does: it is on the router, or a card's. */
   readonly mend?: string;
+  /** What takes away that which the advice leaves of the fault: a policy of the node's. */
+  readonly rest?: string;
   /** What the doctor says on worker-1, where that has to show, and by which check. */
   readonly doctor?: string;
   readonly check?: "segments";
@@ -126,6 +128,7 @@ const faults: readonly Fault[] = [{
   on: "worker-1",
   make: "iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; " +
     "iptables -P INPUT DROP",
+  rest: "iptables -P INPUT ACCEPT; iptables -F INPUT",
   doctor:
     "worker-1 drops packets of the tunnels by the policy of the chain INPUT",
   cause:
@@ -203,7 +206,7 @@ Deno.test({
 });
 
 async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
-  const { on, make, mend, doctor, cause, check = "tunnels" } = fault;
+  const { on, make, mend, rest, doctor, cause, check = "tunnels" } = fault;
   const cluster = await clusterOf(lab);
   await lab.on(on, cmd`sh -euc ${make}`);
   const [found, seen, followed] = await Promise.all([
@@ -223,6 +226,7 @@ async function isNamed(lab: TestLab, fault: Fault): Promise<void> {
   if (mend !== undefined) await lab.on(on, cmd`sh -euc ${mend}`);
   else for (const line of followed.cause?.mend ?? []) await follow(lab, line);
   assertEquals(await findingsOn(lab, check), []);
+  if (rest !== undefined) await lab.on(on, cmd`sh -euc ${rest}`);
 }
 
 /**
