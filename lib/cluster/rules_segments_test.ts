@@ -145,6 +145,11 @@ Deno.test("a tunnel that cannot be is told in a line", () => {
         "expected ways between the nodes that take 1330 or more",
       ],
       [
+        "  direct: true",
+        "  mtu: 1501",
+        "vxlan.mtu: 1501 is more than the lab's segments take; expected 1500 or less",
+      ],
+      [
         "routes: vxlan",
         "routes: vxlan\nmtu: 1500",
         "mtu: 1500 does not fit the tunnel: of the way's 1500 bytes it takes 50 itself; " +

@@ -12,6 +12,7 @@ export function checkVxlan(value: Draft<InFile>, reading: Reading): void {
   if (checkKind(value, "vxlan", reading)) return;
   checkOuterFamily(value, reading);
   checkTunnelMtu(value, reading);
+  checkWay(value, reading);
   if (value.bridge !== tunnelLink) return;
   reading.wrong(
     ["bridge"],
@@ -74,4 +75,21 @@ function checkTunnelMtu(value: Draft<InFile>, reading: Reading): void {
         `expected ${room} or less, or a larger vxlan.mtu`,
     );
   }
+}
+
+/** Of a lab's segments it is known what they take. */
+function checkWay(
+  { vxlan, provider = "lab", segments }: Draft<InFile>,
+  reading: Reading,
+): void {
+  if (vxlan?.mtu === undefined || provider !== "lab") return;
+  const usual = leastWay(provider, undefined);
+  const taken = segments === undefined
+    ? usual
+    : Math.min(...present(segments).map(([, { mtu = usual }]) => mtu));
+  if (vxlan.mtu <= taken) return;
+  reading.wrong(
+    ["vxlan", "mtu"],
+    `${vxlan.mtu} is more than the lab's segments take; expected ${taken} or less`,
+  );
 }

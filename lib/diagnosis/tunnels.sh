@@ -56,6 +56,8 @@ long() { # END: what of it gets there where a packet of full length does not
   wait
   # Short ones first: a far end that does not answer at all is silent, and not narrow.
   gets "$1" 100 || return
+  # A busy machine loses pings too.
+  ! gets "$1" "$mtu" || return
   echo "narrow $1 $mtu"
   # What it was told by a router, the kernel remembers for ten minutes.
   ip route get "$1" | sed -n "s/.* mtu \([0-9]*\).*/remembers $1 \1/p"
