@@ -53,3 +53,8 @@ export function inFamily(cluster: Cluster, family: Family): Cluster {
     })),
   };
 }
+
+/** The cluster with the addresses of all its families. */
+export function wholeOf(cluster: Cluster): Cluster {
+  return cluster.whole ?? cluster;
+}

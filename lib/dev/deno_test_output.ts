@@ -1,5 +1,6 @@
 /** What came of test files: read from what `deno test` prints, counted, shown. */
 import { ending, type Outcome } from "../exec/command.ts";
+import { withoutColours } from "../text/colours.ts";
 
 export interface Counts {
   readonly passed: number;
@@ -66,11 +67,6 @@ export function readResult(outcome: Outcome): TestResult {
 export function errorsPart(stdout: string): string {
   const start = withoutColours(stdout).indexOf("\n ERRORS \n");
   return start < 0 ? stdout : withoutColours(stdout).slice(start);
-}
-
-function withoutColours(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/\x1b\[[\d;]*m/g, "");
 }
 
 function problemOf(

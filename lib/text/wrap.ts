@@ -1,5 +1,6 @@
 /** Text for a terminal of 80 columns. Pure. */
 import { type Command, quote } from "../exec/command.ts";
+import { withoutColours } from "./colours.ts";
 
 /** What a line may take: a terminal's 80 columns, the last of which some keep free. */
 const width = 79;
@@ -61,8 +62,7 @@ export function wrapLines(text: string, most = width): string {
 
 /** Columns that a terminal takes for it: what sets a colour takes none. */
 function shownLength(text: string): number {
-  // deno-lint-ignore no-control-regex -- ECMA-48, 8.3.117: "SGR".
-  return [...text.replace(/\x1b\[[\d;]*m/g, "")].length;
+  return [...withoutColours(text)].length;
 }
 
 /** A command without its input, for a POSIX shell, over as many lines as it needs. */

@@ -326,17 +326,22 @@ Deno.test("without 07's rule the other node sees the pod, and that is named", ()
   assertEquals([cause.kind, cause.on], ["masquerade", "worker-1"]);
 });
 
-Deno.test("a way that is open before its stage has run is not passed over", () => {
-  const half: StageProgress = {
+/** A way that is open though worker-1 is not said to be that far. */
+const early = {
+  half: {
     ...whole,
     complete: new Map([...whole.complete, ["worker-1", all.slice(0, 5)]]),
-  };
-  const path: Path = {
+  } satisfies StageProgress,
+  path: {
     kind: "pod-to-pod-same-node",
     from: "worker-1",
     to: "worker-1",
-  };
-  const seen: Observed = { answer: "yes", source: "10.244.1.3" };
+  } satisfies Path,
+  seen: { answer: "yes", source: "10.244.1.3" } satisfies Observed,
+} as const;
+
+Deno.test("a way that is open before its stage has run is not passed over", () => {
+  const { half, path, seen } = early;
   const cause = causeOf(path, seen, findings(), half);
   assertEquals(cause.kind, "not-yet-complete");
   assertStringIncludes(cause.what, "does not call 06-forwarding complete");
@@ -344,16 +349,7 @@ Deno.test("a way that is open before its stage has run is not passed over", () =
 });
 
 Deno.test("what shows that a way was open early is what matters of it: no whole file, no whole program, nothing twice", () => {
-  const half: StageProgress = {
-    ...whole,
-    complete: new Map([...whole.complete, ["worker-1", all.slice(0, 5)]]),
-  };
-  const path: Path = {
-    kind: "pod-to-pod-same-node",
-    from: "worker-1",
-    to: "worker-1",
-  };
-  const seen: Observed = { answer: "yes", source: "10.244.1.3" };
+  const { half, path, seen } = early;
   const text = "a line of a long file\n".repeat(300);
   const program = cmd`sh -c ${"first\n".repeat(170)} ask ${"/etc/conf"}`;
   const one = asked("worker-1", program, text);

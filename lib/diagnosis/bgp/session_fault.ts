@@ -1,5 +1,6 @@
 /** Why a session is down, in bird's words and in ours, and what mends it. Pure. */
 import type { SeenSession } from "../../bgp/seen_sessions.ts";
+import { wholeOf } from "../../cluster/address_family.ts";
 import type { BgpSession } from "../../cluster/bgp_sessions.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import type { Cause } from "../cause.ts";
@@ -226,6 +227,6 @@ export function atFarEnd(
 
 /** Whether an address is that of the router between a lab's segments. */
 function isLabs({ cluster }: BgpAnswer, address: string): boolean {
-  const { segments = [] } = cluster.whole ?? cluster;
+  const { segments = [] } = wholeOf(cluster);
   return segments.some(({ router }) => router.includes(address));
 }

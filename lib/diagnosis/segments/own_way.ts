@@ -1,4 +1,5 @@
 /** How a node of a lab leaves its segment, where it does not do it as it should. Pure. */
+import { wholeOf } from "../../cluster/address_family.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { cmd, type Command } from "../../exec/command.ts";
 import { type Family, familyOf, ofFamily } from "../../net/cidr.ts";
@@ -12,7 +13,7 @@ import {
 } from "../kernel_path/path_routes.ts";
 import type { KernelSurvey } from "../kernel_path/survey.ts";
 import { onNode } from "../remedy.ts";
-import { cidrOf, routerOf, segmentPlace, type WayEnd, wholeOf } from "./way.ts";
+import { cidrOf, routerOf, segmentPlace, type WayEnd } from "./way.ts";
 
 /** What a machine has for the ways that it takes. */
 export interface OwnFacts {

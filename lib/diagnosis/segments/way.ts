@@ -1,6 +1,7 @@
 /** A way between two machines of a lab with several segments. Pure. */
 import type { Cluster, ClusterNode, Segment } from "../../cluster/cluster.ts";
 import { sessionBy } from "../../cluster/bgp_sessions.ts";
+import { wholeOf } from "../../cluster/address_family.ts";
 import { segmentAt } from "../../cluster/segments.ts";
 import { isTunnelled } from "../../cluster/tunnels.ts";
 import { familyOf, ofFamily } from "../../net/cidr.ts";
@@ -56,11 +57,6 @@ export function waysBetween(
 
 function endOf({ name, address }: ClusterNode): WayEnd {
   return { name, address };
-}
-
-/** The cluster with the addresses of all families, for those that a way's ends have. */
-export function wholeOf(cluster: Cluster): Cluster {
-  return cluster.whole ?? cluster;
 }
 
 /** The segment that an address is on, and its place. */
